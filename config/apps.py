@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    """What every app shares."""
+
+    name = "config"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401 - registers the system checks

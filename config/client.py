@@ -1,0 +1,73 @@
+"""The address of a client, behind trusted proxies."""
+
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+from django.conf import settings
+from django.http import HttpRequest
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def parse_networks(texts: Iterable[str]) -> list[Network]:
+    """Return the networks that texts such as 10.0.0.0/8 or ::1 name; raises ValueError."""
+    return [ip_network(text.strip(), strict=False) for text in texts]
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address in a text, without port and brackets, IPv4 unmapped; else None."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the canonical address of the client; headers count only from TRUSTED_PROXIES."""
+    peer = parse_address(request.META.get("REMOTE_ADDR", ""))
+    if peer is None:
+        return "unknown"  # a Unix socket
+    if not _is_trusted(peer):
+        return str(peer)
+    named = parse_address(request.headers.get("CF-Connecting-IP", ""))
+    return str(named or _forwarded_for(request) or peer)
+
+
+def rate_key(address: str) -> str:
+    """Return what a rate limit counts: an IPv4 address, or the /64 network of an IPv6 one."""
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
+
+
+def is_loopback(request: HttpRequest) -> bool:
+    """Tell whether the request came straight from this machine, without a proxy between."""
+    peer = parse_address(request.META.get("REMOTE_ADDR", ""))
+    forwarded = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP")
+    return peer is not None and peer.is_loopback and not any(map(request.headers.get, forwarded))
+
+
+def _forwarded_for(request: HttpRequest) -> Address | None:
+    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        address = parse_address(entry)
+        if address is None:
+            return None  # what stands further left cannot be vouched for
+        if not _is_trusted(address):
+            return address
+    return None
+
+
+def _is_trusted(address: Address) -> bool:
+    return any(address in network for network in settings.TRUSTED_PROXIES)

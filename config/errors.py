@@ -1,0 +1,118 @@
+"""What can go wrong, without any wire format: a dialect words it for its API."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a request's body or query.
+
+    `code` and `context` use pydantic's vocabulary (missing, string_too_long with max_length, ...);
+    `location` is the path to the value, such as ("events", 3, "url"); `input` is what came.
+    """
+
+    code: str
+    location: tuple[str | int, ...] = ()
+    input: Any = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+    def inside(self, *outer: str | int) -> "Problem":
+        """Return the same problem of a value that lies within a larger one."""
+        return Problem(self.code, (*outer, *self.location), self.input, self.context)
+
+
+class ApiError(Exception):
+    """A request that ends otherwise than its client hoped."""
+
+
+class BadRequest(ApiError):
+    """Refused before its route was found, for instance for a host that is not served."""
+
+
+class Invalid(ApiError):
+    """The body, or the query, breaks rules; all of them are in `problems`, in order."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+class MissingParameter(ApiError):
+    """A query parameter without which nothing can be said."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotAuthenticated(ApiError):
+    """No credentials came."""
+
+
+class InvalidCredentials(ApiError):
+    """Credentials came that open nothing; `message` where an API has its own words for it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Forbidden(ApiError):
+    """The caller is known and may not."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(ApiError):
+    """What the request names does not exist for this caller."""
+
+    def __init__(self, message: str = "Route not found") -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class MethodNotAllowed(ApiError):
+    """The path exists, without this method."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(allowed)
+        self.allowed = allowed
+
+
+class Conflict(ApiError):
+    """What the request would make exists already."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BodyTooLarge(ApiError):
+    """The body has more than `limit_bytes` bytes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is of a type, or in an encoding, that the route does not read."""
+
+
+class RateLimited(ApiError):
+    """The caller may come back after `retry_after_seconds`."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StorageUnavailable(ApiError):
+    """A database refuses, is away, or did not confirm in time."""
+
+
+class RowRefused(ApiError):
+    """The database refuses one row for itself."""

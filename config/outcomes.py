@@ -1,0 +1,24 @@
+"""What became of an event: the truth that X-Event-Outcome tells and metrics count."""
+
+from enum import Enum
+
+from prometheus_client import Counter
+
+INGESTED = Counter(
+    "millrace_ingest", "Events by what became of them.", ["api", "outcome", "reason"]
+)
+
+
+class Outcome(Enum):
+    """The values of X-Event-Outcome."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    KILL_SWITCH = "dropped; reason=kill_switch"
+    WRITE_FAILED = "dropped; reason=write_failed"
+    REJECTED = "rejected"
+
+    def count(self, api: str, events: int = 1) -> None:
+        """Count events of an API that ended so."""
+        outcome, _, reason = self.value.partition("; reason=")
+        INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)

@@ -1,0 +1,242 @@
+"""All settings. The only reader of the environment; nonsense stops the start with a sentence."""
+
+import os
+import secrets
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from environs import Env, EnvError, validate
+
+from config import embedded
+from config.client import parse_networks
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)  # collects all mistakes, for seal() to tell at once
+RATE = validate.Regexp(r"^[1-9]\d*/([1-9]\d*)?[smhd]$")
+
+DEBUG = env.bool("DEBUG", False)
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).absolute()
+HOST = env.str("HOST", "127.0.0.1", validate=validate.Length(min=1))
+PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535))
+WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
+THREADS = env.int("THREADS", 32, validate=validate.Range(1, 1024))
+DATABASE_URL = env.str("DATABASE_URL", "")
+ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", "", validate=validate.Regexp(r"^$|^(redis|rediss|unix)://"))
+SECRET_KEY = env.str("SECRET_KEY", "")
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
+WRITE_TIMEOUT_SECONDS = env.float(
+    "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
+)
+access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(min=1))
+refresh_token_seconds = env.int("REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(min=1))
+RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
+
+
+def _stop(sentence: str) -> None:
+    sys.exit(f"Settings: {sentence}")
+
+
+try:
+    env.seal()
+except EnvError as error:
+    mistakes: dict[str, list[str]] = getattr(error, "error_messages", {})
+    _stop(" ".join(f"{name}: {' '.join(said)}" for name, said in mistakes.items()))
+
+try:
+    TRUSTED_PROXIES = parse_networks(trusted_proxies)
+except ValueError as error:
+    _stop(f"TRUSTED_PROXIES must list addresses and networks: {error}.")
+
+# First run: no database URL means an embedded PostgreSQL under VAR_DIR (config/embedded.py).
+EMBEDDED = not DATABASE_URL and not ANALYTICS_DATABASE_URL
+if bool(DATABASE_URL) != bool(ANALYTICS_DATABASE_URL):
+    _stop("set both DATABASE_URL and ANALYTICS_DATABASE_URL, or neither.")
+if EMBEDDED:
+    DATABASE_URL = embedded.database_url(VAR_DIR, "millrace")
+    ANALYTICS_DATABASE_URL = embedded.database_url(VAR_DIR, "millrace_analytics")
+
+
+def _database(name: str, url: str) -> dict[str, Any]:
+    try:
+        parsed = dj_database_url.parse(url)
+    except ValueError:
+        parsed = None
+    if not parsed or parsed["ENGINE"] != "django.db.backends.postgresql" or not parsed["NAME"]:
+        _stop(f"{name} must look like postgresql://user:password@host:5432/name.")
+    assert parsed is not None  # _stop() does not return
+    timeout_ms = round(WRITE_TIMEOUT_SECONDS * 1000)
+    options = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": timeout_ms,  # a peer that fell silent is a broken connection
+        "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}",
+        "application_name": "millrace",
+    }
+    return {
+        **parsed,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,  # the first query after a restart of PostgreSQL works
+        "OPTIONS": options | parsed.get("OPTIONS", {}),
+    }
+
+
+DATABASES = {
+    "default": _database("DATABASE_URL", DATABASE_URL),
+    "analytics": _database("ANALYTICS_DATABASE_URL", ANALYTICS_DATABASE_URL),
+}
+DATABASE_ROUTERS = ["config.routers.HomeRouter"]
+
+
+def _first_run_secret_key(path: Path) -> str:
+    """Return the key of this installation, made at its first start and kept beside its data."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        _stop(f"VAR_DIR {path.parent} cannot be written ({error.strerror}); set VAR_DIR.")
+    return path.read_text()
+
+
+if EMBEDDED:
+    SECRET_KEY = SECRET_KEY or _first_run_secret_key(VAR_DIR / "secret_key")
+    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]", HOST]
+if len(SECRET_KEY) < 50:
+    _stop("SECRET_KEY must be set to at least 50 random characters.")
+if not ALLOWED_HOSTS:
+    _stop("ALLOWED_HOSTS must list the host names that this service answers to.")
+
+INSTALLED_APPS = [
+    "config",
+    "websites",
+    "analytics",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "corsheaders",
+    "django_prometheus",
+]
+MIDDLEWARE = [
+    "config.middleware.stamp",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.served_host",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # paths are exact
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_USER_MODEL = "websites.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=access_token_seconds),
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=refresh_token_seconds),
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+}
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see DialectView
+}
+
+# Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 would forget counters
+    }
+}
+RATELIMIT_FAIL_OPEN = True  # limits protect the service, they must not stop it
+
+# Public ingest routes answer every origin, without credentials.
+CORS_ALLOW_ALL_ORIGINS = True
+CORS_URLS_REGEX = r"^/api/v1/events(/batch)?$"
+CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
+SESSION_COOKIE_HTTPONLY = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS is the business of the proxy that ends TLS
+    "security.W008",  # so is the redirect to https; the APIs never redirect
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # static files come from the packages; nothing to collect first
+
+# With several workers, each writes its metrics here and any of them answers for all.
+METRICS_DIR = VAR_DIR / "metrics"
+PROMETHEUS_EXPORT_MIGRATIONS = False  # it would query at import
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        # Refused requests are the clients' business; they are counted, not logged.
+        "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+    },
+}
+
+UNFOLD = {"SITE_TITLE": "Millrace", "SITE_HEADER": "Millrace", "SITE_SYMBOL": "water"}
