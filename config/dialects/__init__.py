@@ -1,0 +1,1 @@
+"""How each API words success and failure."""

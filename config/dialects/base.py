@@ -1,0 +1,60 @@
+"""What all dialects share: statuses that HTTP fixes, headers, and JSON."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from config import errors
+from config.errors import ApiError
+
+RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentences in which one endpoint's answers differ from those of its neighbours."""
+
+    invalid: str = ""
+    failed: str = "Request failed"
+    failed_code: str = "INTERNAL_ERROR"
+    unavailable: str = "Storage is unavailable"
+
+
+def json_response(status: int, body: Any) -> HttpResponse:
+    """Return an answer with a JSON body."""
+    content = msgspec.json.encode(body)
+    return HttpResponse(content, status=status, content_type="application/json")
+
+
+def iso(at: datetime) -> str:
+    """Return a time as answers show it: UTC, to the millisecond, with a Z."""
+    return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+class Dialect(ABC):
+    """One API's way to word what went wrong."""
+
+    name: str
+
+    @abstractmethod
+    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+        """Return the status and the body for an error; of an unforeseen one it says nothing."""
+
+    def refuse(self, error: ApiError, words: Words, request: HttpRequest) -> HttpResponse:
+        """Return the whole answer for an error."""
+        status, body = self.describe(error, words, request)
+        response = json_response(status, body)
+        match error:
+            case errors.RateLimited():
+                response["Retry-After"] = str(error.retry_after_seconds)
+            case errors.MethodNotAllowed():
+                response["Allow"] = ", ".join(error.allowed)
+        if status == 401:
+            response["WWW-Authenticate"] = "Bearer"
+        if status == 503:
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response

@@ -1,0 +1,152 @@
+"""The base of every API view: order of checks, reading of bodies, and answers in one dialect."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.request import UnreadablePostError
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from config import bodies
+from config.dialects.base import Dialect, Words, json_response
+from config.errors import ApiError, Invalid, MethodNotAllowed, Problem, StorageUnavailable
+from config.outcomes import Outcome
+from config.throttles import FixedWindow
+
+logger = logging.getLogger(__name__)
+Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class endpoint:
+    """What one method of a path is, written above its handler.
+
+    `ingest` routes tell X-Event-Outcome; `text_plain` is read as JSON on public ones;
+    `rate` names the setting with the limit.
+    """
+
+    ingest: bool = False
+    text_plain: bool = False
+    authentication: type[BaseAuthentication] | None = None
+    rate: str | None = None
+    words: Words = field(default_factory=Words)
+
+    def __call__(self, handler: Handler) -> Handler:
+        handler.endpoint = self  # type: ignore[attr-defined]
+        return handler
+
+
+class DialectView(APIView):
+    """A view whose every answer, errors included, is worded by its dialect.
+
+    Checks run in this order: method, authentication, rate limit, size of the body; the handler
+    does the rest. Subclasses set `dialect` and decorate their handlers with `endpoint`.
+    """
+
+    dialect: ClassVar[Dialect]
+    events_in_request = 1  # batches set it as soon as they know
+
+    @property
+    def endpoint(self) -> endpoint:
+        """What the method of this request is."""
+        return endpoint_of(type(self), self.request.method)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        authentication = self.endpoint.authentication
+        return [authentication()] if authentication else []
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [FixedWindow(self.endpoint.rate)] if self.endpoint.rate else []
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return None, None  # JSON, whatever Accept says
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not hasattr(self, (request.method or "").lower()) or request.method == "OPTIONS":
+            raise MethodNotAllowed(allowed_methods(type(self)))
+        super().initial(request, *args, **kwargs)
+        bodies.check_size(request._request)
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
+        return refuse(self.request._request, exc, view=type(self), events=self.events_in_request)
+
+    def json(self) -> Any:
+        """Return the JSON value of the request's body, {} for an empty one."""
+        body = self.body()
+        return bodies.parse(body) if body else {}
+
+    def body(self) -> bytes:
+        """Return the bytes of the request's body, its size and type checked."""
+        request = self.request._request
+        body = bodies.read(request)
+        if body:
+            bodies.check_type(request, text_plain=self.endpoint.text_plain)
+        return body
+
+    def answer(
+        self,
+        status: int,
+        body: Any,
+        outcome: Outcome | None = None,
+        *,
+        events: Mapping[Outcome, int] | None = None,
+    ) -> HttpResponse:
+        """Return a success; an ingest route also tells its outcome, and counts its events."""
+        response = json_response(status, body)
+        if outcome:
+            response["X-Event-Outcome"] = outcome.value
+            for end, count in (events or {outcome: 1}).items():
+                end.count(self.dialect.name, count)
+        return response
+
+
+def endpoint_of(view: type[DialectView], method: str | None) -> endpoint:
+    """Return what a method of a view is; a plain endpoint for a method that it does not have."""
+    handler = getattr(view, "get" if method == "HEAD" else (method or "").lower(), None)
+    return getattr(handler, "endpoint", endpoint())
+
+
+def allowed_methods(view: type[DialectView]) -> list[str]:
+    """Return the methods of a path, for Allow."""
+    methods = [method for method in METHODS if hasattr(view, method.lower())]
+    return [*methods, "HEAD"] if "GET" in methods else methods
+
+
+def refuse(
+    request: HttpRequest, error: Exception, *, view: type[DialectView], events: int = 1
+) -> HttpResponse:
+    """Return the answer to a request that ended in an error, worded by the view's dialect."""
+    told = as_api_error(error)
+    here = endpoint_of(view, request.method)
+    response = view.dialect.refuse(told, here.words, request)
+    if here.ingest and not isinstance(told, MethodNotAllowed):
+        outcome = Outcome.REJECTED if response.status_code < 500 else Outcome.WRITE_FAILED
+        response["X-Event-Outcome"] = outcome.value
+        outcome.count(view.dialect.name, events)
+    return response
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """Return what went wrong in our own terms; whatever nobody foresaw is logged here."""
+    match error:
+        case ApiError():
+            return error
+        case OperationalError() | InterfaceError():
+            logger.warning("Database unavailable: %s", error)
+            return StorageUnavailable()
+        case UnreadablePostError():  # the client went away in the middle of its body
+            return Invalid(Problem("json_invalid", context={"reason": "Invalid JSON"}))
+        case _:
+            logger.error("Unforeseen error", exc_info=error)
+            return ApiError()

@@ -1,0 +1,38 @@
+"""What every answer of the service carries, and the hosts that it answers to."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponseBase
+
+from config.views import bad_request
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def stamp(get_response: GetResponse) -> GetResponse:
+    """Name each request by a UUID of the server's own; keep answers of the APIs out of caches."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.request_id = str(uuid4())  # type: ignore[attr-defined]
+        response = get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        if request.path_info.startswith("/api/"):
+            response["Cache-Control"] = "no-store"
+        return response
+
+    return middleware
+
+
+def served_host(get_response: GetResponse) -> GetResponse:
+    """Refuse a Host that is not served in the dialect of the path, before anything reads it."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return bad_request(request)
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,270 @@
+"""Strict serializers: no coercion, no trimming, every broken rule is told.
+
+Serializers of these fields are the one place where the rules of a payload are written. They are
+read as any DRF serializer is, but raise `Invalid` with neutral problems, which a dialect words,
+and they are made once: a DRF serializer that is built for every request costs more than the write.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+from config import bodies, ids
+from config.errors import Invalid, Problem
+from config.web_urls import host_of
+
+EARLIEST_MS = 1_420_070_400_000  # 2015-01-01T00:00:00.000Z
+AHEAD_MS = 86_400_000  # a client's clock may be a day fast
+MAX_URL_LENGTH = 2048
+_MISSING = object()
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+
+
+def is_event_time(ms: float) -> bool:
+    """Tell whether a time in Unix milliseconds is acceptable as the time of an event."""
+    return EARLIEST_MS <= ms <= ids.now_ms() + AHEAD_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a text must satisfy, and the neutral code of the problem when it does not."""
+
+    is_kept: Callable[[str], bool]
+    code: str
+    context: dict[str, Any] = dataclass_field(default_factory=dict)
+
+
+def at_least(characters: int, code: str = "string_too_short") -> Rule:
+    """Demand a number of characters (code points)."""
+    return Rule(lambda text: len(text) >= characters, code, {"min_length": characters})
+
+
+def at_most(characters: int, code: str = "string_too_long") -> Rule:
+    """Allow a number of characters (code points)."""
+    return Rule(lambda text: len(text) <= characters, code, {"max_length": characters})
+
+
+def matching(pattern: str, code: str = "string_pattern_mismatch") -> Rule:
+    """Demand that a regular expression matches somewhere in the text."""
+    search = re.compile(pattern, re.ASCII).search
+    return Rule(lambda text: search(text) is not None, code, {"pattern": pattern})
+
+
+def an_email() -> Rule:
+    """Demand an email address of any length, in ASCII."""
+    atom = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    label = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+    return matching(rf"\A{atom}(?:\.{atom})*@{label}(?:\.{label})+\Z")
+
+
+def a_url() -> Rule:
+    """Demand an http(s) URL."""
+    return Rule(lambda text: host_of(text) is not None, "url_parsing")
+
+
+class StrictField(serializers.Field):  # type: ignore[type-arg]
+    """A field that takes only values of its own JSON type."""
+
+    absent: Any = None  # what an optional field is when it does not come
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value to keep; raises Invalid with every rule that it breaks."""
+        raise NotImplementedError(type(self).__name__)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class Text(StrictField):
+    """A text that keeps rules, told in their order."""
+
+    def __init__(self, *rules: Rule, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rules = rules
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not str:
+            raise Invalid(Problem("string_type", input=data))
+        broken = [rule for rule in self.rules if not rule.is_kept(data)]
+        if broken:
+            raise Invalid(
+                *(Problem(rule.code, input=data, context=rule.context) for rule in broken)
+            )
+        return data
+
+
+class Choice(StrictField):
+    """One of a few texts."""
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not str:
+            raise Invalid(Problem("enum_type", input=data, context={"expected": self.choices}))
+        if data not in self.choices:
+            raise Invalid(Problem("enum", input=data, context={"expected": self.choices}))
+        return data
+
+
+class HttpUrl(Text):
+    """An http(s) URL, kept as sent; one that is too long is told nothing else."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is str and len(data) > MAX_URL_LENGTH:
+            context = {"max_length": MAX_URL_LENGTH}
+            raise Invalid(Problem("string_too_long", input=data, context=context))
+        return super().to_internal_value(data)
+
+
+class Boolean(StrictField):
+    """True or false."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            raise Invalid(Problem("bool_type", input=data))
+        return data
+
+
+class UnixMilliseconds(StrictField):
+    """The time of an event as a number of milliseconds, a fraction of one cut off."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int and type(data) is not float:
+            raise Invalid(Problem("number_type", input=data))
+        if not is_event_time(data):
+            raise Invalid(Problem("timestamp_range", input=data))
+        return int(data)
+
+
+class EventId(StrictField):
+    """A UUIDv7 that the client chose for its event."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if type(data) is not str:
+            raise Invalid(Problem("string_type", input=data))
+        id = ids.parse(data)
+        if id is None or id.version != 7:
+            raise Invalid(Problem("uuid_parsing", input=data))
+        if not is_event_time(ids.milliseconds_of(id)):
+            raise Invalid(Problem("timestamp_range", input=data))
+        return id
+
+
+class JsonObject(StrictField):
+    """An object of any content, kept as compact JSON text; `max_bytes` gives the cap in force."""
+
+    def __init__(self, *, max_bytes: Callable[[], int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_bytes = max_bytes
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not dict:
+            raise Invalid(Problem("dict_type", input=data))
+        text, size_bytes = bodies.compact(data)
+        if size_bytes > self.max_bytes():
+            raise Invalid(Problem("too_large", context={"max_bytes": self.max_bytes()}))
+        return text
+
+
+class Uuid(StrictField):
+    """A UUID of any version, in canonical form."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        id = ids.parse(data) if type(data) is str else None
+        if id is None:
+            raise Invalid(Problem("uuid_parsing", input=data))
+        return id
+
+
+class Clamped(StrictField):
+    """A whole number of a query, brought into its range; absent or no number, it is a default."""
+
+    def __init__(self, lowest: int, highest: int, *, otherwise: int, zero: int = 0) -> None:
+        super().__init__(required=False)
+        self.lowest, self.highest, self.absent, self.zero = lowest, highest, otherwise, zero
+
+    def to_internal_value(self, data: Any) -> int:
+        if not _WHOLE_NUMBER.fullmatch(data):
+            return int(self.absent)
+        digits = data.lstrip("-0")[:18]  # enough for any limit; int() refuses endless texts
+        number = int(digits or self.zero)
+        return max(self.lowest, min(-number if data.startswith("-") else number, self.highest))
+
+
+class ListOf(StrictField):
+    """A list of objects, all of whose problems are told; too long a list is not read."""
+
+    def __init__(
+        self, item: "StrictSerializer", *, at_least: int, at_most: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.item, self.at_least, self.at_most = item, at_least, at_most
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        if type(data) is not list:
+            raise Invalid(Problem("list_type", input=data))
+        if len(data) < self.at_least:
+            raise Invalid(Problem("too_short", context={"min_length": self.at_least}))
+        if len(data) > self.at_most:
+            raise Invalid(Problem("too_long", context={"max_length": self.at_most}))
+        values, problems = [], []
+        for index, item in enumerate(data):
+            try:
+                values.append(self.item.to_internal_value(item))
+            except Invalid as error:
+                problems += [problem.inside(index) for problem in error.problems]
+        if problems:
+            raise Invalid(*problems)
+        return values
+
+
+class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """An object with strict fields. Make it once and call `to_internal_value` for each body.
+
+    An optional field that is absent becomes None, or stays away when the serializer is partial.
+    """
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the values of all fields; raises Invalid with the problems of all fields."""
+        if type(data) is not dict:
+            raise Invalid(Problem("dict_type", input=data))
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for name, field, required, nullable in self._plan:
+            value = data.get(name, _MISSING)
+            if value is _MISSING:
+                if required:
+                    problems.append(Problem("missing", (name,)))
+                elif not self.partial:
+                    values[name] = field.absent
+            elif value is None and nullable:
+                values[name] = None
+            else:
+                try:
+                    values[name] = field.to_internal_value(value)
+                except Invalid as error:
+                    problems += [problem.inside(name) for problem in error.problems]
+        problems += self.problems_between(data, values)
+        if problems:
+            raise Invalid(*problems)
+        return values
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        """Return what is wrong between fields, each of which may be right for itself."""
+        return []
+
+    @cached_property
+    def _plan(self) -> list[tuple[str, StrictField, bool, bool]]:
+        return [
+            (name, field, field.required and not self.partial, field.allow_null)
+            for name, field in self.fields.items()
+            if isinstance(field, StrictField)
+        ]

@@ -1,0 +1,46 @@
+"""Rate limits: django-ratelimit counts in Django's cache, DRF decides when."""
+
+import logging
+import math
+
+from django.conf import settings
+from django_ratelimit.core import get_usage
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from config.client import client_address, rate_key
+from config.errors import RateLimited
+
+logger = logging.getLogger(__name__)
+
+
+class FixedWindow(BaseThrottle):
+    """Count the requests of one client to one route pattern in a fixed window.
+
+    `setting` names the limit, such as RATE_AUTH with "10/m". All ids and methods of a pattern
+    share a counter.
+    """
+
+    def __init__(self, setting: str) -> None:
+        self.rate: str = getattr(settings, setting)
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Return True, or raise RateLimited with the time until the window ends."""
+        match = request._request.resolver_match
+        assert match is not None  # a view runs after its route was found
+        try:
+            usage = get_usage(
+                request._request,
+                group=match.route,
+                key=lambda group, request: rate_key(client_address(request)),
+                rate=self.rate,
+                increment=True,
+            )
+        except Exception:
+            # Whatever the cache's client raises: limits protect the service, they must not stop it.
+            logger.exception("Rate limits cannot be counted; requests pass")
+            return True
+        if usage and usage["should_limit"]:
+            raise RateLimited(max(1, math.ceil(usage["time_left"])))
+        return True

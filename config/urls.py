@@ -1,0 +1,18 @@
+"""Every path of the service."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from config import views
+
+urlpatterns = [
+    path("health/live", views.LiveView.as_view()),
+    path("health/ready", views.ReadyView.as_view()),
+    path("metrics", views.MetricsView.as_view()),
+    path("admin/", admin.site.urls),
+    path("", include("websites.urls")),
+    path("", include("analytics.urls")),
+    re_path(r"", views.unknown_path),
+]
+handler400 = views.bad_request
+handler500 = views.server_error

@@ -1,0 +1,106 @@
+"""Answers that belong to no API: unknown paths, refused hosts, health and metrics."""
+
+import hmac
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as WaitedTooLong
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import resolve
+from django.views.decorators.csrf import csrf_exempt
+from django_prometheus.exports import ExportToDjangoView
+from rest_framework.request import Request
+
+from config.client import is_loopback
+from config.dialects import events, track
+from config.dialects.base import json_response
+from config.endpoints import DialectView, endpoint, refuse
+from config.errors import ApiError, BadRequest, Forbidden, NotFound
+
+READY_SECONDS = 2
+_questions = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ready")
+
+
+class _TrackPath(DialectView):
+    dialect = track.DIALECT
+
+
+class _OtherPath(DialectView):
+    dialect = events.DIALECT
+
+
+def view_of(path: str) -> type[DialectView]:
+    """Return the API view of a path, or a view that speaks the dialect of such paths."""
+    view = getattr(resolve(path).func, "cls", None)
+    if isinstance(view, type) and issubclass(view, DialectView):
+        return view
+    return _TrackPath if path.startswith("/api/v1/analytics/") else _OtherPath
+
+
+@csrf_exempt
+def unknown_path(request: HttpRequest) -> HttpResponse:
+    """Answer a path that nothing else serves, whatever the method."""
+    return refuse(request, NotFound(), view=view_of(request.path_info))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a request that Django refuses before it finds the route."""
+    return refuse(request, BadRequest(), view=view_of(request.path_info))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a request that crashed outside of its view; Django has logged why."""
+    return refuse(request, ApiError(), view=view_of(request.path_info))
+
+
+class LiveView(_OtherPath):
+    """Whether the process answers at all."""
+
+    @endpoint()
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(200, {"status": "ok"})
+
+
+class ReadyView(_OtherPath):
+    """Whether both databases answer in time."""
+
+    @endpoint()
+    def get(self, request: Request) -> HttpResponse:
+        asked = {alias: _questions.submit(_answers, alias) for alias in connections}
+        states = {}
+        for alias, question in asked.items():
+            try:
+                ready = question.result(timeout=READY_SECONDS)
+            except WaitedTooLong:
+                ready = False
+            states[alias] = "ok" if ready else "unavailable"
+        is_ready = set(states.values()) == {"ok"}
+        status = "ok" if is_ready else "unavailable"
+        return json_response(200 if is_ready else 503, {"status": status, "databases": states})
+
+
+class MetricsView(_OtherPath):
+    """Metrics of all workers in Prometheus' text format, for those who may see them."""
+
+    @endpoint()
+    def get(self, request: Request) -> HttpResponseBase:
+        token = f"Bearer {settings.METRICS_TOKEN}".encode()
+        sent = request.headers.get("Authorization", "").encode()
+        knows_token = bool(settings.METRICS_TOKEN) and hmac.compare_digest(sent, token)
+        if not knows_token and not is_loopback(request._request):
+            raise Forbidden("Metrics token required")
+        exported: HttpResponseBase = ExportToDjangoView(request._request)
+        return exported
+
+
+def _answers(alias: str) -> bool:
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    finally:
+        connections[alias].close()
+    return True
