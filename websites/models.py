@@ -1,0 +1,135 @@
+"""Whose events these are: users and their websites."""
+
+import secrets
+import string
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from config import ids
+from websites.domains import is_domain, normalised_host
+
+_CODE_ALPHABET = string.ascii_lowercase + string.digits
+
+
+class UserManager(BaseUserManager["User"]):
+    """Users are known by their email, kept in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Store a new user; raises IntegrityError when the email is taken."""
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Store a new user who may do everything in the admin."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person with an account, the same one for every API and for the admin."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id_now, editable=False)
+    email = models.EmailField(max_length=255, unique=True)
+    name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null is told
+    api_key_hash = models.CharField(max_length=64, blank=True, editable=False)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, help_text="May log in to the admin.")
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
+
+    @property
+    def created_at(self) -> datetime:
+        """When the account was made."""
+        return ids.time_of(self.id)
+
+
+class WebsiteQuerySet(models.QuerySet["Website"]):
+    """Many websites."""
+
+    def owned_by(self, user_id: UUID) -> "WebsiteQuerySet":
+        """Return the websites of a user."""
+        return self.filter(user_id=user_id)
+
+
+class Website(models.Model):
+    """A site whose pages send events under its tracking code."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id_now, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="websites")
+    name = models.CharField(max_length=255)
+    domain = models.CharField(max_length=255, help_text="As given; its host is what counts.")
+    host = models.CharField(max_length=512, editable=False)
+    description = models.TextField(max_length=1000, null=True, blank=True)  # noqa: DJ001 - null is told
+    tracking_code = models.CharField(max_length=64, unique=True, editable=False)
+    is_active = models.BooleanField(default=True, help_text="Takes events, and shows them.")
+    updated_at = models.DateTimeField(editable=False)
+
+    objects = WebsiteQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("user", "host", name="website_host_is_unique_per_user")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.domain})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store it; raises IntegrityError when the user has another website of the same host."""
+        self.host = normalised_host(self.domain)
+        self.tracking_code = self.tracking_code or self._new_tracking_code()
+        self.updated_at = self.created_at if self._state.adding else timezone.now()
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        if not is_domain(self.domain):
+            raise ValidationError({"domain": "Enter a host or a URL."})
+        self.host = normalised_host(self.domain)
+        self.validate_constraints()  # forms would skip it, since host is not one of their fields
+
+    def change(self, **values: Any) -> None:
+        """Store new values of some fields; raises DoesNotExist if it was deleted meanwhile."""
+        with transaction.atomic(using="default"):
+            self.refresh_from_db(from_queryset=Website.objects.select_for_update())
+            for name, value in values.items():
+                setattr(self, name, value)
+            self.save()
+
+    @property
+    def created_at(self) -> datetime:
+        """When the website was made."""
+        return ids.time_of(self.id)
+
+    def _new_tracking_code(self) -> str:
+        random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(6))
+        return f"pm-{random}-{ids.milliseconds_of(self.id):013d}"
