@@ -1,0 +1,116 @@
+"""Storing a group of rows in one transaction, by COPY wherever that is possible."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Self
+from uuid import UUID
+
+from django.db import DatabaseError, Error, connections, transaction
+from django.db.models import Model
+from psycopg import sql
+
+from config.routers import home
+
+Row = tuple[Any, ...]  # a value for each column of its table, the id first
+
+
+class Written(Enum):
+    """What became of one row."""
+
+    NEW = auto()
+    KNOWN = auto()  # its id was there before; nothing was changed
+    REFUSED = auto()  # the database refuses this row for itself
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where rows go: a model's table with its columns, in the order of the model's fields."""
+
+    alias: str
+    copy_sql: str
+    insert_sql: str
+
+    @classmethod
+    def of(cls, model: type[Model]) -> Self:
+        """Return the table of a model whose first field is `id`."""
+        fields = model._meta.concrete_fields
+        connection = connections[home(model)]
+        names = {
+            "table": sql.Identifier(model._meta.db_table),
+            "columns": sql.SQL(", ").join(sql.Identifier(str(field.column)) for field in fields),
+            "arrays": sql.SQL(", ").join(
+                # Without a length: a cast to varchar(8) would cut, where the column refuses.
+                sql.SQL(f"%s::{str(field.db_type(connection)).partition('(')[0]}[]")
+                for field in fields
+            ),
+        }
+        return cls(
+            alias=home(model),
+            copy_sql=sql.SQL("COPY {table} ({columns}) FROM STDIN").format(**names).as_string(),
+            insert_sql=sql.SQL(
+                "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) "
+                "ON CONFLICT (id) DO NOTHING RETURNING id"
+            )
+            .format(**names)
+            .as_string(),
+        )
+
+
+Rows = Mapping[Table, Mapping[UUID, Row]]
+Results = dict[UUID, Written]
+
+
+def copy_all(rows: Rows) -> Results:
+    """Store rows of which none is known and none is bad: one COPY for each table.
+
+    To be called inside a transaction. Raises DatabaseError when one of them is.
+    """
+    for table, by_id in rows.items():
+        with connections[table.alias].cursor() as cursor, cursor.copy(table.copy_sql) as copy:
+            for row in by_id.values():
+                copy.write_row(row)
+    return {id: Written.NEW for by_id in rows.values() for id in by_id}
+
+
+def insert_all(rows: Rows) -> Results:
+    """Store rows of which some may be known or bad; to be called inside a transaction.
+
+    Rows go in the order of their ids, so that two processes with the same ids cannot deadlock.
+    """
+    results: Results = {}
+    for table, by_id in rows.items():
+        _insert(table, sorted(by_id.values()), results)
+    return results
+
+
+def is_of_rows(error: Error) -> bool:
+    """Tell whether an error is about the rows: their data, a constraint, or a limit of size."""
+    return _sqlstate(error)[:2] in ("22", "23", "54")
+
+
+def is_of_order(error: Error) -> bool:
+    """Tell whether an error is a deadlock or a failed serialization, which a retry may mend."""
+    return _sqlstate(error)[:2] == "40"
+
+
+def _insert(table: Table, rows: Sequence[Row], results: Results) -> None:
+    try:
+        with transaction.atomic(using=table.alias), connections[table.alias].cursor() as cursor:
+            cursor.execute(table.insert_sql, [list(column) for column in zip(*rows, strict=True)])
+            new = {id for (id,) in cursor.fetchall()}
+    except DatabaseError as error:
+        if not is_of_rows(error):
+            raise
+        if len(rows) == 1:
+            results[rows[0][0]] = Written.REFUSED
+            return
+        middle = len(rows) // 2
+        _insert(table, rows[:middle], results)
+        _insert(table, rows[middle:], results)
+    else:
+        results |= {row[0]: Written.NEW if row[0] in new else Written.KNOWN for row in rows}
+
+
+def _sqlstate(error: Error) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""

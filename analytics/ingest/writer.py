@@ -1,0 +1,190 @@
+"""The way to disk: group commit. What `write` has returned is committed.
+
+One thread for each database writes everything that is waiting, in one transaction, and wakes
+everyone whose rows were in it. There is no timer: while one group commits, the next one gathers.
+Alone, an event is written at once; under load, groups grow by themselves.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from prometheus_client import Histogram
+
+from analytics.ingest.copy import (
+    Results,
+    Row,
+    Rows,
+    Table,
+    Written,
+    copy_all,
+    insert_all,
+    is_of_order,
+    is_of_rows,
+)
+from config.errors import StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+MAX_GROUP_ROWS = 10_000
+ATTEMPTS = 3
+
+GROUP_ROWS = Histogram(
+    "millrace_write_group_rows",
+    "Rows that one transaction wrote.",
+    buckets=[1, 2, 5, 10, 20, 50, 100, 1_000, 10_000],
+)
+GROUP_SECONDS = Histogram("millrace_write_seconds", "Time that one transaction of rows took.")
+
+
+class Writer(Protocol):
+    """Stores rows durably."""
+
+    def write(self, table: Table, rows: Sequence[Row]) -> list[Written]:
+        """Return, after the commit, what became of each row, or raise StorageUnavailable."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """The rows of one request, and the promise to tell what became of them."""
+
+    table: Table
+    rows: Sequence[Row]
+    results: "Future[list[Written]]" = field(default_factory=Future)
+
+
+class GroupWriter:
+    """Writes the rows of many requests in one transaction, from a thread of its own."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._waiting: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name=f"writer-{alias}", daemon=True).start()
+
+    def write(self, table: Table, rows: Sequence[Row]) -> list[Written]:
+        """Hand rows over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
+        waiting = _Waiting(table, rows)
+        with self._changed:
+            self._waiting.append(waiting)
+            self._changed.notify()
+        try:
+            return waiting.results.result(timeout=settings.WRITE_TIMEOUT_SECONDS)
+        except (TimeoutError, CancelledError):
+            # Rows that no group has taken yet are withdrawn; others may still be committed.
+            waiting.results.cancel()
+            raise StorageUnavailable from None
+
+    def _run(self) -> None:
+        while True:
+            group = self._next_group()
+            try:
+                told = _store(self._alias, group)
+            except Exception as error:
+                # Whatever it is, the waiting must hear of it and the thread must live.
+                is_away = isinstance(error, (OperationalError, InterfaceError))
+                logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
+                for waiting in group:
+                    waiting.results.set_exception(StorageUnavailable())
+            else:
+                for waiting, written in zip(group, told, strict=True):
+                    waiting.results.set_result(written)
+
+    def _next_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        rows = 0
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            while self._waiting and rows < MAX_GROUP_ROWS:
+                waiting = self._waiting.popleft()
+                if waiting.results.set_running_or_notify_cancel():
+                    group.append(waiting)
+                    rows += len(waiting.rows)
+        return group
+
+
+class InlineWriter:
+    """Writes in the caller's thread, and so within its transaction: for tests."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def write(self, table: Table, rows: Sequence[Row]) -> list[Written]:
+        """Write rows at once."""
+        [written] = _store(self._alias, [_Waiting(table, rows)])
+        return written
+
+
+_writers: dict[str, Writer] = {}
+_starting = threading.Lock()
+
+
+def write(table: Table, rows: Sequence[Row]) -> list[Written]:
+    """Store rows durably; raises StorageUnavailable when that is not confirmed in time.
+
+    Of rows with one id only the first is stored; the others are told to be KNOWN.
+    """
+    with _starting:  # the thread starts with the first row, in the process that needs it
+        if table.alias not in _writers:
+            _writers[table.alias] = GroupWriter(table.alias)
+    return _writers[table.alias].write(table, rows)
+
+
+def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:
+    """Store the rows of a group; return what became of each row of each request, in order."""
+    rows: dict[Table, dict[UUID, Row]] = {}
+    for waiting in group:
+        by_id = rows.setdefault(waiting.table, {})
+        for row in waiting.rows:
+            by_id.setdefault(row[0], row)
+    results = _commit(alias, rows)
+
+    def tell(row: Row) -> Written:
+        written = results[row[0]]
+        if written is Written.NEW:
+            results[row[0]] = Written.KNOWN  # for whoever sent this id after it
+        return written
+
+    return [[tell(row) for row in waiting.rows] for waiting in group]
+
+
+def _commit(alias: str, rows: Rows) -> Results:
+    """Store rows in one transaction; raises DatabaseError when it was not confirmed."""
+    started = time.perf_counter()
+    store = copy_all
+    for attempt in range(1, ATTEMPTS + 1):
+        was_connected = connections[alias].connection is not None
+        is_in_commit = False
+        try:
+            with transaction.atomic(using=alias):
+                results = store(rows)
+                is_in_commit = True
+        except (DatabaseError, InterfaceError) as error:
+            if is_in_commit or attempt == ATTEMPTS:
+                raise  # after a lost COMMIT nobody knows; a second try could store twice
+            if is_of_rows(error) or is_of_order(error):
+                store = insert_all
+            elif not (was_connected and _is_broken(alias)):
+                raise
+        else:
+            GROUP_ROWS.observe(len(results))
+            GROUP_SECONDS.observe(time.perf_counter() - started)
+            return results
+    raise AssertionError("unreachable")
+
+
+def _is_broken(alias: str) -> bool:
+    """Tell whether the connection is lost, as after a restart of PostgreSQL, and drop it then."""
+    connection = connections[alias].connection
+    if connection is not None and not connection.closed:
+        return False
+    connections[alias].close()
+    return True

@@ -1,0 +1,42 @@
+"""What all streams of events share: an id that is the time, and reads that prune partitions."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+from uuid import UUID
+
+from django.db import models
+
+from config import ids
+from config.routers import ANALYTICS
+
+
+class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Many events of one stream."""
+
+    def between(self, start: datetime | None = None, end: datetime | None = None) -> Self:
+        """Return the events of [start, end); the bounds on the id let PostgreSQL skip months."""
+        rows = self if start is None else self.filter(id__gte=ids.floor(start))
+        return rows if end is None else rows.filter(id__lt=ids.floor(end))
+
+    def after(self, cursor: UUID) -> Self:
+        """Return the events that come after one in a list of the newest first."""
+        return self.filter(id__lt=cursor)
+
+    def newest_first(self) -> Self:
+        """Return the events by time, the newest first."""
+        return self.order_by("-id")
+
+
+class Stream(models.Model):
+    """One event. The time inside `id` is the time of the event; `created_at` repeats it for SQL.
+
+    Tables are partitioned by ranges of `id`, a month each (analytics/partitions.py).
+    """
+
+    home: ClassVar = ANALYTICS
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,121 @@
+"""Monthly partitions of the event tables, by ranges of their time-ordered ids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from django.db import connections, transaction
+from django.db.migrations.operations import CreateModel
+from django.db.models import Model
+from psycopg import sql
+
+from config import ids
+from config.routers import home
+
+MONTHS_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Month:
+    """A month of UTC."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def of(cls, at: datetime) -> Self:
+        """Return the month of a time."""
+        return cls(at.year, at.month)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the month of a text such as 2026-11; raises ValueError."""
+        return cls.of(datetime.strptime(text, "%Y-%m"))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+    @property
+    def start(self) -> datetime:
+        """Its first moment."""
+        return datetime(self.year, self.month, 1, tzinfo=UTC)
+
+    def plus(self, months: int) -> "Month":
+        """Return the month so many months later."""
+        count = self.year * 12 + self.month - 1 + months
+        return Month(count // 12, count % 12 + 1)
+
+    def until(self, last: "Month") -> "Iterator[Month]":
+        """Yield this month and those after it, the last one included."""
+        month = self
+        while month <= last:
+            yield month
+            month = month.plus(1)
+
+
+class CreatePartitionedModel(CreateModel):
+    """Create a model's table partitioned by ranges of `id`, with its default partition."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        schema_editor.sql_create_table += " PARTITION BY RANGE (id)"
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+        del schema_editor.sql_create_table  # back to that of the class
+        table = schema_editor.quote_name(model._meta.db_table)
+        default = schema_editor.quote_name(f"{model._meta.db_table}_default")
+        schema_editor.execute(f"CREATE TABLE {default} PARTITION OF {table} DEFAULT")
+
+
+def partition_name(model: type[Model], month: Month) -> str:
+    """Return the name of a month's partition, such as analytics_event_y2026m11."""
+    return f"{model._meta.db_table}_y{month.year:04d}m{month.month:02d}"
+
+
+def existing(model: type[Model]) -> list[str]:
+    """Return the names of a model's partitions, the default one included, sorted."""
+    with connections[home(model)].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+            "WHERE i.inhparent = %s::regclass ORDER BY 1",
+            [model._meta.db_table],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def create(model: type[Model], month: Month) -> bool:
+    """Make a month's partition unless it exists; tell whether it was made.
+
+    Rows of that month that already lie in the default partition move into it, in the same
+    transaction. Writers wait no longer than the move takes.
+    """
+    alias, name = home(model), partition_name(model, month)
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
+        if name in existing(model):
+            return False
+        names = {
+            "parent": sql.Identifier(model._meta.db_table),
+            "default": sql.Identifier(f"{model._meta.db_table}_default"),
+            "part": sql.Identifier(name),
+            "low": sql.Literal(str(ids.floor(month.start))),
+            "high": sql.Literal(str(ids.floor(month.plus(1).start))),
+        }
+        for statement in _CREATE:
+            cursor.execute(sql.SQL(statement).format(**names).as_string())
+    return True
+
+
+# ATTACH blocks only the default partition, CREATE … PARTITION OF would block the whole table.
+_CREATE = (
+    "CREATE TABLE {part} (LIKE {parent} INCLUDING ALL)",
+    "LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
+    "WITH moved AS (DELETE FROM {default} WHERE id >= {low} AND id < {high} RETURNING *) "
+    "INSERT INTO {part} SELECT * FROM moved",
+    "ALTER TABLE {parent} ATTACH PARTITION {part} FOR VALUES FROM ({low}) TO ({high})",
+)
