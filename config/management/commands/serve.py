@@ -1,0 +1,68 @@
+"""`manage.py serve`: start everything, say where it is, stop everything."""
+
+import io
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+
+from config import serving
+from config.embedded import EmbeddedPostgresError
+from websites import first_run
+
+
+class Command(BaseCommand):
+    help = "Start the server, and PostgreSQL where DATABASE_URL names none; Ctrl-C stops both."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        serving.stop_on_signals()
+        try:
+            serving.require_free_port()
+            with serving.databases():
+                self._prepare()
+                with serving.granian() as process:
+                    self._greet()
+                    serving.wait_for_end(process)
+        except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
+            raise CommandError(str(error)) from error
+
+    def _prepare(self) -> None:
+        if settings.EMBEDDED:
+            first_run.keep_secret_key()
+            for alias in settings.DATABASES:
+                call_command("migrate", database=alias, interactive=False, verbosity=0)
+        serving.require_migrations()
+        call_command("partitions", stdout=io.StringIO())
+        if settings.EMBEDDED:
+            password = first_run.create_admin_and_website(settings.ADMIN_PASSWORD)
+            if password:
+                self._say("Admin user", f"{first_run.ADMIN_EMAIL}  password: {password}")
+
+    def _greet(self) -> None:
+        self._say("Address", serving.address())
+        self._say("Admin", serving.address("/admin/"))
+        website = first_run.oldest_website() if settings.EMBEDDED else None
+        if website:
+            self._say("Tracking code", website.tracking_code)
+            self._say("First event", _curl_line(website.tracking_code))
+        self.stdout.write("Ready. Ctrl-C stops it.")
+        self.stdout.flush()
+
+    def _say(self, name: str, value: str) -> None:
+        self.stdout.write(f"{name + ':':<14} {value}")
+        self.stdout.flush()
+
+
+def _curl_line(tracking_code: str) -> str:
+    event = {
+        "trackingCode": tracking_code,
+        "eventType": "pageview",
+        "url": "https://demo.example/",
+        "sessionId": "first-session",
+        "visitorId": "first-visitor",
+    }
+    url = serving.address("/api/v1/events")
+    return f"curl {url} -H 'Content-Type: application/json' -d '{json.dumps(event)}'"

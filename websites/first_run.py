@@ -1,0 +1,40 @@
+"""What a first run begins with: somebody who may log in, and a website to send events to."""
+
+import os
+import secrets
+from contextlib import suppress
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from websites.models import User, Website
+
+ADMIN_EMAIL = "admin@example.com"
+
+
+def keep_secret_key() -> None:
+    """Store the key that this first run made up, so that tokens outlive a restart."""
+    with suppress(FileExistsError), open(settings.SECRET_KEY_FILE, "x", opener=_private) as file:
+        file.write(settings.SECRET_KEY)
+
+
+def create_admin_and_website(password: str) -> str | None:
+    """Create both unless there is an admin; return the admin's password, made up if empty."""
+    if User.objects.filter(Q(is_superuser=True) | Q(email=ADMIN_EMAIL)).exists():
+        return None
+    password = password or secrets.token_urlsafe(12)
+    with transaction.atomic(using="default"):
+        admin = User.objects.create_superuser(email=ADMIN_EMAIL, password=password)
+        Website.objects.create(user=admin, name="Demo", domain="demo.example")
+    return password
+
+
+def oldest_website() -> Website | None:
+    """Return the website to try the API with."""
+    websites = Website.objects.filter(user__is_superuser=True, is_active=True)
+    return websites.order_by("id").first()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
