@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -16,7 +17,9 @@ from config.errors import BodyTooLarge, Invalid, Problem, UnsupportedMediaType
 MAX_DEPTH = 64
 MAX_DIGITS = 4300  # of a whole number; Python itself refuses to read more
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)  # strings hide brackets
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHER_BYTES = bytes(set(range(256)) - _STEPS.keys() - {ord('"')})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS = "Numbers must be finite and in range"
 _BOM = b"\xef\xbb\xbf"
@@ -30,12 +33,13 @@ def check_size(request: HttpRequest) -> None:
 
 def read(request: HttpRequest) -> bytes:
     """Return the whole body; raises BodyTooLarge at the first byte over the limit."""
-    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
-        # Django reads no body without a Content-Length; the server ends this stream for us.
-        stream = request.META["wsgi.input"]
+    is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    # Django reads no body without a Content-Length; the server ends this stream for us.
+    stream = request.META["wsgi.input"] if is_chunked else request
+    try:
         body: bytes = stream.read(settings.MAX_BODY_BYTES + 1)
-    else:
-        body = request.read(settings.MAX_BODY_BYTES + 1)
+    except OSError:  # the client went away in the middle of it
+        raise _invalid("Invalid JSON") from None
     if len(body) > settings.MAX_BODY_BYTES:
         raise BodyTooLarge(settings.MAX_BODY_BYTES)
     return body
@@ -63,7 +67,7 @@ def parse(body: bytes) -> Any:
         except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
             pass
         else:
-            if not _is_deep(text, value):
+            if not _is_deep(text):
                 return value
     return _parse_slowly(text)
 
@@ -81,18 +85,14 @@ def _content_length(request: HttpRequest) -> int:
         return 0
 
 
-def _is_deep(text: bytes, value: Any) -> bool:
+def _is_deep(text: bytes) -> bool:
+    """Tell whether brackets nest too deep, the values of repeated keys included."""
     if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return False
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for container in level
-            if isinstance(container, (dict, list))
-            for child in (container.values() if isinstance(container, dict) else container)
-        ]
-    return any(isinstance(value, (dict, list)) for value in level)
+    if b"\\" not in text:  # without escapes less has to be searched for strings
+        text = text.translate(None, _OTHER_BYTES)
+    brackets = _STRING.sub(b"", text).translate(None, _OTHER_BYTES)
+    return any(depth > MAX_DEPTH for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def _parse_slowly(text: bytes) -> Any:
@@ -101,12 +101,14 @@ def _parse_slowly(text: bytes) -> Any:
         decoded = text.decode()
     except UnicodeDecodeError:
         raise _invalid("Invalid UTF-8") from None
-    if _depth(text) > MAX_DEPTH:
+    if _is_deep(text):
         raise _invalid(f"JSON must not be nested deeper than {MAX_DEPTH} levels")
     refused: list[str] = []
+    overwritten: list[Any] = []
     try:
         value = json.loads(
             decoded,
+            object_pairs_hook=partial(_object, overwritten),
             parse_constant=refused.append,
             parse_float=partial(_real, refused),
             parse_int=partial(_whole, refused),
@@ -115,7 +117,7 @@ def _parse_slowly(text: bytes) -> Any:
         raise _invalid("Invalid JSON", position=error.pos) from None
     if refused:
         raise _invalid(_NUMBERS)
-    strings = "".join(_strings(value))
+    strings = "".join(_strings([value, *overwritten]))
     if "\0" in strings:
         raise _invalid("NUL characters are not allowed")
     if _SURROGATE.search(strings):
@@ -127,18 +129,12 @@ def _invalid(reason: str, *, position: int = 0) -> Invalid:
     return Invalid(Problem("json_invalid", context={"reason": reason, "position": position}))
 
 
-def _depth(text: bytes) -> int:
-    deepest = depth = 0
-    for token in _TOKEN.finditer(text):
-        bracket = token[0]
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                break
-        elif bracket in b"]}":
-            depth -= 1
-    return deepest
+def _object(overwritten: list[Any], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a repeated key the last value counts, but all of them are checked."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        overwritten += (value for _, value in pairs)
+    return members
 
 
 def _real(refused: list[str], text: str) -> float:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.http.request import UnreadablePostError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -15,7 +14,7 @@ from rest_framework.views import APIView
 
 from config import bodies
 from config.dialects.base import Dialect, Words, json_response
-from config.errors import ApiError, Invalid, MethodNotAllowed, Problem, StorageUnavailable
+from config.errors import ApiError, MethodNotAllowed, StorageUnavailable
 from config.outcomes import Outcome
 from config.throttles import FixedWindow
 
@@ -73,8 +72,9 @@ class DialectView(APIView):
         return None, None  # JSON, whatever Accept says
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if not hasattr(self, (request.method or "").lower()) or request.method == "OPTIONS":
-            raise MethodNotAllowed(allowed_methods(type(self)))
+        allowed = allowed_methods(type(self))
+        if request.method not in allowed:
+            raise MethodNotAllowed(allowed)
         super().initial(request, *args, **kwargs)
         bodies.check_size(request._request)
 
@@ -145,8 +145,6 @@ def as_api_error(error: Exception) -> ApiError:
         case OperationalError() | InterfaceError():
             logger.warning("Database unavailable: %s", error)
             return StorageUnavailable()
-        case UnreadablePostError():  # the client went away in the middle of its body
-            return Invalid(Problem("json_invalid", context={"reason": "Invalid JSON"}))
         case _:
             logger.error("Unforeseen error", exc_info=error)
             return ApiError()

@@ -139,9 +139,10 @@ class UnixMilliseconds(StrictField):
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int and type(data) is not float:
             raise Invalid(Problem("number_type", input=data))
-        if not is_event_time(data):
+        ms = int(data)
+        if not is_event_time(ms):
             raise Invalid(Problem("timestamp_range", input=data))
-        return int(data)
+        return ms
 
 
 class EventId(StrictField):

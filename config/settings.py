@@ -107,7 +107,7 @@ SECRET_KEY_FILE = VAR_DIR / "secret_key"  # of a first run: `serve` writes it be
 def _first_run_secret_key() -> str:
     try:
         return SECRET_KEY_FILE.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return secrets.token_urlsafe(64)
     except OSError as error:
         sys.exit(f"Settings: {SECRET_KEY_FILE} cannot be read ({error.strerror}); set VAR_DIR.")
@@ -126,6 +126,7 @@ INSTALLED_APPS = [
     "websites",
     "analytics",
     "unfold",
+    "unfold.contrib.filters",  # the template of the filters of events
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -242,4 +243,9 @@ LOGGING = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "Millrace", "SITE_HEADER": "Millrace", "SITE_SYMBOL": "water"}
+UNFOLD = {
+    "SITE_TITLE": "Millrace",
+    "SITE_HEADER": "Millrace",
+    "SITE_SYMBOL": "water",
+    "SITE_URL": None,  # there is no site beside the admin to return to
+}

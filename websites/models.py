@@ -97,7 +97,12 @@ class Website(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint("user", "host", name="website_host_is_unique_per_user")
+            models.UniqueConstraint(
+                "user",
+                "host",
+                name="website_host_is_unique_per_user",
+                violation_error_message="This user has a website of the same host.",
+            )
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='website',
-            constraint=models.UniqueConstraint(models.F('user'), models.F('host'), name='website_host_is_unique_per_user'),
+            constraint=models.UniqueConstraint(models.F('user'), models.F('host'), name='website_host_is_unique_per_user', violation_error_message='This user has a website of the same host.'),
         ),
     ]

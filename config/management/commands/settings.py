@@ -1,0 +1,66 @@
+"""`manage.py settings`: the switches, on the command line."""
+
+import getpass
+import os
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from config import runtime
+from config.models import RuntimeSettings, SettingChange
+
+
+class Command(BaseCommand):
+    """List the runtime settings, or change some of them."""
+
+    help = "Lists the runtime settings; changes those that are given, all of them or none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "changes", nargs="*", metavar="name=value", help="such as tracking_enabled=false"
+        )
+
+    def handle(self, *, changes: list[str], **options: Any) -> None:
+        if not changes:
+            return self.show()
+        made = change(dict(map(parse, changes)))
+        for each in made:
+            self.stdout.write(str(each))
+        self.stdout.write(f"{len(made)} changed.")
+
+    def show(self) -> None:
+        """Write each setting's name, value and meaning."""
+        row = RuntimeSettings.load()
+        for field in row._meta.concrete_fields[1:]:
+            value = str(getattr(row, field.name)) or "(empty)"
+            self.stdout.write(f"{field.name:<24} {value:<8} {field.help_text}")
+
+
+def parse(text: str) -> tuple[str, str]:
+    """Return the name and the value in name=value."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CommandError(f"{text} is not of the form name=value.")
+    if name not in RuntimeSettings.names():
+        raise CommandError(f"There is no setting {name}; manage.py settings lists them all.")
+    return name, value
+
+
+def change(values: dict[str, str]) -> list[SettingChange]:
+    """Store new values in the name of the shell's user."""
+    try:
+        made = RuntimeSettings.load().change(values, changed_by=shell_user())
+    except ValidationError as error:
+        told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
+        raise CommandError(" ".join(told)) from error
+    runtime.forget()
+    return made
+
+
+def shell_user() -> str:
+    """Return who runs this: a name, or the number of a user without one, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

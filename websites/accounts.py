@@ -1,0 +1,50 @@
+"""Making accounts, and proving who owns one."""
+
+import hashlib
+import secrets
+import string
+from uuid import UUID
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db import IntegrityError, transaction
+
+from config.errors import Conflict, Forbidden, InvalidCredentials
+from websites.models import User
+
+_KEY_ALPHABET = string.ascii_letters + string.digits
+
+
+def register(*, email: str, password: str, name: str | None) -> tuple[User, str]:
+    """Store a new user; return it with its API key, which nobody can read again.
+
+    Raises Conflict when the email is taken.
+    """
+    api_key = f"pk_{''.join(secrets.choice(_KEY_ALPHABET) for _ in range(32))}"
+    # The key is random: a plain digest keeps it as well as a slow one would.
+    digest = hashlib.sha256(api_key.encode()).hexdigest()
+    try:
+        with transaction.atomic(using="default"):
+            user = User.objects.create_user(email, password, name=name, api_key_hash=digest)
+    except IntegrityError as error:
+        raise Conflict("Email already registered") from error
+    return user, api_key
+
+
+def prove(*, email: str, password: str) -> User:
+    """Return the active user of an email and password; raises InvalidCredentials, Forbidden."""
+    user = User.objects.filter(email=email.lower()).first()
+    # Django takes as long over an unusable password as over any other.
+    nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
+    if not (user or nobody).check_password(password) or user is None:
+        raise InvalidCredentials("Invalid email or password")
+    if not user.is_active:
+        raise Forbidden("Account is inactive")
+    return user
+
+
+def active_user(user_id: UUID) -> User:
+    """Return the active user with an id; raises InvalidCredentials when there is none any more."""
+    user = User.objects.filter(id=user_id, is_active=True).first()
+    if user is None:
+        raise InvalidCredentials
+    return user

@@ -1,0 +1,142 @@
+"""The accounts API: register, log in, stay logged in, log out."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from config.dialects import events
+from config.dialects.base import Words, iso
+from config.endpoints import DialectView, endpoint
+from config.serializers import StrictSerializer, Text, an_email, at_least, at_most, matching
+from websites import accounts, tokens
+from websites.authentication import BearerAuthentication, caller_of
+from websites.models import User
+from websites.tokens import Pair
+
+
+def words(*, failed: str = "Request failed") -> Words:
+    """Return the sentences of one endpoint of this API."""
+    return Words(invalid="Invalid request body", failed=failed)
+
+
+class RegisterSerializer(StrictSerializer):
+    """A new account."""
+
+    email = Text(an_email(), at_least(5), at_most(255))
+    password = Text(
+        at_least(8),
+        at_most(128),
+        matching("[A-Z]", code="uppercase_missing"),
+        matching("[a-z]", code="lowercase_missing"),
+        matching("[0-9]", code="digit_missing"),
+    )
+    name = Text(at_least(2), at_most(255), required=False)
+
+
+class LoginSerializer(StrictSerializer):
+    """Who logs in."""
+
+    email = Text(an_email())
+    password = Text(at_least(1, code="password_empty"))
+
+
+class RefreshSerializer(StrictSerializer):
+    """The token to exchange."""
+
+    refreshToken = Text(at_least(1))
+
+
+class LogoutSerializer(StrictSerializer):
+    """The other token to revoke, if any."""
+
+    refreshToken = Text(required=False)
+
+
+REGISTER, LOGIN = RegisterSerializer(), LoginSerializer()
+REFRESH, LOGOUT = RefreshSerializer(), LogoutSerializer()
+
+
+class RegisterView(DialectView):
+    """/api/v1/auth/register"""
+
+    dialect = events.DIALECT
+
+    @endpoint(rate="RATE_AUTH", words=words(failed="Registration failed"))
+    def post(self, request: Request) -> HttpResponse:
+        account = REGISTER.to_internal_value(self.json())
+        user, api_key = accounts.register(**account)
+        return self.answer(201, _logged_in(user, apiKey=api_key))
+
+
+class LoginView(DialectView):
+    """/api/v1/auth/login"""
+
+    dialect = events.DIALECT
+
+    @endpoint(rate="RATE_AUTH", words=words(failed="Login failed"))
+    def post(self, request: Request) -> HttpResponse:
+        user = accounts.prove(**LOGIN.to_internal_value(self.json()))
+        return self.answer(200, _logged_in(user))
+
+
+class RefreshView(DialectView):
+    """/api/v1/auth/refresh"""
+
+    dialect = events.DIALECT
+
+    @endpoint(rate="RATE_AUTH", words=words())
+    def post(self, request: Request) -> HttpResponse:
+        sent = REFRESH.to_internal_value(self.json())
+        pair = tokens.rotate(sent["refreshToken"])
+        return self.answer(200, {"tokens": _shown_tokens(pair)})
+
+
+class LogoutView(DialectView):
+    """/api/v1/auth/logout"""
+
+    dialect = events.DIALECT
+
+    @endpoint(authentication=BearerAuthentication, words=words())
+    def post(self, request: Request) -> HttpResponse:
+        sent = LOGOUT.to_internal_value(self.json())
+        tokens.log_out(str(request.auth), caller_of(request), sent["refreshToken"])
+        return self.answer(200, {"message": "Logged out successfully"})
+
+
+class MeView(DialectView):
+    """/api/v1/auth/me"""
+
+    dialect = events.DIALECT
+
+    @endpoint(authentication=BearerAuthentication, words=words())
+    def get(self, request: Request) -> HttpResponse:
+        user = accounts.active_user(caller_of(request).user_id)
+        return self.answer(200, {"user": _shown_user(user, isActive=user.is_active)})
+
+
+def _shown_user(user: User, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "name": user.name,
+        "createdAt": iso(user.created_at),
+        **more,
+    }
+
+
+def _shown_tokens(pair: Pair) -> dict[str, Any]:
+    return {
+        "accessToken": pair.access,
+        "refreshToken": pair.refresh,
+        "expiresIn": tokens.ACCESS_SECONDS,
+    }
+
+
+def _logged_in(user: User, **more: Any) -> dict[str, Any]:
+    pair = tokens.issue(user)
+    return {
+        "user": _shown_user(user, **more),
+        "tokens": _shown_tokens(pair),
+        "access_token": pair.access,
+    }

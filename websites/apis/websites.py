@@ -1,0 +1,120 @@
+"""The websites API: a user's websites and their tracking codes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from config import ids
+from config.dialects import events
+from config.dialects.base import Words, iso
+from config.endpoints import DialectView, endpoint
+from config.errors import Conflict, NotFound
+from config.serializers import Boolean, Rule, StrictSerializer, Text, at_least, at_most
+from websites.authentication import BearerAuthentication, caller_of
+from websites.domains import is_domain
+from websites.models import Website
+
+
+def bearer(*, failed: str) -> endpoint:
+    """Return what every endpoint of this API is."""
+    words = Words(invalid="Invalid request body", failed=failed)
+    return endpoint(authentication=BearerAuthentication, words=words)
+
+
+class NewWebsite(StrictSerializer):
+    """A website to be."""
+
+    name = Text(at_least(1, code="website_name_empty"), at_most(255, code="website_name_too_long"))
+    domain = Text(at_least(1), Rule(is_domain, "url_parsing"), at_most(255))
+    description = Text(at_most(1000), required=False, allow_null=True)
+
+
+class WebsiteChange(NewWebsite):
+    """What is to be different; whatever is left out stays."""
+
+    isActive = Boolean()
+
+
+NEW, CHANGE = NewWebsite(), WebsiteChange(partial=True)
+
+
+class WebsitesView(DialectView):
+    """/api/v1/websites"""
+
+    dialect = events.DIALECT
+
+    @bearer(failed="Failed to create website")
+    def post(self, request: Request) -> HttpResponse:
+        values = NEW.to_internal_value(self.json())
+        with _one_of_a_host():
+            website = Website.objects.create(user_id=caller_of(request).user_id, **values)
+        return self.answer(201, _shown(website))
+
+    @bearer(failed="Failed to fetch websites")
+    def get(self, request: Request) -> HttpResponse:
+        websites = Website.objects.owned_by(caller_of(request).user_id)
+        shown = [_shown(website) for website in websites]
+        return self.answer(200, {"websites": shown, "total": len(shown)})
+
+
+class WebsiteView(DialectView):
+    """/api/v1/websites/:id"""
+
+    dialect = events.DIALECT
+
+    @bearer(failed="Failed to fetch website")
+    def get(self, request: Request, id: str) -> HttpResponse:
+        return self.answer(200, _shown(_own(request, id)))
+
+    @bearer(failed="Failed to update website")
+    def put(self, request: Request, id: str) -> HttpResponse:
+        website = _own(request, id)  # what does not exist comes before what is wrong with the body
+        changes = CHANGE.to_internal_value(self.json())
+        if "isActive" in changes:
+            changes["is_active"] = changes.pop("isActive")
+        with _one_of_a_host():
+            website.change(**changes)
+        return self.answer(200, _shown(website))
+
+    @bearer(failed="Failed to delete website")
+    def delete(self, request: Request, id: str) -> HttpResponse:
+        _own(request, id).delete()
+        return self.answer(200, {"success": True, "message": "Website deleted successfully"})
+
+
+def _own(request: Request, id: str) -> Website:
+    websites = Website.objects.owned_by(caller_of(request).user_id)
+    website_id = ids.parse(id)
+    website = websites.filter(id=website_id).first() if website_id else None
+    if website is None:
+        raise NotFound("Website not found")
+    return website
+
+
+@contextmanager
+def _one_of_a_host() -> Iterator[None]:
+    try:
+        with transaction.atomic(using="default"):
+            yield
+    except IntegrityError as error:
+        raise Conflict("This domain is already registered for your account") from error
+    except Website.DoesNotExist as error:  # deleted since it was found
+        raise NotFound("Website not found") from error
+
+
+def _shown(website: Website) -> dict[str, Any]:
+    return {
+        "id": str(website.id),
+        "userId": str(website.user_id),
+        "name": website.name,
+        "domain": website.domain,
+        "description": website.description,
+        "trackingCode": website.tracking_code,
+        "isActive": website.is_active,
+        "createdAt": iso(website.created_at),
+        "updatedAt": iso(website.updated_at),
+    }

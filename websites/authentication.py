@@ -1,0 +1,33 @@
+"""Who calls: bearer tokens in the Authorization header."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from config.errors import NotAuthenticated
+from websites import tokens
+from websites.tokens import Caller
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Demand `Authorization: Bearer <token>`, the scheme written exactly so."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, str]:
+        """Return the caller and the token; raises NotAuthenticated or InvalidCredentials."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = token.strip()
+        if not token or not self.is_bearer(scheme):
+            raise NotAuthenticated
+        return tokens.verify(token), token
+
+    def is_bearer(self, scheme: str) -> bool:
+        """Tell whether a scheme is the one of bearer tokens."""
+        return scheme == "Bearer"
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who calls an endpoint that demands a bearer token."""
+    caller: Any = request.user
+    assert isinstance(caller, Caller)
+    return caller
