@@ -1,0 +1,59 @@
+"""Exact comparison of answers, the headers of the contract included."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from django.db import connections
+
+NAMED = (
+    *("Content-Type", "Cache-Control", "Retry-After", "WWW-Authenticate", "Allow"),
+    *("X-Event-Outcome", "Set-Cookie", "Access-Control-Allow-Origin", "Location"),
+)
+
+
+def assert_answer(response, status, body, headers=None):
+    """Demand this status, this JSON body, and of the headers in NAMED no others than these."""
+    assert (response.status_code, response.json()) == (status, body)
+    assert UUID(response["X-Request-Id"]).version == 4
+    expected = {"Content-Type": "application/json"}
+    if response.wsgi_request.path_info.startswith("/api/"):
+        expected["Cache-Control"] = "no-store"
+        if status == 503:
+            expected["Retry-After"] = "5"
+    if status == 401:
+        expected["WWW-Authenticate"] = "Bearer"
+    told = {name: response[name] for name in NAMED if name in response}
+    assert told == expected | (headers or {})
+
+
+def assert_refused(response, status, code, message, headers=None):
+    """Demand an error of the events dialect."""
+    assert_answer(response, status, {"error": code, "message": message}, headers)
+
+
+def assert_invalid(response, *, fields=None, form=(), message="Invalid request body"):
+    """Demand a validation error of the events dialect."""
+    details = {"formErrors": list(form), "fieldErrors": fields or {}}
+    body = {"error": "VALIDATION_ERROR", "message": message, "details": details}
+    assert_answer(response, 400, body)
+
+
+def at_once(*calls):
+    """Return what calls give that threads make at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call):
+        barrier.wait()
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def bearer(token):
+    """Return the header that proves a caller."""
+    return {"Authorization": f"Bearer {token}"}

@@ -1,0 +1,119 @@
+"""Fixtures that all tests share."""
+
+import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connections
+from django.test import Client
+
+from analytics.ingest import writer
+from config import runtime
+from websites import lookup, tokens
+from websites.models import User, Website
+
+PASSWORD = "SecurePass123"
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """Let no test see what another one left in the memory of the process."""
+    cache.clear()
+    runtime.forget()
+    lookup.forget_all()
+    tokens.forget_all()
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
+    """Write in the test's own transaction; tests with real ones have the real writer's thread."""
+    marker = request.node.get_closest_marker("django_db")
+    is_real = bool(marker and marker.kwargs.get("transaction"))
+    if is_real or {"transactional_db", "live_server"} & set(request.fixturenames):
+        yield
+        while writer._writers:
+            # The connection of a writer's thread would keep the database from being dropped.
+            end_other_sessions(writer._writers.popitem()[0])
+    else:
+        inline = {alias: writer.InlineWriter(alias) for alias in connections}
+        monkeypatch.setattr(writer, "_writers", inline)
+        yield
+
+
+def end_other_sessions(alias):
+    """Cut every other connection to a database, as a restart of PostgreSQL does."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture
+def api():
+    """A client that sees a crash as clients do: as an answer."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def make_user(db):
+    """Store a user whose password is PASSWORD."""
+
+    def make(email="user@example.com", **fields):
+        return User.objects.create_user(email, PASSWORD, **fields)
+
+    return make
+
+
+@pytest.fixture
+def user(make_user):
+    return make_user(name="John Doe")
+
+
+@pytest.fixture
+def token(user):
+    """An access token of the user."""
+    return tokens.issue(user).access
+
+
+@pytest.fixture
+def make_website(db):
+    """Store a website."""
+
+    def make(user, domain="example.com", **fields):
+        return Website.objects.create(user=user, domain=domain, **{"name": "My Website"} | fields)
+
+    return make
+
+
+@pytest.fixture
+def website(make_website, user):
+    return make_website(user)
+
+
+@pytest.fixture
+def staff_api(make_user):
+    """A client that is logged in to the admin as staff@example.com, who may do everything."""
+    client = Client()
+    client.force_login(make_user("staff@example.com", is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def still_clock(monkeypatch):
+    """Hold the clock of the rate limits, so that no window ends in the middle of a test."""
+    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: 1_800_000_000.0)
+
+
+@pytest.fixture
+def main_database_away(db):
+    """Let every statement in the main database fail from now on, as without a server."""
+
+    def refuse(*statement):
+        raise OperationalError("the main database is away")
+
+    with connections["default"].execute_wrapper(refuse):
+        yield

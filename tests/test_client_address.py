@@ -1,0 +1,93 @@
+"""Whose request it is, behind trusted proxies, and what a rate limit counts of it."""
+
+import pytest
+from django.test import RequestFactory
+
+from config.client import client_address, parse_networks, rate_key
+
+
+@pytest.fixture(autouse=True)
+def _proxies(settings):
+    settings.TRUSTED_PROXIES = parse_networks(["10.0.0.0/8", "192.0.2.1", "2001:db8:ffff::/48"])
+
+
+def address(peer, forwarded=None, cloudflare=None):
+    headers = {"X-Forwarded-For": forwarded, "CF-Connecting-IP": cloudflare}
+    sent = {name: value for name, value in headers.items() if value is not None}
+    return client_address(RequestFactory().get("/", headers=sent, REMOTE_ADDR=peer))
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("", "unknown"),
+    ],
+)
+def test_the_address_of_the_socket_in_canonical_form(peer, expected):
+    assert address(peer) == expected
+
+
+@pytest.mark.parametrize("peer", ["198.51.100.7", "192.0.2.2", "2001:db8:fffe::1"])
+def test_headers_of_strangers_have_no_effect(peer):
+    assert address(peer, forwarded="203.0.113.9", cloudflare="203.0.113.8") == peer
+
+
+@pytest.mark.parametrize("peer", ["10.1.2.3", "192.0.2.1", "::ffff:10.1.2.3", "2001:db8:ffff:1::1"])
+def test_headers_of_trusted_proxies_count(peer):
+    assert address(peer, forwarded="203.0.113.9") == "203.0.113.9"
+    assert address(peer, forwarded="203.0.113.9", cloudflare="203.0.113.8") == "203.0.113.8"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        ("203.0.113.9, 198.51.100.7, 10.9.9.9", "198.51.100.7"),
+        ("198.51.100.7,10.9.9.9,192.0.2.1", "198.51.100.7"),
+        ("198.51.100.7:4711", "198.51.100.7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("2001:DB8::7", "2001:db8::7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("10.9.9.9, 10.8.8.8", "10.0.0.1"),
+        ("", "10.0.0.1"),
+        ("nonsense", "10.0.0.1"),
+        ("198.51.100.7, nonsense", "10.0.0.1"),
+        ("nonsense, 198.51.100.7", "198.51.100.7"),
+    ],
+)
+def test_the_right_most_entry_that_is_no_proxy_counts(forwarded, expected):
+    assert address("10.0.0.1", forwarded=forwarded) == expected
+
+
+@pytest.mark.parametrize("cloudflare", ["", "nonsense", "999.1.1.1"])
+def test_a_cloudflare_header_without_an_address_is_passed_over(cloudflare):
+    found = address("10.0.0.1", forwarded="198.51.100.7", cloudflare=cloudflare)
+    assert found == "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_ipv6_clients_are_counted_by_their_network(address, key):
+    assert rate_key(address) == key
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_limits_count_the_clients_behind_a_proxy_apart(api, settings):
+    settings.RATE_AUTH = "1/m"
+
+    def post(client):
+        headers = {"X-Forwarded-For": client}
+        return api.post("/api/v1/auth/login", headers=headers, REMOTE_ADDR="10.0.0.1").status_code
+
+    assert [post("198.51.100.7"), post("198.51.100.8"), post("198.51.100.7")] == [415, 415, 429]

@@ -1,0 +1,117 @@
+"""`manage.py settings`"""
+
+import getpass
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config import runtime
+from config.models import RuntimeSettings, SettingChange
+
+pytestmark = pytest.mark.django_db
+
+
+def settings_command(*changes):
+    out = StringIO()
+    call_command("settings", *changes, stdout=out)
+    return out.getvalue()
+
+
+def history():
+    return list(SettingChange.objects.values_list("name", "old", "new", "changed_by"))
+
+
+def test_it_lists_every_setting_with_its_value_and_meaning():
+    lines = settings_command().splitlines()
+    assert [line.split()[0] for line in lines] == RuntimeSettings.names()
+    assert lines[0] == (
+        "tracking_enabled         true     "
+        "The whole track API. Off: requests get their usual answer, nothing is stored."
+    )
+    assert lines[7].split()[:2] == ["track_retention_days", "0"]
+    assert not RuntimeSettings.objects.exists()
+
+
+def test_it_changes_settings_and_records_who_did(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "ops")
+    assert runtime.current().tracking_enabled
+    out = settings_command("tracking_enabled=false", "max_event_data_bytes=20000")
+    assert out == (
+        "tracking_enabled: true → false\nmax_event_data_bytes: 10000 → 20000\n2 changed.\n"
+    )
+    row = RuntimeSettings.objects.get()
+    assert (row.pk, row.tracking_enabled, row.max_event_data_bytes) == (1, "false", 20000)
+    assert sorted(history()) == [
+        ("max_event_data_bytes", "10000", "20000", "ops"),
+        ("tracking_enabled", "true", "false", "ops"),
+    ]
+    now = runtime.current()
+    assert (now.tracking_enabled, now.max_event_data_bytes) == (False, 20000)
+
+
+def test_a_user_without_a_name_is_recorded_by_number(monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    settings_command("events_enabled=off")
+    assert history() == [("events_enabled", "true", "off", "1234")]
+
+
+@pytest.mark.parametrize("text", ["TRUE", "True", "1", "yes", " true", "true ", ""])
+def test_a_switch_takes_any_text_and_all_but_true_are_off(text):
+    settings_command(f"tracking_enabled={text}")
+    assert RuntimeSettings.objects.get().tracking_enabled == text
+    assert runtime.current().tracking_enabled is False
+
+
+def test_only_true_is_on():
+    settings_command("tracking_enabled=false")
+    settings_command("tracking_enabled=true")
+    assert runtime.current().tracking_enabled is True
+
+
+def test_an_empty_text_is_shown_as_such():
+    settings_command("tracking_enabled=")
+    assert settings_command().splitlines()[0].split()[:2] == ["tracking_enabled", "(empty)"]
+
+
+def test_the_same_value_again_is_no_change():
+    assert settings_command("tracking_enabled=true") == "0 changed.\n"
+    assert history() == []
+
+
+AT_LEAST = "Ensure this value is greater than or equal to {}."
+AT_MOST = "Ensure this value is less than or equal to {}."
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ("nothing=1", "There is no setting nothing; manage.py settings lists them all."),
+        ("id=2", "There is no setting id; manage.py settings lists them all."),
+        ("events_enabled", "events_enabled is not of the form name=value."),
+        ("max_event_data_bytes=1", f"max_event_data_bytes: {AT_LEAST.format(2)}"),
+        ("max_event_data_bytes=1048577", f"max_event_data_bytes: {AT_MOST.format(1048576)}"),
+        ("max_event_data_bytes=x", "max_event_data_bytes: “x” value must be an integer."),
+        ("max_event_data_bytes=", "max_event_data_bytes: “” value must be an integer."),
+        ("max_event_data_bytes=1.5", "max_event_data_bytes: “1.5” value must be an integer."),
+        ("event_retention_days=-1", f"event_retention_days: {AT_LEAST.format(0)}"),
+        ("event_retention_days=36501", f"event_retention_days: {AT_MOST.format(36500)}"),
+        (
+            "events_enabled=" + "x" * 17,
+            "events_enabled: Ensure this value has at most 16 characters (it has 17).",
+        ),
+    ],
+)
+def test_one_mistake_changes_nothing_at_all(bad, sentence):
+    settings_command("platform_enabled=false")
+    with pytest.raises(CommandError) as refusal:
+        settings_command("tracking_enabled=false", bad)
+    assert str(refusal.value) == sentence
+    assert RuntimeSettings.objects.get().tracking_enabled == "true"
+    assert len(history()) == 1
+    settings_command("tracking_enabled=false")
+    assert len(history()) == 2
