@@ -1,13 +1,33 @@
 """What all streams of events share: an id that is the time, and reads that prune partitions."""
 
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.db import models
 
 from config import ids
 from config.routers import ANALYTICS
+
+
+class TextHash(models.Func):
+    """PostgreSQL's hash of a text: four bytes, for an index that takes a third of the room."""
+
+    function = "hashtext"
+    output_field = models.IntegerField()
+
+
+@models.CharField.register_lookup
+class ByHash(models.Lookup):
+    """`field__by_hash=text`: equality that finds its rows through an index over TextHash."""
+
+    lookup_name = "by_hash"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, left_values = self.process_lhs(compiler, connection)
+        right, right_values = self.process_rhs(compiler, connection)
+        equal = f"(hashtext({left}) = hashtext({right}) AND {left} = {right})"
+        return equal, (*left_values, *right_values) * 2
 
 
 class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]

@@ -1,0 +1,258 @@
+"""Admin pages of event streams: read-only, newest first, quick however long the stream is.
+
+Nothing is counted and no page has a number: a page is a range of ids, so that each costs one
+walk along an index. The base of the admin of every stream.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.utils import timezone
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
+
+from analytics.models.streams import Stream
+from config import ids
+
+logger = logging.getLogger(__name__)
+
+DATABASE_FAILURES = (OperationalError, InterfaceError)
+TOO_SLOW = "This takes too long; narrow the time or choose a website."
+AWAY = "The analytics database does not answer; try again in a moment."
+
+PERIODS = {
+    "hour": ("Last hour", timedelta(hours=1)),
+    "day": ("Last 24 hours", timedelta(days=1)),
+    "week": ("Last 7 days", timedelta(days=7)),
+    "month": ("Last 30 days", timedelta(days=30)),
+}
+
+
+class DayField(forms.DateField):
+    """A day of UTC, in the range that ids can tell."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"type": "date", "class": " ".join(INPUT_CLASSES)}
+        super().__init__(
+            required=False,
+            input_formats=["%Y-%m-%d"],
+            widget=forms.DateInput(attrs=attrs, format="%Y-%m-%d"),
+            validators=[MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9998, 1, 1))],
+            **kwargs,
+        )
+
+
+class StreamFilterForm(forms.Form):
+    """The filters of a stream; subclasses add theirs."""
+
+    period = forms.ChoiceField(
+        required=False,
+        label="Time",
+        choices=[("", "Any"), *((name, label) for name, (label, _) in PERIODS.items())],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    since = DayField(label="From day (UTC)")
+    until = DayField(label="To day (UTC), inclusive")
+
+    def narrow(self, rows: Any) -> Any:
+        """Return the rows that pass the filters; what is not chosen filters nothing."""
+        chosen = self.cleaned_data
+        if chosen["period"]:
+            rows = rows.between(timezone.now() - PERIODS[chosen["period"]][1])
+        if chosen["since"]:
+            rows = rows.between(_midnight(chosen["since"]))
+        if chosen["until"]:
+            rows = rows.between(None, _midnight(chosen["until"] + timedelta(days=1)))
+        return rows
+
+
+class StreamFilter(admin.ListFilter):
+    """The form of a stream's filters, as one filter of Django's admin."""
+
+    title = "filters"
+    template = "unfold/filters/filters_field.html"
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: type[Stream], model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        names = [name for name in model_admin.filter_form.base_fields if name in params]
+        self.used_parameters = {name: params.pop(name)[-1] for name in names}
+        self.form: StreamFilterForm = model_admin.filter_form(self.used_parameters)
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.form.fields)
+
+    def choices(self, changelist: Any) -> Any:
+        yield {"form": self.form}
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return the rows that pass; none, with the reason said, when a filter has no sense."""
+        if self.form.is_valid():
+            return self.form.narrow(queryset)
+        for name, errors in self.form.errors.items():
+            messages.error(request, f"{self.form[name].label}: {' '.join(map(str, errors))}")
+        return queryset.none()
+
+
+class KeysetChangeList(ChangeList):
+    """One page: `?before=<id>` shows the older rows, `?after=<id>` the newer ones."""
+
+    filter_params: dict[str, list[str]]
+    older_link: str | None = None
+    newer_link: str | None = None
+    newest_link: str | None = None
+    failure = ""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        self.before = ids.parse(request.GET.get("before", ""))
+        self.after = None if self.before else ids.parse(request.GET.get("after", ""))
+        known = {SEARCH_VAR, *self.model_admin.filter_form.base_fields}
+        self.filter_params = {
+            name: values[-1:]
+            for name, values in self.filter_params.items()
+            if name in known and values[-1]
+        }
+        # Unfold's form of the filters repeats it: choosing a filter must lead to the first page.
+        request.GET = QueryDict(urlencode(self.filter_params, doseq=True))
+        return super().get_queryset(request, exclude_parameters)
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> list[str]:
+        return ["id" if self.after else "-id"]
+
+    def get_results(self, request: HttpRequest) -> None:
+        rows = self._read(self.list_per_page + 1)
+        has_more = len(rows) > self.list_per_page
+        del rows[self.list_per_page :]
+        if self.after:
+            rows.reverse()
+        if rows and (has_more or self.after):
+            self.older_link = self.get_query_string({"before": rows[-1].pk})
+        if rows and (has_more if self.after else self.before):
+            self.newer_link = self.get_query_string({"after": rows[0].pk})
+        if self.before or self.after:
+            self.newest_link = self.get_query_string()
+        self.model_admin.complete(rows)
+        self.result_list = rows
+        self.result_count = self.full_result_count = len(rows)  # of this page; none knows of all
+        self.title = self.opts.verbose_name_plural.capitalize()
+
+    def _read(self, limit: int) -> list[Any]:
+        rows = self.queryset.defer(*self.model_admin.list_defer)
+        if self.before:
+            rows = rows.filter(id__lt=self.before)
+        if self.after:
+            rows = rows.filter(id__gt=self.after)
+        try:
+            return list(rows[:limit])
+        except DATABASE_FAILURES as error:
+            self.failure = explain(error)
+            return []
+
+
+class StreamAdmin(ModelAdmin):
+    """The admin of a stream: look, narrow and search, but never touch.
+
+    Subclasses give `filter_form`, and as `search_fields` lookups that an index serves.
+    """
+
+    filter_form: type[StreamFilterForm] = StreamFilterForm
+    list_defer: ClassVar[Sequence[str]] = ()
+
+    actions = None
+    change_list_template = "admin/stream_change_list.html"
+    list_filter = (StreamFilter,)
+    list_filter_submit = True
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+    sortable_by = ()
+
+    @property
+    def media(self) -> Any:
+        return super().media + self.filter_form().media
+
+    def complete(self, rows: Sequence[Any]) -> None:
+        """Add to the rows of a page what the other database knows of them, with one query."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows in which one of the search fields, or the id, is the text."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        matches = Q(*((name, term) for name in self.search_fields), _connector=Q.OR)
+        if id := ids.parse(term):
+            matches |= Q(id=id)
+        return queryset.filter(matches), False
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        self.complete([row] if row else [])
+        return row
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {"show_history": False, **(extra_context or {})}  # nothing changes an event
+        try:
+            return super().changeform_view(request, object_id, form_url, context)
+        except DATABASE_FAILURES as error:
+            messages.error(request, explain(error))
+            return redirect("admin:index")
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        raise PermissionDenied
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        raise PermissionDenied
+
+
+def explain(error: Exception) -> str:
+    """Return what to tell about a failure of the database, which is logged here."""
+    logger.warning("An admin page cannot read its events", exc_info=error)
+    return TOO_SLOW if isinstance(error.__cause__, QueryCanceled | LockNotAvailable) else AWAY
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
