@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 
 from config import bodies
 from config.dialects.base import Dialect, Words, json_response
-from config.errors import ApiError, MethodNotAllowed, StorageUnavailable
+from config.errors import ApiError, BadRequest, MethodNotAllowed, StorageUnavailable
 from config.outcomes import Outcome
 from config.throttles import FixedWindow
 
@@ -145,6 +146,8 @@ def as_api_error(error: Exception) -> ApiError:
         case OperationalError() | InterfaceError():
             logger.warning("Database unavailable: %s", error)
             return StorageUnavailable()
+        case SuspiciousOperation():  # Django gives up, for instance on a thousand parameters
+            return BadRequest()
         case _:
             logger.error("Unforeseen error", exc_info=error)
             return ApiError()

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponseBase
 
+from config import patience
 from config.views import bad_request
 
+PAGE_SECONDS = 30.0
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -21,6 +24,17 @@ def stamp(get_response: GetResponse) -> GetResponse:
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
         return response
+
+    return middleware
+
+
+def limited_patience(get_response: GetResponse) -> GetResponse:
+    """Let no request wait for databases beyond its limit, whatever has become of them."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_api = request.path_info.startswith("/api/")
+        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
+            return get_response(request)
 
     return middleware
 

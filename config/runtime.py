@@ -5,8 +5,10 @@ import threading
 import time
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError
 
+from config import patience
 from config.models import ON, RuntimeSettings, SwitchField
 
 logger = logging.getLogger(__name__)
@@ -75,7 +77,8 @@ def _refresh() -> None:
     if time.monotonic() < _fresh_until:
         return  # another thread was faster
     try:
-        _snapshot = Snapshot.of(RuntimeSettings.load())
+        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
+            _snapshot = Snapshot.of(RuntimeSettings.load())
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)
     _fresh_until = time.monotonic() + MAX_AGE_SECONDS

@@ -196,8 +196,9 @@ class Clamped(StrictField):
         if not _WHOLE_NUMBER.fullmatch(data):
             return int(self.absent)
         digits = data.lstrip("-0")[:18]  # enough for any limit; int() refuses endless texts
-        number = int(digits or self.zero)
-        return max(self.lowest, min(-number if data.startswith("-") else number, self.highest))
+        sign = -1 if data.startswith("-") else 1
+        number = sign * int(digits) if digits else self.zero
+        return max(self.lowest, min(number, self.highest))
 
 
 class ListOf(StrictField):

@@ -88,6 +88,7 @@ def _database(name: str, url: str) -> dict[str, Any]:
     }
     return {
         **parsed,
+        "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,  # the first query after a restart of PostgreSQL works
         "OPTIONS": options | parsed.get("OPTIONS", {}),
@@ -140,6 +141,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.stamp",
+    "config.middleware.limited_patience",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.served_host",
@@ -171,6 +173,7 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "websites.User"
+LOGIN_REDIRECT_URL = "admin:index"  # only the admin has a page to log in
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

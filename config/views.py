@@ -9,10 +9,12 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from django_prometheus.exports import ExportToDjangoView
 from rest_framework.request import Request
 
+from config import patience
 from config.client import is_loopback
 from config.dialects import events, track
 from config.dialects.base import json_response
@@ -20,7 +22,11 @@ from config.endpoints import DialectView, endpoint, refuse
 from config.errors import ApiError, BadRequest, Forbidden, NotFound
 
 READY_SECONDS = 2
-_questions = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ready")
+# Each database has its own threads: one that is silent must not hold up the other's answer.
+_questions = {
+    alias: ThreadPoolExecutor(max_workers=4, thread_name_prefix=f"ready-{alias}")
+    for alias in connections
+}
 
 
 class _TrackPath(DialectView):
@@ -51,7 +57,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that crashed outside of its view; Django has logged why."""
+    """Answer a request that crashed outside of an API view; Django has logged why."""
+    if request.path_info.startswith("/admin/"):
+        return defaults.server_error(request)  # a page, for people
     return refuse(request, ApiError(), view=view_of(request.path_info))
 
 
@@ -68,7 +76,7 @@ class ReadyView(_OtherPath):
 
     @endpoint()
     def get(self, request: Request) -> HttpResponse:
-        asked = {alias: _questions.submit(_answers, alias) for alias in connections}
+        asked = {alias: pool.submit(_answers, alias) for alias, pool in _questions.items()}
         states = {}
         for alias, question in asked.items():
             try:
@@ -97,7 +105,7 @@ class MetricsView(_OtherPath):
 
 def _answers(alias: str) -> bool:
     try:
-        with connections[alias].cursor() as cursor:
+        with patience.at_most(READY_SECONDS), connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return False

@@ -5,7 +5,8 @@ import unicodedata
 from ipaddress import AddressValueError, IPv6Address
 
 _URL = re.compile(
-    r"https?://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@\[\]]+)(?::(?P<port>[0-9]*))?(?:[/?#]|\Z)",
+    r"https?://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@\[\]]+)"
+    r"(?::0*(?P<port>[0-9]{0,5}))?(?:[/?#]|\Z)",
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f]")

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from cachetools import TTLCache
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Exists
 from rest_framework_simplejwt.exceptions import TokenError
@@ -19,7 +20,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from config import ids
+from config import ids, patience
 from config.errors import InvalidCredentials
 from websites.models import User
 
@@ -112,7 +113,8 @@ def _judge(token: str) -> Caller | None:
         return None  # known from the token alone, nothing to remember
     verdict: Caller | None = caller
     try:
-        verdict = caller if _holder(caller) else None
+        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
+            verdict = caller if _holder(caller) else None
     except (OperationalError, InterfaceError) as error:
         logger.warning("Tokens are judged by their signature alone: %s", error)
     with _lock:

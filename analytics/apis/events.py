@@ -43,10 +43,10 @@ OUTCOMES = {
     Fate.KNOWN: Outcome.DUPLICATE,
     Fate.REPEATED: Outcome.DUPLICATE,
     Fate.CONFLICT: Outcome.REJECTED,
-    Fate.REFUSED: Outcome.REJECTED,
+    Fate.REFUSED: Outcome.WRITE_FAILED,
     Fate.HOMELESS: Outcome.REJECTED,
 }
-BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.REJECTED)
+BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.REJECTED)
 FAILURES = {
     Fate.HOMELESS: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
     Fate.CONFLICT: ("CONFLICT", ID_IN_USE),

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any, Self
 from uuid import UUID
 
-from django.db import DatabaseError, Error, connections, transaction
+from django.db import DatabaseError, DataError, Error, IntegrityError, connections, transaction
 from django.db.models import Model
 from psycopg import sql
 
@@ -67,7 +67,12 @@ def copy_all(rows: Rows) -> Results:
     To be called inside a transaction. Raises DatabaseError when one of them is.
     """
     for table, by_id in rows.items():
-        with connections[table.alias].cursor() as cursor, cursor.copy(table.copy_sql) as copy:
+        connection = connections[table.alias]
+        with (
+            connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
+            connection.cursor() as cursor,
+            cursor.copy(table.copy_sql) as copy,
+        ):
             for row in by_id.values():
                 copy.write_row(row)
     return {id: Written.NEW for by_id in rows.values() for id in by_id}
@@ -86,7 +91,7 @@ def insert_all(rows: Rows) -> Results:
 
 def is_of_rows(error: Error) -> bool:
     """Tell whether an error is about the rows: their data, a constraint, or a limit of size."""
-    return _sqlstate(error)[:2] in ("22", "23", "54")
+    return isinstance(error, DataError | IntegrityError) or _sqlstate(error)[:2] == "54"
 
 
 def is_of_order(error: Error) -> bool:

@@ -102,7 +102,9 @@ def _keep(rows: Sequence[EventRow]) -> list[Kept]:
         return []
     written = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
     known = [id for id, what in written.items() if what is Written.KNOWN]
-    standing: dict[UUID, Event | EventRow] = {**first, **Event.objects.in_bulk(known)}
+    standing: dict[UUID, Event | EventRow] = {**first}
+    if known:
+        standing |= Event.objects.in_bulk(known)
     return [
         _kept(row, written[row.id], standing[row.id], is_first=row is first[row.id]) for row in rows
     ]

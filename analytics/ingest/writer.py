@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -30,6 +30,7 @@ from analytics.ingest.copy import (
     is_of_order,
     is_of_rows,
 )
+from config import patience
 from config.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -73,11 +74,15 @@ class GroupWriter:
     def write(self, table: Table, rows: Sequence[Row]) -> list[Written]:
         """Hand rows over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
         waiting = _Waiting(table, rows)
+        left = patience.left()
         with self._changed:
             self._waiting.append(waiting)
             self._changed.notify()
         try:
-            return waiting.results.result(timeout=settings.WRITE_TIMEOUT_SECONDS)
+            with patience.spending():
+                return waiting.results.result(
+                    settings.WRITE_TIMEOUT_SECONDS if left is None else left
+                )
         except (TimeoutError, CancelledError):
             # Rows that no group has taken yet are withdrawn; others may still be committed.
             waiting.results.cancel()
@@ -87,7 +92,8 @@ class GroupWriter:
         while True:
             group = self._next_group()
             try:
-                told = _store(self._alias, group)
+                with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
+                    told = _store(self._alias, group)
             except Exception as error:
                 # Whatever it is, the waiting must hear of it and the thread must live.
                 is_away = isinstance(error, (OperationalError, InterfaceError))
@@ -161,7 +167,7 @@ def _commit(alias: str, rows: Rows) -> Results:
     started = time.perf_counter()
     store = copy_all
     for attempt in range(1, ATTEMPTS + 1):
-        was_connected = connections[alias].connection is not None
+        used = connections[alias].connection
         is_in_commit = False
         try:
             with transaction.atomic(using=alias):
@@ -172,7 +178,7 @@ def _commit(alias: str, rows: Rows) -> Results:
                 raise  # after a lost COMMIT nobody knows; a second try could store twice
             if is_of_rows(error) or is_of_order(error):
                 store = insert_all
-            elif not (was_connected and _is_broken(alias)):
+            elif used is None or not _is_lost(alias, used):
                 raise
         else:
             GROUP_ROWS.observe(len(results))
@@ -181,10 +187,11 @@ def _commit(alias: str, rows: Rows) -> Results:
     raise AssertionError("unreachable")
 
 
-def _is_broken(alias: str) -> bool:
-    """Tell whether the connection is lost, as after a restart of PostgreSQL, and drop it then."""
-    connection = connections[alias].connection
-    if connection is not None and not connection.closed:
-        return False
-    connections[alias].close()
-    return True
+def _is_lost(alias: str, connection: Any) -> bool:
+    """Tell whether a connection is lost, as after a restart of PostgreSQL, and drop it then.
+
+    On its way out of the transaction Django may have opened another one already.
+    """
+    if connection.closed and connections[alias].connection is connection:
+        connections[alias].close()
+    return bool(connection.closed)

@@ -9,6 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from analytics import partitions
 from analytics.models import STREAMS
 from analytics.partitions import MONTHS_AHEAD, Month
+from config import ids
+from config.serializers import EARLIEST_MS
+
+FIRST_MONTH = Month.of(ids.moment(EARLIEST_MS))
+MAX_MONTHS_AHEAD = 120  # a slip of the pen must not make a hundred thousand tables
 
 
 class Command(BaseCommand):
@@ -26,6 +31,9 @@ class Command(BaseCommand):
         end = _month(until) if until else this_month.plus(MONTHS_AHEAD)
         if end < start:
             raise CommandError(f"--until {end} is before --from {start}.")
+        last = this_month.plus(MAX_MONTHS_AHEAD)
+        if start < FIRST_MONTH or end > last:
+            raise CommandError(f"Months of events go from {FIRST_MONTH} to {last}.")
         made = 0
         for model in STREAMS:
             for month in start.until(end):

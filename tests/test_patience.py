@@ -1,0 +1,78 @@
+"""The limit of all waiting for databases, and connections that keep it."""
+
+from time import monotonic
+
+import pytest
+from django.db import OperationalError, connections, transaction
+
+from config import patience
+
+SHORT_SECONDS = 0.2
+
+
+def sleep(seconds):
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [seconds])
+
+
+def select_one():
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return cursor.fetchone()
+
+
+def test_outside_of_a_block_there_is_no_limit():
+    assert patience.left() is None
+    with patience.at_most(2):
+        assert patience.left() == 2
+    assert patience.left() is None
+
+
+def test_a_block_within_a_block_gets_no_more_than_is_left():
+    with patience.at_most(2), patience.at_most(5):
+        assert patience.left() == 2
+
+
+def test_what_an_inner_block_waited_is_missing_in_the_outer_one():
+    with patience.at_most(2):
+        with patience.at_most(0.5), patience.spending():
+            sleep_until = monotonic() + 0.01
+            while monotonic() < sleep_until:
+                pass
+        left = patience.left()
+    assert left is not None
+    assert 1.5 <= left < 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_query_ends_with_the_patience_and_the_next_one_works():
+    begun = monotonic()
+    with patience.at_most(SHORT_SECONDS), pytest.raises(OperationalError):
+        sleep(5)
+    assert monotonic() - begun < 2
+    assert select_one() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_patience_nothing_is_asked():
+    with patience.at_most(0), pytest.raises(OperationalError, match="does not answer in time"):
+        select_one()
+    with patience.at_most(2):
+        assert select_one() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_queries_share_the_patience():
+    with patience.at_most(SHORT_SECONDS):
+        sleep(SHORT_SECONDS * 0.6)
+        with pytest.raises(OperationalError):
+            sleep(SHORT_SECONDS * 0.6)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_takes_too_long_is_undone():
+    limit, refusal = patience.at_most(SHORT_SECONDS), pytest.raises(OperationalError)
+    with limit, refusal, transaction.atomic(using="default"):
+        sleep(5)
+    assert not connections["default"].in_atomic_block
+    assert select_one() == (1,)

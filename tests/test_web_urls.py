@@ -1,0 +1,139 @@
+"""Which texts are web addresses, and whose host they name."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.provisional import urls
+
+from config.web_urls import host_of
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://example.com", "example.com"),
+        ("https://example.com/", "example.com"),
+        ("HTTPS://Example.COM/A", "Example.COM"),
+        ("hTTp://a", "a"),
+        ("http://example.com.", "example.com."),
+        ("http://example.com?q=1", "example.com"),
+        ("http://example.com#top", "example.com"),
+        ("http://example.com/?q=http://[::1", "example.com"),
+        ("http://example.com/a|b^c`{}<>\"'\\", "example.com"),
+        ("http://a_b.example/", "a_b.example"),
+        ("http://-a-.example/", "-a-.example"),
+        ("http://1.2.3/", "1.2.3"),
+        ("http://192.168.0.1/", "192.168.0.1"),
+        ("http://[::1]/", "[::1]"),
+        ("http://[2001:DB8::1]:80/", "[2001:DB8::1]"),
+        ("http://[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
+        ("http://münchen.example/", "münchen.example"),
+        ("http://пример.рф/", "пример.рф"),
+        ("http://例え.テスト/", "例え.テスト"),
+        ("http://उदाहरण.भारत/", "उदाहरण.भारत"),
+        ("http://user@example.com/", "example.com"),
+        ("http://user:secret@example.com/", "example.com"),
+        ("http://a@b@example.com/", "example.com"),
+        ("http://@example.com/", "example.com"),
+        ("http://example.com:0/", "example.com"),
+        ("http://example.com:65535/", "example.com"),
+        ("http://example.com:00080/", "example.com"),
+        ("http://example.com/@other.example", "example.com"),
+        ("http://example.com?@other.example", "example.com"),
+        ("http://example.com#@other.example", "example.com"),
+        ("http://localhost:8000/é😀", "localhost"),
+    ],
+)
+def test_a_web_address_names_its_host(url, host):
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "example.com",
+        "/path",
+        "//example.com/",
+        "http:",
+        "http:/example.com",
+        "http://",
+        "https://",
+        "https:///x",
+        "http://?q",
+        "http://#a",
+        "http://:80/",
+        "http://@/",
+        "http://user@",
+        "http://user@:80/",
+        "javascript:alert(1)",
+        "mailto:a@b.c",
+        "ftp://x",
+        "file:///etc/passwd",
+        "android-app://x",
+        "httpx://example.com/",
+        " http://example.com/",
+        "http ://example.com/",
+        "http://exa mple.com/",
+        "http://example.com/ ",
+        "http://example.com/a b",
+        "http://example.com/a\tb",
+        "http://example.com/\n",
+        "\nhttp://example.com/",
+        "http://example.com/\x00",
+        "http://example.com/\x1f",
+        "http://example.com/\x7f",
+        "http://example.com/\u00a0",
+        "http://example.com/\u2028",
+        "http://example.com/\u3000",
+        "http://example..com/",
+        "http://.example.com/",
+        "http://example.com../",
+        "http://./",
+        "http://../",
+        "http://exa$mple.com/",
+        "http://exa%6Dple.com/",
+        "http://<script>/",
+        "http://a,b/",
+        "http://a\\b/",
+        "http://😀.example/",
+        "http://a\u200bb/",
+        "http://example.com:65536/",
+        "http://example.com:99999/",
+        "http://example.com:-1/",
+        "http://example.com:8x/",
+        "http://example.com:80:80/",
+        "http://example.com:\u0668\u0660/",  # Arabic digits
+        "http://example.com:" + "9" * 5000,
+        "http://[::1",
+        "http://::1/",
+        "http://[]/",
+        "http://[::1]x/",
+        "http://[::1%25eth0]/",
+        "http://[1.2.3.4]/",
+        "http://[example.com]/",
+        "http://[::1]]/",
+        "http://2001:db8::1/",
+    ],
+    ids=lambda url: ascii(url)[:40],
+)
+def test_any_other_text_is_no_web_address(url):
+    assert host_of(url) is None
+
+
+@given(urls())
+def test_urls_of_the_standard_are_web_addresses(url):
+    assert host_of(url) is not None
+
+
+@given(st.text() | st.text().map("http://".__add__) | st.text("hps:/.[]@?#%0aé\\ \n"))
+@example("http://" + "a." * 1000)
+@example("http://" + "@" * 2000)
+def test_no_text_is_too_strange(text):
+    host = host_of(text)
+    if host is not None:
+        assert text.lower().startswith(("http://", "https://"))
+        assert host
+        assert host in text
+        assert not any(character.isspace() or character < "!" for character in text)
