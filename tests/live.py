@@ -10,14 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from uuid import uuid4
 
-import psycopg
 import pytest
 
 from config.embedded import EmbeddedPostgres, database_url
@@ -175,6 +175,23 @@ def kill_all(*pids: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def freezing(list_processes: Callable[[], list[int]]) -> Iterator[None]:
+    """Halt processes, and those that they start meanwhile, for the time of a block."""
+    halted: list[int] = []
+    while running := [pid for pid in list_processes() if pid not in halted]:
+        for pid in running:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        halted += running
+    try:
+        yield
+    finally:
+        for pid in reversed(halted):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 class Postgres:
     """An embedded PostgreSQL of a test, to which one can do what happens to servers."""
 
@@ -221,18 +238,8 @@ class Postgres:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Be silent: the kernel goes on accepting connections and bytes, nobody reads them."""
-        stopped: list[int] = []
-        while running := [pid for pid in self.processes if pid not in stopped]:
-            for pid in running:  # the postmaster first, which could start others
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGSTOP)
-            stopped += running
-        try:
+        with freezing(lambda: self.processes):
             yield
-        finally:
-            for pid in reversed(stopped):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +247,7 @@ class Answer:
     """What came back, and how long it took."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
     seconds: float
 
@@ -308,13 +315,19 @@ def event(tracking_code: str, url: str = "https://demo.example/", **more: str) -
     }
 
 
-def new_website(port: int) -> tuple[str, str]:
-    """Register at a server and make a website; return the token and the tracking code."""
+def register(port: int) -> str:
+    """Make an account, owner@example.com with PASSWORD; return an access token."""
     account = {"email": "owner@example.com", "password": PASSWORD}
-    registered = ask(port, "POST", "/api/v1/auth/register", account)
-    assert registered.status == 201, registered
-    token = registered.json["access_token"]
-    site = {"name": "Load", "domain": "load.example"}
-    made = ask(port, "POST", "/api/v1/websites", site, token=token)
-    assert made.status == 201, made
-    return token, made.json["trackingCode"]
+    answer = ask(port, "POST", "/api/v1/auth/register", account)
+    assert answer.status == 201, answer
+    token: str = answer.json["access_token"]
+    return token
+
+
+def new_website(port: int, token: str) -> str:
+    """Make a website; return its tracking code, which no process of the server knows yet."""
+    site = {"name": "Live", "domain": f"{uuid4()}.example"}
+    answer = ask(port, "POST", "/api/v1/websites", site, token=token)
+    assert answer.status == 201, answer
+    code: str = answer.json["trackingCode"]
+    return code

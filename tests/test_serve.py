@@ -5,9 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -17,83 +14,38 @@ import pytest
 
 from analytics.models import Event
 from config.embedded import EmbeddedPostgres, database_url
-
-ROOT = Path(__file__).parent.parent
-SERVE = [sys.executable, "manage.py", "serve"]
-OF_THE_SUITE = {"DATABASE_URL", "ANALYTICS_DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS"}
+from tests import live
+from tests.live import ask, directory, migrate, refusal, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-@pytest.fixture
-def environment(tmp_path, port):
+def environment():
     """What `make run` sees on a fresh machine."""
-    inherited = {name: value for name, value in os.environ.items() if name not in OF_THE_SUITE}
-    return inherited | {"VAR_DIR": str(tmp_path / "var"), "PORT": str(port)}
+    with directory() as path:
+        yield live.first_run(path / "var")
 
 
 @pytest.fixture
-def production(environment):
+def port(environment):
+    return int(environment["PORT"])
+
+
+@pytest.fixture
+def production(environment, port):
     """The environment of a server whose two databases, on the server of the suite, are empty."""
-    names = [f"millrace_{environment['PORT']}", f"millrace_{environment['PORT']}_analytics"]
+    names = [f"millrace_{port}", f"millrace_{port}_analytics"]
     urls = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(urls._replace(path="/postgres").geturl(), autocommit=True) as connection:
         for name in names:
             connection.execute(f"CREATE DATABASE {name}")
-        yield environment | {
-            "DATABASE_URL": urls._replace(path=f"/{names[0]}").geturl(),
-            "ANALYTICS_DATABASE_URL": urls._replace(path=f"/{names[1]}").geturl(),
-            "SECRET_KEY": os.environ["SECRET_KEY"],
-            "ALLOWED_HOSTS": "millrace.example",
-        }
+        main_url, analytics_url = (urls._replace(path=f"/{name}").geturl() for name in names)
+        yield live.production(
+            Path(environment["VAR_DIR"]), main_url=main_url, analytics_url=analytics_url
+        )
         for name in names:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-class Server:
-    """A running `manage.py serve`, with what it printed until it was ready."""
-
-    def __init__(self, process):
-        self.process = process
-        self.printed = ""
-        for line in process.stdout:
-            self.printed += line
-            if line.startswith("Ready"):
-                return
-        pytest.fail(self.printed)
-
-    def said(self, name):
-        found = re.search(rf"^{name}: +(.+)$", self.printed, re.MULTILINE)
-        return found and found[1]
-
-
-@contextmanager
-def serving(environment):
-    with subprocess.Popen(
-        SERVE, cwd=ROOT, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
-        try:
-            yield Server(process)
-        finally:
-            process.terminate()
-
-
-def refusal(environment):
-    """Run a server that must not start; return what it says."""
-    run = subprocess.run(
-        SERVE, cwd=ROOT, env=environment, text=True, capture_output=True, check=False
-    )
-    assert run.returncode == 1
-    assert run.stdout == ""
-    assert "Traceback" not in run.stderr
-    return run.stderr.strip()
 
 
 def run_shell(line):
@@ -110,16 +62,11 @@ def postgres_runs(environment):
     return EmbeddedPostgres(Path(environment["VAR_DIR"])).is_running
 
 
-def answers(environment):
+def answers(port):
     try:
-        with urlopen(f"http://127.0.0.1:{environment['PORT']}/health/live", timeout=5) as answer:
-            return answer.status == 200
+        return ask(port, "GET", "/health/live").status == 200
     except OSError:
         return False
-
-
-def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_the_first_run_says_all_that_is_needed_for_a_first_event(environment, port):
@@ -143,7 +90,7 @@ def test_a_stop_ends_everything_and_a_restart_finds_the_data(environment):
 
     with serving(environment) as again:
         assert again.said("Tracking code") == server.said("Tracking code")
-        assert again.said("Admin user") is None
+        assert not again.said("Admin user")
         assert stored_events(environment) == (1,)
 
 
@@ -164,22 +111,17 @@ def test_a_run_that_was_killed_is_no_obstacle(environment):
 
 def test_a_killed_worker_is_replaced(environment):
     with serving(environment) as server:
-        [granian] = children(server.process.pid)
-        [worker] = children(granian)
+        [worker] = server.workers
         os.kill(worker, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while not answers(environment):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert children(granian) != [worker]
+        wait_until(lambda: answers(server.port), seconds=20)
+        assert server.workers != [worker]
 
 
 def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
     with serving(environment) as server:
-        [granian] = children(server.process.pid)
-        os.kill(granian, signal.SIGKILL)
+        os.kill(server.granian, signal.SIGKILL)
         assert server.process.wait() == 1
-        assert server.process.stdout.read().endswith(
+        assert server.wait_for_last_words().endswith(
             "CommandError: The server stopped by itself with exit code -9.\n"
         )
     assert not postgres_runs(environment)
@@ -212,13 +154,11 @@ def test_production_neither_migrates_nor_makes_up_data(production):
         "CommandError: The database 'default' lacks migrations; "
         "run: python manage.py migrate --database default"
     )
-    for alias in ("default", "analytics"):
-        migrate = [sys.executable, "manage.py", "migrate", "--database", alias]
-        subprocess.run(migrate, cwd=ROOT, env=production, capture_output=True, check=True)
+    migrate(production)
     with serving(production) as server:
         assert server.said("Address")
-        assert server.said("Admin user") is None
-        assert server.said("Tracking code") is None
+        assert not server.said("Admin user")
+        assert not server.said("Tracking code")
     assert not Path(production["VAR_DIR"], "postgres").exists()
 
 

