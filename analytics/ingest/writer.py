@@ -10,8 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -53,13 +52,20 @@ class Writer(Protocol):
         """Return, after the commit, what became of each row, or raise StorageUnavailable."""
 
 
-@dataclass(slots=True, eq=False)
 class _Waiting:
-    """The rows of one request, and the promise to tell what became of them."""
+    """The rows of one request, and what became of them once `done` is released.
 
-    table: Table
-    rows: Sequence[Row]
-    results: "Future[list[Written]]" = field(default_factory=Future)
+    A bare lock wakes its thread once; a Future would wake it to wait for the Future's own lock.
+    """
+
+    __slots__ = ("done", "rows", "table", "written")
+
+    def __init__(self, table: Table, rows: Sequence[Row]) -> None:
+        self.table = table
+        self.rows = rows
+        self.written: list[Written] | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
 
 
 class GroupWriter:
@@ -78,15 +84,17 @@ class GroupWriter:
         with self._changed:
             self._waiting.append(waiting)
             self._changed.notify()
-        try:
-            with patience.spending():
-                return waiting.results.result(
-                    settings.WRITE_TIMEOUT_SECONDS if left is None else left
-                )
-        except (TimeoutError, CancelledError):
-            # Rows that no group has taken yet are withdrawn; others may still be committed.
-            waiting.results.cancel()
-            raise StorageUnavailable from None
+        with patience.spending():
+            waiting.done.acquire(timeout=settings.WRITE_TIMEOUT_SECONDS if left is None else left)
+        if waiting.written is None:
+            self._withdraw(waiting)
+            raise StorageUnavailable
+        return waiting.written
+
+    def _withdraw(self, waiting: _Waiting) -> None:
+        """Take back rows that no group has taken yet; others may still be committed."""
+        with self._changed, suppress(ValueError):
+            self._waiting.remove(waiting)
 
     def _run(self) -> None:
         while True:
@@ -98,11 +106,11 @@ class GroupWriter:
                 # Whatever it is, the waiting must hear of it and the thread must live.
                 is_away = isinstance(error, (OperationalError, InterfaceError))
                 logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
-                for waiting in group:
-                    waiting.results.set_exception(StorageUnavailable())
             else:
                 for waiting, written in zip(group, told, strict=True):
-                    waiting.results.set_result(written)
+                    waiting.written = written
+            for waiting in group:
+                waiting.done.release()
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -110,10 +118,8 @@ class GroupWriter:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             while self._waiting and rows < MAX_GROUP_ROWS:
-                waiting = self._waiting.popleft()
-                if waiting.results.set_running_or_notify_cancel():
-                    group.append(waiting)
-                    rows += len(waiting.rows)
+                group.append(self._waiting.popleft())
+                rows += len(group[-1].rows)
         return group
 
 
