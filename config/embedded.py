@@ -116,6 +116,12 @@ class EmbeddedPostgres:
         finally:
             self._release_lock()
 
+    def revive(self) -> None:
+        """Start the server again if it has died, for instance for want of memory."""
+        if not self.is_running:
+            self._remove_traces_of_killed_run()
+            self._launch()
+
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
         try:

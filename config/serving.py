@@ -23,6 +23,7 @@ from config.embedded import EmbeddedPostgres
 
 READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
+WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
 GRANIAN_FLAGS = (
     *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
@@ -73,17 +74,17 @@ def require_free_port() -> None:
 
 
 @contextlib.contextmanager
-def databases() -> Iterator[None]:
+def databases() -> Iterator[EmbeddedPostgres | None]:
     """Run the embedded PostgreSQL with both databases, or trust in the servers that are set."""
     if not settings.EMBEDDED:
-        yield
+        yield None
         return
     threads = settings.WORKERS * settings.THREADS * len(settings.DATABASES)
     options = {"max_connections": str(max(200, threads + 50))}
     with EmbeddedPostgres(settings.VAR_DIR, options=options) as server:
         for database in settings.DATABASES.values():
             server.create_database(database["NAME"])
-        yield
+        yield server
 
 
 def require_migrations() -> None:
@@ -135,9 +136,19 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
         _stop(process)
 
 
-def wait_for_end(process: subprocess.Popen[bytes]) -> NoReturn:
-    """Wait for as long as granian runs; raise ServingError when it ends by itself."""
-    raise ServingError(f"The server stopped by itself with exit code {process.wait()}.")
+def wait_for_end(
+    process: subprocess.Popen[bytes], postgres: EmbeddedPostgres | None = None
+) -> NoReturn:
+    """Wait for as long as granian runs; raise ServingError when it ends by itself.
+
+    An embedded PostgreSQL that dies meanwhile is started again: nobody else would do it.
+    """
+    while process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(WATCH_SECONDS)
+        if postgres:
+            postgres.revive()
+    raise ServingError(f"The server stopped by itself with exit code {process.returncode}.")
 
 
 def _metrics_environment() -> dict[str, str]:

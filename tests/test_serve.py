@@ -117,6 +117,16 @@ def test_a_killed_worker_is_replaced(environment):
         assert server.workers != [worker]
 
 
+def test_a_killed_postgresql_is_started_again(environment):
+    with serving(environment) as server:
+        pid_file = Path(environment["VAR_DIR"], "postgres", "postmaster.pid")
+        postmaster = int(pid_file.read_text().split()[0])
+        live.kill_all(postmaster, *live.children(postmaster))
+        sent = live.event(server.said("Tracking code"))
+        wait_until(lambda: ask(server.port, "POST", "/api/v1/events", sent).status == 201)
+        assert stored_events(environment) == (1,)
+
+
 def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
     with serving(environment) as server:
         os.kill(server.granian, signal.SIGKILL)

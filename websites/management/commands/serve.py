@@ -21,11 +21,11 @@ class Command(BaseCommand):
         serving.stop_on_signals()
         try:
             serving.require_free_port()
-            with serving.databases():
+            with serving.databases() as postgres:
                 self._prepare()
                 with serving.granian() as process:
                     self._greet()
-                    serving.wait_for_end(process)
+                    serving.wait_for_end(process, postgres)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
 
