@@ -98,6 +98,14 @@ class BodyTooLarge(ApiError):
         self.limit_bytes = limit_bytes
 
 
+class EventDataTooLarge(ApiError):
+    """The data of an event has more than `limit_bytes` bytes, where that is no matter of fields."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
+
 class UnsupportedMediaType(ApiError):
     """The body is of a type, or in an encoding, that the route does not read."""
 

@@ -15,6 +15,10 @@ class Outcome(Enum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     KILL_SWITCH = "dropped; reason=kill_switch"
+    BOT = "dropped; reason=bot"
+    NO_CONSENT = "dropped; reason=no_consent"
+    UNVERIFIED = "dropped; reason=unverified"
+    UNKNOWN_SESSION = "dropped; reason=unknown_session"
     WRITE_FAILED = "dropped; reason=write_failed"
     REJECTED = "rejected"
 

@@ -69,8 +69,9 @@ def a_url() -> Rule:
 
 
 class StrictField(serializers.Field):  # type: ignore[type-arg]
-    """A field that takes only values of its own JSON type."""
+    """A field that takes only values of its own JSON type, or tells `type_code`."""
 
+    type_code: str
     absent: Any = None  # what an optional field is when it does not come
 
     def to_internal_value(self, data: Any) -> Any:
@@ -84,13 +85,15 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
 class Text(StrictField):
     """A text that keeps rules, told in their order."""
 
+    type_code = "string_type"
+
     def __init__(self, *rules: Rule, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rules = rules
 
     def to_internal_value(self, data: Any) -> str:
         if type(data) is not str:
-            raise Invalid(Problem("string_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         broken = [rule for rule in self.rules if not rule.is_kept(data)]
         if broken:
             raise Invalid(
@@ -102,13 +105,15 @@ class Text(StrictField):
 class Choice(StrictField):
     """One of a few texts."""
 
+    type_code = "enum_type"
+
     def __init__(self, *choices: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.choices = choices
 
     def to_internal_value(self, data: Any) -> str:
         if type(data) is not str:
-            raise Invalid(Problem("enum_type", input=data, context={"expected": self.choices}))
+            raise Invalid(Problem(self.type_code, input=data, context={"expected": self.choices}))
         if data not in self.choices:
             raise Invalid(Problem("enum", input=data, context={"expected": self.choices}))
         return data
@@ -127,18 +132,57 @@ class HttpUrl(Text):
 class Boolean(StrictField):
     """True or false."""
 
+    type_code = "bool_type"
+
     def to_internal_value(self, data: Any) -> bool:
         if type(data) is not bool:
-            raise Invalid(Problem("bool_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         return data
+
+
+class Number(StrictField):
+    """A number of a range, both ends included."""
+
+    type_code = "number_type"
+
+    def __init__(self, *, ge: int, le: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ge, self.le = ge, le
+
+    def to_internal_value(self, data: Any) -> int | float:
+        if not self.is_of_type(data):
+            raise Invalid(Problem(self.type_code, input=data))
+        if data < self.ge:
+            raise Invalid(Problem("greater_than_equal", input=data, context={"ge": self.ge}))
+        if data > self.le:
+            raise Invalid(Problem("less_than_equal", input=data, context={"le": self.le}))
+        return data  # type: ignore[no-any-return]
+
+    def is_of_type(self, data: Any) -> bool:
+        """Tell whether a JSON value is a number of this kind."""
+        return type(data) is int or type(data) is float
+
+
+class WholeNumber(Number):
+    """A whole number of a range; 1.0 is one, as in JavaScript."""
+
+    type_code = "int_type"
+
+    def to_internal_value(self, data: Any) -> int:
+        return int(super().to_internal_value(data))
+
+    def is_of_type(self, data: Any) -> bool:
+        return type(data) is int or (type(data) is float and data.is_integer())
 
 
 class UnixMilliseconds(StrictField):
     """The time of an event as a number of milliseconds, a fraction of one cut off."""
 
+    type_code = "number_type"
+
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int and type(data) is not float:
-            raise Invalid(Problem("number_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         ms = int(data)
         if not is_event_time(ms):
             raise Invalid(Problem("timestamp_range", input=data))
@@ -148,9 +192,11 @@ class UnixMilliseconds(StrictField):
 class EventId(StrictField):
     """A UUIDv7 that the client chose for its event."""
 
+    type_code = "string_type"
+
     def to_internal_value(self, data: Any) -> UUID:
         if type(data) is not str:
-            raise Invalid(Problem("string_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         id = ids.parse(data)
         if id is None or id.version != 7:
             raise Invalid(Problem("uuid_parsing", input=data))
@@ -160,17 +206,22 @@ class EventId(StrictField):
 
 
 class JsonObject(StrictField):
-    """An object of any content, kept as compact JSON text; `max_bytes` gives the cap in force."""
+    """An object of any content, kept as compact JSON text; `max_bytes` gives the cap in force.
 
-    def __init__(self, *, max_bytes: Callable[[], int], **kwargs: Any) -> None:
+    Without one, the caller has to check the size.
+    """
+
+    type_code = "dict_type"
+
+    def __init__(self, *, max_bytes: Callable[[], int] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_bytes = max_bytes
 
     def to_internal_value(self, data: Any) -> str:
         if type(data) is not dict:
-            raise Invalid(Problem("dict_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         text, size_bytes = bodies.compact(data)
-        if size_bytes > self.max_bytes():
+        if self.max_bytes and size_bytes > self.max_bytes():
             raise Invalid(Problem("too_large", context={"max_bytes": self.max_bytes()}))
         return text
 
@@ -178,15 +229,25 @@ class JsonObject(StrictField):
 class Uuid(StrictField):
     """A UUID of any version, in canonical form."""
 
+    type_code = "uuid_parsing"
+
     def to_internal_value(self, data: Any) -> UUID:
         id = ids.parse(data) if type(data) is str else None
         if id is None:
-            raise Invalid(Problem("uuid_parsing", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         return id
+
+
+class AnyUuid(Uuid):
+    """A Uuid for APIs that tell a wrong type and a wrong form alike."""
+
+    type_code = "uuid_type"
 
 
 class Clamped(StrictField):
     """A whole number of a query, brought into its range; absent or no number, it is a default."""
+
+    type_code = "int_type"
 
     def __init__(self, lowest: int, highest: int, *, otherwise: int, zero: int = 0) -> None:
         super().__init__(required=False)
@@ -204,6 +265,8 @@ class Clamped(StrictField):
 class ListOf(StrictField):
     """A list of objects, all of whose problems are told; too long a list is not read."""
 
+    type_code = "list_type"
+
     def __init__(
         self, item: "StrictSerializer", *, at_least: int, at_most: int, **kwargs: Any
     ) -> None:
@@ -212,7 +275,7 @@ class ListOf(StrictField):
 
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
         if type(data) is not list:
-            raise Invalid(Problem("list_type", input=data))
+            raise Invalid(Problem(self.type_code, input=data))
         if len(data) < self.at_least:
             raise Invalid(Problem("too_short", context={"min_length": self.at_least}))
         if len(data) > self.at_most:
@@ -244,7 +307,8 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
             value = data.get(name, _MISSING)
             if value is _MISSING:
                 if required:
-                    problems.append(Problem("missing", (name,)))
+                    context = {"type_code": field.type_code}
+                    problems.append(Problem("missing", (name,), context=context))
                 elif not self.partial:
                     values[name] = field.absent
             elif value is None and nullable:

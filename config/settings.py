@@ -35,6 +35,8 @@ REDIS_URL = env.str(
 SECRET_KEY = env.str("SECRET_KEY", "")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+TRACKING_HMAC_SECRET = env.str("TRACKING_HMAC_SECRET", "")
+GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
@@ -45,6 +47,11 @@ WRITE_TIMEOUT_SECONDS = env.float(
 access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(min=1))
 refresh_token_seconds = env.int("REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(min=1))
 RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
+RATE_TRACK = env.str("RATE_TRACK", "60/m", validate=RATE)
+RATE_SESSION = env.str("RATE_SESSION", "10/m", validate=RATE)
+RATE_PAGEVIEW = env.str("RATE_PAGEVIEW", "30/m", validate=RATE)
+RATE_LEAVE = env.str("RATE_LEAVE", "10/m", validate=RATE)
+RATE_HEARTBEAT = env.str("RATE_HEARTBEAT", "5/30s", validate=RATE)
 
 
 def _stop(sentence: str) -> None:
@@ -209,7 +216,10 @@ RATELIMIT_FAIL_OPEN = True  # limits protect the service, they must not stop it
 
 # Public ingest routes answer every origin, without credentials.
 CORS_ALLOW_ALL_ORIGINS = True
-CORS_URLS_REGEX = r"^/api/v1/events(/batch)?$"
+CORS_URLS_REGEX = (
+    r"^/api/v1/(events|events/batch|analytics/session|analytics/pageview"
+    r"|analytics/pageview/[^/]+/leave|analytics/session/[^/]+/heartbeat)\Z"
+)
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES

@@ -26,6 +26,13 @@ class BearerAuthentication(BaseAuthentication):
         return scheme == "Bearer"
 
 
+class AnyCaseBearerAuthentication(BearerAuthentication):
+    """Demand a bearer token, whatever the case in which its scheme is written."""
+
+    def is_bearer(self, scheme: str) -> bool:
+        return scheme.lower() == "bearer"
+
+
 def caller_of(request: Request) -> Caller:
     """Return who calls an endpoint that demands a bearer token."""
     caller: Any = request.user
