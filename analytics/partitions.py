@@ -55,7 +55,12 @@ class Month:
 
 
 class CreatePartitionedModel(CreateModel):
-    """Create a model's table partitioned by ranges of `id`, with its default partition."""
+    """Create a model's table partitioned by ranges of `id`, with its default partition.
+
+    Its foreign keys are checked with each statement, where Django's own wait for the commit: the
+    writer must learn which row is refused, and a late refusal would take the whole group. Rows
+    go with what they refer to, so that no deletion can fail for a row that came meanwhile.
+    """
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
@@ -64,8 +69,10 @@ class CreatePartitionedModel(CreateModel):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         schema_editor.sql_create_table += " PARTITION BY RANGE (id)"
+        keys = schema_editor.sql_create_fk
+        schema_editor.sql_create_fk = keys.replace("%(deferrable)s", " ON DELETE CASCADE")
         super().database_forwards(app_label, schema_editor, from_state, to_state)
-        del schema_editor.sql_create_table  # back to that of the class
+        del schema_editor.sql_create_table, schema_editor.sql_create_fk  # back to the class's
         table = schema_editor.quote_name(model._meta.db_table)
         default = schema_editor.quote_name(f"{model._meta.db_table}_default")
         schema_editor.execute(f"CREATE TABLE {default} PARTITION OF {table} DEFAULT")

@@ -18,6 +18,7 @@ class TextHash(models.Func):
 
 
 @models.CharField.register_lookup
+@models.TextField.register_lookup
 class ByHash(models.Lookup):
     """`field__by_hash=text`: equality that finds its rows through an index over TextHash."""
 
@@ -53,7 +54,7 @@ class Stream(models.Model):
     Tables are partitioned by ranges of `id`, a month each (analytics/partitions.py).
     """
 
-    home: ClassVar = ANALYTICS
+    home: ClassVar = ANALYTICS  # most streams; a subclass may name another one
 
     id = models.UUIDField(primary_key=True, editable=False)
     created_at = models.DateTimeField(editable=False)
