@@ -5,3 +5,6 @@ class AnalyticsConfig(AppConfig):
     """What happened: events in, kept, shown."""
 
     name = "analytics"
+
+    def ready(self) -> None:
+        from analytics import checks  # noqa: F401 - registers the system checks

@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from analytics.apis import events
+from analytics.apis import events, sessions, track
 
 urlpatterns = [
+    path("api/v1/analytics/track", track.TrackView.as_view()),
+    path("api/v1/analytics/session", sessions.SessionsView.as_view()),
+    path("api/v1/analytics/pageview", sessions.PageViewsView.as_view()),
+    path("api/v1/analytics/pageview/<str:id>/leave", sessions.LeaveView.as_view()),
+    path("api/v1/analytics/session/<str:id>/heartbeat", sessions.HeartbeatView.as_view()),
+    path("api/v1/analytics/session/<str:id>/identify", sessions.IdentifyView.as_view()),
     path("api/v1/events", events.EventsView.as_view()),
     path("api/v1/events/batch", events.EventBatchView.as_view()),
     path("api/v1/events/<str:id>", events.EventView.as_view()),

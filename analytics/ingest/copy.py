@@ -1,9 +1,10 @@
 """Storing a group of rows in one transaction, by COPY wherever that is possible."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from django.db import DatabaseError, DataError, Error, IntegrityError, connections, transaction
@@ -13,14 +14,17 @@ from psycopg import sql
 from config.routers import home
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
+Item = TypeVar("Item")
 
 
 class Written(Enum):
-    """What became of one row."""
+    """What became of one row, or of one change."""
 
     NEW = auto()
     KNOWN = auto()  # its id was there before; nothing was changed
-    REFUSED = auto()  # the database refuses this row for itself
+    CHANGED = auto()
+    UNKNOWN = auto()  # what it refers to is not there; nothing was changed
+    REFUSED = auto()  # the database refuses it for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,26 @@ def insert_all(rows: Rows) -> Results:
     """
     results: Results = {}
     for table, by_id in rows.items():
-        _insert(table, sorted(by_id.values()), results)
+        ordered = sorted(by_id.values())
+        written = apart(table.alias, ordered, partial(_insert, table))
+        results |= {row[0]: what for row, what in zip(ordered, written, strict=True)}
     return results
+
+
+def apart(
+    alias: str, items: Sequence[Item], store: Callable[[Sequence[Item]], list[Written]]
+) -> list[Written]:
+    """Store items in a savepoint; where that is refused, each half of them in one of its own."""
+    try:
+        with transaction.atomic(using=alias):
+            return store(items)
+    except DatabaseError as error:
+        if not is_of_rows(error):
+            raise
+    if len(items) == 1:
+        return [Written.REFUSED]
+    middle = len(items) // 2
+    return [*apart(alias, items[:middle], store), *apart(alias, items[middle:], store)]
 
 
 def is_of_rows(error: Error) -> bool:
@@ -99,22 +121,11 @@ def is_of_order(error: Error) -> bool:
     return _sqlstate(error)[:2] == "40"
 
 
-def _insert(table: Table, rows: Sequence[Row], results: Results) -> None:
-    try:
-        with transaction.atomic(using=table.alias), connections[table.alias].cursor() as cursor:
-            cursor.execute(table.insert_sql, [list(column) for column in zip(*rows, strict=True)])
-            new = {id for (id,) in cursor.fetchall()}
-    except DatabaseError as error:
-        if not is_of_rows(error):
-            raise
-        if len(rows) == 1:
-            results[rows[0][0]] = Written.REFUSED
-            return
-        middle = len(rows) // 2
-        _insert(table, rows[:middle], results)
-        _insert(table, rows[middle:], results)
-    else:
-        results |= {row[0]: Written.NEW if row[0] in new else Written.KNOWN for row in rows}
+def _insert(table: Table, rows: Sequence[Row]) -> list[Written]:
+    with connections[table.alias].cursor() as cursor:
+        cursor.execute(table.insert_sql, [list(column) for column in zip(*rows, strict=True)])
+        new = {id for (id,) in cursor.fetchall()}
+    return [Written.NEW if row[0] in new else Written.KNOWN for row in rows]
 
 
 def _sqlstate(error: Error) -> str:

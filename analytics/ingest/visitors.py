@@ -1,0 +1,131 @@
+"""What a request tells of its visitor: crawler or not, browser, device, place, where from."""
+
+import logging
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import sha256
+from typing import Any
+
+import maxminddb
+from django.conf import settings
+from ua_parser import OS, parse
+
+from config.web_urls import host_of
+
+logger = logging.getLogger(__name__)
+DIRECT = "direct"
+MAX_HOST_LENGTH = 253  # of a name in the DNS
+MAX_NAME_LENGTH = 255  # of a browser, a system, a place
+MAX_AGENT_LENGTH = 1024  # as much as is parsed and remembered; real ones have about 100
+_BOT = re.compile(
+    "bot|crawl|spider|slurp|facebookexternalhit|headless|lighthouse|curl|wget|python-requests"
+    "|preview",
+    re.IGNORECASE | re.ASCII,
+)
+_AUTHORITY = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//([^/?#\\]*)", re.IGNORECASE | re.ASCII)
+_TELEVISION = re.compile(r"\btv\b|googletv|smart-?tv|appletv|bravia|; aft")
+_TABLET = re.compile(r"ipad|tablet(?! pc)|kindle|silk/|playbook")
+_MOBILE = re.compile(r"mobi|iphone|ipod|opera mini|blackberry|windows phone|j2me")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What a User-Agent says, None for what it does not."""
+
+    device: str | None = None
+    browser: str | None = None
+    os: str | None = None
+    os_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a visitor is: English names, None for what is not known."""
+
+    country: str | None = None
+    city: str | None = None
+
+
+def is_bot(user_agent: str) -> bool:
+    """Tell whether a User-Agent is a crawler's; an empty one is none."""
+    return _BOT.search(user_agent) is not None
+
+
+def hash_of(visitor_id: str) -> str:
+    """Return the mark under which a visitor is stored: SHA-256 in hex."""
+    return sha256(visitor_id.encode()).hexdigest()
+
+
+def agent_of(user_agent: str) -> Agent:
+    """Return the device, browser and system that a User-Agent names."""
+    return _agent_of(user_agent[:MAX_AGENT_LENGTH])
+
+
+def referrer_domain(referrer: str | None) -> str:
+    """Return the host of a referrer in lower case without www., `direct` where there is none."""
+    authority = _AUTHORITY.match(referrer or "")
+    host = host_of(f"http://{authority[1]}") if authority else None
+    domain = (host or "").lower().removeprefix("www.")
+    return domain if 0 < len(domain) <= MAX_HOST_LENGTH else DIRECT
+
+
+def place_of(address: str) -> Place:
+    """Return the place of an IP address, as far as GEOIP_DATABASE knows it."""
+    if not settings.GEOIP_DATABASE:
+        return Place()
+    try:
+        found = places(settings.GEOIP_DATABASE).get(address)
+    except (ValueError, OSError, maxminddb.InvalidDatabaseError) as error:
+        # No address, such as that of a Unix socket; an IPv6 one in a database of IPv4; or the
+        # file was spoilt after the start. The message of some of these holds the address.
+        logger.debug("No place found: %s", type(error).__name__)
+        return Place()
+    return Place(country=_english_name(found, "country"), city=_english_name(found, "city"))
+
+
+@cache
+def places(path: str) -> maxminddb.Reader:
+    """Return the opened place database; raises OSError, ValueError or InvalidDatabaseError."""
+    return maxminddb.open_database(path)
+
+
+@lru_cache(maxsize=4096)
+def _agent_of(user_agent: str) -> Agent:
+    if not user_agent:
+        return Agent()
+    parsed = parse(user_agent)
+    browser, os = parsed.user_agent, parsed.os
+    return Agent(
+        device=_device_of(user_agent.lower()),
+        browser=_cut(browser.family) if browser else None,
+        os=_cut(os.family) if os else None,
+        os_version=_version(os) if os else None,
+    )
+
+
+def _device_of(user_agent: str) -> str:
+    """Return the kind of device; ua-parser knows models, but not which of them are tablets."""
+    if _TELEVISION.search(user_agent):
+        return "desktop"
+    if _TABLET.search(user_agent):
+        return "tablet"
+    if _MOBILE.search(user_agent):
+        return "mobile"
+    return "tablet" if "android" in user_agent else "desktop"  # phones with Android say Mobile
+
+
+def _version(os: OS) -> str | None:
+    parts = (os.major, os.minor, os.patch, os.patch_minor)
+    return _cut(".".join(part for part in parts if part)) or None
+
+
+def _cut(text: str) -> str:
+    return text[:MAX_NAME_LENGTH]
+
+
+def _english_name(found: Any, kind: str) -> str | None:
+    """Return the name of a country or a city in a record, of whatever shape that is."""
+    for key in (kind, "names", "en"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return _cut(found) if isinstance(found, str) else None

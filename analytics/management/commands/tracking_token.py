@@ -1,0 +1,26 @@
+"""`manage.py tracking_token`: a token to try the session endpoint with."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analytics import tracking_tokens
+from config import ids
+
+
+class Command(BaseCommand):
+    help = "Write the present tracking token of a page; it holds for at least five minutes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("bio_page_id", metavar="bioPageId", help="a UUID")
+
+    def handle(self, *, bio_page_id: str, **options: Any) -> None:
+        page = ids.parse(bio_page_id)
+        if page is None:
+            raise CommandError(f"'{bio_page_id}' is not a UUID.")
+        try:
+            self.stdout.write(tracking_tokens.token(page, datetime.now(UTC)))
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
