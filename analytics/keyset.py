@@ -31,8 +31,8 @@ from config import ids
 logger = logging.getLogger(__name__)
 
 DATABASE_FAILURES = (OperationalError, InterfaceError)
-TOO_SLOW = "This takes too long; narrow the time or choose a website."
-AWAY = "The analytics database does not answer; try again in a moment."
+TOO_SLOW = "This takes too long; narrow the time or the filters."
+AWAY = "The database does not answer; try again in a moment."
 
 PERIODS = {
     "hour": ("Last hour", timedelta(hours=1)),
@@ -170,11 +170,13 @@ class KeysetChangeList(ChangeList):
 class StreamAdmin(ModelAdmin):
     """The admin of a stream: look, narrow and search, but never touch.
 
-    Subclasses give `filter_form`, and as `search_fields` lookups that an index serves.
+    Subclasses give `filter_form`, and what can be searched because an index serves it: lookups of
+    texts as `search_fields`, fields of UUIDs as `search_ids`.
     """
 
     filter_form: type[StreamFilterForm] = StreamFilterForm
     list_defer: ClassVar[Sequence[str]] = ()
+    search_ids: ClassVar[Sequence[str]] = ("id",)
 
     actions = None
     change_list_template = "admin/stream_change_list.html"
@@ -204,17 +206,21 @@ class StreamAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
 
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        return (*self.search_fields, *self.search_ids)  # without any there is no search box
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows in which one of the search fields, or the id, is the text."""
+        """Return the rows in which one of the search fields, or one of the ids, is the text."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        matches = Q(*((name, term) for name in self.search_fields), _connector=Q.OR)
+        lookups: list[tuple[str, Any]] = [(name, term) for name in self.search_fields]
         if id := ids.parse(term):
-            matches |= Q(id=id)
-        return queryset.filter(matches), False
+            lookups += [(name, id) for name in self.search_ids]
+        matches = queryset.filter(Q(*lookups, _connector=Q.OR)) if lookups else queryset.none()
+        return matches, False
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -13,9 +13,9 @@ from django.urls import reverse, reverse_lazy
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from unfold.widgets import UnfoldAdminAutocompleteWidget, UnfoldAdminSelectWidget
 
+from analytics.admin.cells import cut, link
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import Event
 from analytics.models.events import EventType
@@ -98,32 +98,32 @@ class EventAdmin(StreamAdmin):
 
     @admin.display(description="time (UTC)")
     def time(self, event: Event) -> str:
-        return _cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
+        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
 
     @admin.display(description="website")
     def site(self, event: Any) -> SafeString:
         """Return the name of the website, which leads to its events."""
         name = event.website.name if event.website else "(deleted)"
-        return _link(f"?{urlencode({'website': event.website_id})}", _cut(name, limit=20))
+        return link(f"?{urlencode({'website': event.website_id})}", cut(name, limit=20))
 
     @admin.display(description="website")
     def website(self, event: Any) -> str:
         if event.website is None:
             return f"{event.website_id} (deleted)"
         url = reverse("admin:websites_website_change", args=[event.website_id])
-        return _link(url, str(event.website))
+        return link(url, str(event.website))
 
     @admin.display(description="URL")
     def page(self, event: Event) -> str:
-        return _cut(event.url)
+        return cut(event.url)
 
     @admin.display(description="referrer")
     def came_from(self, event: Event) -> str:
-        return _cut(event.referrer or "-", limit=22)
+        return cut(event.referrer or "-", limit=22)
 
     @admin.display(description="visitor")
     def visitor(self, event: Event) -> str:
-        return _link(f"?{urlencode({'q': event.visitor_id})}", _cut(event.visitor_id, limit=14))
+        return link(f"?{urlencode({'q': event.visitor_id})}", cut(event.visitor_id, limit=14))
 
     @admin.display(description="visitor")
     def visitor_events(self, event: Event) -> str:
@@ -136,7 +136,7 @@ class EventAdmin(StreamAdmin):
     @admin.display(description="device")
     def device(self, event: Event) -> str:
         known = [event.get_device_type_display(), event.browser]
-        return _cut(", ".join(filter(None, known)) or "-", limit=20)
+        return cut(", ".join(filter(None, known)) or "-", limit=20)
 
     @admin.display(description="properties")
     def readable_properties(self, event: Event) -> str:
@@ -146,14 +146,5 @@ class EventAdmin(StreamAdmin):
         return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text)
 
 
-def _cut(text: str, *, limit: int = 36) -> SafeString:
-    cut = Truncator(text).chars(limit)
-    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', text, cut)
-
-
-def _link(url: str, text: str | SafeString) -> SafeString:
-    return format_html('<a class="text-link" href="{}">{}</a>', url, text)
-
-
 def _search_link(text: str) -> SafeString:
-    return _link(f"{reverse('admin:analytics_event_changelist')}?{urlencode({'q': text})}", text)
+    return link(f"{reverse('admin:analytics_event_changelist')}?{urlencode({'q': text})}", text)

@@ -1,0 +1,5 @@
+"""The streams, as staff look at them: one module for each subject."""
+
+from analytics.admin import events, funnel, sessions
+
+__all__ = ["events", "funnel", "sessions"]

@@ -1,0 +1,92 @@
+"""The funnel events of users, as staff look at them."""
+
+import json
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from analytics.admin.cells import cut, link
+from analytics.keyset import StreamAdmin, StreamFilterForm
+from analytics.models import FunnelEvent
+from websites.models import User
+
+
+class FunnelFilterForm(StreamFilterForm):
+    """Type of events, any text, and their time."""
+
+    event_type = forms.CharField(
+        required=False, strip=False, label="Exact type", widget=UnfoldAdminTextInputWidget()
+    )
+    field_order = ("event_type",)
+
+    def narrow(self, rows: Any) -> Any:
+        rows = super().narrow(rows)
+        event_type = self.cleaned_data["event_type"]
+        return rows.of_type(event_type) if event_type else rows
+
+
+@admin.register(FunnelEvent)
+class FunnelEventAdmin(StreamAdmin):
+    """What users did, step by step."""
+
+    filter_form = FunnelFilterForm
+    list_defer = ("event_data",)
+    list_display = ("time", "who", "kind", "session")
+    list_select_related = ("user",)
+    search_fields = ("session_id__by_hash",)
+    search_help_text = "Exact email of the user, session or event id"
+    fieldsets: ClassVar = [
+        (None, {"fields": ["id", "time", "account", "event_type", "session"]}),
+        ("Event data", {"fields": ["readable_data"]}),
+    ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the events of the user who has this email, else what else the text may name.
+
+        The user is looked up first: a condition over both tables would be served by no index.
+        """
+        email = search_term.strip().lower()
+        user_id = User.objects.filter(email=email).values_list("id", flat=True).first()
+        if user_id:
+            return queryset.for_user(user_id), False
+        return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description="time (UTC)")
+    def time(self, event: FunnelEvent) -> str:
+        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
+
+    @admin.display(description="user")
+    def who(self, event: FunnelEvent) -> SafeString:
+        """Return the email of the user, which leads to the user's events."""
+        return link(f"?{urlencode({'q': event.user.email})}", cut(event.user.email))
+
+    @admin.display(description="user")
+    def account(self, event: FunnelEvent) -> SafeString:
+        return link(reverse("admin:websites_user_change", args=[event.user_id]), event.user.email)
+
+    @admin.display(description="type")
+    def kind(self, event: FunnelEvent) -> SafeString:
+        return cut(event.event_type)
+
+    @admin.display(description="session")
+    def session(self, event: FunnelEvent) -> SafeString | str:
+        """Return the id of the session, which leads to its events."""
+        if not event.session_id:
+            return "-"
+        events = reverse("admin:analytics_funnelevent_changelist")
+        return link(f"{events}?{urlencode({'q': event.session_id})}", cut(event.session_id))
+
+    @admin.display(description="event data")
+    def readable_data(self, event: FunnelEvent) -> SafeString:
+        text = json.dumps(event.event_data, indent=2, ensure_ascii=False)
+        return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text)
