@@ -13,39 +13,64 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
 from config.embedded import database_url
 from tests import generator
 from tests.generator import Load
-from tests.live import Server, first_run, serving
+from tests.live import Server, ask, first_run, register, serving
 from tests.redis_server import Redis
 
 Database = psycopg.Connection[tuple[Any, ...]]
+Kind = tuple[str, list[bytes], dict[str, str], Database, str]
 
 SECONDS = 10
+TRACK_SECONDS = 5  # a row of the track API
+UNLIMITED = "1000000/s"
 BATCH = 100
 COPY_ROWS = 50_000
 SIZE_ROWS = 200_000
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SESSIONS = 500  # that the page views are of
+SESSION = json.dumps(
+    {
+        "visitorId": "vis-abc",
+        "consentAnalytics": "granted",
+        "referrer": "https://www.instagram.com/p/x",
+        "landingPage": "https://example.com/johndoe",
+        "timezone": "Europe/Istanbul",
+        "language": "tr",
+        "utmSource": "instagram",
+        "screenWidth": 390,
+        "screenHeight": 844,
+    }
+).encode()
 
 
 def main() -> None:
     """Start a server, load it, and print the figures."""
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory, Redis() as redis:
         environment = first_run(Path(directory)) | {"WORKERS": "2", "REDIS_URL": redis.url}
-        with serving(environment) as server:
-            analytics_url = database_url(Path(directory), "millrace_analytics")
-            with psycopg.connect(analytics_url, autocommit=True) as database:
-                measure(server, database)
+        limits = dict.fromkeys(("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW"), UNLIMITED)
+        main_url = database_url(Path(directory), "millrace")
+        analytics_url = database_url(Path(directory), "millrace_analytics")
+        with (
+            serving(environment | limits) as server,
+            psycopg.connect(main_url, autocommit=True) as main_database,
+            psycopg.connect(analytics_url, autocommit=True) as analytics_database,
+        ):
+            print(
+                f"{os.cpu_count()} cores, Python {platform.python_version()}, 2 workers, "
+                f"{SECONDS} s a row (track API: {TRACK_SECONDS} s), load by {generator.name()}\n"
+            )
+            measure_events(server, analytics_database)
+            measure_track(server, main_database, analytics_database)
 
 
-def measure(server: Server, database: Database) -> None:
-    """Load a server and print the figures."""
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, 2 workers, "
-        f"{SECONDS} s a row, load by {generator.name()}\n"
-    )
+def measure_events(server: Server, database: Database) -> None:
+    """Load the events API and print the figures."""
     make = Events(server.said("Tracking code"))
     url = f"http://127.0.0.1:{server.port}/api/v1/events"
     generator.post(url, make.singles(100), connections=8, seconds=2)  # warm up
@@ -63,6 +88,63 @@ def measure(server: Server, database: Database) -> None:
     row("singles / raw COPY", few.per_second / raw)
     row("bytes per event, with indexes", bytes_per_event(database))
     row("failed requests", few.failed + many.failed + batches.failed)
+
+
+def measure_track(server: Server, main: Database, analytics: Database) -> None:
+    """Load the track API and print the figures.
+
+    It answers 200 whatever happens, so the rows in the tables tell what failed.
+    """
+    url = f"http://127.0.0.1:{server.port}/api/v1/analytics"
+    bearer = {"Authorization": f"Bearer {register(server.port)}"}
+    sessions = [new_session(server.port) for _ in range(SESSIONS)]
+    browser = {"User-Agent": BROWSER}
+    kinds: list[Kind] = [
+        ("track", funnel_events(2000), bearer, main, "analytics_funnelevent"),
+        ("session", [SESSION], browser, analytics, "analytics_session"),
+        ("pageview", page_views(sessions), browser, analytics, "analytics_pageview"),
+    ]
+    failed = 0
+    for name, bodies, headers, database, table in kinds:
+        before = rows_in(database, table)
+        load = generator.post(
+            f"{url}/{name}", bodies, connections=16, seconds=TRACK_SECONDS, headers=headers
+        )
+        row(f"{name} posts/s, 16 connections", load.per_second, times(load))
+        failed += max(load.requests - (rows_in(database, table) - before), 0)
+    row("requests that stored nothing", failed)
+
+
+def new_session(port: int) -> str:
+    """Begin a session; return its id."""
+    answer = ask(port, "POST", "/api/v1/analytics/session", json.loads(SESSION))
+    return str(answer.json["data"]["id"])
+
+
+def funnel_events(count: int) -> list[bytes]:
+    """Return bodies of funnel events with two properties."""
+    bodies = (
+        {
+            "event": random.choice(["bio_link_click", "signup_started", "signup_done"]),
+            "sessionId": str(uuid4()),
+            "deviceType": "mobile",
+            "properties": {"linkId": f"abc-{n}", "position": n % 10},
+        }
+        for n in range(count)
+    )
+    return [json.dumps(body).encode() for body in bodies]
+
+
+def page_views(sessions: list[str]) -> list[bytes]:
+    """Return bodies of page views, one for each session."""
+    view = {"path": "/johndoe", "title": "John Doe", "referrer": "https://example.com/"}
+    return [json.dumps({"sessionId": id, **view}).encode() for id in sessions]
+
+
+def rows_in(database: Database, table: str) -> int:
+    """Return the number of rows of a table."""
+    found = database.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(found[0]) if found else 0
 
 
 def times(load: Load) -> str:

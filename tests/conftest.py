@@ -7,6 +7,7 @@ from django.test import Client
 
 from analytics.ingest import writer
 from config import runtime
+from config.models import RuntimeSettings
 from websites import lookup, tokens
 from websites.models import User, Website
 
@@ -23,6 +24,7 @@ def _nothing_remembered():
     """Let no test see what another one left in the memory of the process."""
     cache.clear()
     runtime.forget()
+    runtime._snapshot = runtime.Snapshot.of(RuntimeSettings())  # it outlives the database
     lookup.forget_all()
     tokens.forget_all()
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ WRK_SCRIPT = """
 local bodies, turn = {}, 0
 for line in io.lines("BODIES") do bodies[#bodies + 1] = line end
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
+HEADERS
 function request()
   turn = turn % #bodies + 1
   return wrk.format(nil, nil, nil, bodies[turn])
@@ -49,22 +49,34 @@ def name() -> str:
     return "wrk" if shutil.which("wrk") else "tests/generator.py, slower than wrk"
 
 
-def post(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -> Load:
-    """Post bodies in turn over a number of connections, for a number of seconds."""
+def post(
+    url: str,
+    bodies: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: int,
+    headers: Mapping[str, str] | None = None,
+) -> Load:
+    """Post JSON bodies in turn over a number of connections, for a number of seconds."""
+    sent = {"Content-Type": "application/json", **(headers or {})}
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         file.write(b"\n".join(bodies))
         file.flush()
         if shutil.which("wrk"):
-            return _wrk(url, file.name, connections=connections, seconds=seconds)
+            return _wrk(url, file.name, sent, connections=connections, seconds=seconds)
         # In a process of its own, so that it does not share an interpreter with anything.
-        command = [sys.executable, __file__, url, file.name, str(connections), str(seconds)]
+        numbers = [str(connections), str(seconds)]
+        command = [sys.executable, __file__, url, file.name, json.dumps(sent), *numbers]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return Load(**json.loads(done.stdout))
 
 
-def _wrk(url: str, path: str, *, connections: int, seconds: int) -> Load:
+def _wrk(
+    url: str, path: str, headers: Mapping[str, str], *, connections: int, seconds: int
+) -> Load:
+    lines = [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in headers.items()]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(WRK_SCRIPT.replace("BODIES", path))
+        script.write(WRK_SCRIPT.replace("BODIES", path).replace("HEADERS", "\n".join(lines)))
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -76,7 +88,14 @@ def _wrk(url: str, path: str, *, connections: int, seconds: int) -> Load:
     return Load(int(requests), int(failed), per_second, p50 / 1000, p99 / 1000)
 
 
-def _own(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -> Load:
+def _own(
+    url: str,
+    bodies: Sequence[bytes],
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+    seconds: int,
+) -> Load:
     started = time.perf_counter()
     times: list[float] = []
     failures: list[int] = []
@@ -85,8 +104,7 @@ def _own(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -
         target = urlsplit(url)
         link = http.client.HTTPConnection(target.netloc, timeout=30)
         while (sent := time.perf_counter()) < started + seconds:
-            headers = {"Content-Type": "application/json"}
-            link.request("POST", target.path, bodies[turn % len(bodies)], headers)
+            link.request("POST", target.path, bodies[turn % len(bodies)], dict(headers))
             answer = link.getresponse()
             answer.read()
             times.append((time.perf_counter() - sent) * 1000)
@@ -106,6 +124,7 @@ def _own(url: str, bodies: Sequence[bytes], *, connections: int, seconds: int) -
 
 
 if __name__ == "__main__":
-    where, file_name, links, duration = sys.argv[1:]
+    where, file_name, named, links, duration = sys.argv[1:]
     lines = Path(file_name).read_bytes().splitlines()
-    print(json.dumps(asdict(_own(where, lines, connections=int(links), seconds=int(duration)))))
+    load = _own(where, lines, json.loads(named), connections=int(links), seconds=int(duration))
+    print(json.dumps(asdict(load)))

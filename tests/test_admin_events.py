@@ -21,8 +21,8 @@ EVENTS = "/admin/analytics/event/"
 SUGGESTIONS = f"{EVENTS}websites"
 PAGE = 50
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-TOO_SLOW = "This takes too long; narrow the time or choose a website."
-AWAY = "The analytics database does not answer; try again in a moment."
+TOO_SLOW = "This takes too long; narrow the time or the filters."
+AWAY = "The database does not answer; try again in a moment."
 
 
 @pytest.fixture

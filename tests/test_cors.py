@@ -27,7 +27,7 @@ def assert_readable(response):
 
 
 def assert_no_cors(response):
-    assert [name for name in response.headers if name.startswith("Access-Control-")] == []
+    assert [name for name in response.headers if name.lower().startswith("access-control-")] == []
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])

@@ -9,9 +9,10 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from analytics import partitions
-from analytics.models import Event
+from analytics.models import STREAMS, Event, FunnelEvent
 from analytics.partitions import Month
 from config import ids
+from config.routers import home
 from tests.answers import assert_answer, at_once
 from tests.website_events import PATH, event_of, full_event_of, post, shown, stored
 
@@ -75,24 +76,37 @@ def _still_clock(monkeypatch):
     monkeypatch.setattr("analytics.management.commands.partitions.datetime", Still)
 
 
+def made(*months):
+    """Return what the command tells of these months, of which it had to make all."""
+    names = [f"{model._meta.db_table}_{month}" for model in STREAMS for month in months]
+    return [f"made {name}" for name in names], f"{len(names)} partitions made"
+
+
 def test_it_makes_this_month_and_three_more():
-    assert run() == [
-        "made analytics_event_y2030m11",
-        "made analytics_event_y2030m12",
-        "made analytics_event_y2031m01",
-        "made analytics_event_y2031m02",
-        "2030-11 to 2031-02: 4 partitions made, the others were there.",
-    ]
-    made = {"analytics_event_y2030m11", "analytics_event_y2030m12", JANUARY, FEBRUARY}
-    assert {DEFAULT, *made} <= set(partitions.existing(Event))
+    lines, total = made("y2030m11", "y2030m12", "y2031m01", "y2031m02")
+    assert run() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
+    assert "made analytics_event_y2030m11" in lines
+    expected = {"analytics_event_y2030m11", "analytics_event_y2030m12", JANUARY, FEBRUARY}
+    assert {DEFAULT, *expected} <= set(partitions.existing(Event))
+
+
+@pytest.mark.parametrize("model", STREAMS, ids=lambda model: model.__name__)
+def test_each_stream_has_its_partitions_where_it_lives(model):
+    run()
+    name = f"{model._meta.db_table}_y2031m02"
+    assert {f"{model._meta.db_table}_default", name} <= set(partitions.existing(model))
+    for alias in connections:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            assert cursor.fetchone() == (alias == home(model),)
 
 
 def test_it_makes_the_months_that_it_is_told():
     before = partitions.existing(Event)
+    lines, total = made("y2031m01", "y2031m02")
     assert run("--from", "2031-01", "--until", "2031-02") == [
-        f"made {JANUARY}",
-        f"made {FEBRUARY}",
-        "2031-01 to 2031-02: 2 partitions made, the others were there.",
+        *lines,
+        f"2031-01 to 2031-02: {total}, the others were there.",
     ]
     assert partitions.existing(Event) == sorted([*before, JANUARY, FEBRUARY])
 
@@ -172,6 +186,26 @@ def test_rows_move_out_of_the_default_partition(put):
     assert [place_of(id) for id in events] == [DEFAULT, JANUARY, JANUARY, DEFAULT]
     assert stored() == before
     assert len(before) == 4
+
+
+def test_a_partition_of_rows_that_moved_refers_to_the_users(user):
+    id = ids.new_id(ids.milliseconds(datetime(2031, 1, 1, tzinfo=UTC)))
+    event = FunnelEvent(id=id, created_at=ids.time_of(id), user=user, event_type="a", event_data={})
+    event.save(force_insert=True)
+    run("--from", "2031-01", "--until", "2031-01")
+    partition = "analytics_funnelevent_y2031m01"
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {partition}")
+        assert cursor.fetchall() == [(id,)]
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid = %s::regclass AND contype = 'f'",
+            [partition],
+        )
+        [[reference]] = cursor.fetchall()
+    assert reference == "FOREIGN KEY (user_id) REFERENCES websites_user(id) ON DELETE CASCADE"
+    user.delete()
+    assert not FunnelEvent.objects.exists()
 
 
 def test_a_partition_has_the_indexes_of_its_table():

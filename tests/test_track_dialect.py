@@ -1,0 +1,136 @@
+"""What the track dialect says of each field, of one problem and of several."""
+
+import json
+
+import pytest
+from django.test import RequestFactory
+
+from config.dialects.base import Words
+from config.dialects.track import DIALECT
+from config.errors import Conflict, Forbidden, Invalid, Problem, RowRefused, StorageUnavailable
+from config.serializers import AnyUuid, JsonObject, Number, StrictSerializer, Text, WholeNumber
+
+ID = "019C0630-fe00-4d71-0b46-7075E0512424"  # of no version in particular
+TYPES = [
+    "text must be a string",
+    "number must be a number conforming to the specified constraints",
+    "whole must be an integer number",
+    "id must be a UUID",
+    "object must be an object",
+]
+
+
+class EverySerializer(StrictSerializer):
+    text = Text()
+    number = Number(ge=0, le=3600)
+    whole = WholeNumber(ge=-5, le=100_000)
+    id = AnyUuid()
+    object = JsonObject()
+    note = Text(required=False, allow_null=True)
+
+
+EVERY = EverySerializer()
+GOOD = {"text": "", "number": 0.5, "whole": 1, "id": ID, "object": {}}
+
+
+def error_of(error):
+    """Return the status, the error and the whole body that an error becomes."""
+    request = RequestFactory().get("/")
+    request.request_id = "the request's id"  # type: ignore[attr-defined]
+    response = DIALECT.refuse(error, Words(), request)
+    body = json.loads(response.content)
+    return response.status_code, body["error"], body
+
+
+def messages_of(body):
+    """Return what is told of a body."""
+    with pytest.raises(Invalid) as refused:
+        EVERY.to_internal_value(body)
+    status, error, _ = error_of(refused.value)
+    assert (status, error["code"]) == (400, "VALIDATION_ERROR")
+    assert error["correlationId"] == "the request's id"
+    return [detail["message"] for detail in error["details"]]
+
+
+def test_good_values_are_kept():
+    values = EVERY.to_internal_value(GOOD)
+    assert values["id"].hex == ID.replace("-", "").lower()
+    assert (values["number"], values["whole"], values["object"]) == (0.5, 1, "{}")
+    assert values["note"] is None
+
+
+def test_what_is_missing_or_null_is_of_the_wrong_type():
+    assert messages_of({}) == TYPES
+    assert messages_of(dict.fromkeys(GOOD)) == TYPES
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 5])
+def test_a_body_that_is_no_object(body):
+    assert messages_of(body) == ["body must be an object"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("text", 5, TYPES[0]),
+        ("note", [], "note must be a string"),
+        ("number", True, TYPES[1]),
+        ("number", "5", TYPES[1]),
+        ("number", 3600.0001, "number must not be greater than 3600"),
+        ("number", int("9" * 400), "number must not be greater than 3600"),
+        ("number", -0.1, "number must not be less than 0"),
+        ("whole", 1.5, TYPES[2]),
+        ("whole", True, TYPES[2]),
+        ("whole", "1", TYPES[2]),
+        ("whole", 100_001, "whole must not be greater than 100000"),
+        ("whole", 1e300, "whole must not be greater than 100000"),
+        ("whole", -6, "whole must not be less than -5"),
+        ("id", "zz", TYPES[3]),
+        ("id", 5, TYPES[3]),
+        ("id", ID.replace("-", ""), TYPES[3]),
+        ("id", f"{{{ID}}}", TYPES[3]),
+        ("id", f"{ID}\n", TYPES[3]),
+        ("object", [], TYPES[4]),
+        ("object", "{}", TYPES[4]),
+    ],
+)
+def test_each_rule_has_its_words(field, value, message):
+    assert messages_of(GOOD | {field: value}) == [message]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("number", 0, 0),
+        ("number", 3600, 3600),
+        ("number", 3600.0, 3600),
+        ("whole", -5, -5),
+        ("whole", 100_000, 100_000),
+        ("whole", 1920.0, 1920),
+    ],
+)
+def test_the_ends_of_a_range_are_in_it(field, value, kept):
+    assert EVERY.to_internal_value(GOOD | {field: value})[field] == kept
+
+
+def test_of_several_problems_of_a_field_the_first_is_told():
+    problems = [
+        Problem("string_type", ("a",)),
+        Problem("uuid_type", ("b",)),
+        Problem("dict_type", ("a",)),
+    ]
+    _, error, _ = error_of(Invalid(*problems))
+    assert error["details"] == [{"message": "a must be a string"}, {"message": "b must be a UUID"}]
+
+
+@pytest.mark.parametrize(
+    "error", [StorageUnavailable(), RowRefused(), Forbidden("a secret"), Conflict("a secret")]
+)
+def test_what_track_never_answers_is_an_internal_error(error):
+    status, told, body = error_of(error)
+    assert (status, told["code"], told["message"]) == (
+        500,
+        "INTERNAL_ERROR",
+        "Internal server error",
+    )
+    assert "secret" not in json.dumps(body)
