@@ -202,7 +202,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 # Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.redis_cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
