@@ -137,7 +137,10 @@ class InlineWriter:
 
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Write items at once."""
-        [written] = _store(self._alias, [_Waiting(target, items)])
+        try:
+            [written] = _store(self._alias, [_Waiting(target, items)])
+        except (OperationalError, InterfaceError) as error:
+            raise StorageUnavailable from error
         return written
 
 
