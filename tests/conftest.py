@@ -1,5 +1,8 @@
 """Fixtures that all tests share."""
 
+import time
+
+import jwt
 import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connections
@@ -111,11 +114,45 @@ def still_clock(monkeypatch):
 
 
 @pytest.fixture
+def forge(user, settings):
+    """Sign an access token of the user with some claims changed."""
+
+    def sign(*, key=None, algorithm="HS256", **changed):
+        now = int(time.time())
+        claims = {
+            "user_id": str(user.id),
+            "sub": str(user.id),
+            "email": user.email,
+            "jti": "0123456789abcdef",
+            "iat": now,
+            "exp": now + 60,
+            "token_type": "access",
+        }
+        claims = {name: value for name, value in (claims | changed).items() if value != "absent"}
+        key = None if algorithm == "none" else key or settings.SECRET_KEY
+        return jwt.encode(claims, key, algorithm)
+
+    return sign
+
+
+@pytest.fixture
 def main_database_away(db):
     """Let every statement in the main database fail from now on, as without a server."""
+    with away("default", "the main database is away"):
+        yield
+
+
+@pytest.fixture
+def analytics_away():
+    """Let every statement in the analytics database fail, as without a server."""
+    with away("analytics", "the analytics database is away"):
+        yield
+
+
+def away(alias, message):
+    """Let every statement in a database fail for the time of a block."""
 
     def refuse(*statement):
-        raise OperationalError("the main database is away")
+        raise OperationalError(message)
 
-    with connections["default"].execute_wrapper(refuse):
-        yield
+    return connections[alias].execute_wrapper(refuse)

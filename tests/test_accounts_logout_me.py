@@ -1,9 +1,7 @@
 """POST /api/v1/auth/logout and GET /api/v1/auth/me; with them, bearer tokens in general."""
 
 import base64
-import time
 
-import jwt
 import pytest
 from cachetools import TTLCache
 from rest_framework_simplejwt.tokens import AccessToken
@@ -49,28 +47,6 @@ def clock(monkeypatch):
     )
     monkeypatch.setattr(tokens, "_verdicts", cache)
     return seconds
-
-
-@pytest.fixture
-def forge(user, settings):
-    """Sign an access token of the user with some claims changed."""
-
-    def sign(*, key=None, algorithm="HS256", **changed):
-        now = int(time.time())
-        claims = {
-            "user_id": str(user.id),
-            "sub": str(user.id),
-            "email": user.email,
-            "jti": "0123456789abcdef",
-            "iat": now,
-            "exp": now + 60,
-            "token_type": "access",
-        }
-        claims = {name: value for name, value in (claims | changed).items() if value != "absent"}
-        key = None if algorithm == "none" else key or settings.SECRET_KEY
-        return jwt.encode(claims, key, algorithm)
-
-    return sign
 
 
 def test_me_tells_who_i_am(api, user, token):

@@ -1,8 +1,7 @@
 """POST /api/v1/auth/refresh"""
 
-import time
+from functools import partial
 
-import jwt
 import pytest
 from django.core.management import call_command
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -26,23 +25,9 @@ def refresh_token(user):
 
 
 @pytest.fixture
-def forge(user, settings):
+def forge(forge):
     """Sign a refresh token of the user with some claims changed."""
-
-    def sign(*, key=None, algorithm="HS256", **changed):
-        now = int(time.time())
-        claims = {
-            "user_id": str(user.id),
-            "sub": str(user.id),
-            "email": user.email,
-            "jti": "0123456789abcdef",
-            "iat": now,
-            "exp": now + 60,
-            "token_type": "refresh",
-        }
-        return jwt.encode(claims | changed, key or settings.SECRET_KEY, algorithm)
-
-    return sign
+    return partial(forge, token_type="refresh")
 
 
 def test_a_refresh_token_gives_a_new_pair_once(api, user, refresh_token):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import OperationalError, connections
+from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -53,17 +53,6 @@ def make_events(make_event):
         return made[::-1]
 
     return make
-
-
-@pytest.fixture
-def analytics_away():
-    """Let every statement in the analytics database fail, as without a server."""
-
-    def refuse(*statement):
-        raise OperationalError("the analytics database is away")
-
-    with connections["analytics"].execute_wrapper(refuse):
-        yield
 
 
 def shown(response):

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.db import OperationalError, connections
+from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -49,17 +49,6 @@ NOT_SHOWN_AS_STORED = {
     *("referrer", "screen_width", "screen_height"),
     *("bounced", "duration_seconds"),
 }
-
-
-@pytest.fixture
-def analytics_away():
-    """Let every statement in the analytics database fail, as without a server."""
-
-    def refuse(*statement):
-        raise OperationalError("the analytics database is away")
-
-    with connections["analytics"].execute_wrapper(refuse):
-        yield
 
 
 def change_of(session):

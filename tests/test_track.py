@@ -37,6 +37,7 @@ from tests.funnel_events import (
     post_bytes,
     stored,
 )
+from tests.visitors import assert_rate_limited
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -479,18 +480,7 @@ def test_pages_of_other_origins_get_no_permission_to_read(api, token):
 def assert_limited(response):
     seconds = int(response["Retry-After"])
     assert 1 <= seconds <= 60
-    error = {
-        "code": "THROTTLE_LIMIT_EXCEEDED",
-        "message": "Too many requests",
-        "i18nKey": "throttle.limit_exceeded",
-        "i18nVars": {"retryAfter": seconds},
-        "details": [],
-        "correlationId": response["X-Request-Id"],
-        "retryAfter": seconds,
-    }
-    body = {"success": False, "error": error, "retryAfter": seconds}
-    headers = {"Retry-After": str(seconds), "X-Event-Outcome": "rejected"}
-    assert_answer(response, 429, body, headers)
+    assert_rate_limited(response, seconds)
 
 
 def test_the_61st_request_of_a_window_is_refused(api, token, still_clock):
