@@ -87,20 +87,27 @@ def plan_of(sql):
         return plan, {whole for part, whole in cursor.fetchall() if f'"{part}"' in plan}
 
 
+# An id of n seconds from now; only PostgreSQL 18 has a function for it.
+UUID7 = (
+    "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint + n * 1000), 12, '0') "
+    "|| '7' || left(md5(random()::text), 3) || '8' || left(md5(random()::text), 15))::uuid"
+)
+
+
 def fill(count):
     """Store so many sessions with two page views each, for plans as of a big table."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO analytics_session (id, created_at, visitor_hash, referrer_domain, "
             "user_id, device, page_views, bounced, duration_seconds, last_active_at) "
-            "SELECT uuidv7(n * interval '1 second'), now(), repeat('0', 64), 'direct', "
+            f"SELECT {UUID7}, now(), repeat('0', 64), 'direct', "
             "gen_random_uuid(), (ARRAY['mobile', 'desktop'])[1 + n %% 2], 2, false, 0, now() "
             "FROM generate_series(1, %s) n",
             [count],
         )
         cursor.execute(
             "INSERT INTO analytics_pageview (id, created_at, session_id, path) "
-            "SELECT uuidv7(), now(), id, '/' FROM analytics_session, generate_series(1, 2)"
+            f"SELECT {UUID7}, now(), id, '/' FROM analytics_session, generate_series(1, 2) n"
         )
         cursor.execute("ANALYZE analytics_session, analytics_pageview")
 
