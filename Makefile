@@ -32,12 +32,13 @@ lint: .venv/dev.stamp
 bench: .venv/dev.stamp
 	@exec $(PYTHON) -m tests.bench
 
-# Needs uv; add UPGRADE=--upgrade for newer versions.
+# Needs uv; add UPGRADE=--upgrade for newer versions. Extras stay, because pip before 23.3 takes the
+# newest coverage[toml] for one that is not pinned, whatever coverage is pinned to.
 lock:
 	@for lock in "requirements.txt" "requirements-dev.txt --group dev"; do \
 		uv --no-config pip compile pyproject.toml --quiet $(UPGRADE) --universal \
 			--python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
-			--no-emit-index-url --custom-compile-command "make lock" --output-file $$lock || exit; \
+			--no-emit-index-url --no-strip-extras --custom-compile-command "make lock" --output-file $$lock || exit; \
 	done
 
 .venv/run.stamp: requirements.txt
