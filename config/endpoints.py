@@ -15,7 +15,13 @@ from rest_framework.views import APIView
 
 from config import bodies
 from config.dialects.base import Dialect, Words, json_response
-from config.errors import ApiError, BadRequest, MethodNotAllowed, StorageUnavailable
+from config.errors import (
+    ApiError,
+    BadRequest,
+    MethodNotAllowed,
+    StorageUnavailable,
+    SwitchedOff,
+)
 from config.outcomes import Outcome
 from config.throttles import FixedWindow
 
@@ -79,6 +85,18 @@ class DialectView(APIView):
         super().initial(request, *args, **kwargs)
         bodies.check_size(request._request)
 
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        if request.user:
+            self.note(user_id=request.user.pk)
+
+    def note(self, **found: Any) -> None:
+        """Tell the recorder of requests a `user_id`, `session_id` or `project_id`.
+
+        Those are what this request turned out to be about, where its headers and path do not say.
+        """
+        noted(self.request._request).update(found)
+
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         return refuse(self.request._request, exc, view=type(self), events=self.events_in_request)
 
@@ -112,6 +130,12 @@ class DialectView(APIView):
         return response
 
 
+def noted(request: HttpRequest) -> dict[str, Any]:
+    """Return what the view of a request has noted."""
+    notes: dict[str, Any] = vars(request).setdefault("notes", {})
+    return notes
+
+
 def endpoint_of(view: type[DialectView], method: str | None) -> endpoint:
     """Return what a method of a view is; a plain endpoint for a method that it does not have."""
     handler = getattr(view, "get" if method == "HEAD" else (method or "").lower(), None)
@@ -132,10 +156,16 @@ def refuse(
     here = endpoint_of(view, request.method)
     response = view.dialect.refuse(told, here.words, request)
     if here.ingest and not isinstance(told, MethodNotAllowed):
-        outcome = Outcome.REJECTED if response.status_code < 500 else Outcome.WRITE_FAILED
+        outcome = _outcome_of(told, response.status_code)
         response["X-Event-Outcome"] = outcome.value
         outcome.count(view.dialect.name, events)
     return response
+
+
+def _outcome_of(error: ApiError, status: int) -> Outcome:
+    if isinstance(error, SwitchedOff):
+        return Outcome.KILL_SWITCH
+    return Outcome.REJECTED if status < 500 else Outcome.WRITE_FAILED
 
 
 def as_api_error(error: Exception) -> ApiError:

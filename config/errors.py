@@ -118,6 +118,10 @@ class RateLimited(ApiError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class SwitchedOff(ApiError):
+    """Staff have switched the API off, and it says so."""
+
+
 class StorageUnavailable(ApiError):
     """A database refuses, is away, or did not confirm in time."""
 

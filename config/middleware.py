@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config import patience
 from config.views import bad_request
@@ -23,6 +23,9 @@ def stamp(get_response: GetResponse) -> GetResponse:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
+        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+            # Without it the client must wait for what happens after the answer.
+            response["Content-Length"] = str(len(response.content))
         return response
 
     return middleware

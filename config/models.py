@@ -1,5 +1,6 @@
-"""Runtime settings: one row that staff edit while the service runs, and its history."""
+"""Runtime settings, one row that staff edit while the service runs, its history; daily salts."""
 
+import secrets
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -7,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
 from config import ids
+from config.routers import ANALYTICS
 
 ON = "true"
 
@@ -120,3 +122,19 @@ class SettingChange(models.Model):
     def changed_at(self) -> datetime:
         """When it was changed."""
         return ids.time_of(self.id)
+
+
+def _new_salt() -> bytes:
+    return secrets.token_bytes(32)
+
+
+class DailySalt(models.Model):
+    """The key of the marks of one day of UTC (config/salts.py); deleted for good soon after it."""
+
+    home: ClassVar = ANALYTICS
+
+    day = models.DateField(primary_key=True)
+    value = models.BinaryField(default=_new_salt)
+
+    def __str__(self) -> str:
+        return f"Salt of {self.day}"

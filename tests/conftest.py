@@ -9,7 +9,7 @@ from django.db import OperationalError, connections
 from django.test import Client
 
 from analytics.ingest import writer
-from config import runtime
+from config import runtime, salts
 from config.models import RuntimeSettings
 from websites import lookup, tokens
 from websites.models import User, Website
@@ -30,6 +30,7 @@ def _nothing_remembered():
     runtime._snapshot = runtime.Snapshot.of(RuntimeSettings())  # it outlives the database
     lookup.forget_all()
     tokens.forget_all()
+    salts.forget()
 
 
 @pytest.fixture(autouse=True)

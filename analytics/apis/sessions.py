@@ -99,7 +99,9 @@ class SessionsView(DialectView):
             return self.answer(200, told(None), reason)
         row = session_row(sent, request)
         outcome = outcome_of(partial(start, row))
-        return self.answer(200, told(row.id if outcome is Outcome.STORED else None), outcome)
+        id = row.id if outcome is Outcome.STORED else None
+        self.note(session_id=id)
+        return self.answer(200, told(id), outcome)
 
 
 class PageViewsView(DialectView):

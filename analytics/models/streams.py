@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 
 from config import ids
@@ -61,3 +62,8 @@ class Stream(models.Model):
 
     class Meta:
         abstract = True
+
+
+def streams() -> list[type[Stream]]:
+    """Return the models of all streams, those of other apps included."""
+    return [model for model in apps.get_models() if issubclass(model, Stream)]

@@ -55,6 +55,6 @@ class Dialect(ABC):
                 response["Allow"] = ", ".join(error.allowed)
         if status == 401:
             response["WWW-Authenticate"] = "Bearer"
-        if status == 503:
+        if status == 503 and isinstance(error, errors.StorageUnavailable):
             response["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response

@@ -66,6 +66,7 @@ class RegisterView(DialectView):
     def post(self, request: Request) -> HttpResponse:
         account = REGISTER.to_internal_value(self.json())
         user, api_key = accounts.register(**account)
+        self.note(user_id=user.pk)
         return self.answer(201, _logged_in(user, apiKey=api_key))
 
 
@@ -77,6 +78,7 @@ class LoginView(DialectView):
     @endpoint(rate="RATE_AUTH", words=words(failed="Login failed"))
     def post(self, request: Request) -> HttpResponse:
         user = accounts.prove(**LOGIN.to_internal_value(self.json()))
+        self.note(user_id=user.pk)
         return self.answer(200, _logged_in(user))
 
 
@@ -89,6 +91,7 @@ class RefreshView(DialectView):
     def post(self, request: Request) -> HttpResponse:
         sent = REFRESH.to_internal_value(self.json())
         pair = tokens.rotate(sent["refreshToken"])
+        self.note(user_id=pair.user_id)
         return self.answer(200, {"tokens": _shown_tokens(pair)})
 
 

@@ -52,6 +52,7 @@ class WebsitesView(DialectView):
         values = NEW.to_internal_value(self.json())
         with _one_of_a_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
+        self.note(project_id=website.pk)
         return self.answer(201, _shown(website))
 
     @bearer(failed="Failed to fetch websites")

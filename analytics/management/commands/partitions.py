@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics import partitions
-from analytics.models import STREAMS
+from analytics.models.streams import streams
 from analytics.partitions import MONTHS_AHEAD, Month
 from config import ids
 from config.serializers import EARLIEST_MS
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if start < FIRST_MONTH or end > last:
             raise CommandError(f"Months of events go from {FIRST_MONTH} to {last}.")
         made = 0
-        for model in STREAMS:
+        for model in streams():
             for month in start.until(end):
                 if partitions.create(model, month):
                     made += 1
