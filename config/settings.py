@@ -34,6 +34,9 @@ REDIS_URL = env.str(
 )
 SECRET_KEY = env.str("SECRET_KEY", "")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
+ACTIVITY_EXCLUDE_PATHS: list[str] = env.list(
+    "ACTIVITY_EXCLUDE_PATHS", ["/metrics", "/health", "/static/", "/admin/jsi18n"]
+)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 TRACKING_HMAC_SECRET = env.str("TRACKING_HMAC_SECRET", "")
 GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
@@ -68,6 +71,9 @@ try:
     TRUSTED_PROXIES = parse_networks(trusted_proxies)
 except ValueError as error:
     _stop(f"TRUSTED_PROXIES must list addresses and networks: {error}.")
+
+if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
+    _stop("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
 
 # First run: no database URL means an embedded PostgreSQL under VAR_DIR (config/embedded.py).
 EMBEDDED = not DATABASE_URL and not ANALYTICS_DATABASE_URL
@@ -133,6 +139,7 @@ INSTALLED_APPS = [
     "config",
     "websites",
     "analytics",
+    "activity",
     "unfold",
     "unfold.contrib.filters",  # the template of the filters of events
     "django.contrib.admin",
@@ -147,6 +154,7 @@ INSTALLED_APPS = [
     "django_prometheus",
 ]
 MIDDLEWARE = [
+    "activity.middleware.record",  # outermost, so that it sees all of a request
     "config.middleware.stamp",
     "config.middleware.limited_patience",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -218,7 +226,7 @@ RATELIMIT_FAIL_OPEN = True  # limits protect the service, they must not stop it
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_URLS_REGEX = (
     r"^/api/v1/(events|events/batch|analytics/session|analytics/pageview"
-    r"|analytics/pageview/[^/]+/leave|analytics/session/[^/]+/heartbeat)\Z"
+    r"|analytics/pageview/[^/]+/leave|analytics/session/[^/]+/heartbeat|activity/events)\Z"
 )
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 

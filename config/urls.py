@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("websites.urls")),
     path("", include("analytics.urls")),
+    path("", include("activity.urls")),
     re_path(r"", views.unknown_path),
 ]
 handler400 = views.bad_request

@@ -140,6 +140,7 @@ def test_a_new_filter_begins_at_the_first_page(staff_api, make_events):
     assert 'name="before"' not in forms
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize(
     ("query", "main"),
     [
@@ -159,6 +160,7 @@ def test_a_page_takes_few_queries_and_counts_nothing(staff_api, make_events, web
     assert '"properties"' not in in_analytics[0]
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_the_list_of_a_website_walks_its_index_and_the_search_its_hashes(staff_api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute(

@@ -219,6 +219,7 @@ def test_the_search_box_says_what_it_finds(staff_api):
     assert "Exact session or user id" in html_of(staff_api, SESSIONS)
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize(
     ("query", "indexes"),
     [
@@ -240,6 +241,7 @@ def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes
     assert "Seq Scan" not in plan
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_the_detail_takes_two_walks_along_indexes(staff_api):
     fill(5000)
     in_order = statements(staff_api, change_of(Session.objects.newest_first()[2500]))

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("config", "websites", "analytics", "activity")  # each may import those before it
-ENTRANCES = {"admin", "apis", "middleware", "management", "urls", "views"}
+ENTRANCES = {"admin", "api", "apis", "middleware", "management", "urls", "views"}
 MAY_LEAD_TO_ENTRANCES = {
     *("config.urls", "websites.urls", "analytics.urls", "activity.urls"),
     "config.middleware",  # answers a refused host as the views do

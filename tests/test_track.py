@@ -241,6 +241,7 @@ def test_the_counter_is_told_to_prometheus(api, token):
     assert f"\nanalytics_event_tracked_total {counted()}\n" in api.get("/metrics").content.decode()
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_an_event_costs_no_query_but_its_own(api, token, remembered):
     post(api, token, FULL)
     with (
@@ -649,6 +650,9 @@ def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
 class _NoWriter:
     def write(self, target, items):
         raise StorageUnavailable
+
+    def offer(self, target, item, lost):
+        lost()
 
 
 def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch, caplog):

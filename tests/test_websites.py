@@ -387,6 +387,7 @@ def test_without_a_token_there_is_no_entrance(api, method, path):
     assert_refused(getattr(api, method)(path), 401, "UNAUTHORIZED", message)
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_a_list_costs_one_query_more_than_its_token(call, django_assert_num_queries):
     with django_assert_num_queries(2):
         call("get", PATH)

@@ -1,6 +1,5 @@
 """The events of websites, as staff look at them."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,12 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse, reverse_lazy
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminAutocompleteWidget, UnfoldAdminSelectWidget
 
-from analytics.admin.cells import cut, link
+from analytics.cells import cut, link, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import Event
 from analytics.models.events import EventType
@@ -140,10 +138,7 @@ class EventAdmin(StreamAdmin):
 
     @admin.display(description="properties")
     def readable_properties(self, event: Event) -> str:
-        if event.properties is None:
-            return "-"
-        text = json.dumps(event.properties, indent=2, ensure_ascii=False)
-        return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text)
+        return "-" if event.properties is None else pretty_json(event.properties)
 
 
 def _search_link(text: str) -> SafeString:

@@ -1,6 +1,5 @@
 """The funnel events of users, as staff look at them."""
 
-import json
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,12 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from analytics.admin.cells import cut, link
+from analytics.cells import cut, link, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import FunnelEvent
 from websites.models import User
@@ -88,5 +86,4 @@ class FunnelEventAdmin(StreamAdmin):
 
     @admin.display(description="event data")
     def readable_data(self, event: FunnelEvent) -> SafeString:
-        text = json.dumps(event.event_data, indent=2, ensure_ascii=False)
-        return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text)
+        return pretty_json(event.event_data)

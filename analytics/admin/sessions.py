@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from analytics.admin.cells import cut, link
+from analytics.cells import cut, link
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import PageView, Session
 from analytics.models.events import DeviceType

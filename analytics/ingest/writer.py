@@ -5,15 +5,17 @@ everyone whose rows were in it. There is no timer: while one group commits, the 
 Alone, an event is written at once; under load, groups grow by themselves.
 
 What is handed over is new rows of a Table, or Changes of rows; a group may hold any of both.
+Rows that nobody waits for join the same groups, from a queue that is bounded.
 """
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
+from multiprocessing.util import Finalize
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -39,9 +41,11 @@ from config.errors import StorageUnavailable
 logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 10_000
+MAX_WAITING_ROWS = 10_000  # beyond them nothing is taken that nobody waits for
 ATTEMPTS = 3
 
 Target = Table | Changes
+Lost = Callable[[], None]  # hears of an item that is not stored, where nobody waits; must not raise
 
 GROUP_ROWS = Histogram(
     "millrace_write_group_rows",
@@ -57,6 +61,9 @@ class Writer(Protocol):
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Return, after the commit, what became of each item, or raise StorageUnavailable."""
 
+    def offer(self, target: Target, item: Any, lost: Lost) -> None:
+        """Take an item that nobody waits for, and call `lost` if it is not stored."""
+
 
 class _Waiting:
     """The items of one request, and what became of them once `done` is released.
@@ -64,14 +71,21 @@ class _Waiting:
     A bare lock wakes its thread once; a Future would wake it to wait for the Future's own lock.
     """
 
-    __slots__ = ("done", "items", "target", "written")
+    __slots__ = ("done", "items", "lost", "target", "written")
 
-    def __init__(self, target: Target, items: Sequence[Any]) -> None:
+    def __init__(self, target: Target, items: Sequence[Any], lost: Lost | None = None) -> None:
         self.target = target
         self.items = items
+        self.lost = lost
         self.written: list[Written] | None = None
         self.done = threading.Lock()
         self.done.acquire()
+
+    def tell(self) -> None:
+        """Wake whoever waits, or call `lost` where nobody does and something is not stored."""
+        self.done.release()
+        if self.lost and (self.written is None or Written.REFUSED in self.written):
+            self.lost()
 
 
 class GroupWriter:
@@ -80,6 +94,8 @@ class GroupWriter:
     def __init__(self, alias: str) -> None:
         self._alias = alias
         self._waiting: deque[_Waiting] = deque()
+        self._waiting_rows = 0
+        self._is_writing = False
         self._changed = threading.Condition()
         threading.Thread(target=self._run, name=f"writer-{alias}", daemon=True).start()
 
@@ -88,8 +104,7 @@ class GroupWriter:
         waiting = _Waiting(target, items)
         left = patience.left()
         with self._changed:
-            self._waiting.append(waiting)
-            self._changed.notify()
+            self._append(waiting)
         with patience.spending():
             waiting.done.acquire(timeout=settings.WRITE_TIMEOUT_SECONDS if left is None else left)
         if waiting.written is None:
@@ -97,10 +112,30 @@ class GroupWriter:
             raise StorageUnavailable
         return waiting.written
 
+    def offer(self, target: Target, item: Any, lost: Lost) -> None:
+        """Queue an item unless the queue is full."""
+        with self._changed:
+            has_room = self._waiting_rows < MAX_WAITING_ROWS
+            if has_room:
+                self._append(_Waiting(target, [item], lost))
+        if not has_room:
+            lost()
+
+    def drain(self, seconds: float) -> None:
+        """Wait until everything that was handed over is written, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and not self._is_writing, seconds)
+
+    def _append(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        self._waiting_rows += len(waiting.items)
+        self._changed.notify()
+
     def _withdraw(self, waiting: _Waiting) -> None:
         """Take back items that no group has taken yet; others may still be committed."""
         with self._changed, suppress(ValueError):
             self._waiting.remove(waiting)
+            self._waiting_rows -= len(waiting.items)
 
     def _run(self) -> None:
         while True:
@@ -116,7 +151,10 @@ class GroupWriter:
                 for waiting, written in zip(group, told, strict=True):
                     waiting.written = written
             for waiting in group:
-                waiting.done.release()
+                waiting.tell()
+            with self._changed:
+                self._is_writing = False
+                self._changed.notify_all()
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -126,6 +164,8 @@ class GroupWriter:
             while self._waiting and items < MAX_GROUP_ROWS:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].items)
+            self._waiting_rows -= items
+            self._is_writing = True
         return group
 
 
@@ -143,6 +183,13 @@ class InlineWriter:
             raise StorageUnavailable from error
         return written
 
+    def offer(self, target: Target, item: Any, lost: Lost) -> None:
+        """Write an item at once."""
+        offered = _Waiting(target, [item], lost)
+        with suppress(OperationalError, InterfaceError):
+            [offered.written] = _store(self._alias, [offered])
+        offered.tell()
+
 
 _writers: dict[str, Writer] = {}
 _starting = threading.Lock()
@@ -153,10 +200,25 @@ def write(target: Target, items: Sequence[Any]) -> list[Written]:
 
     Of rows with one id only the first is stored; the others are told to be KNOWN.
     """
+    return _writer_of(target).write(target, items)
+
+
+def offer(target: Target, item: Any, lost: Lost) -> None:
+    """Let a row or change be stored with others, waiting for nothing; `lost` hears if it is not.
+
+    It is called at once when too many wait already, else later by the thread of the writer. What
+    is queued when the process stops is stored before it ends.
+    """
+    _writer_of(target).offer(target, item, lost)
+
+
+def _writer_of(target: Target) -> Writer:
     with _starting:  # the thread starts with the first row, in the process that needs it
         if target.alias not in _writers:
-            _writers[target.alias] = GroupWriter(target.alias)
-    return _writers[target.alias].write(target, items)
+            started = _writers[target.alias] = GroupWriter(target.alias)
+            # Unlike atexit, it also works in a worker that its server forked.
+            Finalize(None, started.drain, [settings.WRITE_TIMEOUT_SECONDS], exitpriority=10)
+        return _writers[target.alias]
 
 
 def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:

@@ -1,0 +1,135 @@
+"""The activity API: what front ends tell of their users."""
+
+import re
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from activity import recorder
+from activity.models import ActivityRow
+from config import bodies, ids, runtime, salts
+from config.client import client_address
+from config.dialects import activity
+from config.endpoints import DialectView, endpoint
+from config.errors import Invalid, Problem, RowRefused, SwitchedOff
+from config.outcomes import Outcome
+from config.serializers import Rule, StrictField, StrictSerializer, Text
+from websites.authentication import BearerAuthentication
+
+PATH = "/api/v1/activity/events"
+PREFIX = "frontend_"
+MAX_METADATA_BYTES = 16_384
+MAX_AGENT_LENGTH = 512
+OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True}
+_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
+_LOWER = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+class FrontendType(Text):
+    """The type of an event, tidied up: `" Click\\n"` and `frontend_click` are one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data).strip().translate(_LOWER).removeprefix(PREFIX)
+        if not _TYPE.fullmatch(text):
+            raise Invalid(Problem("activity_type", input=data))
+        return PREFIX + text
+
+
+class Trimmed(Text):
+    """A text of so many bytes at the most, kept without white space at its ends."""
+
+    def __init__(self, max_bytes: int, **kwargs: Any) -> None:
+        rule = Rule(lambda text: len(text.encode()) <= max_bytes, "bytes_too_long")
+        super().__init__(rule, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str | None:  # type: ignore[override]
+        return super().to_internal_value(data).strip() or None
+
+
+class Members(StrictField):
+    """An object of any content, whose size is checked once the server has added to it."""
+
+    type_code = "dict_type"
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if type(data) is not dict:
+            raise Invalid(Problem(self.type_code, input=data))
+        return data
+
+
+class ActivitySerializer(StrictSerializer):
+    """One thing that happened in a front end."""
+
+    type = FrontendType(**OPTIONAL)
+    sessionId = Trimmed(128, **OPTIONAL)
+    projectId = Trimmed(128, **OPTIONAL)
+    page = Trimmed(512, **OPTIONAL)
+    metadata = Members(**OPTIONAL)
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        """Demand a type; null is none, which is another error than a number."""
+        return [Problem("missing", ("type",))] if data.get("type") is None else []
+
+
+ACTIVITY = ActivitySerializer()
+
+
+class ActivityView(DialectView):
+    """/api/v1/activity/events"""
+
+    dialect = activity.DIALECT
+
+    @endpoint(ingest=True, text_plain=True)
+    def post(self, request: Request) -> HttpResponse:
+        body = bodies.read(request._request)
+        if not runtime.current().activity_enabled:
+            raise SwitchedOff
+        bodies.check_type(request._request, text_plain=True)
+        sent = ACTIVITY.to_internal_value(bodies.parse(body))
+        metadata = completed(sent["metadata"] or {}, request)
+        caller_id = caller_id_of(request)
+        metadata["remote_addr"] = salts.mark_of(client_address(request._request))
+        row = row_of(sent, caller_id, bodies.compact(metadata)[0])
+        if not recorder.store(row):
+            raise RowRefused
+        return self.answer(202, {"status": "accepted"}, Outcome.STORED)
+
+
+def completed(metadata: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Return metadata with the server's keys; raises Invalid when it is then too large.
+
+    The client's mark, whose length is known, comes later: it may need the database.
+    """
+    user_agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
+    metadata |= {"user_agent": user_agent, "remote_addr": "0" * salts.LENGTH}
+    _, size_bytes = bodies.compact(metadata)
+    if size_bytes > MAX_METADATA_BYTES:
+        raise Invalid(Problem("too_large", ("metadata",)))
+    return metadata
+
+
+def caller_id_of(request: Request) -> str | None:
+    """Return the user of a bearer token, None without one; raises for a bad one."""
+    if not request.headers.get("Authorization", "").strip():
+        return None
+    caller, _ = BearerAuthentication().authenticate(request)
+    return str(caller.user_id)
+
+
+def row_of(sent: dict[str, Any], user_id: str | None, metadata: str) -> ActivityRow:
+    """Return the row of an event; its request has a row of its own."""
+    id = ids.new_id_now()
+    return ActivityRow(
+        id=id,
+        created_at=ids.time_of(id),
+        event_type=sent["type"],
+        user_id=user_id,
+        session_id=sent["sessionId"],
+        project_id=sent["projectId"],
+        method="FRONTEND",
+        path=sent["page"] or PATH,
+        status_code=202,
+        duration_ms=0,
+        metadata=metadata,
+    )

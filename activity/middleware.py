@@ -1,0 +1,32 @@
+"""The recorder's place in every request: outermost, so that it sees all of it."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from django.http import HttpRequest, HttpResponseBase
+
+from activity import recorder
+from config import ids
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def record(get_response: GetResponse) -> GetResponse:
+    """Record each request once its answer is on its way; nobody waits for that."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        begun, begun_ms = time.perf_counter(), ids.now_ms()
+        response = get_response(request)
+        if recorder.is_recorded(request.path_info):
+            seen = recorder.Seen(
+                begun_ms=begun_ms,
+                duration_ms=round((time.perf_counter() - begun) * 1000),
+                status_code=response.status_code,
+            )
+            # Servers close an answer after they have sent it.
+            record_it = partial(recorder.record_request, request, seen)
+            response._resource_closers.append(record_it)  # type: ignore[attr-defined]
+        return response
+
+    return middleware

@@ -1,0 +1,110 @@
+"""One row for every request that the service answered, and for what front ends tell."""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from django.db import models
+
+from activity.event_types import REQUEST
+from analytics.models.streams import Stream, StreamQuerySet, TextHash
+
+
+class StatusClass(models.Func):
+    """The hundreds of an HTTP status: 4 for 404."""
+
+    template = "(%(expressions)s / 100)"
+    output_field = models.IntegerField()
+
+
+class ActivityEventQuerySet(StreamQuerySet):
+    """Many rows of activity."""
+
+    def of_type(self, event_type: str) -> Self:
+        """Return the rows of one type."""
+        rows = self.filter(event_type__by_hash=event_type)
+        # Says to PostgreSQL that the partial index has them all.
+        return rows if event_type == REQUEST else rows.exclude(event_type=REQUEST)
+
+    def for_user(self, user_id: UUID) -> Self:
+        """Return what one user did."""
+        return self.filter(user_id__by_hash=str(user_id), user_id__isnull=False)
+
+    def of_status_class(self, hundreds: int) -> Self:
+        """Return the rows whose status is one of a hundred, such as 4 for 400 to 499."""
+        rows = self.annotate(status_class=StatusClass("status_code")).filter(status_class=hundreds)
+        return rows.filter(status_code__gte=300) if hundreds >= 3 else rows
+
+
+class ActivityEvent(Stream):
+    """One request, or one step that a front end or the host project told of."""
+
+    event_type = models.TextField()
+    user_id = models.TextField(null=True)
+    session_id = models.TextField(null=True)
+    project_id = models.TextField(null=True)
+    method = models.TextField()
+    path = models.TextField()
+    status_code = models.SmallIntegerField()
+    duration_ms = models.IntegerField()
+    metadata = models.JSONField()
+
+    objects = ActivityEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "activity"
+        verbose_name_plural = "activity"
+        # All of them partial: most requests are anonymous successes, which no index holds.
+        indexes: ClassVar = [
+            # The admin's filter: WHERE event_type__by_hash = … ORDER BY id DESC.
+            models.Index(
+                TextHash("event_type"),
+                "id",
+                name="activity_type_hash_id",
+                condition=~models.Q(event_type=REQUEST),
+            ),
+            # The admin's filter: WHERE status_code / 100 = … ORDER BY id DESC.
+            models.Index(
+                StatusClass("status_code"),
+                "id",
+                name="activity_status_class_id",
+                condition=models.Q(status_code__gte=300),
+            ),
+            # What a user did: WHERE user_id__by_hash = … ORDER BY id DESC.
+            models.Index(
+                TextHash("user_id"),
+                "id",
+                name="activity_user_hash_id",
+                condition=models.Q(user_id__isnull=False),
+            ),
+            # The admin's search: WHERE session_id__by_hash = …, WHERE project_id__by_hash = ….
+            models.Index(
+                TextHash("session_id"),
+                name="activity_session_hash",
+                condition=models.Q(session_id__isnull=False),
+            ),
+            models.Index(
+                TextHash("project_id"),
+                name="activity_project_hash",
+                condition=models.Q(project_id__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.method} {self.path}"
+
+
+class ActivityRow(NamedTuple):
+    """Activity on its way into the table: a value for each column, in the table's order."""
+
+    id: UUID
+    created_at: datetime
+    event_type: str
+    user_id: str | None
+    session_id: str | None
+    project_id: str | None
+    method: str
+    path: str
+    status_code: int
+    duration_ms: int
+    metadata: str  # JSON text

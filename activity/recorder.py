@@ -1,0 +1,177 @@
+"""The recorder of requests: one row for each, which nobody waits for and which disturbs nobody."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest
+from prometheus_client import Counter
+
+from activity.event_types import event_type_of
+from activity.models import ActivityEvent, ActivityRow
+from activity.subjects import Subject, step_in, stored_text, subject_of, text_of
+from analytics.ingest import writer
+from analytics.ingest.copy import Table, Written
+from config import bodies, ids, patience, runtime, salts
+from config.client import client_address
+
+logger = logging.getLogger(__name__)
+
+TABLE = Table.of(ActivityEvent)
+LOST = Counter("millrace_activity_lost", "Rows of the recorder that were not stored.")
+MAX_PATH_LENGTH = 2048
+MAX_METHOD_LENGTH = 16
+MAX_METADATA_BYTES = 16_384
+WARNING_SECONDS = 1.0
+STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the middleware saw of a request: when it came, how long it took, how it ended."""
+
+    begun_ms: int
+    duration_ms: int
+    status_code: int
+
+
+def is_recorded(path: str) -> bool:
+    """Tell whether requests to a path are recorded while the recorder is on."""
+    return not any(
+        path.startswith(entry) if entry.endswith("/") else f"{path}/".startswith(f"{entry}/")
+        for entry in settings.ACTIVITY_EXCLUDE_PATHS
+    )
+
+
+def store(row: ActivityRow) -> bool:
+    """Store a row durably; False when the database refuses it.
+
+    Raises StorageUnavailable when the commit is not confirmed in time.
+    """
+    return writer.write(TABLE, [row]) != [Written.REFUSED]
+
+
+def record_request(request: HttpRequest, seen: Seen) -> None:
+    """Record a request that has been answered; whatever goes wrong is logged and counted."""
+    try:
+        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):
+            if runtime.current().activity_enabled:
+                _offer(_row_of_request(request, seen), _request_id_of(request))
+    except (DatabaseError, InterfaceError):
+        _lose(_request_id_of(request))
+    except Exception:  # the answer is sent, and there is nobody else to tell
+        logger.exception("The recorder failed")
+        _lose(_request_id_of(request))
+
+
+def record_step(
+    event_type: str,
+    request: HttpRequest | None,
+    subject: Mapping[str, object],
+    metadata: dict[str, Any],
+) -> None:
+    """Do what `activity.record` promises."""
+    if not STEP_TYPE.fullmatch(event_type):
+        raise ValueError(f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and .")
+    if (size_bytes := bodies.compact(metadata)[1]) > MAX_METADATA_BYTES:
+        raise ValueError(f"The metadata has {size_bytes} bytes, more than {MAX_METADATA_BYTES}.")
+    try:
+        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):
+            if runtime.current().activity_enabled:
+                row = _row_of_step(event_type, request, subject, metadata)
+                _offer(row, _request_id_of(request))
+    except (DatabaseError, InterfaceError):
+        _lose(_request_id_of(request))
+
+
+def _row_of_request(request: HttpRequest, seen: Seen) -> ActivityRow:
+    subject, path = subject_of(request), stored_text(request.path_info)
+    step = step_in(path)
+    facts = _facts_of(request, subject) | ({"step_number": step} if step else {})
+    method = str(request.method)
+    return ActivityRow(
+        id=ids.new_id(seen.begun_ms),
+        created_at=ids.moment(seen.begun_ms),
+        event_type=event_type_of(method, path, seen.status_code),
+        user_id=subject.user_id,
+        session_id=subject.session_id,
+        project_id=subject.project_id,
+        method=method[:MAX_METHOD_LENGTH],
+        path=path[:MAX_PATH_LENGTH],
+        status_code=seen.status_code,
+        duration_ms=seen.duration_ms,
+        metadata=bodies.compact(facts)[0],
+    )
+
+
+def _row_of_step(
+    event_type: str,
+    request: HttpRequest | None,
+    given: Mapping[str, object],
+    metadata: dict[str, Any],
+) -> ActivityRow:
+    found = subject_of(request) if request else Subject()
+    known = {name: text_of(id) for name, id in given.items() if id is not None}
+    subject = replace(found, **known)
+    facts = _facts_of(request, subject) if request else {"actor_type": subject.actor_type}
+    id = ids.new_id_now()
+    return ActivityRow(
+        id=id,
+        created_at=ids.time_of(id),
+        event_type=event_type,
+        user_id=subject.user_id,
+        session_id=subject.session_id,
+        project_id=subject.project_id,
+        method=str(request.method)[:MAX_METHOD_LENGTH] if request else "",
+        path=stored_text(request.path_info)[:MAX_PATH_LENGTH] if request else "",
+        status_code=200,
+        duration_ms=0,
+        metadata=bodies.compact(metadata | facts)[0],
+    )
+
+
+def _facts_of(request: HttpRequest, subject: Subject) -> dict[str, Any]:
+    return {
+        "request_id": _request_id_of(request),
+        "remote_addr": salts.mark_of(client_address(request)),
+        "actor_type": subject.actor_type,
+    }
+
+
+def _request_id_of(request: HttpRequest | None) -> str:
+    return getattr(request, "request_id", "-")
+
+
+def _offer(row: ActivityRow, request_id: str) -> None:
+    writer.offer(TABLE, row, partial(_lose, request_id))
+
+
+class _Warnings:
+    """How many rows were lost since the last warning, of which there is one a second."""
+
+    lock = threading.Lock()
+    lost = 0
+    next_at = 0.0
+
+
+def _lose(request_id: str) -> None:
+    """Count a row that is lost, and warn, for many rows once."""
+    LOST.inc()
+    with _Warnings.lock:
+        _Warnings.lost += 1
+        now = time.monotonic()
+        if now < _Warnings.next_at:
+            return
+        lost, _Warnings.lost, _Warnings.next_at = _Warnings.lost, 0, now + WARNING_SECONDS
+    logger.warning(
+        "activity_record_failed request_id=%s; %d rows lost since the last warning",
+        request_id,
+        lost,
+    )
