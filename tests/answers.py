@@ -13,7 +13,10 @@ NAMED = (
 
 
 def assert_answer(response, status, body, headers=None):
-    """Demand this status, this JSON body, and of the headers in NAMED no others than these."""
+    """Demand this status, this JSON body, and of the headers in NAMED no others than these.
+
+    A header that is None must not come, where such an answer usually has it.
+    """
     assert (response.status_code, response.json()) == (status, body)
     assert UUID(response["X-Request-Id"]).version == 4
     expected = {"Content-Type": "application/json"}
@@ -24,7 +27,8 @@ def assert_answer(response, status, body, headers=None):
     if status == 401:
         expected["WWW-Authenticate"] = "Bearer"
     told = {name: response[name] for name in NAMED if name in response}
-    assert told == expected | (headers or {})
+    expected |= headers or {}
+    assert told == {name: value for name, value in expected.items() if value is not None}
 
 
 def assert_refused(response, status, code, message, headers=None):
