@@ -45,6 +45,7 @@ class Load:
         self._is_over = threading.Event()
         self._counting = threading.Lock()
         self.acknowledged: dict[str, str] = {}  # an event's URL to the id that was answered
+        self.request_ids: set[str] = set()  # of all requests that were answered
         self.failures = 0
         self.surprises: list[Answer] = []
 
@@ -99,6 +100,7 @@ class Load:
         except (OSError, http.client.HTTPException):
             link.close()
             return self._fail()
+        self.request_ids.add(answer.headers["X-Request-Id"])
         if answer.status == 503:
             return self._fail()
         if answer.outcome in ("stored", "duplicate"):

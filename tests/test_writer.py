@@ -232,6 +232,61 @@ def test_what_comes_while_a_group_is_written_makes_one_transaction():
     assert Event.objects.count() == 21
 
 
+def test_rows_that_nobody_waits_for_join_the_groups_of_others():
+    lost: list[str] = []
+    with group_held() as (group_writer, go):
+        offered = [event_row(os=str(n)) for n in range(3)]
+        for row in offered:
+            writer.offer(TABLE, row, lambda: lost.append("lost"))
+        waited = event_row(os="waited")
+
+        def release():
+            give_up = time.monotonic() + PATIENCE
+            while len(group_writer._waiting) < 4 and time.monotonic() < give_up:
+                pass
+            go.set()
+
+        [new], _ = at_once(lambda: writer.write(TABLE, [waited]), release)
+    assert (new, lost) == (Written.NEW, [])
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM analytics_event WHERE os <> 'first'")
+        assert cursor.fetchone() == (1,)
+    assert Event.objects.count() == 5
+
+
+def test_a_queue_that_is_full_takes_rows_only_from_those_who_wait(monkeypatch):
+    monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
+    lost: list[int] = []
+    with group_held() as (group_writer, go):
+        for n in range(4):
+            writer.offer(TABLE, event_row(os=str(n)), lambda n=n: lost.append(n))
+        assert lost == [2, 3]
+
+        def release():
+            give_up = time.monotonic() + PATIENCE
+            while len(group_writer._waiting) < 3 and time.monotonic() < give_up:
+                pass
+            go.set()
+
+        [new], _ = at_once(lambda: writer.write(TABLE, [event_row(os="waited")]), release)
+    assert (new, lost) == (Written.NEW, [2, 3])
+    assert sorted(event["os"] for event in stored()) == ["0", "1", "first", "waited"]
+    writer.offer(TABLE, event_row(os="later"), lambda: lost.append(9))  # there is room again
+    writer._writers["analytics"].drain(PATIENCE)
+    assert Event.objects.filter(os="later").exists()
+
+
+def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypatch):
+    lost: list[str] = []
+    with check("session_id <> 'refused'"):
+        for session_id in ("good", "refused", "fine"):
+            row = event_row(session_id=session_id)
+            writer.offer(TABLE, row, lambda id=session_id: lost.append(id))
+        writer._writers["analytics"].drain(PATIENCE)
+    assert lost == ["refused"]
+    assert {event["session_id"] for event in stored()} == {"good", "fine"}
+
+
 def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
     known = event_row()
     writer.write(TABLE, [known])

@@ -1,0 +1,99 @@
+"""The recorder in real servers: what is queued outlives a stop, an outage disturbs nobody."""
+
+import re
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from activity.models import ActivityEvent
+from tests.live import (
+    Link,
+    Postgres,
+    directory,
+    migrate,
+    new_website,
+    production,
+    register,
+    serving,
+    wait_until,
+)
+from tests.load import load_on
+
+pytestmark = pytest.mark.slow
+
+REQUESTS = 4000
+GROWTH_BYTES = 30_000_000  # of a worker, whatever allocators keep included
+ANSWER_SECONDS = 1.0
+
+
+@pytest.fixture
+def postgres():
+    """A PostgreSQL as the first run has it, which does not end with the server that uses it."""
+    with directory() as var_dir, Postgres(var_dir) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def environment(postgres):
+    """The environment of a server on that PostgreSQL."""
+    with directory() as var_dir:
+        environment = production(
+            var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
+        )
+        migrate(environment)
+        yield environment
+
+
+def recorded(postgres):
+    """Return the ids of all requests that have a row, one for each row."""
+    table = ActivityEvent._meta.db_table
+    with psycopg.connect(postgres.url("analytics")) as connection:
+        rows = connection.execute(f"SELECT metadata->>'request_id' FROM {table}").fetchall()
+    return [id for (id,) in rows]
+
+
+def memory_bytes(pid):
+    """Return what a process has in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_what_is_queued_is_stored_when_the_server_is_told_to_stop(environment, postgres):
+    with serving(environment) as server:
+        code = new_website(server.port, register(server.port))
+        with load_on(server.port, code) as load:
+            load.wait_for_more(3000)
+            server.process.terminate()
+            load.wait_for_failure()
+            server.process.wait(30)
+    rows = recorded(postgres)
+    assert load.request_ids
+    assert load.request_ids - set(rows) == set()
+    assert len(rows) == len(set(rows))
+    load.assert_kept_once(postgres.url("analytics"))
+
+
+def test_without_postgresql_answers_are_as_usual_warnings_few_and_memory_bounded(
+    environment, postgres
+):
+    with serving(environment) as server, Link(server.port) as link:
+        link.ask("GET", "/nothing")
+        wait_until(lambda: recorded(postgres))
+        [worker] = server.workers
+        with postgres.stopped():
+            begun, before = time.monotonic(), memory_bytes(worker)
+            answers = [link.ask("GET", f"/nothing/{n}") for n in range(REQUESTS)]
+            seconds, growth = time.monotonic() - begun, memory_bytes(worker) - before
+        assert {(answer.status, answer.headers["Content-Length"]) for answer in answers} == {
+            (404, str(len(answers[0].body)))
+        }
+        assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+        assert growth < GROWTH_BYTES
+        warnings = server.printed.count("activity_record_failed")
+        assert 1 <= warnings <= seconds + 2
+        told = [int(n) for n in re.findall(r"; (\d+) rows lost", server.printed)]
+        assert 0 < sum(told) <= REQUESTS
+        back = link.ask("GET", "/nothing/again")
+        wait_until(lambda: back.headers["X-Request-Id"] in recorded(postgres))
