@@ -1,6 +1,5 @@
 """Sessions in the admin: listed, narrowed and found, and looked at with their page views."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,11 +8,11 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.models import PageView, Session
 from config import ids
+from tests.plans import plan_of, statements
 from tests.visits import AT_MS, store_page_view, store_session
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -65,26 +64,6 @@ def html_of(client, path, query=None):
     response = client.get(path, query)
     assert response.status_code == 200
     return response.content.decode()
-
-
-def statements(client, path, query=None):
-    """Return the SQL of a page in the analytics database."""
-    with CaptureQueriesContext(connections["analytics"]) as queries:
-        assert client.get(path, query).status_code == 200
-    return [query["sql"] for query in queries]
-
-
-def plan_of(sql):
-    """Return the plan of a statement, and the names of the whole tables' indexes that it uses."""
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + sql)
-        plan = json.dumps(cursor.fetchone()[0])
-        cursor.execute(
-            "SELECT part.relname, whole.relname FROM pg_inherits "
-            "JOIN pg_class part ON part.oid = inhrelid "
-            "JOIN pg_class whole ON whole.oid = inhparent WHERE whole.relkind = 'I'"
-        )
-        return plan, {whole for part, whole in cursor.fetchall() if f'"{part}"' in plan}
 
 
 # An id of n seconds from now; only PostgreSQL 18 has a function for it.
