@@ -9,6 +9,8 @@ import os
 import platform
 import random
 import secrets
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ import psycopg
 from config.embedded import database_url
 from tests import generator
 from tests.generator import Load
-from tests.live import Server, ask, first_run, register, serving
+from tests.live import ROOT, Environment, Server, ask, first_run, register, serving
 from tests.redis_server import Redis
 
 Database = psycopg.Connection[tuple[Any, ...]]
@@ -28,6 +30,7 @@ Kind = tuple[str, list[bytes], dict[str, str], Database, str]
 
 SECONDS = 10
 TRACK_SECONDS = 5  # a row of the track API
+RECORDER_TURNS = 3
 UNLIMITED = "1000000/s"
 BATCH = 100
 COPY_ROWS = 50_000
@@ -66,6 +69,7 @@ def main() -> None:
                 f"{SECONDS} s a row (track API: {TRACK_SECONDS} s), load by {generator.name()}\n"
             )
             measure_events(server, analytics_database)
+            measure_recorder(server, environment)
             measure_track(server, main_database, analytics_database)
 
 
@@ -88,6 +92,23 @@ def measure_events(server: Server, database: Database) -> None:
     row("singles / raw COPY", few.per_second / raw)
     row("bytes per event, with indexes", bytes_per_event(database))
     row("failed requests", few.failed + many.failed + batches.failed)
+
+
+def measure_recorder(server: Server, environment: Environment) -> None:
+    """Load the events API with the recorder of requests on and off in turn, and print the ratio."""
+    url = f"http://127.0.0.1:{server.port}/api/v1/events"
+    singles = Events(server.said("Tracking code")).singles(2000)
+    rates: dict[str, list[float]] = {"true": [], "false": []}
+    for text in ("true", "false") * RECORDER_TURNS:
+        command = [sys.executable, "manage.py", "settings", f"activity_enabled={text}"]
+        subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+        generator.post(url, singles, connections=16, seconds=2)  # until every process has noticed
+        load = generator.post(url, singles, connections=16, seconds=SECONDS // 2)
+        rates[text].append(load.per_second)
+    on, off = (sum(rates[text]) / RECORDER_TURNS for text in ("true", "false"))
+    row("single posts/s, recorder on", on, f"in turn with off, {RECORDER_TURNS} times")
+    row("single posts/s, recorder off", off)
+    row("recorder on / off", on / off)
 
 
 def measure_track(server: Server, main: Database, analytics: Database) -> None:

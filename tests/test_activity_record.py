@@ -26,7 +26,7 @@ def incoming(user, token):
         headers={"Authorization": f"Bearer {token}"},
         REMOTE_ADDR="203.0.113.7",
     )
-    request.request_id = "6d0e0e6a-52c8-4f28-8f12-8d92c1d0a5c4"
+    vars(request)["request_id"] = "6d0e0e6a-52c8-4f28-8f12-8d92c1d0a5c4"
     return request
 
 

@@ -275,8 +275,12 @@ def lost(monkeypatch):
     """Tell how many rows were lost since the test began; no warning was logged before it."""
     monkeypatch.setattr(recorder._Warnings, "next_at", 0.0)
     monkeypatch.setattr(recorder._Warnings, "lost", 0)
-    before = REGISTRY.get_sample_value("millrace_activity_lost_total")
-    return lambda: REGISTRY.get_sample_value("millrace_activity_lost_total") - before
+
+    def count():
+        return REGISTRY.get_sample_value("millrace_activity_lost_total") or 0
+
+    before = count()
+    return lambda: count() - before
 
 
 def test_without_the_analytics_database_answers_are_as_usual(api, token, lost, caplog, request):

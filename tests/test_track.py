@@ -647,12 +647,9 @@ def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
 # When storage fails
 
 
-class _NoWriter:
+class _NoWriter(writer.InlineWriter):
     def write(self, target, items):
         raise StorageUnavailable
-
-    def offer(self, target, item, lost):
-        lost()
 
 
 def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch, caplog):
@@ -660,7 +657,7 @@ def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch,
     labels = {"api": "track", "outcome": "dropped", "reason": "write_failed"}
     failed = REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
     with monkeypatch.context() as patch:
-        patch.setitem(writer._writers, "default", _NoWriter())
+        patch.setitem(writer._writers, "default", _NoWriter("default"))
         assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
     assert caplog.messages == ["A funnel event is lost: StorageUnavailable"]
     assert REGISTRY.get_sample_value("millrace_ingest_total", labels) == failed + 1
@@ -669,7 +666,7 @@ def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch,
 
 def test_without_the_main_database_a_signed_token_is_enough(api, token, settings, request):
     expired = changed(token, settings, exp=1)
-    writer._writers["default"] = _NoWriter()
+    writer._writers["default"] = _NoWriter("default")
     request.getfixturevalue("main_database_away")
     assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
     assert_track_error(post(api, expired, FULL), *BAD_TOKEN)

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -237,7 +238,7 @@ def test_rows_that_nobody_waits_for_join_the_groups_of_others():
     with group_held() as (group_writer, go):
         offered = [event_row(os=str(n)) for n in range(3)]
         for row in offered:
-            writer.offer(TABLE, row, lambda: lost.append("lost"))
+            writer.offer(TABLE, row, partial(lost.append, "lost"))
         waited = event_row(os="waited")
 
         def release():
@@ -259,7 +260,7 @@ def test_a_queue_that_is_full_takes_rows_only_from_those_who_wait(monkeypatch):
     lost: list[int] = []
     with group_held() as (group_writer, go):
         for n in range(4):
-            writer.offer(TABLE, event_row(os=str(n)), lambda n=n: lost.append(n))
+            writer.offer(TABLE, event_row(os=str(n)), partial(lost.append, n))
         assert lost == [2, 3]
 
         def release():
@@ -272,7 +273,7 @@ def test_a_queue_that_is_full_takes_rows_only_from_those_who_wait(monkeypatch):
     assert (new, lost) == (Written.NEW, [2, 3])
     assert sorted(event["os"] for event in stored()) == ["0", "1", "first", "waited"]
     writer.offer(TABLE, event_row(os="later"), lambda: lost.append(9))  # there is room again
-    writer._writers["analytics"].drain(PATIENCE)
+    writer.drain()
     assert Event.objects.filter(os="later").exists()
 
 
@@ -281,8 +282,8 @@ def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypa
     with check("session_id <> 'refused'"):
         for session_id in ("good", "refused", "fine"):
             row = event_row(session_id=session_id)
-            writer.offer(TABLE, row, lambda id=session_id: lost.append(id))
-        writer._writers["analytics"].drain(PATIENCE)
+            writer.offer(TABLE, row, partial(lost.append, session_id))
+        writer.drain()
     assert lost == ["refused"]
     assert {event["session_id"] for event in stored()} == {"good", "fine"}
 

@@ -64,6 +64,9 @@ class Writer(Protocol):
     def offer(self, target: Target, item: Any, lost: Lost) -> None:
         """Take an item that nobody waits for, and call `lost` if it is not stored."""
 
+    def drain(self, seconds: float) -> None:
+        """Wait until everything that was handed over is stored or lost, at most so long."""
+
 
 class _Waiting:
     """The items of one request, and what became of them once `done` is released.
@@ -122,7 +125,7 @@ class GroupWriter:
             lost()
 
     def drain(self, seconds: float) -> None:
-        """Wait until everything that was handed over is written, at most so long."""
+        """Wait until no group is waiting or being written."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._is_writing, seconds)
 
@@ -190,6 +193,9 @@ class InlineWriter:
             [offered.written] = _store(self._alias, [offered])
         offered.tell()
 
+    def drain(self, seconds: float) -> None:
+        """Return at once: nothing waits."""
+
 
 _writers: dict[str, Writer] = {}
 _starting = threading.Lock()
@@ -212,12 +218,18 @@ def offer(target: Target, item: Any, lost: Lost) -> None:
     _writer_of(target).offer(target, item, lost)
 
 
+def drain() -> None:
+    """Wait until everything that was handed over is stored or lost, or nobody would wait longer."""
+    for writer in _writers.values():
+        writer.drain(settings.WRITE_TIMEOUT_SECONDS)
+
+
 def _writer_of(target: Target) -> Writer:
     with _starting:  # the thread starts with the first row, in the process that needs it
         if target.alias not in _writers:
-            started = _writers[target.alias] = GroupWriter(target.alias)
-            # Unlike atexit, it also works in a worker that its server forked.
-            Finalize(None, started.drain, [settings.WRITE_TIMEOUT_SECONDS], exitpriority=10)
+            if not _writers:  # unlike atexit, this also works in a worker that its server forked
+                Finalize(None, drain, exitpriority=10)
+            _writers[target.alias] = GroupWriter(target.alias)
         return _writers[target.alias]
 
 
