@@ -64,12 +64,12 @@ class ActivityEventAdmin(StreamAdmin):
 
     filter_form = ActivityFilterForm
     list_defer = ("metadata",)
-    list_display = ("time", "kind", "who", "method", "page", "status_code", "duration")
+    list_display = ("time", "kind", "who", "method", "page", "status", "duration")
     search_fields = ("session_id__by_hash", "project_id__by_hash")
     search_help_text = "Exact session, project or row id"
     fieldsets: ClassVar = [
         (None, {"fields": ["id", "time", "event_type", "method", "path"]}),
-        ("Answer", {"fields": ["status_code", "duration"]}),
+        ("Answer", {"fields": ["status", "duration"]}),
         ("Subject", {"fields": ["account", "session", "project"]}),
         ("Metadata", {"fields": ["readable_metadata"]}),
     ]
@@ -101,6 +101,10 @@ class ActivityEventAdmin(StreamAdmin):
     @admin.display(description="path")
     def page(self, event: ActivityEvent) -> SafeString:
         return cut(event.path)
+
+    @admin.display(description="status")
+    def status(self, event: ActivityEvent) -> int:
+        return event.status_code
 
     @admin.display(description="duration")
     def duration(self, event: ActivityEvent) -> str:
