@@ -11,6 +11,7 @@ from config import patience
 from config.views import bad_request
 
 PAGE_SECONDS = 30.0
+BODILESS = (204, 304)  # HTTP forbids to tell the length of the body that they do not have
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -23,9 +24,9 @@ def stamp(get_response: GetResponse) -> GetResponse:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
-        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+        if isinstance(response, HttpResponse) and response.status_code not in BODILESS:
             # Without it the client must wait for what happens after the answer.
-            response["Content-Length"] = str(len(response.content))
+            response.setdefault("Content-Length", str(len(response.content)))
         return response
 
     return middleware
