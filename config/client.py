@@ -1,4 +1,4 @@
-"""The address of a client, behind trusted proxies."""
+"""The address of a client, behind trusted proxies; and what strangers say of theirs."""
 
 from collections.abc import Iterable
 from ipaddress import (
@@ -15,6 +15,9 @@ from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+# What Django believes of how the client addressed the service (SECURE_PROXY_SSL_HEADER,
+# USE_X_FORWARDED_HOST). Headers with addresses stay: they also tell that there is a proxy.
+ADDRESSED_BY = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
 def parse_networks(texts: Iterable[str]) -> list[Network]:
@@ -45,6 +48,18 @@ def client_address(request: HttpRequest) -> str:
         return str(peer)
     named = parse_address(request.headers.get("CF-Connecting-IP", ""))
     return str(named or _forwarded_for(request) or peer)
+
+
+def drop_claims_of_strangers(request: HttpRequest) -> None:
+    """Forget forwarded schemes and hosts unless a trusted proxy sent them.
+
+    To be called before anything else reads the headers.
+    """
+    if any(name in request.META for name in ADDRESSED_BY):
+        peer = parse_address(request.META.get("REMOTE_ADDR", ""))
+        if peer is None or not _is_trusted(peer):
+            for name in ADDRESSED_BY:
+                request.META.pop(name, None)
 
 
 def rate_key(address: str) -> str:

@@ -8,6 +8,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config import patience
+from config.client import drop_claims_of_strangers
 from config.views import bad_request
 
 PAGE_SECONDS = 30.0
@@ -28,6 +29,16 @@ def stamp(get_response: GetResponse) -> GetResponse:
             # Without it the client must wait for what happens after the answer.
             response.setdefault("Content-Length", str(len(response.content)))
         return response
+
+    return middleware
+
+
+def trusted_forwarding(get_response: GetResponse) -> GetResponse:
+    """Let only trusted proxies say by which scheme and host a client addressed the service."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        drop_claims_of_strangers(request)
+        return get_response(request)
 
     return middleware
 

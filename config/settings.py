@@ -155,6 +155,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "activity.middleware.record",  # outermost, so that it sees all of a request
+    "config.middleware.trusted_forwarding",  # before anything reads a header
     "config.middleware.stamp",
     "config.middleware.limited_patience",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -233,7 +234,9 @@ CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
 SESSION_COOKIE_HTTPONLY = True
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+# Only from TRUSTED_PROXIES: config.middleware.trusted_forwarding drops them from all others.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = True
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS is the business of the proxy that ends TLS
     "security.W008",  # so is the redirect to https; the APIs never redirect

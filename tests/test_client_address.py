@@ -3,7 +3,12 @@
 import pytest
 from django.test import RequestFactory
 
-from config.client import client_address, parse_networks, rate_key
+from config.client import (
+    client_address,
+    drop_claims_of_strangers,
+    parse_networks,
+    rate_key,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +73,36 @@ def test_the_right_most_entry_that_is_no_proxy_counts(forwarded, expected):
 def test_a_cloudflare_header_without_an_address_is_passed_over(cloudflare):
     found = address("10.0.0.1", forwarded="198.51.100.7", cloudflare=cloudflare)
     assert found == "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("peer", "uri"),
+    [
+        ("10.0.0.1", "https://localhost:8443/"),
+        ("::ffff:10.0.0.1", "https://localhost:8443/"),
+        ("198.51.100.7", "http://127.0.0.1/"),
+        ("", "http://127.0.0.1/"),
+    ],
+)
+def test_only_trusted_proxies_say_how_the_client_addressed_the_service(peer, uri):
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "localhost:8443"}
+    request = RequestFactory(HTTP_HOST="127.0.0.1").get("/", headers=headers, REMOTE_ADDR=peer)
+    drop_claims_of_strangers(request)
+    assert request.build_absolute_uri() == uri
+
+
+@pytest.mark.parametrize(("peer", "status"), [("10.0.0.1", 400), ("198.51.100.7", 200)])
+def test_a_forwarded_host_that_is_not_served_is_refused_if_a_proxy_says_so(api, peer, status):
+    headers = {"X-Forwarded-Host": "evil.example"}
+    assert api.get("/health/live", headers=headers, REMOTE_ADDR=peer).status_code == status
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("peer", "status"), [("10.0.0.1", 403), ("127.0.0.1", 200)])
+def test_metrics_still_see_that_there_is_a_proxy(api, peer, status):
+    headers = {"X-Forwarded-Proto": "https"}
+    assert api.get("/metrics", headers=headers, REMOTE_ADDR=peer).status_code == status
+    assert api.get("/metrics", headers={"X-Forwarded-For": "x"}).status_code == 403
 
 
 @pytest.mark.parametrize(
