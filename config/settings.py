@@ -189,7 +189,9 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "websites.User"
-LOGIN_REDIRECT_URL = "admin:index"  # only the admin has a page to log in
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "admin:index"  # of staff; others have no page to go to
+SESSION_ENGINE = "websites.sessions"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

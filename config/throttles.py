@@ -4,6 +4,7 @@ import logging
 import math
 
 from django.conf import settings
+from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -27,20 +28,25 @@ class FixedWindow(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Return True, or raise RateLimited with the time until the window ends."""
-        match = request._request.resolver_match
-        assert match is not None  # a view runs after its route was found
-        try:
-            usage = get_usage(
-                request._request,
-                group=match.route,
-                key=lambda group, request: rate_key(client_address(request)),
-                rate=self.rate,
-                increment=True,
-            )
-        except Exception:
-            # Whatever the cache's client raises: limits protect the service, they must not stop it.
-            logger.exception("Rate limits cannot be counted; requests pass")
-            return True
-        if usage and usage["should_limit"]:
-            raise RateLimited(max(1, math.ceil(usage["time_left"])))
+        count(request._request, self.rate)
         return True
+
+
+def count(request: HttpRequest, rate: str) -> None:
+    """Count a request; raises RateLimited when there were too many in the window."""
+    match = request.resolver_match
+    assert match is not None  # a view runs after its route was found
+    try:
+        usage = get_usage(
+            request,
+            group=match.route,
+            key=lambda group, request: rate_key(client_address(request)),
+            rate=rate,
+            increment=True,
+        )
+    except Exception:
+        # Whatever the cache's client raises: limits protect the service, they must not stop it.
+        logger.exception("Rate limits cannot be counted; requests pass")
+        return
+    if usage and usage["should_limit"]:
+        raise RateLimited(max(1, math.ceil(usage["time_left"])))

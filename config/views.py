@@ -58,7 +58,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a request that crashed outside of an API view; Django has logged why."""
-    if request.path_info.startswith("/admin/"):
+    if request.path_info.startswith(("/admin/", "/accounts/")):
         return defaults.server_error(request)  # a page, for people
     return refuse(request, ApiError(), view=view_of(request.path_info))
 

@@ -1,7 +1,8 @@
-"""The accounts API: register, log in, stay logged in, log out."""
+"""The accounts API: register, log in by tokens or by a session, stay logged in, log out."""
 
 from typing import Any
 
+from django.contrib.auth import get_user, logout
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -9,7 +10,7 @@ from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
 from config.serializers import StrictSerializer, Text, an_email, at_least, at_most, matching
-from websites import accounts, tokens
+from websites import accounts, sessions, tokens
 from websites.authentication import BearerAuthentication, caller_of
 from websites.models import User
 from websites.tokens import Pair
@@ -116,6 +117,33 @@ class MeView(DialectView):
     def get(self, request: Request) -> HttpResponse:
         user = accounts.active_user(caller_of(request).user_id)
         return self.answer(200, {"user": _shown_user(user, isActive=user.is_active)})
+
+
+class SessionView(DialectView):
+    """/api/v1/auth/session"""
+
+    dialect = events.DIALECT
+
+    @endpoint(rate="RATE_AUTH", words=words(failed="Login failed"))
+    def post(self, request: Request) -> HttpResponse:
+        user = accounts.prove(**LOGIN.to_internal_value(self.json()))
+        self.note(user_id=user.pk)
+        sessions.begin(request._request, user)
+        return _no_content()
+
+    @endpoint(words=words(failed="Login failed"))
+    def delete(self, request: Request) -> HttpResponse:
+        user = get_user(request._request)  # DRF has put its own, nobody, into the request
+        if user.is_authenticated:
+            self.note(user_id=user.pk)
+        logout(request._request)
+        return _no_content()
+
+
+def _no_content() -> HttpResponse:
+    response = HttpResponse(status=204)
+    del response["Content-Type"]
+    return response
 
 
 def _shown_user(user: User, **more: Any) -> dict[str, Any]:

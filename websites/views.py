@@ -1,0 +1,93 @@
+"""The page on which people log in."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import views
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
+from django.shortcuts import resolve_url
+from unfold.widgets import BASE_INPUT_CLASSES
+
+from config.errors import Forbidden, InvalidCredentials, RateLimited
+from config.throttles import count
+from websites import accounts, sessions
+from websites.models import User
+
+INPUT = {
+    "class": " ".join(BASE_INPUT_CLASSES),
+    "style": "font-size: 16px",  # phones zoom into fields of smaller letters
+}
+
+
+class LoginForm(AuthenticationForm):
+    """Email and password, in fields that browsers and password managers know."""
+
+    username = forms.CharField(
+        label="Email",
+        widget=forms.EmailInput(
+            INPUT | {"autocomplete": "username", "autocapitalize": "none", "autofocus": ""}
+        ),
+    )
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(INPUT | {"autocomplete": "current-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Prove the account as the API does, and say in its words why not."""
+        email, password = map(self.cleaned_data.get, ("username", "password"))
+        if email and password:
+            try:
+                self.user_cache = accounts.prove(email=email, password=password)
+            except (InvalidCredentials, Forbidden) as error:
+                raise ValidationError(f"{error.message}.") from error
+            except (OperationalError, InterfaceError) as error:
+                raise ValidationError("The database does not answer; try again soon.") from error
+        return self.cleaned_data
+
+
+class LoginView(views.LoginView):
+    """/accounts/login/"""
+
+    form_class = LoginForm
+    template_name = "accounts/login.html"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            count(request, settings.RATE_AUTH)
+        except RateLimited as error:
+            return self.refuse(error.retry_after_seconds)
+        return super().post(request, *args, **kwargs)
+
+    def refuse(self, wait: int) -> HttpResponse:
+        """Answer an attempt too many."""
+        refusal = f"Too many attempts. Try again in {wait} second{'s' * (wait != 1)}."
+        form = self.form_class(
+            self.request, initial={"username": self.request.POST.get("username")}
+        )
+        context = self.get_context_data(form=form, refusal=refusal)
+        response = self.render_to_response(context, status=429)
+        response["Retry-After"] = str(wait)
+        return response
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponseRedirect:
+        user = form.get_user()
+        assert isinstance(user, User)
+        sessions.begin(self.request, user)
+        return HttpResponseRedirect(self.get_success_url())
+
+    def get_default_redirect_url(self) -> str:
+        """Return the admin for staff; others have no page but this one, which greets them."""
+        user = self.request.user
+        is_staff = isinstance(user, User) and user.is_staff
+        return super().get_default_redirect_url() if is_staff else resolve_url("login")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        look = admin.site.each_context(self.request)
+        return look | super().get_context_data(**kwargs) | {"title": "Log in"}
