@@ -55,6 +55,7 @@ RATE_SESSION = env.str("RATE_SESSION", "10/m", validate=RATE)
 RATE_PAGEVIEW = env.str("RATE_PAGEVIEW", "30/m", validate=RATE)
 RATE_LEAVE = env.str("RATE_LEAVE", "10/m", validate=RATE)
 RATE_HEARTBEAT = env.str("RATE_HEARTBEAT", "5/30s", validate=RATE)
+RATE_COLLECT = env.str("RATE_COLLECT", "100/m", validate=RATE)
 
 
 def _stop(sentence: str) -> None:
@@ -219,7 +220,7 @@ CACHES: dict[str, dict[str, Any]] = {
     }
     if REDIS_URL
     else {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": "config.local_cache.LocalCache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 would forget counters
     }
 }

@@ -32,8 +32,12 @@ class Redis:
 
     def forget_all(self) -> None:
         """Let every counter begin anew."""
-        with redis.Redis.from_url(self.url) as client:
+        with self.client() as client:
             client.flushall()
+
+    def client(self) -> redis.Redis:
+        """Return a client of the server, to look into it."""
+        return redis.Redis.from_url(self.url)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -52,7 +56,7 @@ class Redis:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url) as client:
+            with self.client() as client:
                 return bool(client.ping())
         except redis.ConnectionError:
             return False

@@ -1,0 +1,78 @@
+"""A budget that a caller may spend in a fixed window, shared by all processes.
+
+django-ratelimit counts requests, one by one; here a request costs as much as it holds, and one
+that does not fit costs nothing. The counter is in Django's cache, whose `take` is one atomic step
+(config/redis_cache.py, config/local_cache.py): concurrent requests never spend more than there is.
+"""
+
+import logging
+import math
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+
+from config.errors import RateLimited
+
+logger = logging.getLogger(__name__)
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+counters: Any = cache  # whose `take` no type of Django's knows
+
+
+class Budget:
+    """What one caller may still spend in the window of this moment.
+
+    `setting` names the limit, such as RATE_COLLECT with "100/m". While the store of the counters
+    is away nothing is counted, and everything fits.
+    """
+
+    def __init__(self, setting: str, caller: object) -> None:
+        self.limit, self._window = _parsed(getattr(settings, setting))
+        self._now = time.time()
+        self.ends_at = (int(self._now) // self._window + 1) * self._window  # Unix time
+        self._key = f"budget:{setting}:{caller}:{self.ends_at}"
+        self._is_counted = True
+        self._used = 0
+        try:
+            self._used = counters.get(self._key, 0)
+        except Exception:
+            self._pass()
+
+    @property
+    def left(self) -> int:
+        """What may still be spent."""
+        return max(0, self.limit - self._used)
+
+    def demand_some(self) -> None:
+        """Raise RateLimited when nothing is left."""
+        if not self.left:
+            raise self._refusal()
+
+    def spend(self, cost: int) -> None:
+        """Take a cost; raises RateLimited, and takes nothing, when it does not fit."""
+        fits = True
+        if self._is_counted:
+            try:
+                fits, self._used = counters.take(
+                    self._key, cost, at_most=self.limit, timeout=self._window
+                )
+            except Exception:
+                self._pass()
+        if not fits:
+            raise self._refusal()
+
+    def _refusal(self) -> RateLimited:
+        return RateLimited(max(1, math.ceil(self.ends_at - self._now)))
+
+    def _pass(self) -> None:
+        # Whatever the cache's client raises: limits protect the service, they must not stop it.
+        logger.exception("Budgets cannot be counted; requests pass")
+        self._is_counted = False
+
+
+def _parsed(rate: str) -> tuple[int, int]:
+    """Return the limit and the seconds of a rate such as 100/m or 5/30s."""
+    limit, _, period = rate.partition("/")
+    return int(limit), int(period[:-1] or 1) * SECONDS[period[-1]]
