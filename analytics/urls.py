@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from analytics.apis import events, sessions, track
+from analytics.apis import collect, events, sessions, track
 
 urlpatterns = [
+    path("api/analytics/collect", collect.CollectView.as_view()),
     path("api/v1/analytics/track", track.TrackView.as_view()),
     path("api/v1/analytics/session", sessions.SessionsView.as_view()),
     path("api/v1/analytics/pageview", sessions.PageViewsView.as_view()),

@@ -261,26 +261,35 @@ class Clamped(StrictField):
         return max(self.lowest, min(number, self.highest))
 
 
-class ListOf(StrictField):
-    """A list of objects, all of whose problems are told; too long a list is not read."""
+class Items(StrictField):
+    """A list of a number of items, whatever they are."""
 
     type_code = "list_type"
 
-    def __init__(
-        self, item: "StrictSerializer", *, at_least: int, at_most: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, at_least: int, at_most: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.item, self.at_least, self.at_most = item, at_least, at_most
+        self.at_least, self.at_most = at_least, at_most
 
-    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+    def to_internal_value(self, data: Any) -> list[Any]:
         if type(data) is not list:
             raise Invalid(Problem(self.type_code, input=data))
         if len(data) < self.at_least:
             raise Invalid(Problem("too_short", context={"min_length": self.at_least}))
         if len(data) > self.at_most:
             raise Invalid(Problem("too_long", context={"max_length": self.at_most}))
+        return data
+
+
+class ListOf(Items):
+    """A list of objects, all of whose problems are told; too long a list is not read."""
+
+    def __init__(self, item: "StrictSerializer", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.item = item
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
         values, problems = [], []
-        for index, item in enumerate(data):
+        for index, item in enumerate(super().to_internal_value(data)):
             try:
                 values.append(self.item.to_internal_value(item))
             except Invalid as error:

@@ -1,12 +1,15 @@
-"""Who calls: bearer tokens in the Authorization header."""
+"""Who calls: bearer tokens in the Authorization header, or the session of a browser."""
 
 from typing import Any
 
+from django.contrib.auth import get_user
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from config.errors import NotAuthenticated
+from config.errors import Forbidden, NotAuthenticated
+from config.origin import is_cross_site
 from websites import tokens
+from websites.models import User
 from websites.tokens import Caller
 
 
@@ -33,8 +36,27 @@ class AnyCaseBearerAuthentication(BearerAuthentication):
         return scheme.lower() == "bearer"
 
 
+class SessionAuthentication(BaseAuthentication):
+    """Demand the session of an active user, from no page of another site."""
+
+    def authenticate(self, request: Request) -> tuple[User, None]:
+        """Return the user; raises Forbidden. Session and user are read for each request."""
+        if is_cross_site(request._request):
+            raise Forbidden("Cross-site request refused")
+        user = get_user(request._request)
+        if not isinstance(user, User):
+            raise Forbidden("Valid session required")
+        return user, None
+
+
 def caller_of(request: Request) -> Caller:
     """Return who calls an endpoint that demands a bearer token."""
     caller: Any = request.user
     assert isinstance(caller, Caller)
     return caller
+
+
+def user_of(request: Request) -> User:
+    """Return who calls an endpoint that demands a session."""
+    assert isinstance(request.user, User)
+    return request.user

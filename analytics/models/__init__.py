@@ -1,7 +1,8 @@
 """What happened, one module for each kind of event."""
 
+from analytics.models.collect import CollectedEvent
 from analytics.models.events import Event
 from analytics.models.funnel import FunnelEvent
 from analytics.models.sessions import PageView, Session
 
-__all__ = ["Event", "FunnelEvent", "PageView", "Session"]
+__all__ = ["CollectedEvent", "Event", "FunnelEvent", "PageView", "Session"]

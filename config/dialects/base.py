@@ -12,6 +12,15 @@ from config import errors
 from config.errors import ApiError
 
 RETRY_AFTER_SECONDS = 5
+JSON_TYPES = {  # what a value that came is called
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from config import errors
-from config.dialects.base import Dialect, Words
+from config.dialects.base import JSON_TYPES, Dialect, Words
 from config.errors import ApiError, Problem
 
 MAX_MESSAGES = 100  # for one field; a batch has one for all its items
@@ -61,15 +61,6 @@ _MESSAGES: dict[str | tuple[str, str], str] = {
     ("domain", "url_parsing"): "Invalid domain URL",
     ("domain", "string_too_long"): "Domain must be less than {max_length} characters",
     ("description", "string_too_long"): "Description must be less than {max_length} characters",
-}
-_RECEIVED = {
-    type(None): "null",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
 }
 
 
@@ -132,7 +123,7 @@ def _message(problem: Problem) -> str:
     context = dict(problem.context)
     if "expected" in context:
         context["expected"] = " | ".join(f"'{choice}'" for choice in context["expected"])
-    received = _RECEIVED[type(problem.input)]
+    received = JSON_TYPES[type(problem.input)]
     return template.format(**context, input=problem.input, received=received)
 
 

@@ -1,0 +1,37 @@
+"""Collected events on their way in: from validated values to stored rows."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from analytics.ingest import writer
+from analytics.ingest.copy import Table, Written
+from analytics.models.collect import CollectedEvent, CollectedEventRow
+from config import ids
+
+TABLE = Table.of(CollectedEvent)
+
+Item = dict[str, Any]  # what the serializer made of one event
+
+
+def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[CollectedEventRow]:
+    """Return the rows of a user's events; those of one time get ascending ids."""
+    now = ids.now_ms()
+    times = [now if item["timestamp"] is None else item["timestamp"] for item in items]
+    return [
+        CollectedEventRow(
+            id=id,
+            created_at=ids.moment(ids.milliseconds_of(id)),
+            received_at=ids.moment(now),
+            user_id=user_id,
+            event_type=item["event_type"],
+            event_data=item["event_data"],
+            ip_hash=ip_hash,
+        )
+        for id, item in zip(ids.new_ids(times), items, strict=True)
+    ]
+
+
+def keep(rows: Sequence[CollectedEventRow]) -> list[bool]:
+    """Store rows in one transaction; return for each whether the database took it."""
+    return [written is Written.NEW for written in writer.write(TABLE, rows)] if rows else []
