@@ -1,7 +1,7 @@
 """Interaction events of logged-in browsers."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple, Self
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.db import models
 from analytics.models.streams import Stream, StreamQuerySet
 from config import ids
 
+DASHBOARD_TYPES = ("page_view", "button_click", "form_submit", "error_encountered")
 _PUBLIC_ID = re.compile(r"evt_([0-9a-f]{32})")
 
 
@@ -23,6 +24,14 @@ class CollectedEventQuerySet(StreamQuerySet):
     def of_type(self, event_type: str) -> Self:
         """Return the events of one type."""
         return self.filter(event_type=event_type)
+
+    def counts_of_today(self) -> dict[str, int]:
+        """Return how many events of the day (UTC) there are of each type of the dashboard."""
+        start = ids.moment(ids.now_ms()).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = self.between(start, start + timedelta(days=1))
+        counted = today.filter(event_type__in=DASHBOARD_TYPES).values_list("event_type")
+        found = counted.annotate(events=models.Count("id")).order_by()
+        return dict.fromkeys(DASHBOARD_TYPES, 0) | dict(found)
 
 
 class CollectedEvent(Stream):
