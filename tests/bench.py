@@ -21,11 +21,11 @@ import psycopg
 
 from config.embedded import database_url
 from tests import generator
-from tests.generator import Load
+from tests.bench_collect import measure_collect
+from tests.figures import SIZE_ROWS, Database, row, size_of_row, times
 from tests.live import ROOT, Environment, Server, ask, first_run, register, serving
 from tests.redis_server import Redis
 
-Database = psycopg.Connection[tuple[Any, ...]]
 Kind = tuple[str, list[bytes], dict[str, str], Database, str]
 
 SECONDS = 10
@@ -34,7 +34,6 @@ RECORDER_TURNS = 3
 UNLIMITED = "1000000/s"
 BATCH = 100
 COPY_ROWS = 50_000
-SIZE_ROWS = 200_000
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SESSIONS = 500  # that the page views are of
 SESSION = json.dumps(
@@ -56,7 +55,8 @@ def main() -> None:
     """Start a server, load it, and print the figures."""
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory, Redis() as redis:
         environment = first_run(Path(directory)) | {"WORKERS": "2", "REDIS_URL": redis.url}
-        limits = dict.fromkeys(("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW"), UNLIMITED)
+        limited = ("AUTH", "TRACK", "SESSION", "PAGEVIEW", "COLLECT")
+        limits = dict.fromkeys((f"RATE_{name}" for name in limited), UNLIMITED)
         main_url = database_url(Path(directory), "millrace")
         analytics_url = database_url(Path(directory), "millrace_analytics")
         with (
@@ -71,6 +71,7 @@ def main() -> None:
             measure_events(server, analytics_database)
             measure_recorder(server, environment)
             measure_track(server, main_database, analytics_database)
+            measure_collect(server, analytics_database)
 
 
 def measure_events(server: Server, database: Database) -> None:
@@ -168,16 +169,6 @@ def rows_in(database: Database, table: str) -> int:
     return int(found[0]) if found else 0
 
 
-def times(load: Load) -> str:
-    """Return how long answers took."""
-    return f"p50 {load.p50_ms:.1f} ms, p99 {load.p99_ms:.1f} ms"
-
-
-def row(name: str, figure: float, remark: str = "") -> None:
-    """Print one figure."""
-    print(f"{name:<34}{figure:>12,.{0 if figure >= 10 or figure == 0 else 2}f}  {remark}")
-
-
 def rows_per_second_by_copy(database: Database) -> float:
     """Return how fast rows of the event table go into a copy of it, 100 a transaction."""
     with database.cursor() as cursor:
@@ -211,11 +202,7 @@ def bytes_per_event(database: Database) -> float:
         f"FROM (SELECT *, row_number() OVER (ORDER BY id) n FROM analytics_event LIMIT %s) e",
         [SIZE_ROWS],
     )
-    found = database.execute(
-        "SELECT pg_total_relation_size('bench_size')::float / count(*) FROM bench_size"
-    ).fetchone()
-    database.execute("DROP TABLE bench_size")
-    return float(found[0]) if found else 0.0
+    return size_of_row(database)
 
 
 class Events:

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 # Posts the lines of a file, one after the other, again and again.
 WRK_SCRIPT = """
-local bodies, turn = {}, 0
+local bodies, cookies, turn = {}, {COOKIES}, 0
 for line in io.lines("BODIES") do bodies[#bodies + 1] = line end
 wrk.method = "POST"
 HEADERS
 function request()
-  turn = turn % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[turn])
+  turn = turn + 1
+  if #cookies > 0 then wrk.headers["Cookie"] = cookies[turn % #cookies + 1] end
+  return wrk.format(nil, nil, nil, bodies[turn % #bodies + 1])
 end
 function done(summary, latency)
   local bad = summary.errors.connect + summary.errors.read + summary.errors.write
@@ -56,27 +57,40 @@ def post(
     connections: int,
     seconds: int,
     headers: Mapping[str, str] | None = None,
+    cookies: Sequence[str] = (),
 ) -> Load:
-    """Post JSON bodies in turn over a number of connections, for a number of seconds."""
+    """Post JSON bodies in turn over a number of connections, for a number of seconds.
+
+    Cookies are sent in turn too, each as the header of one request.
+    """
     sent = {"Content-Type": "application/json", **(headers or {})}
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
         file.write(b"\n".join(bodies))
         file.flush()
         if shutil.which("wrk"):
-            return _wrk(url, file.name, sent, connections=connections, seconds=seconds)
+            return _wrk(url, file.name, sent, cookies, connections=connections, seconds=seconds)
         # In a process of its own, so that it does not share an interpreter with anything.
         numbers = [str(connections), str(seconds)]
-        command = [sys.executable, __file__, url, file.name, json.dumps(sent), *numbers]
+        named = [json.dumps(sent), json.dumps([*cookies])]
+        command = [sys.executable, __file__, url, file.name, *named, *numbers]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return Load(**json.loads(done.stdout))
 
 
 def _wrk(
-    url: str, path: str, headers: Mapping[str, str], *, connections: int, seconds: int
+    url: str,
+    path: str,
+    headers: Mapping[str, str],
+    cookies: Sequence[str],
+    *,
+    connections: int,
+    seconds: int,
 ) -> Load:
     lines = [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in headers.items()]
+    turns = ", ".join(map(json.dumps, cookies))
+    text = WRK_SCRIPT.replace("BODIES", path).replace("HEADERS", "\n".join(lines))
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(WRK_SCRIPT.replace("BODIES", path).replace("HEADERS", "\n".join(lines)))
+        script.write(text.replace("COOKIES", turns))
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -92,6 +106,7 @@ def _own(
     url: str,
     bodies: Sequence[bytes],
     headers: Mapping[str, str],
+    cookies: Sequence[str],
     *,
     connections: int,
     seconds: int,
@@ -104,7 +119,8 @@ def _own(
         target = urlsplit(url)
         link = http.client.HTTPConnection(target.netloc, timeout=30)
         while (sent := time.perf_counter()) < started + seconds:
-            link.request("POST", target.path, bodies[turn % len(bodies)], dict(headers))
+            cookie = {"Cookie": cookies[turn % len(cookies)]} if cookies else {}
+            link.request("POST", target.path, bodies[turn % len(bodies)], {**headers, **cookie})
             answer = link.getresponse()
             answer.read()
             times.append((time.perf_counter() - sent) * 1000)
@@ -124,7 +140,8 @@ def _own(
 
 
 if __name__ == "__main__":
-    where, file_name, named, links, duration = sys.argv[1:]
+    where, file_name, named, kept, links, duration = sys.argv[1:]
     lines = Path(file_name).read_bytes().splitlines()
-    load = _own(where, lines, json.loads(named), connections=int(links), seconds=int(duration))
+    turns = {"connections": int(links), "seconds": int(duration)}
+    load = _own(where, lines, json.loads(named), json.loads(kept), **turns)
     print(json.dumps(asdict(load)))

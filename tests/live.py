@@ -315,9 +315,9 @@ def event(tracking_code: str, url: str = "https://demo.example/", **more: str) -
     }
 
 
-def register(port: int) -> str:
-    """Make an account, owner@example.com with PASSWORD; return an access token."""
-    account = {"email": "owner@example.com", "password": PASSWORD}
+def register(port: int, email: str = "owner@example.com") -> str:
+    """Make an account with PASSWORD; return an access token."""
+    account = {"email": email, "password": PASSWORD}
     answer = ask(port, "POST", "/api/v1/auth/register", account)
     assert answer.status == 201, answer
     token: str = answer.json["access_token"]
