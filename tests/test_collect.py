@@ -589,3 +589,9 @@ def test_no_address_is_logged(browser, caplog):
     caplog.set_level(logging.DEBUG)
     assert_stored(post(browser, EVENT, REMOTE_ADDR="198.51.100.7"))
     assert "198.51.100.7" not in caplog.text
+
+
+def test_a_session_costs_one_query_once_it_is_known(browser, django_assert_num_queries):
+    post(browser, b"{")
+    with django_assert_num_queries(1, using="default"):
+        assert_stored(post(browser, EVENT))

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.contrib.auth import get_user
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from config.errors import Forbidden, NotAuthenticated
 from config.origin import is_cross_site
-from websites import tokens
+from websites import sessions, tokens
 from websites.models import User
 from websites.tokens import Caller
 
@@ -43,8 +42,8 @@ class SessionAuthentication(BaseAuthentication):
         """Return the user; raises Forbidden. Session and user are read for each request."""
         if is_cross_site(request._request):
             raise Forbidden("Cross-site request refused")
-        user = get_user(request._request)
-        if not isinstance(user, User):
+        user = sessions.user_of(request._request)
+        if user is None:
             raise Forbidden("Valid session required")
         return user, None
 
