@@ -1,11 +1,9 @@
 """Answers that belong to no API: unknown paths, refused hosts, health and metrics."""
 
 import hmac
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitedTooLong
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
@@ -14,19 +12,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django_prometheus.exports import ExportToDjangoView
 from rest_framework.request import Request
 
-from config import patience
+from config import health
 from config.client import is_loopback
 from config.dialects import events, track
 from config.dialects.base import json_response
 from config.endpoints import DialectView, endpoint, refuse
 from config.errors import ApiError, BadRequest, Forbidden, NotFound
-
-READY_SECONDS = 2
-# Each database has its own threads: one that is silent must not hold up the other's answer.
-_questions = {
-    alias: ThreadPoolExecutor(max_workers=4, thread_name_prefix=f"ready-{alias}")
-    for alias in connections
-}
 
 
 class _TrackPath(DialectView):
@@ -76,15 +67,9 @@ class ReadyView(_OtherPath):
 
     @endpoint()
     def get(self, request: Request) -> HttpResponse:
-        asked = {alias: pool.submit(_answers, alias) for alias, pool in _questions.items()}
-        states = {}
-        for alias, question in asked.items():
-            try:
-                ready = question.result(timeout=READY_SECONDS)
-            except WaitedTooLong:
-                ready = False
-            states[alias] = "ok" if ready else "unavailable"
-        is_ready = set(states.values()) == {"ok"}
+        told = health.answering(*connections)
+        states = {alias: "ok" if answers else "unavailable" for alias, answers in told.items()}
+        is_ready = all(told.values())
         status = "ok" if is_ready else "unavailable"
         return json_response(200 if is_ready else 503, {"status": status, "databases": states})
 
@@ -101,14 +86,3 @@ class MetricsView(_OtherPath):
             raise Forbidden("Metrics token required")
         exported: HttpResponseBase = ExportToDjangoView(request._request)
         return exported
-
-
-def _answers(alias: str) -> bool:
-    try:
-        with patience.at_most(READY_SECONDS), connections[alias].cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    finally:
-        connections[alias].close()
-    return True

@@ -32,9 +32,9 @@ def test_not_ready_while_a_database_is_away(api, monkeypatch, away):
 
 def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
     asked_enough = threading.Event()
-    monkeypatch.setattr("config.views.READY_SECONDS", 0.05)
+    monkeypatch.setattr("config.health.SECONDS", 0.05)
     monkeypatch.setattr(
-        "config.views._answers", lambda alias: alias == "default" or asked_enough.wait(60)
+        "config.health._answers", lambda alias: alias == "default" or asked_enough.wait(60)
     )
     response = api.get("/health/ready")
     asked_enough.set()
