@@ -11,6 +11,7 @@ from analytics.models import Event
 from config import ids, runtime
 from config.models import RuntimeSettings
 from tests.answers import assert_answer, assert_refused, bearer
+from tests.switches import OFF, set_to
 from tests.website_events import (
     AT_MS,
     BATCH_PATH,
@@ -33,7 +34,6 @@ from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-OFF = ["false", "TRUE", "True", "1", "yes", " true", "true ", "", "on"]
 NO_EVENTS = {
     "success": True,
     "eventsCreated": 0,
@@ -44,12 +44,6 @@ NO_HEADER = (401, "UNAUTHORIZED", "Missing or invalid authorization header")
 BAD_TOKEN = (401, "UNAUTHORIZED", "Invalid or expired token")
 NO_SITE = (404, "NOT_FOUND", "Website not found")
 NO_EVENT = (404, "NOT_FOUND", "Event not found")
-
-
-def set_to(**values):
-    """Change runtime settings, as the admin does."""
-    RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.forget()
 
 
 # The kill switch
