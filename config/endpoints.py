@@ -130,6 +130,12 @@ class DialectView(APIView):
         return response
 
 
+def events_in(body: Any) -> int:
+    """Return how many events a batch holds, 1 for a body in which none can be counted."""
+    sent = body.get("events") if isinstance(body, dict) else None
+    return len(sent) or 1 if isinstance(sent, list) else 1
+
+
 def noted(request: HttpRequest) -> dict[str, Any]:
     """Return what the view of a request has noted."""
     notes: dict[str, Any] = vars(request).setdefault("notes", {})

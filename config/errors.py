@@ -9,7 +9,8 @@ class Problem:
     """One thing wrong with a request's body or query.
 
     `code` and `context` use pydantic's vocabulary (missing, string_too_long with max_length, ...);
-    `location` is the path to the value, such as ("events", 3, "url"); `input` is what came.
+    `location` is the path to the value, such as ("events", 3, "url"); `input` is what came, or
+    the object in which something is missing.
     """
 
     code: str

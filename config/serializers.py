@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ _MISSING = object()
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
 
-def is_event_time(ms: float) -> bool:
+def is_event_time(ms: float | Decimal) -> bool:
     """Tell whether a time in Unix milliseconds is acceptable as the time of an event."""
     return EARLIEST_MS <= ms <= ids.now_ms() + AHEAD_MS
 
@@ -75,7 +76,10 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
     """
 
     type_code: str
-    absent: Any = None  # what an optional field is when it does not come
+
+    def __init__(self, *, absent: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.absent = absent  # what an optional field is when it does not come
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -221,7 +225,8 @@ class JsonObject(StrictField):
             raise Invalid(Problem(self.type_code, input=data))
         text, size_bytes = bodies.compact(data)
         if self.max_bytes and size_bytes > self.max_bytes():
-            raise Invalid(Problem("too_large", context={"max_bytes": self.max_bytes()}))
+            context = {"max_bytes": self.max_bytes()}
+            raise Invalid(Problem("too_large", input=data, context=context))
         return text
 
 
@@ -249,8 +254,8 @@ class Clamped(StrictField):
     type_code = "int_type"
 
     def __init__(self, lowest: int, highest: int, *, otherwise: int, zero: int = 0) -> None:
-        super().__init__(required=False)
-        self.lowest, self.highest, self.absent, self.zero = lowest, highest, otherwise, zero
+        super().__init__(required=False, absent=otherwise)
+        self.lowest, self.highest, self.zero = lowest, highest, zero
 
     def to_internal_value(self, data: Any) -> int:
         if not _WHOLE_NUMBER.fullmatch(data):
@@ -274,9 +279,11 @@ class Items(StrictField):
         if type(data) is not list:
             raise Invalid(Problem(self.type_code, input=data))
         if len(data) < self.at_least:
-            raise Invalid(Problem("too_short", context={"min_length": self.at_least}))
+            context = {"min_length": self.at_least}
+            raise Invalid(Problem("too_short", input=data, context=context))
         if len(data) > self.at_most:
-            raise Invalid(Problem("too_long", context={"max_length": self.at_most}))
+            context = {"max_length": self.at_most}
+            raise Invalid(Problem("too_long", input=data, context=context))
         return data
 
 
@@ -302,7 +309,8 @@ class ListOf(Items):
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """An object with strict fields. Make it once and call `to_internal_value` for each body.
 
-    An optional field that is absent becomes None, or stays away when the serializer is partial.
+    An optional field that is absent becomes what it says, or stays away when the serializer is
+    partial.
     """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -316,7 +324,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
             if value is _MISSING:
                 if required:
                     context = {"type_code": field.type_code}
-                    problems.append(Problem("missing", (name,), context=context))
+                    problems.append(Problem("missing", (name,), data, context))
                 elif not self.partial:
                     values[name] = field.absent
             elif value is None and nullable:

@@ -13,7 +13,7 @@ from analytics.models.events import DeviceType, Event, EventRow, EventType
 from config import ids, runtime
 from config.dialects import events
 from config.dialects.base import Words, iso
-from config.endpoints import DialectView, endpoint
+from config.endpoints import DialectView, endpoint, events_in
 from config.errors import Conflict, MissingParameter, NotFound, Problem, RowRefused
 from config.outcomes import Outcome
 from config.serializers import (
@@ -193,12 +193,6 @@ class EventView(DialectView):
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound("Event not found")
         return self.answer(200, shown(event) | {"properties": event.properties})
-
-
-def events_in(body: Any) -> int:
-    """Return how many events a batch holds, 1 for a body in which none can be counted."""
-    sent = body.get("events") if isinstance(body, dict) else None
-    return len(sent) or 1 if isinstance(sent, list) else 1
 
 
 def demanded_owner(request: Request) -> UUID | None:
