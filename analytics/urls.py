@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics.apis import collect, events, sessions, track
+from analytics.apis import collect, events, platform, sessions, track
 
 urlpatterns = [
     path("api/analytics/collect", collect.CollectView.as_view()),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("api/v1/analytics/pageview/<str:id>/leave", sessions.LeaveView.as_view()),
     path("api/v1/analytics/session/<str:id>/heartbeat", sessions.HeartbeatView.as_view()),
     path("api/v1/analytics/session/<str:id>/identify", sessions.IdentifyView.as_view()),
+    path("api/v1/analytics", platform.PlatformEventsView.as_view()),
+    path("api/v1/analytics/batch", platform.PlatformBatchView.as_view()),
+    path("api/v1/analytics/stats", platform.PlatformStatsView.as_view()),
+    path("api/v1/analytics/health", platform.PlatformHealthView.as_view()),
     path("api/v1/events", events.EventsView.as_view()),
     path("api/v1/events/batch", events.EventBatchView.as_view()),
     path("api/v1/events/<str:id>", events.EventView.as_view()),

@@ -14,6 +14,7 @@ from psycopg import sql
 from config.routers import home
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
+Tally = Callable[[Sequence[Row]], None]
 Item = TypeVar("Item")
 
 
@@ -29,14 +30,19 @@ class Written(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where rows go: a model's table with its columns, in the order of the model's fields."""
+    """Where rows go: a model's table with its columns, in the order of the model's fields.
+
+    `tally` counts the rows that were new, within their transaction. Whatever it locks it locks in
+    the same order in every process.
+    """
 
     alias: str
     copy_sql: str
     insert_sql: str
+    tally: Tally | None = None
 
     @classmethod
-    def of(cls, model: type[Model]) -> Self:
+    def of(cls, model: type[Model], *, tally: Tally | None = None) -> Self:
         """Return the table of a model whose first field is `id`."""
         fields = model._meta.concrete_fields
         connection = connections[home(model)]
@@ -58,6 +64,7 @@ class Table:
             )
             .format(**names)
             .as_string(),
+            tally=tally,
         )
 
 
@@ -79,7 +86,9 @@ def copy_all(rows: Rows) -> Results:
         ):
             for row in by_id.values():
                 copy.write_row(row)
-    return {id: Written.NEW for by_id in rows.values() for id in by_id}
+    results = {id: Written.NEW for by_id in rows.values() for id in by_id}
+    _tally(rows, results)
+    return results
 
 
 def insert_all(rows: Rows) -> Results:
@@ -92,7 +101,16 @@ def insert_all(rows: Rows) -> Results:
         ordered = sorted(by_id.values())
         written = apart(table.alias, ordered, partial(_insert, table))
         results |= {row[0]: what for row, what in zip(ordered, written, strict=True)}
+    _tally(rows, results)
     return results
+
+
+def _tally(rows: Rows, results: Results) -> None:
+    """Count what is new, after the rows of all tables: so locks come in one order everywhere."""
+    for table in sorted(rows, key=lambda table: table.copy_sql):
+        new = [row for id, row in rows[table].items() if results[id] is Written.NEW]
+        if table.tally and new:
+            table.tally(new)
 
 
 def apart(

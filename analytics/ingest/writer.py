@@ -14,6 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
@@ -35,7 +37,7 @@ from analytics.ingest.copy import (
     is_of_order,
     is_of_rows,
 )
-from config import patience
+from config import ids, patience
 from config.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -55,8 +57,35 @@ GROUP_ROWS = Histogram(
 GROUP_SECONDS = Histogram("millrace_write_seconds", "Time that one transaction of rows took.")
 
 
+@dataclass(slots=True)
+class Commits:
+    """What a writer has committed since it started."""
+
+    rows: int = 0
+    last_at: datetime | None = None
+
+    def count(self, told: Sequence[Sequence[Written]]) -> None:
+        """Count the new rows of one more commit."""
+        self.rows += sum(written.count(Written.NEW) for written in told)
+        self.last_at = ids.moment(ids.now_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a writer stands: the rows that wait for it, what it has committed and when last."""
+
+    waiting_rows: int = 0
+    committed_rows: int = 0
+    last_commit_at: datetime | None = None
+
+
 class Writer(Protocol):
     """Stores rows and changes durably."""
+
+    commits: Commits
+
+    def waiting_rows(self) -> int:
+        """Return the number of rows and changes that no group has taken yet."""
 
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Return, after the commit, what became of each item, or raise StorageUnavailable."""
@@ -100,6 +129,7 @@ class GroupWriter:
         self._waiting_rows = 0
         self._is_writing = False
         self._changed = threading.Condition()
+        self.commits = Commits()
         threading.Thread(target=self._run, name=f"writer-{alias}", daemon=True).start()
 
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
@@ -134,6 +164,10 @@ class GroupWriter:
         self._waiting_rows += len(waiting.items)
         self._changed.notify()
 
+    def waiting_rows(self) -> int:
+        """Return the number of rows and changes that no group has taken yet."""
+        return self._waiting_rows
+
     def _withdraw(self, waiting: _Waiting) -> None:
         """Take back items that no group has taken yet; others may still be committed."""
         with self._changed, suppress(ValueError):
@@ -151,6 +185,7 @@ class GroupWriter:
                 is_away = isinstance(error, (OperationalError, InterfaceError))
                 logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
             else:
+                self.commits.count(told)
                 for waiting, written in zip(group, told, strict=True):
                     waiting.written = written
             for waiting in group:
@@ -177,6 +212,11 @@ class InlineWriter:
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
+        self.commits = Commits()
+
+    def waiting_rows(self) -> int:
+        """Return 0: nothing ever waits here."""
+        return 0
 
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Write items at once."""
@@ -184,13 +224,15 @@ class InlineWriter:
             [written] = _store(self._alias, [_Waiting(target, items)])
         except (OperationalError, InterfaceError) as error:
             raise StorageUnavailable from error
+        self.commits.count([written])
         return written
 
     def offer(self, target: Target, item: Any, lost: Lost) -> None:
         """Write an item at once."""
         offered = _Waiting(target, [item], lost)
         with suppress(OperationalError, InterfaceError):
-            [offered.written] = _store(self._alias, [offered])
+            [offered.written] = told = _store(self._alias, [offered])
+            self.commits.count(told)
         offered.tell()
 
     def drain(self, seconds: float) -> None:
@@ -231,6 +273,15 @@ def _writer_of(target: Target) -> Writer:
                 Finalize(None, drain, exitpriority=10)
             _writers[target.alias] = GroupWriter(target.alias)
         return _writers[target.alias]
+
+
+def state(alias: str) -> State:
+    """Return how the writer of a database stands in this process; without one, nothing waits."""
+    writer = _writers.get(alias)
+    if writer is None:
+        return State()
+    commits = writer.commits
+    return State(writer.waiting_rows(), commits.rows, commits.last_at)
 
 
 def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:

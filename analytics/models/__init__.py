@@ -3,6 +3,17 @@
 from analytics.models.collect import CollectedEvent
 from analytics.models.events import Event
 from analytics.models.funnel import FunnelEvent
+from analytics.models.platform import PlatformEvent
+from analytics.models.platform_totals import PlatformHour, PlatformTotal
 from analytics.models.sessions import PageView, Session
 
-__all__ = ["CollectedEvent", "Event", "FunnelEvent", "PageView", "Session"]
+__all__ = [
+    "CollectedEvent",
+    "Event",
+    "FunnelEvent",
+    "PageView",
+    "PlatformEvent",
+    "PlatformHour",
+    "PlatformTotal",
+    "Session",
+]

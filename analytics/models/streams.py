@@ -63,6 +63,14 @@ class Stream(models.Model):
     class Meta:
         abstract = True
 
+    @classmethod
+    def forget(cls, low: UUID, high: UUID) -> None:
+        """Undo what other tables know of the rows with ids in [low, high).
+
+        Called in the transaction that is about to delete them, with writers to those rows locked
+        out.
+        """
+
 
 def streams() -> list[type[Stream]]:
     """Return the models of all streams, those of other apps included."""

@@ -1,0 +1,185 @@
+"""The platform API: categorised events of a product's users, and statistics of all of them."""
+
+from collections import Counter
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from analytics import platform_stats
+from analytics.ingest import writer
+from analytics.ingest.platform import keep, keep_batch, rows_of
+from analytics.models.platform import Category, PlatformEventRow, Priority
+from config import bodies, health, ids, runtime
+from config.dialects import platform
+from config.dialects.base import iso
+from config.endpoints import DialectView, endpoint, events_in
+from config.outcomes import Outcome
+from config.routers import ANALYTICS
+from config.serializers import (
+    Choice,
+    JsonObject,
+    ListOf,
+    StrictSerializer,
+    Text,
+    at_least,
+    at_most,
+)
+from config.timestamps import Timestamp
+from websites.authentication import AnyCaseBearerAuthentication, caller_of
+
+MAX_BATCH = 100
+FLUSH_INTERVAL_SECONDS = 0  # the writer never waits on purpose
+
+
+def max_event_data_bytes() -> int:
+    """Return the cap on event data that is in force."""
+    return runtime.current().max_event_data_bytes
+
+
+class EventSerializer(StrictSerializer):
+    """One event."""
+
+    event_name = Text(at_least(1), at_most(100))
+    category = Choice(*Category.values, required=False, absent=Category.USER_ACTION.value)
+    priority = Choice(*Priority.values, required=False, absent=Priority.MEDIUM.value)
+    properties = JsonObject(max_bytes=max_event_data_bytes, required=False, absent="{}")
+    timestamp = Timestamp(required=False, allow_null=True)
+    session_id = Text(required=False, allow_null=True)
+    page_url = Text(required=False, allow_null=True)
+    referrer = Text(required=False, allow_null=True)
+    user_agent = Text(required=False, allow_null=True)
+
+
+class BatchSerializer(StrictSerializer):
+    """Some events of one client."""
+
+    events = ListOf(EventSerializer(), at_least=1, at_most=MAX_BATCH)
+    client_id = Text(required=False, allow_null=True)
+
+
+EVENT, BATCH = EventSerializer(), BatchSerializer()
+
+
+class PlatformView(DialectView):
+    """A path of this API."""
+
+    dialect = platform.DIALECT
+
+    def json(self) -> Any:
+        """Return the JSON value of the request's body, None for an empty one."""
+        body = self.body()
+        return bodies.parse(body) if body else None
+
+    def rows(self, *items: dict[str, Any], client_id: str | None = None) -> list[PlatformEventRow]:
+        """Return the rows that events of the caller become."""
+        return rows_of(
+            items,
+            caller_of(self.request).user_id,
+            user_agent=self.request.headers.get("User-Agent"),
+            client_id=client_id,
+        )
+
+
+class PlatformEventsView(PlatformView):
+    """/api/v1/analytics"""
+
+    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication)
+    def post(self, request: Request) -> HttpResponse:
+        [row] = self.rows(EVENT.to_internal_value(self.json()))
+        outcome = Outcome.KILL_SWITCH
+        if runtime.current().platform_enabled:
+            keep(row)
+            outcome = Outcome.STORED
+        return self.answer(200, told(row), outcome)
+
+
+class PlatformBatchView(PlatformView):
+    """/api/v1/analytics/batch"""
+
+    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication)
+    def post(self, request: Request) -> HttpResponse:
+        body = self.json()
+        self.events_in_request = events_in(body)
+        batch = BATCH.to_internal_value(body)
+        rows = self.rows(*batch["events"], client_id=batch["client_id"])
+        if not runtime.current().platform_enabled:
+            ends = Counter({Outcome.KILL_SWITCH: len(rows)})
+            return self.answer(200, told_batch(rows), Outcome.KILL_SWITCH, events=ends)
+        stored = keep_batch(rows)
+        failed = len(rows) - stored
+        ends = Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
+        outcome = Outcome.STORED if stored else Outcome.WRITE_FAILED
+        return self.answer(200, told_batch(rows, failed=failed), outcome, events=+ends)
+
+
+class PlatformStatsView(PlatformView):
+    """/api/v1/analytics/stats"""
+
+    @endpoint(authentication=AnyCaseBearerAuthentication)
+    def get(self, request: Request) -> HttpResponse:
+        stats = platform_stats.stats(ids.moment(ids.now_ms()))
+        answer = {
+            "total_events": stats.total,
+            "events_by_category": stats.by_category,
+            "events_today": stats.today,
+            "events_this_hour": stats.this_hour,
+            "buffer_status": buffer_status(),
+        }
+        return self.answer(200, answer)
+
+
+class PlatformHealthView(PlatformView):
+    """/api/v1/analytics/health"""
+
+    @endpoint()
+    def get(self, request: Request) -> HttpResponse:
+        is_healthy = health.answering(ANALYTICS)[ANALYTICS]
+        answer = {
+            "status": "healthy" if is_healthy else "unhealthy",
+            "service": "analytics",
+            "timestamp": now(),
+            "buffer": buffer_status(),
+        }
+        return self.answer(200 if is_healthy else 503, answer)
+
+
+def told(row: PlatformEventRow) -> dict[str, Any]:
+    """Return the body that answers a single event."""
+    return {
+        "success": True,
+        "event_id": str(row.id),
+        "message": "Event tracked successfully",
+        "timestamp": now(),
+    }
+
+
+def told_batch(rows: list[PlatformEventRow], *, failed: int = 0) -> dict[str, Any]:
+    """Return the body that answers a batch."""
+    queued = len(rows) - failed
+    return {
+        "success": failed == 0,
+        "events_received": len(rows),
+        "events_queued": queued,
+        "events_failed": failed,
+        "message": f"Queued {queued} events",
+        "timestamp": now(),
+    }
+
+
+def buffer_status() -> dict[str, Any]:
+    """Return how the writer of this process stands, in this API's words."""
+    state = writer.state(ANALYTICS)
+    return {
+        "buffer_size": state.waiting_rows,
+        "max_buffer_size": writer.MAX_WAITING_ROWS,
+        "flush_interval_seconds": FLUSH_INTERVAL_SECONDS,
+        "last_flush": state.last_commit_at and iso(state.last_commit_at),
+        "events_pending": state.waiting_rows,
+        "events_flushed_total": state.committed_rows,
+    }
+
+
+def now() -> str:
+    """Return the server's time as answers show it."""
+    return iso(ids.moment(ids.now_ms()))

@@ -1,0 +1,84 @@
+"""How many platform events there are: running totals, changed with the events they count.
+
+Two grains, so that every answer reads a few rows: those of all time are one for each category,
+however many hours have events, and clients may name any hour since 2015.
+
+Every change locks totals of all time before those of hours, and each of them in the order of
+their keys, so that none waits for another in a circle. Processes take turns at the totals of the
+present, for the moment between this and the commit: COPY comes before it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import connections, models
+
+from config.routers import ANALYTICS
+
+HourCounts = Mapping[tuple[str, datetime], int]  # category and hour of UTC to a number of events
+
+
+class PlatformTotal(models.Model):
+    """The number of platform events of a category."""
+
+    home: ClassVar = ANALYTICS
+
+    category = models.CharField(max_length=11, primary_key=True)
+    events = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.category}: {self.events}"
+
+
+class PlatformHour(models.Model):
+    """The number of platform events of a category whose time is in one hour of UTC."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("hour", "category")
+    hour = models.DateTimeField()
+    category = models.CharField(max_length=11)
+    events = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.category} at {self.hour}: {self.events}"
+
+
+def add(counts: HourCounts) -> None:
+    """Add numbers of events, which may be negative, to both grains; within a transaction."""
+    of_all_time: Counter[str] = Counter()
+    for (category, _), events in counts.items():
+        of_all_time[category] += events
+    add_each(of_all_time, counts)
+
+
+def add_each(of_all_time: Mapping[str, int], of_hours: HourCounts) -> None:
+    """Add a number of events to each of these totals; within a transaction."""
+    with connections[ANALYTICS].cursor() as cursor:
+        if of_all_time:
+            cursor.execute(_ADD_TOTALS, [list(of_all_time), list(of_all_time.values())])
+        if of_hours:
+            categories, hours = map(list, zip(*of_hours, strict=True))
+            cursor.execute(_ADD_HOURS, [hours, categories, list(of_hours.values())])
+
+
+def drop_empty_hours(hours: Collection[datetime]) -> None:
+    """Delete totals of hours that have come down to 0; within a transaction."""
+    PlatformHour.objects.filter(hour__in=hours, events=0).delete()
+
+
+_ADD_TOTALS = """
+INSERT INTO analytics_platformtotal AS total (category, events)
+SELECT * FROM unnest(%s::varchar[], %s::bigint[]) AS given (category, events) ORDER BY category
+ON CONFLICT (category) DO UPDATE SET events = total.events + excluded.events
+"""
+
+_ADD_HOURS = """
+INSERT INTO analytics_platformhour AS total (hour, category, events)
+SELECT * FROM unnest(%s::timestamptz[], %s::varchar[], %s::bigint[])
+    AS given (hour, category, events)
+ORDER BY hour, category
+ON CONFLICT (hour, category) DO UPDATE SET events = total.events + excluded.events
+"""
