@@ -1,9 +1,15 @@
-"""How PostgreSQL would run what an admin page asks for."""
+"""How PostgreSQL would run what an admin page asks for, and ids to fill tables with."""
 
 import json
 
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
+
+# An id of n seconds from now; only PostgreSQL 18 has a function for it.
+UUID7 = (
+    "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint + n * 1000), 12, '0') "
+    "|| '7' || left(md5(random()::text), 3) || '8' || left(md5(random()::text), 15))::uuid"
+)
 
 
 def statements(client, path, query=None, *, table="", alias="analytics"):

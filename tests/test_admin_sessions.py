@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from analytics.models import PageView, Session
 from config import ids
-from tests.plans import plan_of, statements
+from tests.plans import UUID7, plan_of, statements
 from tests.visits import AT_MS, store_page_view, store_session
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -64,13 +64,6 @@ def html_of(client, path, query=None):
     response = client.get(path, query)
     assert response.status_code == 200
     return response.content.decode()
-
-
-# An id of n seconds from now; only PostgreSQL 18 has a function for it.
-UUID7 = (
-    "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint + n * 1000), 12, '0') "
-    "|| '7' || left(md5(random()::text), 3) || '8' || left(md5(random()::text), 15))::uuid"
-)
 
 
 def fill(count):

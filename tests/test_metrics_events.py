@@ -4,47 +4,18 @@ import json
 
 import pytest
 from django.db import OperationalError, connections
-from prometheus_client.parser import text_string_to_metric_families
 
 from analytics.ingest import writer
-from config import runtime
-from config.models import RuntimeSettings
+from tests.metrics import DUPLICATE, KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, counter
+from tests.switches import set_to
 from tests.website_events import BATCH_PATH, PATH, event_of, new_id, post, post_bytes
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-STORED, DUPLICATE, REJECTED = ("stored", ""), ("duplicate", ""), ("rejected", "")
-KILL_SWITCH, WRITE_FAILED = ("dropped", "kill_switch"), ("dropped", "write_failed")
-
-
-def ingested(api):
-    """Return what /metrics tells of this API: (outcome, reason) to the number of events."""
-    families = text_string_to_metric_families(api.get("/metrics").content.decode())
-    return {
-        (sample.labels["outcome"], sample.labels["reason"]): sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == "millrace_ingest_total" and sample.labels["api"] == "events"
-    }
-
 
 @pytest.fixture
 def counted(api):
-    """Return what was counted since the last call."""
-    seen = ingested(api)
-
-    def since():
-        nonlocal seen
-        before, seen = seen, ingested(api)
-        counts = {end: count - before.get(end, 0) for end, count in seen.items()}
-        return {end: count for end, count in counts.items() if count}
-
-    return since
-
-
-def switch_off():
-    RuntimeSettings.load().change({"events_enabled": "false"}, changed_by="staff@example.com")
-    runtime.forget()
+    return counter(api, "events")
 
 
 def away(rows):
@@ -79,7 +50,7 @@ def test_a_refused_request_counts_one_rejected_event(api, website, counted, chan
 
 
 def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, counted):
-    switch_off()
+    set_to(events_enabled="false")
     post(api, event_of(website))
     assert counted() == {KILL_SWITCH: 1}
     post(api, {"events": [event_of(website)] * 7}, BATCH_PATH)

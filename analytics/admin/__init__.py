@@ -1,5 +1,5 @@
 """The streams, as staff look at them: one module for each subject."""
 
-from analytics.admin import collect, events, funnel, sessions
+from analytics.admin import collect, events, funnel, platform, sessions
 
-__all__ = ["collect", "events", "funnel", "sessions"]
+__all__ = ["collect", "events", "funnel", "platform", "sessions"]

@@ -1,0 +1,105 @@
+"""Platform events, as staff look at them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from analytics.admin.users import UsersStreamAdmin
+from analytics.cells import cut, link, pretty_json
+from analytics.keyset import StreamFilterForm
+from analytics.models import PlatformEvent
+from analytics.models.platform import Category, Priority
+from websites.models import User
+
+
+def _any_of(label: str, choices: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        required=False,
+        label=label,
+        choices=[("", "Any"), *choices],
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+
+class PlatformFilterForm(StreamFilterForm):
+    """Category, priority and name of events, and their time."""
+
+    category = _any_of("Category", Category.choices)
+    priority = _any_of("Priority", Priority.choices)
+    event_name = forms.CharField(
+        required=False, strip=False, label="Exact name", widget=UnfoldAdminTextInputWidget()
+    )
+    field_order = ("category", "priority", "event_name")
+
+    def narrow(self, rows: Any) -> Any:
+        rows = super().narrow(rows)
+        chosen = self.cleaned_data
+        exact = {name: chosen[name] for name in ("category", "priority") if chosen[name]}
+        rows = rows.filter(**exact)
+        return rows.named(chosen["event_name"]) if chosen["event_name"] else rows
+
+
+@admin.register(PlatformEvent)
+class PlatformEventAdmin(UsersStreamAdmin):
+    """What users of a product did, and how it served them."""
+
+    filter_form = PlatformFilterForm
+    list_defer = ("properties",)
+    list_display = ("time", "who", "event", "about", "weight", "page")
+    search_ids = ("user_id", "id")
+    search_help_text = "Exact email or id of the user, or event id"
+    fieldsets: ClassVar = [
+        (None, {"fields": ["id", "time", "account", "event_name", "category", "priority"]}),
+        ("Client", {"fields": ["session_id", "client_id", "page_url", "referrer", "user_agent"]}),
+        ("Properties", {"fields": ["readable_properties"]}),
+    ]
+
+    def complete(self, rows: Sequence[Any]) -> None:
+        emails = User.objects.filter(id__in={row.user_id for row in rows})
+        by_id = dict(emails.values_list("id", "email"))
+        for row in rows:
+            row.email = by_id.get(row.user_id)
+
+    @admin.display(description="time (UTC)")
+    def time(self, event: PlatformEvent) -> str:
+        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
+
+    @admin.display(description="user")
+    def who(self, event: Any) -> SafeString:
+        """Return the email of the user, which leads to the user's events."""
+        term = event.email or event.user_id
+        return link(f"?{urlencode({'q': term})}", cut(event.email or "(deleted)", limit=28))
+
+    @admin.display(description="user")
+    def account(self, event: Any) -> SafeString | str:
+        if event.email is None:
+            return f"{event.user_id} (deleted)"
+        return link(reverse("admin:websites_user_change", args=[event.user_id]), event.email)
+
+    @admin.display(description="name")
+    def event(self, event: PlatformEvent) -> SafeString:
+        """Return the name, which leads to the events that have it."""
+        name = event.event_name
+        return link(f"?{urlencode({'event_name': name})}", cut(name, limit=28))
+
+    @admin.display(description="category")
+    def about(self, event: PlatformEvent) -> SafeString:
+        return cut(event.get_category_display())
+
+    @admin.display(description="priority")
+    def weight(self, event: PlatformEvent) -> SafeString:
+        return cut(event.get_priority_display())
+
+    @admin.display(description="page")
+    def page(self, event: PlatformEvent) -> SafeString:
+        return cut(event.page_url or "-")
+
+    @admin.display(description="properties")
+    def readable_properties(self, event: PlatformEvent) -> SafeString:
+        return pretty_json(event.properties)

@@ -1,0 +1,31 @@
+"""What /metrics tells of events."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+# The outcome and the reason under which an event is counted.
+STORED, DUPLICATE, REJECTED = ("stored", ""), ("duplicate", ""), ("rejected", "")
+KILL_SWITCH, WRITE_FAILED = ("dropped", "kill_switch"), ("dropped", "write_failed")
+
+
+def ingested(client, api):
+    """Return millrace_ingest_total of an API: (outcome, reason) to the number of events."""
+    families = text_string_to_metric_families(client.get("/metrics").content.decode())
+    return {
+        (sample.labels["outcome"], sample.labels["reason"]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "millrace_ingest_total" and sample.labels["api"] == api
+    }
+
+
+def counter(client, api):
+    """Return a call that tells what was counted since the last call."""
+    seen = ingested(client, api)
+
+    def since():
+        nonlocal seen
+        before, seen = seen, ingested(client, api)
+        counts = {end: count - before.get(end, 0) for end, count in seen.items()}
+        return {end: count for end, count in counts.items() if count}
+
+    return since
