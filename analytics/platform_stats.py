@@ -71,7 +71,7 @@ def rebuild() -> Rebuilt:
         of_hours = {(category, hour): more for category, hour, _, more in wrong if hour}
         of_all_time = {category: more for category, hour, _, more in wrong if not hour}
         platform_totals.add_each(of_all_time, of_hours)
-        platform_totals.drop_empty_hours({hour for _, hour in of_hours})
+        platform_totals.drop_empty_hours({hour for (_, hour), more in of_hours.items() if more < 0})
     return Rebuilt(sum(events for _, hour, events, _ in compared if not hour), len(wrong))
 
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -15,6 +17,7 @@ from analytics.cells import cut, link, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
+from config import ids
 from websites.models import User
 
 
@@ -40,8 +43,10 @@ class PlatformFilterForm(StreamFilterForm):
     def narrow(self, rows: Any) -> Any:
         rows = super().narrow(rows)
         chosen = self.cleaned_data
-        exact = {name: chosen[name] for name in ("category", "priority") if chosen[name]}
-        rows = rows.filter(**exact)
+        if chosen["category"]:
+            rows = rows.of_category(chosen["category"])
+        if chosen["priority"]:
+            rows = rows.filter(priority=chosen["priority"])
         return rows.named(chosen["event_name"]) if chosen["event_name"] else rows
 
 
@@ -52,7 +57,6 @@ class PlatformEventAdmin(UsersStreamAdmin):
     filter_form = PlatformFilterForm
     list_defer = ("properties",)
     list_display = ("time", "who", "event", "about", "weight", "page")
-    search_ids = ("user_id", "id")
     search_help_text = "Exact email or id of the user, or event id"
     fieldsets: ClassVar = [
         (None, {"fields": ["id", "time", "account", "event_name", "category", "priority"]}),
@@ -65,6 +69,18 @@ class PlatformEventAdmin(UsersStreamAdmin):
         by_id = dict(emails.values_list("id", "email"))
         for row in rows:
             row.email = by_id.get(row.user_id)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the event, or the events of the user, that an id or an email names.
+
+        An id is looked up first: one condition for both kinds would sort all events of a user.
+        """
+        id = ids.parse(search_term.strip())
+        if id and not PlatformEvent.objects.filter(id=id).exists():
+            return queryset.for_user(id), False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description="time (UTC)")
     def time(self, event: PlatformEvent) -> str:

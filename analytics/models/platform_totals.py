@@ -10,7 +10,7 @@ present, for the moment between this and the commit: COPY comes before it.
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import connections, models
@@ -44,6 +44,13 @@ class PlatformHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category} at {self.hour}: {self.events}"
+
+
+def end_of(category: str) -> datetime | None:
+    """Return the end of the last hour that has events of a category, None when none has."""
+    hours = PlatformHour.objects.filter(category=category, events__gt=0)
+    last = hours.order_by("-hour").values_list("hour", flat=True).first()
+    return last + timedelta(hours=1) if last else None
 
 
 def add(counts: HourCounts) -> None:
