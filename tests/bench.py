@@ -29,7 +29,7 @@ from tests.redis_server import Redis
 Kind = tuple[str, list[bytes], dict[str, str], Database, str]
 
 SECONDS = 10
-TRACK_SECONDS = 5  # a row of the track API
+TRACK_SECONDS = 5  # a row of the track or the platform API
 RECORDER_TURNS = 3
 UNLIMITED = "1000000/s"
 BATCH = 100
@@ -66,11 +66,14 @@ def main() -> None:
         ):
             print(
                 f"{os.cpu_count()} cores, Python {platform.python_version()}, 2 workers, "
-                f"{SECONDS} s a row (track API: {TRACK_SECONDS} s), load by {generator.name()}\n"
+                f"{SECONDS} s a row (track, platform: {TRACK_SECONDS} s), "
+                f"load by {generator.name()}\n"
             )
             measure_events(server, analytics_database)
             measure_recorder(server, environment)
-            measure_track(server, main_database, analytics_database)
+            token = register(server.port)
+            measure_track(server, token, main_database, analytics_database)
+            measure_platform(server, token)
             measure_collect(server, analytics_database)
 
 
@@ -112,13 +115,13 @@ def measure_recorder(server: Server, environment: Environment) -> None:
     row("recorder on / off", on / off)
 
 
-def measure_track(server: Server, main: Database, analytics: Database) -> None:
+def measure_track(server: Server, token: str, main: Database, analytics: Database) -> None:
     """Load the track API and print the figures.
 
     It answers 200 whatever happens, so the rows in the tables tell what failed.
     """
     url = f"http://127.0.0.1:{server.port}/api/v1/analytics"
-    bearer = {"Authorization": f"Bearer {register(server.port)}"}
+    bearer = {"Authorization": f"Bearer {token}"}
     sessions = [new_session(server.port) for _ in range(SESSIONS)]
     browser = {"User-Agent": BROWSER}
     kinds: list[Kind] = [
@@ -135,6 +138,35 @@ def measure_track(server: Server, main: Database, analytics: Database) -> None:
         row(f"{name} posts/s, 16 connections", load.per_second, times(load))
         failed += max(load.requests - (rows_in(database, table) - before), 0)
     row("requests that stored nothing", failed)
+
+
+def measure_platform(server: Server, token: str) -> None:
+    """Load the platform API, read its statistics, and print the figures."""
+    url = f"http://127.0.0.1:{server.port}/api/v1/analytics"
+    headers = {"Authorization": f"Bearer {token}"}
+    bodies = platform_events(2000)
+    load = generator.post(url, bodies, connections=16, seconds=TRACK_SECONDS, headers=headers)
+    row("platform posts/s, 16 connections", load.per_second, times(load))
+    seconds = sorted(
+        ask(server.port, "GET", "/api/v1/analytics/stats", token=token).seconds for _ in range(100)
+    )
+    row("ms for platform statistics", seconds[50] * 1000, f"p99 {seconds[98] * 1000:.1f} ms, idle")
+    row("failed platform requests", load.failed)
+
+
+def platform_events(count: int) -> list[bytes]:
+    """Return bodies of platform events with two properties."""
+    bodies = (
+        {
+            "event_name": random.choice(["order_placed", "page_open", "login", "export_done"]),
+            "category": random.choice(["user_action", "page_view", "trading", "auth"]),
+            "properties": {"pair": "BTC-USD", "amount": n},
+            "session_id": str(uuid4()),
+            "page_url": f"https://app.example.com/trade/{n % 100}",
+        }
+        for n in range(count)
+    )
+    return [json.dumps(body).encode() for body in bodies]
 
 
 def new_session(port: int) -> str:

@@ -11,7 +11,7 @@ present, for the moment between this and the commit: COPY comes before it.
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import connections, models
 
@@ -63,12 +63,11 @@ def add(counts: HourCounts) -> None:
 
 def add_each(of_all_time: Mapping[str, int], of_hours: HourCounts) -> None:
     """Add a number of events to each of these totals; within a transaction."""
+    values: list[Any] = [list(of_all_time), list(of_all_time.values())]
+    values += [[hour for _, hour in of_hours], [category for category, _ in of_hours]]
+    values += [list(of_hours.values())]
     with connections[ANALYTICS].cursor() as cursor:
-        if of_all_time:
-            cursor.execute(_ADD_TOTALS, [list(of_all_time), list(of_all_time.values())])
-        if of_hours:
-            categories, hours = map(list, zip(*of_hours, strict=True))
-            cursor.execute(_ADD_HOURS, [hours, categories, list(of_hours.values())])
+        cursor.execute(_ADD, values)
 
 
 def drop_empty_hours(hours: Collection[datetime]) -> None:
@@ -76,13 +75,12 @@ def drop_empty_hours(hours: Collection[datetime]) -> None:
     PlatformHour.objects.filter(hour__in=hours, events=0).delete()
 
 
-_ADD_TOTALS = """
+# Both in one round trip, since others wait for these rows.
+_ADD = """
 INSERT INTO analytics_platformtotal AS total (category, events)
 SELECT * FROM unnest(%s::varchar[], %s::bigint[]) AS given (category, events) ORDER BY category
-ON CONFLICT (category) DO UPDATE SET events = total.events + excluded.events
-"""
+ON CONFLICT (category) DO UPDATE SET events = total.events + excluded.events;
 
-_ADD_HOURS = """
 INSERT INTO analytics_platformhour AS total (hour, category, events)
 SELECT * FROM unnest(%s::timestamptz[], %s::varchar[], %s::bigint[])
     AS given (hour, category, events)
