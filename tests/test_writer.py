@@ -18,6 +18,7 @@ from analytics.models import Event
 from analytics.models.events import EventRow
 from config import ids, runtime
 from config.errors import StorageUnavailable
+from tests import live
 from tests.answers import assert_answer, at_once
 from tests.conftest import end_other_sessions
 from tests.website_events import (
@@ -351,6 +352,36 @@ def test_many_batches_at_once_are_all_stored(website):
     assert {(each.status_code, each.json()["eventsCreated"]) for each in answers} == {(201, 100)}
     for n in range(20):
         assert Event.objects.filter(session_id=f"sess-{n}").count() == 100
+
+
+# How a writer stands
+
+
+def test_a_writer_tells_what_waits_and_what_it_has_committed():
+    assert writer.state("analytics") == writer.State()
+    assert writer._writers == {}  # asking starts none
+    begun = ids.moment(ids.now_ms())
+    with group_held() as (_, go):
+        known = event_row()
+        with threading_post(known, event_row(), known) as answer:
+            live.wait_until(lambda: writer.state("analytics").waiting_rows, seconds=PATIENCE)
+            assert writer.state("analytics") == writer.State(waiting_rows=3)
+            go.set()
+            assert answer() == [Written.NEW, Written.NEW, Written.KNOWN]
+    state = writer.state("analytics")
+    assert (state.waiting_rows, state.committed_rows) == (0, 3)
+    assert begun <= state.last_commit_at <= ids.moment(ids.now_ms())
+
+
+def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
+    writer.write(TABLE, [event_row()])
+    before = writer.state("analytics")
+    settings.WRITE_TIMEOUT_SECONDS = 0.3
+    foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
+    with pytest.raises(StorageUnavailable):
+        writer.write(TABLE, [event_row()])
+    assert writer.state("analytics") == before
+    foreign.rollback()
 
 
 # Two processes with the same ids
