@@ -55,7 +55,7 @@ KINDS = st.tuples(
 GROUPS = st.lists(st.lists(KINDS, min_size=1, max_size=8), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(GROUPS)
 def test_totals_are_what_a_full_count_says_after_every_group(groups):
     with transaction.atomic(using="analytics"):

@@ -370,6 +370,7 @@ def test_a_writer_tells_what_waits_and_what_it_has_committed():
             assert answer() == [Written.NEW, Written.NEW, Written.KNOWN]
     state = writer.state("analytics")
     assert (state.waiting_rows, state.committed_rows) == (0, 3)
+    assert state.last_commit_at is not None
     assert begun <= state.last_commit_at <= ids.moment(ids.now_ms())
 
 
