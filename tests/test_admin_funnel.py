@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import FunnelEvent
 from config import ids
-from tests.plans import plan_of, statements
+from tests.plans import UUID7, plan_of, statements
 from tests.website_events import AT_MS
 from websites.models import User
 
@@ -74,6 +74,18 @@ def test_the_detail_shows_everything_and_leads_to_the_user(staff_api, make_event
     )
 
 
+def fill(user, count):
+    """Store so many events of a user, for plans as of a big table."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE} (id, created_at, user_id, session_id, event_type, event_data) "
+            f"SELECT {UUID7}, now(), %s, 'sess-' || n, 'click', '{{}}' "
+            "FROM generate_series(1, %s) n",
+            [user.id, count],
+        )
+        cursor.execute(f"ANALYZE {TABLE}")
+
+
 @pytest.mark.parametrize(
     ("term", "index"),
     [
@@ -88,6 +100,7 @@ def test_the_search_is_exact_and_served_by_an_index(
 ):
     wanted = make_event(session_id="sess 2")
     make_event(user=make_user("user@example.com.tr"), session_id="sess 22")
+    fill(make_user("other@example.com"), 5000)
     query = {"q": term.format(id=wanted.pk)}
     assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
     [sql] = statements(staff_api, EVENTS, query, table=TABLE, alias="default")
