@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config import patience
+from config import logs, patience
 from config.client import drop_claims_of_strangers
 from config.views import bad_request
 
@@ -20,9 +20,11 @@ def stamp(get_response: GetResponse) -> GetResponse:
     """Name each request by a UUID of the server's own; keep answers of the APIs out of caches."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        request.request_id = str(uuid4())  # type: ignore[attr-defined]
+        name = str(uuid4())
+        request.request_id = name  # type: ignore[attr-defined]
+        logs.request_id.set(name)  # until this thread's next request: Django logs after us
         response = get_response(request)
-        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        response["X-Request-Id"] = name
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
         if isinstance(response, HttpResponse) and response.status_code not in BODILESS:

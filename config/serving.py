@@ -119,7 +119,7 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
     connections.close_all()
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "granian", *GRANIAN_FLAGS),
+            *(sys.executable, "-m", "granian", *GRANIAN_FLAGS, *_log_flags()),
             *("--host", settings.HOST, "--port", str(settings.PORT)),
             *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
             "config.wsgi:application",
@@ -158,6 +158,12 @@ def _metrics_environment() -> dict[str, str]:
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
     settings.METRICS_DIR.mkdir(parents=True)
     return {"PROMETHEUS_MULTIPROC_DIR": str(settings.METRICS_DIR)}
+
+
+def _log_flags() -> list[str]:
+    """Return what makes granian's own lines look like those of the application."""
+    path = settings.BASE_DIR / "config" / "granian_logs.json"
+    return ["--log-config", str(path)] if settings.LOG_FORMAT == "json" else []
 
 
 def _stop_with_parent() -> Callable[[], object] | None:

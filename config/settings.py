@@ -25,6 +25,7 @@ WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
 THREADS = env.int("THREADS", 32, validate=validate.Range(1, 1024))
 DATABASE_URL = env.str("DATABASE_URL", "")
 ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
+LOG_FORMAT = env.str("LOG_FORMAT", "", validate=validate.OneOf(["", "json", "text"]))
 REDIS_URL = env.str(
     "REDIS_URL",
     "",
@@ -256,13 +257,15 @@ WHITENOISE_USE_FINDERS = True  # static files are served from the packages; noth
 METRICS_DIR = VAR_DIR / "metrics"
 PROMETHEUS_EXPORT_MIGRATIONS = False  # it would query at import
 
-LOGGING = {
+LOG_FORMAT = LOG_FORMAT or ("text" if EMBEDDED or DEBUG else "json")
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "json": {"()": "config.logs.JsonFormatter"},
+        "text": {"()": "config.logs.TextFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # Refused requests are the clients' business; they are counted, not logged.

@@ -1,5 +1,6 @@
 """`manage.py serve`, as a person at a terminal meets it: real processes, ports and signals."""
 
+import json
 import os
 import re
 import signal
@@ -170,6 +171,18 @@ def test_production_neither_migrates_nor_makes_up_data(production):
         assert not server.said("Admin user")
         assert not server.said("Tracking code")
     assert not Path(production["VAR_DIR"], "postgres").exists()
+
+
+def test_every_line_of_a_log_in_production_is_an_object(production):
+    migrate(production)
+    with serving(production) as server:
+        [worker] = server.workers
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: answers(server.port))
+    _, _, log = server.wait_for_last_words().partition("Ready. Ctrl-C stops it.\n")
+    [entry] = map(json.loads, log.splitlines())
+    assert (entry["level"], entry["logger"]) == ("ERROR", "_granian")
+    assert entry["message"] == "Unexpected exit from worker-1"
 
 
 def test_a_database_that_does_not_answer_is_named(production):

@@ -1,5 +1,6 @@
 """Storing a group of rows in one transaction, by COPY wherever that is possible."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -12,6 +13,8 @@ from django.db.models import Model
 from psycopg import sql
 
 from config.routers import home
+
+logger = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
 Tally = Callable[[Sequence[Row]], None]
@@ -123,8 +126,9 @@ def apart(
     except DatabaseError as error:
         if not is_of_rows(error):
             raise
-    if len(items) == 1:
-        return [Written.REFUSED]
+        if len(items) == 1:
+            logger.warning("The database refuses a row for itself: %s", error)
+            return [Written.REFUSED]
     middle = len(items) // 2
     return [*apart(alias, items[:middle], store), *apart(alias, items[middle:], store)]
 
