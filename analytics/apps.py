@@ -7,4 +7,7 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        from analytics import checks  # noqa: F401 - registers the system checks
+        from analytics import (
+            checks,  # noqa: F401 - registers the system checks
+            table_metrics,  # noqa: F401 - registers its metrics
+        )

@@ -1,5 +1,6 @@
 """Monthly partitions of the event tables, by ranges of their time-ordered ids."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from config import ids
 from config.routers import home
 
 MONTHS_AHEAD = 3
+_MONTH = re.compile(r"\d{4}m\d{2}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +94,13 @@ def existing(model: type[Model]) -> list[str]:
             [model._meta.db_table],
         )
         return [name for (name,) in cursor.fetchall()]
+
+
+def covered_until(model: type[Model]) -> datetime | None:
+    """Return where the last of a model's monthly partitions ends."""
+    months = [name.rpartition("_y")[2] for name in existing(model)]
+    last = max((month for month in months if _MONTH.fullmatch(month)), default=None)
+    return Month.parse(last.replace("m", "-")).plus(1).start if last else None
 
 
 def create(model: type[Model], month: Month) -> bool:

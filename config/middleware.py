@@ -1,5 +1,6 @@
 """What every answer of the service carries, and the hosts that it answers to."""
 
+import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config import logs, patience
+from config import logs, metrics, patience
 from config.client import drop_claims_of_strangers
 from config.views import bad_request
 
@@ -41,6 +42,18 @@ def trusted_forwarding(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         drop_claims_of_strangers(request)
         return get_response(request)
+
+    return middleware
+
+
+def timed(get_response: GetResponse) -> GetResponse:
+    """Tell the metrics how long each request took."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        begun = time.perf_counter()
+        response = get_response(request)
+        metrics.observe(request, response.status_code, time.perf_counter() - begun)
+        return response
 
     return middleware
 

@@ -159,8 +159,8 @@ MIDDLEWARE = [
     "activity.middleware.record",  # outermost, so that it sees all of a request
     "config.middleware.trusted_forwarding",  # before anything reads a header
     "config.middleware.stamp",
+    "config.middleware.timed",
     "config.middleware.limited_patience",
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.served_host",
     "django.middleware.security.SecurityMiddleware",
@@ -170,7 +170,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

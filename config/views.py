@@ -9,10 +9,9 @@ from django.http.response import HttpResponseBase
 from django.urls import resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
-from django_prometheus.exports import ExportToDjangoView
 from rest_framework.request import Request
 
-from config import health
+from config import health, metrics
 from config.client import is_loopback
 from config.dialects import events, track
 from config.dialects.base import json_response
@@ -84,5 +83,4 @@ class MetricsView(_OtherPath):
         knows_token = bool(settings.METRICS_TOKEN) and hmac.compare_digest(sent, token)
         if not knows_token and not is_loopback(request._request):
             raise Forbidden("Metrics token required")
-        exported: HttpResponseBase = ExportToDjangoView(request._request)
-        return exported
+        return metrics.page(request._request)

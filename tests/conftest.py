@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import OperationalError, connections
 from django.test import Client
 
+from analytics import table_metrics
 from analytics.ingest import writer
 from config import runtime, salts
 from config.models import RuntimeSettings
@@ -31,6 +32,7 @@ def _nothing_remembered():
     lookup.forget_all()
     tokens.forget_all()
     salts.forget()
+    table_metrics.FIGURES.forget()
 
 
 @pytest.fixture(autouse=True)

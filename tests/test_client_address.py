@@ -97,7 +97,7 @@ def test_a_forwarded_host_that_is_not_served_is_refused_if_a_proxy_says_so(api, 
     assert api.get("/health/live", headers=headers, REMOTE_ADDR=peer).status_code == status
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "analytics"])
 @pytest.mark.parametrize(("peer", "status"), [("10.0.0.1", 403), ("127.0.0.1", 200)])
 def test_metrics_still_see_that_there_is_a_proxy(api, peer, status):
     headers = {"X-Forwarded-Proto": "https"}

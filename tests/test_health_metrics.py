@@ -43,6 +43,7 @@ def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
+@BOTH
 def test_head_is_get_without_a_body(api, path):
     response = api.head(path)
     assert (response.status_code, response.content) == (200, b"")
@@ -61,6 +62,7 @@ def test_paths_are_exact(api, path):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+@BOTH
 def test_metrics_are_for_this_machine(api, address):
     response = api.get("/metrics", REMOTE_ADDR=address)
     assert response.status_code == 200
@@ -74,6 +76,7 @@ def test_metrics_are_not_for_who_comes_through_a_proxy(api, name):
     assert_refused(api.get("/metrics", headers={name: "127.0.0.1"}), *FORBIDDEN)
 
 
+@BOTH
 def test_metrics_are_for_who_knows_the_token(api, settings):
     settings.METRICS_TOKEN = "open-sesame"
 

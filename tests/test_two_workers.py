@@ -1,8 +1,11 @@
 """Two worker processes and a Redis: what one of them learns, the other one knows."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,8 +13,10 @@ from time import monotonic
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
+import psycopg
 import pytest
 
+from config.embedded import database_url
 from tests.live import (
     Answer,
     Link,
@@ -21,6 +26,7 @@ from tests.live import (
     first_run,
     refusal,
     serving,
+    wait_until,
 )
 from tests.redis_server import Redis
 
@@ -39,6 +45,7 @@ class Service:
     server: Server
     redis: Redis
     links: list[Link]
+    var_dir: Path
 
     @property
     def password(self) -> str:
@@ -47,28 +54,35 @@ class Service:
     def post_event(self, link: Link) -> Answer:
         return link.ask("POST", "/api/v1/events", event(self.server.said("Tracking code")))
 
+    @contextmanager
+    def no_event_is_written(self) -> Iterator[None]:
+        """Hold the table of events, so that its readers pass and its writers wait."""
+        with psycopg.connect(database_url(self.var_dir, "millrace_analytics")) as holder:
+            holder.execute("LOCK TABLE analytics_event IN SHARE MODE")
+            yield
+
     def log_in(self, link: Link) -> Answer:
         return link.ask("POST", "/api/v1/auth/login", {"email": ADMIN, "password": self.password})
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Server, Redis]]:
+def running() -> Iterator[tuple[Server, Redis, Path]]:
     with ExitStack() as stack:
-        redis = stack.enter_context(Redis())
-        environment = first_run(stack.enter_context(directory())) | {
+        redis, var_dir = stack.enter_context(Redis()), stack.enter_context(directory())
+        environment = first_run(var_dir) | {
             "WORKERS": "2",
             "REDIS_URL": redis.url,
             "RATE_AUTH": "10/d",  # no window ends within the test
         }
-        yield stack.enter_context(serving(environment)), redis
+        yield stack.enter_context(serving(environment)), redis, var_dir
 
 
 @pytest.fixture
-def service(running: tuple[Server, Redis]) -> Iterator[Service]:
-    server, redis = running
+def service(running: tuple[Server, Redis, Path]) -> Iterator[Service]:
+    server, redis, var_dir = running
     redis.forget_all()
     with ExitStack() as stack:
-        yield Service(server, redis, links_to_all_workers(server, stack))
+        yield Service(server, redis, links_to_all_workers(server, stack), var_dir)
 
 
 def links_to_all_workers(server: Server, stack: ExitStack) -> list[Link]:
@@ -79,6 +93,15 @@ def links_to_all_workers(server: Server, stack: ExitStack) -> list[Link]:
         link.ask("GET", "/health/live")
         links.setdefault(worker_of(link, server), link)
     return list(links.values())
+
+
+def link_to(worker: int, server: Server, stack: ExitStack) -> Link:
+    """Open connections until there is one to a certain worker."""
+    while True:
+        link = stack.enter_context(Link(server.port))
+        link.ask("GET", "/health/live")
+        if worker_of(link, server) == worker:
+            return link
 
 
 def worker_of(link: Link, server: Server) -> int:
@@ -147,10 +170,17 @@ def outcomes_of_all_workers(service: Service) -> set[str | None]:
 
 def stored_in_metrics(link: Link) -> float:
     """Return how many events were stored, as a worker tells it."""
+    return in_metrics(link, 'millrace_ingest_total{api="events",outcome="stored",reason=""}')
+
+
+def waiting_in_metrics(link: Link) -> float:
+    """Return how many rows wait for the analytics database, as a worker tells it."""
+    return in_metrics(link, 'millrace_write_waiting_rows{database="analytics"}')
+
+
+def in_metrics(link: Link, name: str) -> float:
     page = link.ask("GET", "/metrics").body.decode()
-    told = re.search(
-        r'^millrace_ingest_total\{api="events",outcome="stored",reason=""\} (\S+)$', page, re.M
-    )
+    told = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
     return float(told[1]) if told else 0
 
 
@@ -190,6 +220,25 @@ def test_both_workers_tell_the_sum_of_their_metrics(service):
     for link in [one] * 3 + [other] * 4:
         assert service.post_event(link).outcome == "stored"
     assert stored_in_metrics(one) == stored_in_metrics(other) == before + 7
+
+
+def test_of_a_killed_worker_only_its_counts_stay(service):
+    one, other = service.links
+    doomed = worker_of(one, service.server)
+    assert service.post_event(one).outcome == "stored"
+    stored = stored_in_metrics(other)
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        links = [link_to(doomed, service.server, stack) for _ in range(3)]
+        with service.no_event_is_written():
+            asked = [pool.submit(service.post_event, link) for link in links]
+            wait_until(lambda: waiting_in_metrics(other) > 0)
+            os.kill(doomed, signal.SIGKILL)
+            assert all(isinstance(each.exception(), ConnectionError) for each in asked)
+    wait_until(lambda: len({*service.server.workers} - {doomed}) == 2)
+    with ExitStack() as stack:
+        for link in links_to_all_workers(service.server, stack):
+            assert waiting_in_metrics(link) == 0
+            assert stored_in_metrics(link) == stored
 
 
 @pytest.mark.parametrize("outage", ["stopped", "frozen"])

@@ -23,7 +23,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
 from analytics.ingest.changes import Changed, Changes, Wanted, apply_all, apply_apart
 from analytics.ingest.copy import (
@@ -53,6 +53,12 @@ GROUP_ROWS = Histogram(
     "millrace_write_group_rows",
     "Rows and changes that one transaction wrote.",
     buckets=[1, 2, 5, 10, 20, 50, 100, 1_000, 10_000],
+)
+WAITING_ROWS = Gauge(
+    "millrace_write_waiting_rows",
+    "Rows and changes that no transaction has taken yet.",
+    ["database"],
+    multiprocess_mode="livesum",
 )
 GROUP_SECONDS = Histogram("millrace_write_seconds", "Time that one transaction of rows took.")
 
@@ -127,6 +133,7 @@ class GroupWriter:
         self._alias = alias
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
+        self._waiting_gauge = WAITING_ROWS.labels(alias)
         self._is_writing = False
         self._changed = threading.Condition()
         self.commits = Commits()
@@ -161,18 +168,22 @@ class GroupWriter:
 
     def _append(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
-        self._waiting_rows += len(waiting.items)
+        self._count(len(waiting.items))
         self._changed.notify()
 
     def waiting_rows(self) -> int:
         """Return the number of rows and changes that no group has taken yet."""
         return self._waiting_rows
 
+    def _count(self, change: int) -> None:
+        self._waiting_rows += change
+        self._waiting_gauge.set(self._waiting_rows)
+
     def _withdraw(self, waiting: _Waiting) -> None:
         """Take back items that no group has taken yet; others may still be committed."""
         with self._changed, suppress(ValueError):
             self._waiting.remove(waiting)
-            self._waiting_rows -= len(waiting.items)
+            self._count(-len(waiting.items))
 
     def _run(self) -> None:
         while True:
@@ -202,7 +213,7 @@ class GroupWriter:
             while self._waiting and items < MAX_GROUP_ROWS:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].items)
-            self._waiting_rows -= items
+            self._count(-items)
             self._is_writing = True
         return group
 
