@@ -29,7 +29,7 @@ class Budget:
     """
 
     def __init__(self, setting: str, caller: object) -> None:
-        self.limit, self._window = _parsed(getattr(settings, setting))
+        self.limit, self._window = parse_rate(getattr(settings, setting))
         self._now = time.time()
         self.ends_at = (int(self._now) // self._window + 1) * self._window  # Unix time
         self._key = f"budget:{setting}:{caller}:{self.ends_at}"
@@ -72,7 +72,7 @@ class Budget:
         self._is_counted = False
 
 
-def _parsed(rate: str) -> tuple[int, int]:
+def parse_rate(rate: str) -> tuple[int, int]:
     """Return the limit and the seconds of a rate such as 100/m or 5/30s."""
     limit, _, period = rate.partition("/")
     return int(limit), int(period[:-1] or 1) * SECONDS[period[-1]]

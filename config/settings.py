@@ -51,6 +51,7 @@ WRITE_TIMEOUT_SECONDS = env.float(
 access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(min=1))
 refresh_token_seconds = env.int("REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(min=1))
 RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
+LOGIN_FAILURES = env.str("LOGIN_FAILURES", "30/h", validate=RATE)
 RATE_TRACK = env.str("RATE_TRACK", "60/m", validate=RATE)
 RATE_SESSION = env.str("RATE_SESSION", "10/m", validate=RATE)
 RATE_PAGEVIEW = env.str("RATE_PAGEVIEW", "30/m", validate=RATE)
@@ -190,6 +191,7 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "websites.User"
+AUTHENTICATION_BACKENDS = ["websites.backends.AccountBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "admin:index"  # of staff; others have no page to go to
 SESSION_ENGINE = "websites.sessions"

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from contextvars import ContextVar
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,6 +15,8 @@ from config.client import client_address, rate_key
 from config.errors import RateLimited
 
 logger = logging.getLogger(__name__)
+# Who counts something else in the same request need not wait for the store a second time.
+store_answers: ContextVar[bool] = ContextVar("store_answers", default=True)
 
 
 class FixedWindow(BaseThrottle):
@@ -47,6 +50,8 @@ def count(request: HttpRequest, rate: str) -> None:
     except Exception:
         # Whatever the cache's client raises: limits protect the service, they must not stop it.
         logger.exception("Rate limits cannot be counted; requests pass")
+        store_answers.set(False)
         return
+    store_answers.set(True)
     if usage and usage["should_limit"]:
         raise RateLimited(max(1, math.ceil(usage["time_left"])))

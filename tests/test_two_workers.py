@@ -3,13 +3,13 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
@@ -55,14 +55,17 @@ class Service:
         return link.ask("POST", "/api/v1/events", event(self.server.said("Tracking code")))
 
     @contextmanager
-    def no_event_is_written(self) -> Iterator[None]:
-        """Hold the table of events, so that its readers pass and its writers wait."""
-        with psycopg.connect(database_url(self.var_dir, "millrace_analytics")) as holder:
+    def no_event_is_written(self) -> Iterator[Callable[[], bool]]:
+        """Hold the table of events: its readers pass, its writers wait; tell whether one does."""
+        url = database_url(self.var_dir, "millrace_analytics")
+        with psycopg.connect(url) as holder:
             holder.execute("LOCK TABLE analytics_event IN SHARE MODE")
-            yield
+            waiting = "SELECT FROM pg_locks WHERE NOT granted"
+            yield lambda: bool(holder.execute(waiting).rowcount)
 
-    def log_in(self, link: Link) -> Answer:
-        return link.ask("POST", "/api/v1/auth/login", {"email": ADMIN, "password": self.password})
+    def log_in(self, link: Link, password: str = "") -> Answer:
+        account = {"email": ADMIN, "password": password or self.password}
+        return link.ask("POST", "/api/v1/auth/login", account)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,8 @@ def running() -> Iterator[tuple[Server, Redis, Path]]:
             "WORKERS": "2",
             "REDIS_URL": redis.url,
             "RATE_AUTH": "10/d",  # no window ends within the test
+            "LOGIN_FAILURES": "4/d",
+            "WRITE_TIMEOUT_SECONDS": "30",  # no write ends by itself within the test
         }
         yield stack.enter_context(serving(environment)), redis, var_dir
 
@@ -214,6 +219,18 @@ def test_both_workers_count_rate_limits_together(service):
     assert answers == [200] * 10 + [429] * 2
 
 
+def test_both_workers_count_the_failures_of_an_account_together(service):
+    answers = [service.log_in(link, "wrong").status for link in service.links * 3]
+    assert answers == [401] * 4 + [429] * 2
+    assert {service.log_in(link).status for link in service.links} == {429}
+
+
+def test_figures_of_tables_are_no_sums_over_workers(service):
+    name = 'millrace_partitions_until_timestamp_seconds{table="analytics_event"}'
+    [until] = {in_metrics(link, name) for link in service.links}
+    assert 0 < until - time() < 365 * 86_400
+
+
 def test_both_workers_tell_the_sum_of_their_metrics(service):
     one, other = service.links
     before = stored_in_metrics(one)
@@ -229,9 +246,11 @@ def test_of_a_killed_worker_only_its_counts_stay(service):
     stored = stored_in_metrics(other)
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         links = [link_to(doomed, service.server, stack) for _ in range(3)]
-        with service.no_event_is_written():
-            asked = [pool.submit(service.post_event, link) for link in links]
-            wait_until(lambda: waiting_in_metrics(other) > 0)
+        with service.no_event_is_written() as is_one_being_written:
+            asked = [pool.submit(service.post_event, links.pop())]
+            wait_until(is_one_being_written)
+            asked += [pool.submit(service.post_event, link) for link in links]
+            wait_until(lambda: waiting_in_metrics(other) >= 2)
             os.kill(doomed, signal.SIGKILL)
             assert all(isinstance(each.exception(), ConnectionError) for each in asked)
     wait_until(lambda: len({*service.server.workers} - {doomed}) == 2)

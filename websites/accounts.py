@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import IntegrityError, transaction
 
 from config.errors import Conflict, Forbidden, InvalidCredentials
+from websites import attempts
 from websites.models import User
 
 _KEY_ALPHABET = string.ascii_letters + string.digits
@@ -31,12 +32,17 @@ def register(*, email: str, password: str, name: str | None) -> tuple[User, str]
 
 
 def prove(*, email: str, password: str) -> User:
-    """Return the active user of an email and password; raises InvalidCredentials, Forbidden."""
+    """Return the active user of an email and password.
+
+    Raises RateLimited after too many failures, else InvalidCredentials or Forbidden.
+    """
     user = User.objects.filter(email=email.lower()).first()
+    attempt = attempts.begin(email)
     # Django takes as long over an unusable password as over any other.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:
         raise InvalidCredentials("Invalid email or password")
+    attempt.succeed()
     if not user.is_active:
         raise Forbidden("Account is inactive")
     return user

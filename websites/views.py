@@ -61,9 +61,9 @@ class LoginView(views.LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             count(request, settings.RATE_AUTH)
+            return super().post(request, *args, **kwargs)
         except RateLimited as error:
             return self.refuse(error.retry_after_seconds)
-        return super().post(request, *args, **kwargs)
 
     def refuse(self, wait: int) -> HttpResponse:
         """Answer an attempt too many."""

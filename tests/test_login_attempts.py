@@ -1,0 +1,196 @@
+"""Guessing passwords: an account takes so many failures in a window, from wherever they come."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache import cache
+from django.test import Client
+
+from tests.answers import assert_refused, at_once
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+LOGIN, ADMIN = "/api/v1/auth/login", "/admin/login/"
+WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
+NOW = 1_800_000_000 + 600.25  # ten minutes into an hour
+TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
+KNOWN, UNKNOWN = "user@example.com", "nobody@example.com"
+addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none meets its own limit
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The time of the windows, in Unix seconds."""
+    told = [NOW]
+    monkeypatch.setattr("websites.attempts.time.time", lambda: told[0])
+    return told
+
+
+@pytest.fixture(autouse=True)
+def _three_failures(settings, user):
+    settings.LOGIN_FAILURES = "3/h"
+
+
+def log_in(api, email=KNOWN, password="wrong"):
+    body = {"email": email, "password": password}
+    return api.post(LOGIN, body, content_type="application/json", REMOTE_ADDR=next(addresses))
+
+
+def log_in_to_admin(client, email, password, address=None):
+    return client.post(
+        ADMIN, {"username": email, "password": password}, REMOTE_ADDR=address or next(addresses)
+    )
+
+
+def errors_of(response):
+    assert response.status_code == 200
+    return response.context["form"].non_field_errors()
+
+
+def counters():
+    """Return the keys under which attempts are counted."""
+    store: Any = cache
+    return [key for key in store._cache if "attempts" in key]
+
+
+@pytest.mark.parametrize("email", [KNOWN, UNKNOWN])
+def test_after_too_many_failures_nobody_is_told_whether_the_account_exists(api, email):
+    for _ in range(3):
+        assert_refused(log_in(api, email), *WRONG)
+    assert_refused(log_in(api, email), *TOO_MANY)
+    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
+
+
+def test_an_account_too_many_hashes_no_password(api, monkeypatch):
+    for _ in range(3):
+        log_in(api)
+    monkeypatch.setattr(MD5PasswordHasher, "encode", None)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_failures_of_one_account_are_no_others_business(api, make_user):
+    other = make_user("other@example.com")
+    for _ in range(3):
+        log_in(api)
+    assert log_in(api, other.email, PASSWORD).status_code == 200
+
+
+def test_the_case_of_an_email_makes_no_other_account(api):
+    for email in (KNOWN, KNOWN.upper(), "User@Example.com"):
+        log_in(api, email)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_a_login_forgets_the_failures_before_it(api):
+    for _ in range(2):
+        log_in(api)
+    assert log_in(api, password=PASSWORD).status_code == 200
+    for _ in range(3):
+        assert_refused(log_in(api), *WRONG)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_the_next_window_begins_with_none(api, clock):
+    for _ in range(4):
+        log_in(api)
+    clock[0] += 2999.7
+    assert_refused(log_in(api), *TOO_MANY[:3], {"Retry-After": "1"})
+    clock[0] += 0.1
+    assert log_in(api, password=PASSWORD).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_at_the_same_moment_all_count():
+    calls = [lambda: log_in(Client()).status_code for _ in range(8)]
+    assert sorted(at_once(*calls)) == [401] * 3 + [429] * 5
+
+
+def test_the_admin_counts_with_the_api(api, client, make_user):
+    staff = make_user("staff@example.com", is_staff=True)
+    for _ in range(2):
+        [error] = errors_of(log_in_to_admin(client, staff.email, "wrong"))
+        assert error.startswith("Please enter the correct email and password")
+    assert_refused(log_in(api, staff.email), *WRONG)
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
+    assert error == "Too many attempts to log in; try again in 50 min."
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_page_for_people_counts_with_the_api(api, client):
+    sent = {"username": KNOWN, "password": PASSWORD}
+    for _ in range(3):
+        log_in(api)
+    response = client.post("/accounts/login/", sent, REMOTE_ADDR=next(addresses))
+    assert (response.status_code, response["Retry-After"]) == (429, "3000")
+    assert "Too many attempts. Try again in 3000 seconds." in response.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_session_of_a_browser_counts_with_the_api(api):
+    for _ in range(3):
+        log_in(api)
+    body = {"email": KNOWN, "password": PASSWORD}
+    response = api.post(
+        "/api/v1/auth/session",
+        body,
+        content_type="application/json",
+        REMOTE_ADDR=next(addresses),
+    )
+    assert_refused(response, *TOO_MANY)
+
+
+def test_staff_log_in_to_the_admin(client, make_user):
+    staff = make_user("staff@example.com", is_staff=True)
+    assert log_in_to_admin(client, "Staff@Example.com", PASSWORD).status_code == 302
+    assert client.session["_auth_user_id"] == str(staff.pk)
+
+
+def test_an_inactive_account_cannot_log_in_to_the_admin(client, make_user):
+    staff = make_user("staff@example.com", is_staff=True, is_active=False)
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
+    assert error.startswith("Please enter the correct email and password")
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, make_user):
+    settings.RATE_AUTH = "2/m"
+    staff = make_user("staff@example.com", is_staff=True)
+    for email in ("a@example.com", "b@example.com"):
+        errors_of(log_in_to_admin(client, email, "wrong", "192.0.2.1"))
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.1"))
+    assert error == "Too many attempts to log in; try again in 1 min."
+    assert log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.2").status_code == 302
+
+
+def test_the_cache_knows_no_email(api):
+    log_in(api)
+    [key] = counters()
+    assert "example" not in key
+
+
+def test_without_the_cache_logins_pass(api, settings, caplog):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1",
+        }
+    }
+    assert [log_in(api).status_code for _ in range(4)] == [401] * 4
+    assert log_in(api, password=PASSWORD).status_code == 200
+    assert caplog.text.count("requests pass") == 5
+    assert "Attempts" not in caplog.text  # nobody waits twice for a store that is away
+
+
+def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog):
+    monkeypatch.setattr("websites.attempts._raised", None)
+    assert log_in(api, password=PASSWORD).status_code == 200
+    assert "Attempts to log in cannot be counted; they pass" in caplog.text
+
+
+def test_what_the_database_could_not_judge_does_not_count(api, monkeypatch, main_database_away):
+    for _ in range(4):
+        assert log_in(api).status_code == 503
+    assert not counters()

@@ -1,0 +1,40 @@
+"""How Django's own pages, such as the admin's, check a password: as the API does."""
+
+import math
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from config import throttles
+from config.errors import Forbidden, InvalidCredentials, RateLimited
+from websites import accounts
+from websites.models import User
+
+
+class AccountBackend(ModelBackend):
+    """Permissions as Django keeps them, passwords as the accounts API proves them."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **more: Any,
+    ) -> User | None:
+        """Return the user; raises ValidationError, which forms show, after too many attempts."""
+        if username is None or password is None:
+            return None
+        try:
+            if request:
+                throttles.count(request, settings.RATE_AUTH)
+            return accounts.prove(email=username, password=password)
+        except (InvalidCredentials, Forbidden):
+            return None
+        except RateLimited as error:
+            minutes = math.ceil(error.retry_after_seconds / 60)
+            raise ValidationError(
+                f"Too many attempts to log in; try again in {minutes} min.", code="rate_limited"
+            ) from error
