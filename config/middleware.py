@@ -5,15 +5,27 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config import logs, metrics, patience
-from config.client import drop_claims_of_strangers
-from config.views import bad_request
+from config.client import client_address, drop_claims_of_strangers, parse_address
+from config.views import bad_request, unknown_path
 
 PAGE_SECONDS = 30.0
 BODILESS = (204, 304)  # HTTP forbids to tell the length of the body that they do not have
+NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-eval'",  # unfold's pages run on Alpine, which makes functions,
+        "style-src 'self' 'unsafe-inline'",  # and style themselves inline
+        "img-src 'self' data:",
+        *("font-src 'self'", "connect-src 'self'", "form-action 'self'"),
+        *("base-uri 'none'", "frame-ancestors 'none'"),
+    )
+)
+PAGE_PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -58,6 +70,24 @@ def timed(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def content_policy(get_response: GetResponse) -> GetResponse:
+    """Tell browsers what a page may load, and that no other answer is a page.
+
+    A view may have set a policy of its own.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        policy = PAGE_POLICY if is_page else NO_CONTENT_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        if is_page:
+            response.headers.setdefault("Permissions-Policy", PAGE_PERMISSIONS)
+        return response
+
+    return middleware
+
+
 def limited_patience(get_response: GetResponse) -> GetResponse:
     """Let no request wait for databases beyond its limit, whatever has become of them."""
 
@@ -80,3 +110,21 @@ def served_host(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+def allowed_staff(get_response: GetResponse) -> GetResponse:
+    """Show the admin to the networks in ADMIN_ALLOWED_IPS; to others its paths are unknown."""
+    if not settings.ADMIN_ALLOWED_IPS:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/admin/") and not _is_allowed(request):
+            return unknown_path(request)
+        return get_response(request)
+
+    return middleware
+
+
+def _is_allowed(request: HttpRequest) -> bool:
+    address = parse_address(client_address(request))
+    return address is not None and any(address in network for network in settings.ADMIN_ALLOWED_IPS)

@@ -10,7 +10,7 @@ import dj_database_url
 from environs import Env, EnvError, validate
 
 from config import embedded
-from config.client import parse_networks
+from config.client import Network, parse_networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,6 +44,8 @@ GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
+admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
+HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
 WRITE_TIMEOUT_SECONDS = env.float(
     "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
@@ -70,10 +72,16 @@ except EnvError as error:
     mistakes: dict[str, list[str]] = getattr(error, "error_messages", {})
     _stop(" ".join(f"{name}: {' '.join(said)}" for name, said in mistakes.items()))
 
-try:
-    TRUSTED_PROXIES = parse_networks(trusted_proxies)
-except ValueError as error:
-    _stop(f"TRUSTED_PROXIES must list addresses and networks: {error}.")
+
+def _networks(name: str, texts: list[str]) -> list[Network]:
+    try:
+        return parse_networks(texts)
+    except ValueError as error:
+        sys.exit(f"Settings: {name} must list addresses and networks: {error}.")
+
+
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", trusted_proxies)
+ADMIN_ALLOWED_IPS = _networks("ADMIN_ALLOWED_IPS", admin_allowed_ips)
 
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
     _stop("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
@@ -161,16 +169,18 @@ MIDDLEWARE = [
     "config.middleware.trusted_forwarding",  # before anything reads a header
     "config.middleware.stamp",
     "config.middleware.timed",
+    "config.middleware.content_policy",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.limited_patience",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.served_host",
-    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.allowed_staff",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -238,13 +248,16 @@ CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = HSTS_SECONDS  # told only over https
 # Only from TRUSTED_PROXIES: config.middleware.trusted_forwarding drops them from all others.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
 SILENCED_SYSTEM_CHECKS = [
-    "security.W004",  # HSTS is the business of the proxy that ends TLS
-    "security.W008",  # so is the redirect to https; the APIs never redirect
+    "security.W004",  # HSTS locks browsers in for long: whoever wants it sets HSTS_SECONDS
+    *("security.W005", "security.W021"),  # and not for other hosts of the domain
+    "security.W008",  # the proxy that ends TLS redirects to it; the APIs never redirect
 ]
 
 LANGUAGE_CODE = "en"
