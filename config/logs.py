@@ -17,6 +17,7 @@ import psycopg
 
 from config.client import parse_address
 
+MAX_LENGTH = 2000  # of what one exception says; some repeat all that they were given
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _PRIVATE = [
@@ -24,7 +25,8 @@ _PRIVATE = [
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"\bpk_\w{32}\b"), "[key]"),
     (re.compile(r"(?i)(?<=bearer )[^\s'\"]+"), "[token]"),
-    (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
+    # No match begins within a word: of a long one, each would look at all the rest of it.
+    (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
 ]
 # What follows these words is the address of a server of ours, which operators must know.
 _ADDRESS = re.compile(
@@ -61,6 +63,8 @@ class JsonFormatter(logging.Formatter):
 def told(error: BaseException) -> str:
     """Return what an exception says; of a database's nothing that repeats a row or a value."""
     text = str(error)
+    if len(text) > MAX_LENGTH:
+        text = f"{text[:MAX_LENGTH]}..."
     if isinstance(error, (django.db.Error, psycopg.Error)):
         text = text.partition("\n")[0]  # DETAIL, CONTEXT and the statement come below
     if isinstance(error, (django.db.DataError, psycopg.DataError)):

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.answers import assert_refused, at_once
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 LOGIN, ADMIN = "/api/v1/auth/login", "/admin/login/"
 WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
@@ -102,7 +102,7 @@ def test_the_next_window_begins_with_none(api, clock):
     assert log_in(api, password=PASSWORD).status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 def test_guesses_at_the_same_moment_all_count():
     calls = [lambda: log_in(Client()).status_code for _ in range(8)]
     assert sorted(at_once(*calls)) == [401] * 3 + [429] * 5

@@ -17,6 +17,8 @@ from tests.conftest import PASSWORD
 from tests.website_events import event_of, post
 from websites.models import User
 
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
 LOGIN = "/api/v1/auth/login"
 GOOD = {"email": "user@example.com", "password": PASSWORD}
 
@@ -61,7 +63,6 @@ def log_failure(statement, *values):
         logging.getLogger("config").warning("It failed: %s", error, exc_info=error)
 
 
-@pytest.mark.django_db
 def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
     monkeypatch.setattr("websites.accounts.prove", None)
     response = api.post(LOGIN, GOOD, content_type="application/json")
@@ -79,7 +80,6 @@ def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
     assert exception.endswith("builtins.TypeError: 'NoneType' object is not callable")
 
 
-@pytest.mark.django_db
 def test_a_crash_is_text_that_people_can_read(api, written_as_text, monkeypatch):
     monkeypatch.setattr("websites.accounts.prove", None)
     response = api.post(LOGIN, GOOD, content_type="application/json")
@@ -110,7 +110,20 @@ def test_an_exception_tells_what_it_came_from(written):
     assert told == ["builtins.KeyError: 'first'", "builtins.ValueError: second"]
 
 
-@pytest.mark.django_db
+def test_an_exception_that_repeats_a_whole_body_is_cut(written):
+    error = ValueError("x" * 3000)
+    logging.getLogger("config").error("It failed: %s", error, exc_info=error)
+    entry, cut = entry_of(written), f"{'x' * 2000}..."
+    assert entry["message"] == f"It failed: {cut}"
+    assert entry["exception"].endswith(f"ValueError: {cut}")
+
+
+@pytest.mark.parametrize("text", ["x" * 500_000, "1:" * 250_000, "://x" * 100_000])
+def test_a_long_text_takes_no_time(written, text):
+    logging.getLogger("config").warning("%s", text)  # square time would be minutes
+    assert entry_of(written)["message"] == text
+
+
 def test_a_row_that_the_database_refuses_stays_out_of_the_log(user, written):
     row = "INSERT INTO websites_user (id, email) VALUES (%s, %s)"
     log_failure(row, "019c0427-2440-74f8-996d-a763b7a969b1", "Somebody@example.com")
@@ -121,7 +134,6 @@ def test_a_row_that_the_database_refuses_stays_out_of_the_log(user, written):
     assert "019c0427" not in written.getvalue()
 
 
-@pytest.mark.django_db
 def test_a_value_that_is_taken_stays_out_of_the_log(make_user, user, written):
     log_failure("UPDATE websites_user SET id = %s", "not-for-the-log")
     entry = entry_of(written)
@@ -129,7 +141,6 @@ def test_a_value_that_is_taken_stays_out_of_the_log(make_user, user, written):
     assert "not-for-the-log" not in written.getvalue()
 
 
-@pytest.mark.django_db
 def test_a_repeated_key_stays_out_of_the_log(user, written):
     User.objects.create_user("other@example.com", PASSWORD)
     log_failure("UPDATE websites_user SET email = %s", "somebody@example.com")
@@ -160,7 +171,6 @@ def test_what_belongs_to_somebody_is_taken_out(written, text, line):
     assert entry_of(written)["message"] == (text if line is None else line)
 
 
-@pytest.mark.django_db(databases=["default", "analytics"])
 def test_a_refused_event_is_told_without_its_content(api, website, written):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
