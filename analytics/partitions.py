@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
+from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.migrations.operations import CreateModel
@@ -85,15 +86,74 @@ def partition_name(model: type[Model], month: Month) -> str:
     return f"{model._meta.db_table}_y{month.year:04d}m{month.month:02d}"
 
 
-def existing(model: type[Model]) -> list[str]:
-    """Return the names of a model's partitions, the default one included, sorted."""
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition as it is: its rows have ids in [low, high), those of the default one any.
+
+    `rows` is what PostgreSQL estimates, `bytes` is the size on disk with all indexes.
+    """
+
+    name: str
+    low: UUID
+    high: UUID
+    is_default: bool
+    rows: int
+    bytes: int
+
+    @property
+    def month(self) -> Month:
+        """The month of its first row."""
+        return Month.of(ids.time_of(self.low))
+
+
+def listed(model: type[Model]) -> list[Partition]:
+    """Return the partitions of a model, the oldest first and the default one last."""
     with connections[home(model)].cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-            "WHERE i.inhparent = %s::regclass ORDER BY 1",
+            "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), "
+            "greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid) "
+            "FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+            "WHERE i.inhparent = %s::regclass",
             [model._meta.db_table],
         )
-        return [name for (name,) in cursor.fetchall()]
+        found = [_partition(*values) for values in cursor.fetchall()]
+    return sorted(found, key=lambda each: (each.is_default, each.low))
+
+
+def _partition(name: str, bound: str, rows: int, size: int) -> Partition:
+    """Return the partition whose bound PostgreSQL words FOR VALUES FROM ('…') TO ('…')."""
+    given = re.fullmatch(r"FOR VALUES FROM \('(.+)'\) TO \('(.+)'\)", bound)
+    low, high = (UUID(given[1]), UUID(given[2])) if given else (ids.LOWEST, ids.HIGHEST)
+    return Partition(name, low, high, is_default=given is None, rows=rows, bytes=size)
+
+
+def existing(model: type[Model]) -> list[str]:
+    """Return the names of a model's partitions, the default one included, sorted."""
+    return sorted(each.name for each in listed(model))
+
+
+def default_name(model: type[Model]) -> str:
+    """Return the name of a model's default partition."""
+    return f"{model._meta.db_table}_default"
+
+
+def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
+    """Yield the months of which rows lie in the default partition, with their number of rows."""
+    default = sql.Identifier(default_name(model))
+    first = sql.SQL("SELECT id FROM {} WHERE id >= %s ORDER BY id LIMIT 1").format(default)
+    count = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s").format(default)
+    low = ids.LOWEST
+    with connections[home(model)].cursor() as cursor:
+        while True:
+            cursor.execute(first.as_string(), [low])
+            found = cursor.fetchone()
+            if found is None:
+                return
+            month = Month.of(ids.time_of(found[0]))
+            low = ids.floor(month.plus(1).start)
+            cursor.execute(count.as_string(), [ids.floor(month.start), low])
+            [rows] = cursor.fetchone()
+            yield month, rows
 
 
 def covered_until(model: type[Model]) -> datetime | None:
@@ -117,7 +177,7 @@ def create(model: type[Model], month: Month) -> bool:
             return False
         names = {
             "parent": sql.Identifier(model._meta.db_table),
-            "default": sql.Identifier(f"{model._meta.db_table}_default"),
+            "default": sql.Identifier(default_name(model)),
             "part": sql.Identifier(name),
             "low": sql.Literal(str(ids.floor(month.start))),
             "high": sql.Literal(str(ids.floor(month.plus(1).start))),

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+LOWEST = UUID(int=0)
+HIGHEST = UUID(int=(1 << 128) - 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
@@ -60,6 +62,11 @@ def time_of(id: UUID) -> datetime:
 def floor(at: datetime) -> UUID:
     """Return the lowest UUID of a time: ids of earlier times are below it, no others are."""
     return UUID(int=milliseconds(at) << 80)
+
+
+def next_after(id: UUID) -> UUID:
+    """Return the lowest UUID above one."""
+    return UUID(int=id.int + 1)
 
 
 def parse(text: str) -> UUID | None:

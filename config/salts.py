@@ -12,6 +12,7 @@ from datetime import date, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
+from django.db.models import QuerySet
 
 from config import ids, patience
 from config.models import DailySalt
@@ -42,10 +43,15 @@ def mark_of(address: str) -> str:
     return hmac.digest(salt.value, address.encode(), "sha256").hex()[:LENGTH]
 
 
+def old() -> QuerySet[DailySalt]:
+    """Return the salts that have served their time."""
+    today = ids.moment(ids.now_ms()).date()
+    return DailySalt.objects.filter(day__lte=today - KEPT)
+
+
 def delete_old() -> int:
     """Delete the salts that have served their time; return how many there were."""
-    today = ids.moment(ids.now_ms()).date()
-    deleted, _ = DailySalt.objects.filter(day__lte=today - KEPT).delete()
+    deleted, _ = old().delete()
     return deleted
 
 

@@ -26,6 +26,7 @@ def test_the_homes_are_those_of_the_design():
         "PlatformTotal",
         "PlatformHour",
         "DailySalt",
+        "MaintenanceRun",
     }
     assert {home(model) for model in MODELS} <= set(settings.DATABASES)
 

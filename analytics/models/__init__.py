@@ -3,6 +3,7 @@
 from analytics.models.collect import CollectedEvent
 from analytics.models.events import Event
 from analytics.models.funnel import FunnelEvent
+from analytics.models.maintenance import MaintenanceRun
 from analytics.models.platform import PlatformEvent
 from analytics.models.platform_totals import PlatformHour, PlatformTotal
 from analytics.models.sessions import PageView, Session
@@ -11,6 +12,7 @@ __all__ = [
     "CollectedEvent",
     "Event",
     "FunnelEvent",
+    "MaintenanceRun",
     "PageView",
     "PlatformEvent",
     "PlatformHour",

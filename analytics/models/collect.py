@@ -37,6 +37,8 @@ class CollectedEventQuerySet(StreamQuerySet):
 class CollectedEvent(Stream):
     """One interaction of a user; neither the user's address nor the browser's name is kept."""
 
+    retention_setting: ClassVar = "collect_retention_days"
+
     received_at = models.DateTimeField(editable=False)
     user_id = models.UUIDField()
     event_type = models.CharField(max_length=64)

@@ -41,6 +41,8 @@ class EventQuerySet(StreamQuerySet):
 class Event(Stream):
     """One event of a website, as its page sent it."""
 
+    retention_setting: ClassVar = "event_retention_days"
+
     website_id = models.UUIDField()
     event_type = models.CharField(max_length=8, choices=EventType)
     url = models.TextField()

@@ -27,6 +27,7 @@ class FunnelEvent(Stream):
     """One step of a user, as the user's client told it."""
 
     home: ClassVar = MAIN
+    retention_setting: ClassVar = "track_retention_days"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

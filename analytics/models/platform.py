@@ -64,6 +64,8 @@ class PlatformEventQuerySet(StreamQuerySet):
 class PlatformEvent(Stream):
     """One event of a user; analytics/models/platform_totals.py counts them all."""
 
+    retention_setting: ClassVar = "platform_retention_days"
+
     user_id = models.UUIDField()
     event_name = models.CharField(max_length=100)
     category = models.CharField(max_length=11, choices=Category)

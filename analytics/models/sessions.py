@@ -20,6 +20,8 @@ class SessionQuerySet(StreamQuerySet):
 class Session(Stream):
     """One visit; `created_at` is when it started."""
 
+    retention_setting: ClassVar = "session_retention_days"
+
     visitor_hash = models.CharField(max_length=64)
     user_id = models.UUIDField(null=True)
     bio_page_id = models.UUIDField(null=True)
@@ -72,6 +74,8 @@ class PageViewQuerySet(StreamQuerySet):
 
 class PageView(Stream):
     """One page that was looked at within a session; `created_at` is when it was entered."""
+
+    retention_setting: ClassVar = "session_retention_days"
 
     session_id = models.UUIDField()
     path = models.TextField()

@@ -56,6 +56,7 @@ class Stream(models.Model):
     """
 
     home: ClassVar = ANALYTICS  # most streams; a subclass may name another one
+    retention_setting: ClassVar[str]  # the runtime setting that says for how many days it is kept
 
     id = models.UUIDField(primary_key=True, editable=False)
     created_at = models.DateTimeField(editable=False)

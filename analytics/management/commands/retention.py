@@ -1,0 +1,97 @@
+"""`manage.py retention`: delete what has been kept for long enough."""
+
+import re
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analytics import retention
+from analytics.models.maintenance import MaintenanceRun
+from analytics.models.streams import Stream
+from analytics.retention import Deleted, Plan, RetentionError, total
+from config import ids, salts
+from config.models import RuntimeSettings
+from config.terminal import Progress, columns, size, stoppable
+
+STREAMS = {str(model._meta.model_name): model for model in retention.in_order()}
+MAX_DAYS = 36_500  # as of the settings
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete the rows of each stream that are older than the days of its runtime setting (see "
+        "manage.py settings), the events of deleted websites, and old salts. Run it daily. It may "
+        "be stopped at any time and run again, and nobody who writes has to wait for it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--stream", metavar="NAME", help=f"only one of {', '.join(STREAMS)}")
+        parser.add_argument(
+            "--older-than", metavar="90d", help="days, in place of the setting; needs --stream"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+
+    def handle(
+        self, *, stream: str | None, older_than: str | None, dry_run: bool, **options: Any
+    ) -> None:
+        if older_than and not stream:
+            raise CommandError("--older-than needs --stream, for it takes the place of a setting.")
+        models = [_stream(stream)] if stream else list(STREAMS.values())
+        days = _days(older_than) if older_than else None
+        try:
+            with retention.alone(), stoppable("What is deleted stays so; run it again to go on."):
+                plans = self._plan(models, days)
+                if dry_run:
+                    goes = total(plan.total for plan in plans)
+                    self.stdout.write(f"{_told(goes, salts.old().count())} would be deleted.")
+                else:
+                    self._delete(plans, is_complete=stream is None)
+        except RetentionError as error:
+            raise CommandError(str(error)) from error
+
+    def _plan(self, models: list[type[Stream]], days: int | None) -> list[Plan]:
+        """Find out and list what is to go."""
+        row, now = RuntimeSettings.load(), ids.moment(ids.now_ms())
+        plans = [
+            retention.plan(model, days or retention.days_kept(model, row), now) for model in models
+        ]
+        titles = ("stream", "kept", "rows to go", "partitions", "disk freed", "deleted websites")
+        self.stdout.write("\n".join(columns([titles, *map(_row, plans)])))
+        return plans
+
+    def _delete(self, plans: list[Plan], *, is_complete: bool) -> None:
+        progress = Progress(self.stdout, total(plan.total for plan in plans).rows)
+        deleted = []
+        for plan in plans:
+            for each in plan.carry_out():
+                deleted.append(each)
+                progress.advance(each.rows)
+        progress.clear()
+        summary = f"{_told(total(deleted), salts.delete_old())} deleted"
+        if is_complete:
+            MaintenanceRun.record(retention.NAME, summary)
+        self.stdout.write(f"{summary} in {progress.seconds:.1f} s.")
+
+
+def _row(plan: Plan) -> tuple[object, ...]:
+    kept = f"{plan.days} days" if plan.days else "for ever"
+    goes = plan.total
+    name = plan.model._meta.model_name
+    return name, kept, goes.rows, goes.months, size(goes.bytes), len(plan.websites)
+
+
+def _told(what: Deleted, salts: int) -> str:
+    return f"{what.rows:,} rows, {what.months} partitions of {size(what.bytes)}, {salts} salts"
+
+
+def _stream(name: str) -> type[Stream]:
+    if name not in STREAMS:
+        raise CommandError(f"There is no stream {name}; there are {', '.join(STREAMS)}.")
+    return STREAMS[name]
+
+
+def _days(text: str) -> int:
+    found = re.fullmatch(r"([1-9]\d{0,4})d", text, re.ASCII)
+    if found is None or int(found[1]) > MAX_DAYS:
+        raise CommandError(f"'{text}' is no number of days; write it like 90d, up to {MAX_DAYS}d.")
+    return int(found[1])

@@ -1,0 +1,32 @@
+"""When the commands that keep the tables in order last did so."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.utils import timezone
+
+from config.routers import ANALYTICS
+
+
+class MaintenanceRun(models.Model):
+    """The last run of one command that came to its end."""
+
+    home: ClassVar = ANALYTICS
+
+    name = models.CharField(primary_key=True, max_length=32, help_text="Of the command.")
+    finished_at = models.DateTimeField()
+    summary = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.finished_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def record(cls, name: str, summary: str) -> None:
+        """Keep that a command has come to its end, in place of its run before."""
+        values = {"finished_at": timezone.now(), "summary": summary}
+        cls.objects.update_or_create(name=name, defaults=values)
+
+    @classmethod
+    def last(cls, name: str) -> Self | None:
+        """Return the last run of a command."""
+        return cls.objects.filter(name=name).first()
