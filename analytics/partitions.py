@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.migrations.operations import CreateModel
 from django.db.models import Model
 from psycopg import sql
 
-from config import ids
+from config import ids, patience
 from config.routers import home
 
 MONTHS_AHEAD = 3
@@ -143,7 +143,7 @@ def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
     first = sql.SQL("SELECT id FROM {} WHERE id >= %s ORDER BY id LIMIT 1").format(default)
     count = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s").format(default)
     low = ids.LOWEST
-    with connections[home(model)].cursor() as cursor:
+    with patience.unlimited(home(model)), connections[home(model)].cursor() as cursor:
         while True:
             cursor.execute(first.as_string(), [low])
             found = cursor.fetchone()
@@ -170,8 +170,7 @@ def create(model: type[Model], month: Month) -> bool:
     transaction. Writers wait no longer than the move takes.
     """
     alias, name = home(model), partition_name(model, month)
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+    with patience.unlimited(alias), connections[alias].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
         if name in existing(model):
             return False

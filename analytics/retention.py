@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 from psycopg import sql
 
 from analytics import deletion, partitions
 from analytics.models.events import Event
 from analytics.models.streams import Stream, streams
 from analytics.partitions import Partition
-from config import ids
+from config import ids, patience
 from config.models import RuntimeSettings
 from config.routers import ANALYTICS, home
 from websites.models import User, Website
@@ -185,7 +185,7 @@ def _count(model: type[Stream], table: str, end: UUID) -> int:
 def _of_deleted_websites(low: UUID, now: datetime) -> list[OfDeletedWebsite]:
     found = []
     for website_id in _deleted_websites(now):
-        with _unhurried(home(Event)):
+        with patience.unlimited(home(Event)):
             rows = Event.objects.of_website(website_id).filter(id__gte=low).count()
         if rows:
             found.append(OfDeletedWebsite(website_id, low, rows))
@@ -224,15 +224,7 @@ def _deleted_websites(now: datetime) -> list[UUID]:
 
 
 def _rows(alias: str, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with _unhurried(alias), connections[alias].cursor() as cursor:
+    with patience.unlimited(alias), connections[alias].cursor() as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
-
-
-@contextmanager
-def _unhurried(alias: str) -> Iterator[None]:
-    """Let the statements of a block take longer than those of a request may."""
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        yield

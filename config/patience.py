@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.db import connections, transaction
+
 
 class _Budget(threading.local):
     left: float | None = None  # outside of every block, such as in commands, nothing is counted
@@ -32,6 +34,14 @@ def at_most(seconds: float) -> Iterator[None]:
 def left() -> float | None:
     """Return the seconds that may still be waited, None for no limit."""
     return _budget.left
+
+
+@contextmanager
+def unlimited(alias: str) -> Iterator[None]:
+    """Let the statements of a block, one transaction, take longer than those of requests may."""
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        yield
 
 
 @contextmanager

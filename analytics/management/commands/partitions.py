@@ -1,4 +1,4 @@
-"""Make the monthly partitions of the event tables ahead of time."""
+"""Make the monthly partitions of the event tables ahead of time, and see what is in them."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
@@ -11,21 +11,40 @@ from analytics.models.streams import streams
 from analytics.partitions import MONTHS_AHEAD, Month
 from config import ids
 from config.serializers import EARLIEST_MS
+from config.terminal import columns, size, stoppable
 
 FIRST_MONTH = Month.of(ids.moment(EARLIEST_MS))
 MAX_MONTHS_AHEAD = 120  # a slip of the pen must not make a hundred thousand tables
+MAX_MONTHS_MOVED = 60  # of one stream, by one run
 
 
 class Command(BaseCommand):
-    help = "Make the monthly partitions of all event tables. Run it daily; it is safe to repeat."
+    help = (
+        "Make the monthly partitions of all event tables. Run it daily; it is safe to repeat and "
+        "may be stopped. A row whose month has no partition lies in the default one until its "
+        "month is made, and moves then."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="default: this month")
         parser.add_argument(
             "--until", metavar="YYYY-MM", help=f"default: {MONTHS_AHEAD} months from now"
         )
+        parser.add_argument(
+            "--move",
+            action="store_true",
+            help="also make the months of all rows in default partitions, the newest first, up to "
+            f"{MAX_MONTHS_MOVED} of each stream",
+        )
+        parser.add_argument(
+            "--list", action="store_true", help="only list the partitions and what is in them"
+        )
 
-    def handle(self, *, first: str | None, until: str | None, **options: Any) -> None:
+    def handle(
+        self, *, first: str | None, until: str | None, move: bool, list: bool, **options: Any
+    ) -> None:
+        if list:
+            return self._list()
         this_month = Month.of(datetime.now(UTC))
         start = _month(first) if first else this_month
         end = _month(until) if until else this_month.plus(MONTHS_AHEAD)
@@ -34,13 +53,61 @@ class Command(BaseCommand):
         last = this_month.plus(MAX_MONTHS_AHEAD)
         if start < FIRST_MONTH or end > last:
             raise CommandError(f"Months of events go from {FIRST_MONTH} to {last}.")
-        made = 0
+        with stoppable("What is made stays so; run it again for the rest."):
+            moved = self._move(last) if move else 0
+            made = self._make(start, end)
+        self._warn()
+        also = f" {moved} more for rows in default partitions." if move else ""
+        self.stdout.write(f"{start} to {end}: {made} partitions made, the others were there.{also}")
+
+    def _make(self, start: Month, end: Month) -> int:
+        return sum(self._made(model, month) for model in streams() for month in start.until(end))
+
+    def _move(self, last: Month) -> int:
+        """Make the months of rows in default partitions, as far as events may be of them."""
+        moved = 0
         for model in streams():
-            for month in start.until(end):
-                if partitions.create(model, month):
-                    made += 1
-                    self.stdout.write(f"made {partitions.partition_name(model, month)}")
-        self.stdout.write(f"{start} to {end}: {made} partitions made, the others were there.")
+            months = [month for month, _ in partitions.months_in_default(model)]
+            within = [month for month in months if FIRST_MONTH <= month <= last]
+            for month in within[: -MAX_MONTHS_MOVED - 1 : -1]:
+                moved += self._made(model, month)
+        return moved
+
+    def _made(self, model: Any, month: Month) -> bool:
+        is_made = partitions.create(model, month)
+        if is_made:
+            self.stdout.write(f"made {partitions.partition_name(model, month)}")
+            self.stdout.flush()
+        return is_made
+
+    def _warn(self) -> None:
+        """Tell of rows that lie in default partitions."""
+        for model in streams():
+            months = [*partitions.months_in_default(model)]
+            if months:
+                rows = sum(count for _, count in months)
+                self.stderr.write(
+                    f"{partitions.default_name(model)} holds {rows:,} rows of {len(months)} months "
+                    f"from {months[0][0]} to {months[-1][0]}; manage.py partitions --move gives "
+                    "them partitions."
+                )
+
+    def _list(self) -> None:
+        table: list[tuple[object, ...]] = [("stream", "month", "rows", "size")]
+        rows, bytes = 0, 0
+        for model in streams():
+            in_default = sum(count for _, count in partitions.months_in_default(model))
+            for each in partitions.listed(model):
+                count = in_default if each.is_default else each.rows
+                month = "default" if each.is_default else each.month
+                table.append((model._meta.model_name, month, count, size(each.bytes)))
+                rows, bytes = rows + count, bytes + each.bytes
+        self.stdout.write("\n".join(columns(table)))
+        self._warn()
+        self.stdout.write(
+            f"{len(table) - 1} partitions, about {rows:,} rows, {size(bytes)}. Rows of months are "
+            "estimates of PostgreSQL, those of default partitions are counted."
+        )
 
 
 def _month(text: str) -> Month:
