@@ -15,7 +15,7 @@ from analytics.models.streams import streams
 from analytics.partitions import Month
 from config import ids, salts
 from config.models import DailySalt, RuntimeSettings
-from config.routers import home
+from tests import months
 from tests.visits import store_page_view, store_session
 from websites.models import Website
 
@@ -51,11 +51,7 @@ def _partitions():
         for month in Month(2030, 11).until(Month(2031, 2)):
             partitions.create(model, month)
     yield
-    for model in streams():
-        with connections[home(model)].cursor() as cursor:
-            for each in partitions.listed(model):
-                if not each.is_default:
-                    cursor.execute(f"DROP TABLE {each.name}")
+    months.drop_all()
 
 
 @pytest.fixture
