@@ -72,6 +72,16 @@ def migrate(environment: Environment) -> None:
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
 
 
+def manage(environment: Environment, *arguments: str) -> str:
+    """Run a command to its end; return what it writes."""
+    command = [sys.executable, "manage.py", *arguments]
+    run = subprocess.run(
+        command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
 def wait_until(condition: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Poll until a condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
