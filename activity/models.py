@@ -38,6 +38,8 @@ class ActivityEventQuerySet(StreamQuerySet):
 class ActivityEvent(Stream):
     """One request, or one step that a front end or the host project told of."""
 
+    retention_setting: ClassVar = "activity_retention_days"
+
     event_type = models.TextField()
     user_id = models.TextField(null=True)
     session_id = models.TextField(null=True)

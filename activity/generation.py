@@ -1,0 +1,76 @@
+"""Activity for development: the requests that the recorder would have seen."""
+
+import re
+from uuid import UUID
+
+from activity.event_types import event_type_of
+from activity.models import ActivityRow
+from activity.recorder import TABLE
+from activity.subjects import Subject
+from analytics.generation import Day, generator
+from analytics.ingest.copy import Rows
+from config import ids, salts
+
+# Method, path, the status of a success, how many of a hundred requests there are, and how many
+# milliseconds one takes at the least.
+ROUTES = (
+    ("POST", "/api/v1/events", 201, 48, 4),
+    ("POST", "/api/v1/events/batch", 201, 8, 9),
+    ("GET", "/api/v1/events", 200, 6, 6),
+    ("POST", "/api/v1/analytics/pageview", 200, 14, 4),
+    ("POST", "/api/v1/analytics/session", 200, 6, 4),
+    ("PATCH", "/api/v1/analytics/session/{session}/heartbeat", 200, 8, 3),
+    ("PATCH", "/api/v1/analytics/session/{session}/identify", 200, 1, 5),
+    ("GET", "/api/v1/websites", 200, 4, 3),
+    ("PUT", "/api/v1/websites/{website}", 200, 1, 7),
+    ("GET", "/api/v1/auth/me", 200, 2, 3),
+    ("POST", "/api/v1/auth/login", 200, 1, 80),
+    ("POST", "/api/v1/auth/refresh", 200, 1, 6),
+)
+WEIGHTS = [weight for _, _, _, weight, _ in ROUTES]
+FAILURES = (400, 400, 401, 404, 404, 404, 405, 429, 429, 503)
+FAILS = 0.03
+HAS_TOKEN = re.compile("/websites|/auth/me|/identify").search  # of a path
+TAIL_MS = 12  # on the average, beyond the least
+
+
+@generator(weight=20)
+def activity(day: Day) -> Rows:
+    """Make the requests of a day."""
+    times = sorted(day.times(day.rows))
+    routes = day.random.choices(ROUTES, WEIGHTS, k=day.rows)
+    rows = {}
+    for ms, (method, path, status, _, least_ms) in zip(times, routes, strict=True):
+        if day.random.random() < FAILS:
+            status = day.random.choice(FAILURES)
+        id = day.new_id(ms)
+        rows[id] = _row(day, id, method=method, path=path, status=status, least_ms=least_ms)
+    return {TABLE: rows}
+
+
+def _row(day: Day, id: UUID, *, method: str, path: str, status: int, least_ms: int) -> ActivityRow:
+    random, world = day.random, day.world
+    session, website = day.new_id(ids.milliseconds_of(id)), random.choice(world.websites)
+    is_begun = path.endswith("/session") and status < 400
+    subject = Subject(
+        user_id=str(random.choice(world.users)) if HAS_TOKEN(path) and status != 401 else None,
+        session_id=str(session) if is_begun or "{session}" in path else None,
+        project_id=str(website) if "{website}" in path else None,
+    )
+    filled = path.format(session=session, website=website)
+    address = f"{random.getrandbits(4 * salts.LENGTH):0{salts.LENGTH}x}"
+    request_id = UUID(int=random.getrandbits(128), version=4)
+    return ActivityRow(
+        id=id,
+        created_at=ids.time_of(id),
+        event_type=event_type_of(method, filled, status),
+        user_id=subject.user_id,
+        session_id=subject.session_id,
+        project_id=subject.project_id,
+        method=method,
+        path=filled,
+        status_code=status,
+        duration_ms=least_ms + int(random.expovariate(1 / TAIL_MS)),
+        metadata=f'{{"request_id":"{request_id}","remote_addr":"{address}",'
+        f'"actor_type":"{subject.actor_type}"}}',
+    )
