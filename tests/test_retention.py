@@ -423,7 +423,7 @@ def test_a_complete_run_is_recorded(put):
     DailySalt.objects.create(day=NOW.date() - salts.KEPT)
     DailySalt.objects.create(day=NOW.date())
     run()
-    last = MaintenanceRun.last("retention")
+    last = MaintenanceRun.objects.get(name="retention")
     assert last.summary == "0 rows, 0 partitions of 0 bytes, 1 salts deleted"
     assert list(DailySalt.objects.values_list("day", flat=True)) == [NOW.date()]
     run()

@@ -86,10 +86,11 @@ def long_transactions(alias: str) -> Finding:
     """Look for transactions that have been open for minutes."""
     count, longest, pid = _row(
         alias,
-        "SELECT count(*), coalesce(max(extract(epoch FROM now() - xact_start)), 0)::float8, "
+        "SELECT count(*), "
+        "coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8, "
         "(array_agg(pid ORDER BY xact_start))[1] FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
-        f"AND xact_start < now() - interval '{LONG_SECONDS} s'",
+        f"AND xact_start < clock_timestamp() - interval '{LONG_SECONDS} s'",
     )
     if not count:
         return ok(f"none is older than {LONG_SECONDS // 60} minutes")
