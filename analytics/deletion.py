@@ -51,7 +51,7 @@ def drop(model: type[Stream], partition: Partition) -> bool:
         try:
             _drop(model, partition)
         except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable) and not is_of_order(error):
+            if not _was_in_use(error):
                 raise
         else:
             return True
@@ -130,6 +130,11 @@ def _again(batch: Callable[[], Result]) -> Result:
         try:
             return batch()
         except DatabaseError as error:
-            if not is_of_order(error):
+            if not _was_in_use(error):
                 raise
     return batch()
+
+
+def _was_in_use(error: DatabaseError) -> bool:
+    """Tell whether others held what was to be locked, or changed the same rows."""
+    return isinstance(error.__cause__, LockNotAvailable) or is_of_order(error)

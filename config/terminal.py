@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
@@ -72,9 +73,11 @@ class Progress:
             self._told = time.monotonic()
             self._tell()
 
-    def clear(self) -> None:
-        """Take the line off the terminal, for what is written next."""
-        if self._is_terminal:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._is_terminal:  # for what is written next
             self._out.write("\r\x1b[K", ending="")
 
     def _tell(self) -> None:

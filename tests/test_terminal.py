@@ -60,26 +60,24 @@ def test_durations_are_told_as_clocks_do(seconds, text):
 
 def test_a_terminal_has_one_line_that_changes(clock):
     out = Terminal()
-    progress = Progress(OutputWrapper(out), 2000)
-    progress.advance(100)
-    assert out.getvalue() == ""
-    clock(2)
-    progress.advance(400)
-    bar = "######------------------"
-    line = f"\r[{bar}]  25%  500 of 2,000 rows  250/s  0:06 left\x1b[K"
-    assert out.getvalue() == line
-    progress.clear()
+    with Progress(OutputWrapper(out), 2000) as progress:
+        progress.advance(100)
+        assert out.getvalue() == ""
+        clock(2)
+        progress.advance(400)
+        bar = "######------------------"
+        line = f"\r[{bar}]  25%  500 of 2,000 rows  250/s  0:06 left\x1b[K"
+        assert out.getvalue() == line
     assert out.getvalue() == line + "\r\x1b[K"
     assert (progress.done, progress.rate) == (500, 250)
 
 
 def test_a_file_has_a_line_every_ten_seconds(clock):
     out = StringIO()
-    progress = Progress(OutputWrapper(out), 100, "months")
-    for _ in range(25):
-        clock(1)
-        progress.advance(4)
-    progress.clear()
+    with Progress(OutputWrapper(out), 100, "months") as progress:
+        for _ in range(25):
+            clock(1)
+            progress.advance(4)
     lines = out.getvalue().splitlines()
     assert [line.partition("]")[2] for line in lines] == [
         "  40%  40 of 100 months  4/s  0:15 left",

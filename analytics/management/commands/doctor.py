@@ -20,16 +20,18 @@ class Command(BaseCommand):
     requires_system_checks = ()  # it tells in its own words what they would stop it for
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="write JSON, for machines")
+        parser.add_argument(
+            "--json", dest="as_json", action="store_true", help="write JSON, for machines"
+        )
 
-    def handle(self, *, json: bool, **options: Any) -> None:
+    def handle(self, *, as_json: bool, **options: Any) -> None:
         findings = {}
         for name, finding in examine():
             findings[name] = finding
-            if not json:
+            if not as_json:
                 self._tell(name, finding)
         worst = max((each.state for each in findings.values()), key=EXIT_CODES.__getitem__)
-        if json:
+        if as_json:
             self.stdout.write(_document(worst, findings))
         else:
             self.stdout.write(_summary(findings))

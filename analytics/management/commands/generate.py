@@ -53,10 +53,9 @@ class Command(BaseCommand):
 
     def _generate(self, period: Period) -> None:
         world = generation.prepare(period)
-        progress = Progress(self.stdout, period.rows)
-        for rows in generation.generate(period, world):
-            progress.advance(rows)
-        progress.clear()
+        with Progress(self.stdout, period.rows) as progress:
+            for rows in generation.generate(period, world):
+                progress.advance(rows)
         took, rate = duration(progress.seconds), progress.rate
         self.stdout.write("Vacuuming ...")
         self.stdout.flush()

@@ -37,13 +37,16 @@ class Command(BaseCommand):
             f"{MAX_MONTHS_MOVED} of each stream",
         )
         parser.add_argument(
-            "--list", action="store_true", help="only list the partitions and what is in them"
+            "--list",
+            dest="only_list",
+            action="store_true",
+            help="only list the partitions and what is in them",
         )
 
     def handle(
-        self, *, first: str | None, until: str | None, move: bool, list: bool, **options: Any
+        self, *, first: str | None, until: str | None, move: bool, only_list: bool, **options: Any
     ) -> None:
-        if list:
+        if only_list:
             return self._list()
         this_month = Month.of(datetime.now(UTC))
         start = _month(first) if first else this_month
@@ -83,7 +86,7 @@ class Command(BaseCommand):
     def _warn(self) -> None:
         """Tell of rows that lie in default partitions."""
         for model in streams():
-            months = [*partitions.months_in_default(model)]
+            months = list(partitions.months_in_default(model))
             if months:
                 rows = sum(count for _, count in months)
                 self.stderr.write(

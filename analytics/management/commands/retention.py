@@ -51,6 +51,8 @@ class Command(BaseCommand):
 
     def _plan(self, models: list[type[Stream]], days: int | None) -> list[Plan]:
         """Find out and list what is to go."""
+        self.stdout.write("Counting ...")
+        self.stdout.flush()
         row, now = RuntimeSettings.load(), ids.moment(ids.now_ms())
         plans = [
             retention.plan(model, days or retention.days_kept(model, row), now) for model in models
@@ -60,13 +62,12 @@ class Command(BaseCommand):
         return plans
 
     def _delete(self, plans: list[Plan], *, is_complete: bool) -> None:
-        progress = Progress(self.stdout, total(plan.total for plan in plans).rows)
         deleted = []
-        for plan in plans:
-            for each in plan.carry_out():
-                deleted.append(each)
-                progress.advance(each.rows)
-        progress.clear()
+        with Progress(self.stdout, total(plan.total for plan in plans).rows) as progress:
+            for plan in plans:
+                for each in plan.carry_out():
+                    deleted.append(each)
+                    progress.advance(each.rows)
         summary = f"{_told(total(deleted), salts.delete_old())} deleted"
         if is_complete:
             MaintenanceRun.record(retention.NAME, summary)
