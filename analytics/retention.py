@@ -48,7 +48,7 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class WholeMonth:
     """A partition all of whose rows are to go."""
 
     model: type[Stream]
@@ -100,12 +100,12 @@ class Plan:
 
     model: type[Stream]
     days: int
-    months: list[Month]
+    months: list[WholeMonth]
     rests: list[Rest]
     websites: list[OfDeletedWebsite]
 
     @property
-    def parts(self) -> list[Month | Rest | OfDeletedWebsite]:
+    def parts(self) -> list[WholeMonth | Rest | OfDeletedWebsite]:
         """All of it, in order."""
         return [*self.months, *self.rests, *self.websites]
 
@@ -140,10 +140,9 @@ def days_kept(model: type[Stream], row: RuntimeSettings) -> int:
 def in_order() -> list[type[Stream]]:
     """Return all streams in the order of their deletion.
 
-    Page views go before sessions, whichever refers to the other being defined later: a run that is
-    stopped leaves sessions without page views, which still have their counts, and not page views
-    that belong to nothing. Page views of a session that began before the time and ended after it
-    stay for as long as their own time tells.
+    What refers to another stream is defined after it, and goes first. So a run that is stopped
+    leaves sessions without page views, which still have their counts, rather than page views that
+    belong to nothing. A page view within the time stays, even if its session began before.
     """
     return list(reversed(streams()))
 
@@ -156,7 +155,7 @@ def plan(model: type[Stream], days: int, now: datetime) -> Plan:
         if partition.low >= end:
             continue
         if partition.high <= end:
-            months.append(Month(model, partition, _count(model, partition.name, end)))
+            months.append(WholeMonth(model, partition, _count(model, partition.name, end)))
         elif rows := _count(model, partition.name, end):
             rests.append(Rest(model, partition, end, rows))
     websites = _of_deleted_websites(end, now) if model is Event else []

@@ -12,6 +12,7 @@ from config.routers import ANALYTICS, MAIN
 
 CHECK_SECONDS = 5.0  # a database that is silent must not hold up the others
 MAX_LENGTH = 200  # of what an error says
+UNFORESEEN = "If migrations are to be made, make them; else this is a fault of the check."
 
 
 class State(StrEnum):
@@ -82,7 +83,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
         except OperationalError:
             finding = fail("needs a database that does not answer in time", "Mend that first.")
         except Exception as error:  # whatever it is, the other checks must be made
-            finding = fail(f"cannot be checked: {said(error)}", "This is a fault of the check.")
+            finding = fail(f"cannot be checked: {said(error)}", UNFORESEEN)
         yield name, finding
 
 

@@ -26,6 +26,7 @@ LOCKS: tuple[tuple[str, str | None], ...] = (
     (rf"LOCK TABLE {NAME}", ALL_WAIT),
 )
 CREATES = rf"CREATE TABLE {NAME}"
+SHOWN = 3
 NO_SQL = "THIS OPERATION CANNOT BE WRITTEN AS SQL"
 
 
@@ -39,9 +40,10 @@ def pending(alias: str) -> Finding:
         return ok("all are made")
     loader = MigrationLoader(connection, replace_migrations=False)
     waits = waits_of(loader.collect_sql(plan))
-    names = ", ".join(f"{migration.app_label} {migration.name}" for migration, _ in plan)
+    names = [f"{migration.app_label} {migration.name}" for migration, _ in plan]
+    more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
     return fail(
-        f"{len(plan)} to be made: {names}; {'; '.join(waits) or 'nobody waits'}",
+        f"{', '.join(names[:SHOWN] + more)}; {'; '.join(waits) or 'nobody waits'}",
         f"Run: python manage.py migrate --database {alias}",
     )
 
