@@ -8,7 +8,6 @@ from uuid import UUID
 
 from analytics.generation.world import World
 from analytics.ingest.copy import Rows
-from config.routers import ANALYTICS
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -60,18 +59,17 @@ class Generator:
 
     name: str
     weight: float
-    alias: str
     make: Make
 
 
 GENERATORS: list[Generator] = []
 
 
-def generator(*, weight: float, alias: str = ANALYTICS) -> Callable[[Make], Make]:
+def generator(*, weight: float) -> Callable[[Make], Make]:
     """Register the function that makes a day's rows of one stream, all in one database."""
 
     def register(make: Make) -> Make:
-        GENERATORS.append(Generator(make.__name__, weight, alias, make))
+        GENERATORS.append(Generator(make.__name__, weight, make))
         return make
 
     return register

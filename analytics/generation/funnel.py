@@ -8,14 +8,13 @@ from analytics.ingest.copy import Rows
 from analytics.ingest.funnel import TABLE
 from analytics.models.funnel import FunnelEventRow
 from config import ids
-from config.routers import MAIN
 
 STEPS = ("bio_link_click", "signup_started", "profile_saved", "checkout_started", "checkout_done")
 GOES_ON = 0.6  # of those who have made a step
 PAUSE_MS = 300_000
 
 
-@generator(weight=5, alias=MAIN)
+@generator(weight=5)
 def funnel_events(day: Day) -> Rows:
     """Make the funnel events of a day."""
     random = day.random

@@ -12,7 +12,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from analytics import partitions
 from analytics.generation import world
-from analytics.generation.days import GENERATORS, Day, Generator, seeded_id
+from analytics.generation.days import GENERATORS, Day, seeded_id
 from analytics.generation.world import World
 from analytics.ingest.copy import Rows, copy_all, insert_all
 from analytics.models.streams import streams
@@ -75,7 +75,7 @@ def generate(period: Period, about: World) -> Iterator[int]:
             if of_day[n]:
                 random = Random(f"{period.seed} {each.name} {day}")
                 start_ms = ids.milliseconds(_start(day))
-                _store(each, each.make(Day(day, start_ms, of_day[n], random, about)))
+                _store(each.make(Day(day, start_ms, of_day[n], random, about)))
                 yield of_day[n]
 
 
@@ -113,15 +113,16 @@ def _weights(period: Period) -> list[float]:
     ]
 
 
-def _store(generator: Generator, rows: Rows) -> None:
+def _store(rows: Rows) -> None:
     """Store rows, of which some or all may be there from a run before."""
     try:
-        _write(generator.alias, rows, is_new=True)
+        _write(rows, is_new=True)
     except IntegrityError:
-        _write(generator.alias, rows, is_new=False)
+        _write(rows, is_new=False)
 
 
-def _write(alias: str, rows: Rows, *, is_new: bool) -> None:
+def _write(rows: Rows, *, is_new: bool) -> None:
+    [alias] = {table.alias for table in rows}
     with patience.unlimited(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
