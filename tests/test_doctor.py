@@ -9,13 +9,14 @@ from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from analytics import partitions
-from analytics.doctor import databases, tables
+from analytics.doctor import databases, tables, upkeep
 from analytics.doctor.checks import CHECKS, UNFORESEEN, Finding, State, examine
 from analytics.doctor.migrations import waits_of
 from analytics.models import Event, MaintenanceRun
@@ -380,3 +381,20 @@ def test_tokens_that_nobody_flushes(days, state):
     expired = timezone.now() - timedelta(days=days)
     OutstandingToken.objects.create(jti="a", token="t", expires_at=expired)
     assert look("expired tokens")[0] is state
+
+
+@pytest.mark.parametrize(("days", "state"), [(1, OK), (3, WARN)])
+def test_sessions_that_nobody_clears(days, state):
+    expired = timezone.now() - timedelta(days=days)
+    Session.objects.create(session_key="a", session_data="", expire_date=expired)
+    assert look("expired sessions")[0] is state
+
+
+def test_many_rows_are_not_counted_to_the_end(monkeypatch):
+    monkeypatch.setattr(upkeep, "AT_MOST", 2)
+    expired = timezone.now() - timedelta(days=3)
+    for key in ("a", "b", "c"):
+        Session.objects.create(session_key=key, session_data="", expire_date=expired)
+    _, found, advice = look("expired sessions")
+    assert found == "at least 2 wait for days to be deleted"
+    assert advice == "Run manage.py clearsessions, and daily from cron."

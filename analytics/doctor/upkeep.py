@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
@@ -12,7 +13,7 @@ from analytics.models.streams import streams
 from config.models import RuntimeSettings
 
 OVERDUE = timedelta(days=2)
-AT_MOST = 10_000  # tokens that are counted
+AT_MOST = 10_000  # rows that are counted
 
 
 @check("retention")
@@ -37,11 +38,20 @@ def retention_runs() -> Finding:
 @check("expired tokens")
 def expired_tokens() -> Finding:
     """Look whether revoked tokens that have expired are deleted."""
-    waiting = OutstandingToken.objects.filter(expires_at__lt=timezone.now() - OVERDUE)
-    count = waiting[:AT_MOST].count()
+    tokens = OutstandingToken.objects.filter(expires_at__lt=timezone.now() - OVERDUE)
+    return _waiting(tokens[:AT_MOST].count(), command="flushexpiredtokens")
+
+
+@check("expired sessions")
+def expired_sessions() -> Finding:
+    """Look whether sessions of browsers that have expired are deleted."""
+    sessions = Session.objects.filter(expire_date__lt=timezone.now() - OVERDUE)
+    return _waiting(sessions[:AT_MOST].count(), command="clearsessions")
+
+
+def _waiting(count: int, *, command: str) -> Finding:
     if not count:
         return ok("none waits")
     more = "at least " if count == AT_MOST else ""
-    return warn(
-        f"{more}{count:,} wait for days", "Run manage.py flushexpiredtokens, daily from cron."
-    )
+    found = f"{more}{count:,} wait for days to be deleted"
+    return warn(found, f"Run manage.py {command}, and daily from cron.")
