@@ -1,9 +1,8 @@
 """Deleting rows of a stream while others write: whole partitions, or batches of rows.
 
-Each transaction deletes rows and what other tables know of them, or neither. Batches see the rows
-as they were when their transaction began: what comes meanwhile is neither deleted nor forgotten,
-and nobody waits for it. Where somebody changed the same rows, PostgreSQL refuses the batch, and it
-is done again.
+Each transaction deletes rows and what other tables know of them, or neither. Batches lock no table,
+so that nobody waits for them who does not change the same rows. Where rows came or went during a
+batch, what was forgotten may not be what was deleted: it is rolled back and done again.
 """
 
 import time
@@ -43,7 +42,8 @@ def drop(model: type[Stream], partition: Partition) -> bool:
     Dropping needs the whole table for a moment. Whoever asks for a table that is being read waits,
     and everybody behind waits too: so it asks for a short time only, gives everything back, and
     asks again later. The partition itself is locked before its rows are forgotten, so that none
-    slips in.
+    slips in. Writers who wait for a total that this has changed hold the table: under a heavy load
+    of theirs it fails, and the rows go in batches.
     """
     for attempt in range(DROP_ATTEMPTS):
         if attempt:
@@ -76,9 +76,7 @@ def delete_of_website(website_id: UUID, low: UUID) -> Iterator[int]:
 
 def _drop(model: type[Stream], partition: Partition) -> None:
     name = sql.Identifier(partition.name)
-    alias = home(model)
-    with transaction.atomic(using=alias, durable=True), connections[alias].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+    with _transaction(home(model)) as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = {PARTITION_LOCK_MS}")
         lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name)
         cursor.execute(lock.as_string())
@@ -87,48 +85,56 @@ def _drop(model: type[Stream], partition: Partition) -> None:
         cursor.execute(sql.SQL("DROP TABLE {}").format(name).as_string())
 
 
+class _RowsCameOrWent(Exception):
+    """The rows of a batch are not those that they were when it began."""
+
+
 def _delete_batch(model: type[Stream], table: str, low: UUID, high: UUID) -> tuple[int, UUID]:
     """Delete the first rows of a range; return how many, and where the rest begins."""
     within = sql.SQL("FROM {} WHERE id >= %s AND id < %s").format(sql.Identifier(table)).as_string()
-    with _snapshot(home(model)) as cursor:
-        cursor.execute(
-            f"SELECT id {within} ORDER BY id OFFSET {BATCH_ROWS} LIMIT 1",
-            [low, high],
-        )
-        next_one = cursor.fetchone()
-        end = next_one[0] if next_one else high
+    with _transaction(home(model)) as cursor:
+        next_one = f"SELECT id {within} ORDER BY id OFFSET {BATCH_ROWS} LIMIT 1"
+        cursor.execute(next_one, [low, high])
+        [end] = cursor.fetchone() or [high]
+        cursor.execute(f"SELECT count(*) {within}", [low, end])
+        [rows] = cursor.fetchone()
         model.forget(low, end)
         cursor.execute(f"DELETE {within}", [low, end])
-        return cursor.rowcount, end
+        if cursor.rowcount != rows:
+            raise _RowsCameOrWent
+        return rows, end
 
 
 def _delete_batch_of_website(website_id: UUID, low: UUID) -> tuple[int, UUID]:
     """Delete the first events of a website; return how many, and where the rest begins."""
-    with _snapshot(home(Event)):
+    with _transaction(home(Event)):
         events = Event.objects.of_website(website_id).filter(id__gte=low)
         found = list(events.order_by("id").values_list("id", flat=True)[:BATCH_ROWS])
-        if found:
-            for id in found:  # events of others lie between them
-                Event.forget(id, ids.next_after(id))
-            events.filter(id__lte=found[-1]).delete()
-            low = ids.next_after(found[-1])
-        return len(found), low
+        if not found:
+            return 0, low
+        for id in found:  # events of others lie between them
+            Event.forget(id, ids.next_after(id))
+        rows, _ = events.filter(id__lte=found[-1]).delete()
+        if rows != len(found):
+            raise _RowsCameOrWent
+        return rows, ids.next_after(found[-1])
 
 
 @contextmanager
-def _snapshot(alias: str) -> Iterator[Any]:
-    """Begin a transaction in which every statement sees the same rows."""
+def _transaction(alias: str) -> Iterator[Any]:
+    """Begin a transaction of its own, whose statements may take long."""
     with transaction.atomic(using=alias, durable=True), connections[alias].cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL statement_timeout = 0")
         yield cursor
 
 
 def _again(batch: Callable[[], Result]) -> Result:
-    """Delete a batch, and try again where others have changed the same rows meanwhile."""
+    """Delete a batch, and try again where others were at the same rows."""
     for _ in range(BATCH_ATTEMPTS - 1):
         try:
             return batch()
+        except _RowsCameOrWent:
+            continue
         except DatabaseError as error:
             if not _was_in_use(error):
                 raise

@@ -7,10 +7,21 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 
-from analytics import deletion, partitions
-from analytics.models import Event, FunnelEvent, MaintenanceRun, PageView, Session
+from analytics import deletion, partitions, platform_stats
+from analytics.ingest.copy import copy_all
+from analytics.ingest.platform import TABLE as PLATFORM_EVENTS
+from analytics.models import (
+    Event,
+    FunnelEvent,
+    MaintenanceRun,
+    PageView,
+    PlatformEvent,
+    PlatformTotal,
+    Session,
+)
+from analytics.models.platform import PlatformEventRow
 from analytics.models.streams import streams
 from analytics.partitions import Month
 from config import ids, salts
@@ -19,7 +30,7 @@ from tests import months
 from tests.visits import store_page_view, store_session
 from websites.models import Website
 
-# Retention takes locks, and looks at snapshots, that only transactions of its own have.
+# Retention has transactions of its own.
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
@@ -321,44 +332,68 @@ def test_what_cannot_be_forgotten_is_not_deleted(put, monkeypatch):
     assert NOVEMBER in partitions.existing(Event)
 
 
-def test_a_row_that_comes_during_a_batch_is_neither_forgotten_nor_deleted(put, monkeypatch):
-    late = datetime(2031, 1, 3, tzinfo=UTC)
-    seen = []
-
-    def forget(low, high):
-        if Month.of(ids.time_of(low)) == Month(2031, 1):
-            with somebody_else() as cursor:
-                cursor.execute(
-                    "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, "
-                    "session_id, visitor_id) "
-                    "SELECT %s, %s, website_id, event_type, url, session_id, visitor_id "
-                    "FROM analytics_event LIMIT 1",
-                    [ids.new_id(ids.milliseconds(late)), late],
-                )
-            seen.append(Event.objects.filter(id__gte=low, id__lt=high).count())
-
-    put(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
-    monkeypatch.setattr(Event, "forget", forget)
-    run("--stream", "event", "--older-than", "60d")
-    assert seen == [2]
-    assert times() == [late]
-
-
-def test_a_batch_whose_rows_somebody_changes_is_done_again(put, monkeypatch):
+@pytest.fixture
+def meddle(monkeypatch):
+    """Let another session do something during the first try of January; tell what each try saw."""
     tries = []
 
-    def forget(low, high):
-        if Month.of(ids.time_of(low)) == Month(2031, 1):
+    def prepare(statement, values=()):
+        def forget(low, high):
+            if Month.of(ids.time_of(low)) != Month(2031, 1):
+                return
             tries.append(Event.objects.filter(id__gte=low, id__lt=high).count())
             if len(tries) == 1:
                 with somebody_else() as cursor:
-                    cursor.execute("UPDATE analytics_event SET browser = 'Firefox'")
+                    cursor.execute(statement, values)
 
-    put(datetime(2031, 1, 2, tzinfo=UTC))
-    monkeypatch.setattr(Event, "forget", forget)
-    run("--stream", "event", "--older-than", "60d")
-    assert tries == [1, 1]
+        monkeypatch.setattr(Event, "forget", forget)
+        return tries
+
+    return prepare
+
+
+def test_a_row_that_comes_during_a_batch_is_forgotten_as_well(put, meddle):
+    late = datetime(2031, 1, 3, tzinfo=UTC)
+    tries = meddle(
+        "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
+        "visitor_id) SELECT %s, %s, website_id, event_type, url, session_id, visitor_id "
+        "FROM analytics_event LIMIT 1",
+        [ids.new_id(ids.milliseconds(late)), late],
+    )
+    put(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
+    lines = run("--stream", "event", "--older-than", "60d")
+    assert tries == [2, 3]
+    assert lines[-1].startswith("3 rows, ")
     assert times() == []
+
+
+def test_a_row_that_goes_during_a_batch_is_not_forgotten_twice(put, meddle):
+    gone, stays = datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC)
+    tries = meddle("DELETE FROM analytics_event WHERE created_at = %s", [gone])
+    put(gone, stays)
+    run("--stream", "event", "--older-than", "60d")
+    assert tries == [2, 1]
+    assert times() == []
+
+
+def test_the_totals_of_platform_events_stay_right(user):
+    rows = [
+        PlatformEventRow(
+            id=ids.new_id(ids.milliseconds(at)), created_at=at, user_id=user.id,
+            event_name="a", category="trading", priority="low", properties="{}", session_id=None,
+            page_url=None, referrer=None, user_agent=None, client_id=None,
+        )
+        for at in (*OLD, *RECENT)
+    ]  # fmt: skip
+    partitions.create(PlatformEvent, Month(2030, 12))
+    with transaction.atomic(using="analytics"):
+        copy_all({PLATFORM_EVENTS: {row.id: row for row in rows}})
+    assert PlatformTotal.objects.get().events == 9
+    keep(platform=60)
+    lines = run()
+    assert line_of("platformevent", lines) == (5, 1, 0)
+    assert PlatformTotal.objects.get().events == len(RECENT)
+    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=4, mended=0)
 
 
 # Beside others
