@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from analytics import partitions
-from analytics.models import Event, FunnelEvent, PageView, Session
+from analytics import partitions, platform_stats
+from analytics.models import Event, FunnelEvent, PageView, PlatformEvent, Session
 from analytics.models.streams import streams
 from config import ids
 from tests import months
@@ -106,7 +106,7 @@ def test_users_of_funnel_events_cannot_log_in():
 
 
 def test_weeks_and_days_have_their_rhythm():
-    generate(events=8_000)
+    generate(events=10_000)
     times = Event.objects.values_list("created_at", flat=True)
     days, hours = Counter(at.weekday() for at in times), Counter(at.hour for at in times)
     assert days[1] > days[5] * 1.2
@@ -157,3 +157,11 @@ def test_a_mistake_is_told_in_a_sentence(options, sentence):
         call_command("generate", "--yes-really", *options)
     assert str(told.value) == sentence
     assert not User.objects.exists()
+
+
+def test_the_totals_count_the_platform_events():
+    generate()
+    events = PlatformEvent.objects.count()
+    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=events, mended=0)
+    generate()
+    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=events, mended=0)

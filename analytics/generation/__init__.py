@@ -5,7 +5,13 @@ or in the module `generation` of another app. The rows of a day depend on the se
 alone, ids included, so that a run which was stopped can be repeated: what is there already stays.
 """
 
-from analytics.generation import collect, events, funnel, sessions  # noqa: F401 - they register
+from analytics.generation import (  # noqa: F401 - they register themselves
+    collect,
+    events,
+    funnel,
+    platform,
+    sessions,
+)
 from analytics.generation.days import Day, generator
 from analytics.generation.run import Period, generate, prepare, tidy
 from analytics.generation.world import World
