@@ -1,6 +1,7 @@
-"""Runtime settings, one row that staff edit while the service runs, its history; daily salts."""
+"""Runtime settings, one row that staff edit while it runs, their history; salts; tallies."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -11,12 +12,19 @@ from config import ids
 from config.routers import ANALYTICS
 
 ON = "true"
+EXPIRED = "expired"  # who turned a switch back whose end had come
+MAX_REASON = 255
+MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 class SwitchField(models.CharField):  # type: ignore[type-arg]
-    """A switch, stored as text: only the exact text `true` is on."""
+    """A switch, stored as text: only the exact text `true` is on.
 
-    def __init__(self, **kwargs: Any) -> None:
+    `off` says what clients see while it is off.
+    """
+
+    def __init__(self, off: str = "", **kwargs: Any) -> None:
+        self.off = off
         super().__init__(**{"max_length": 16, "default": ON, "blank": True, **kwargs})
 
 
@@ -32,22 +40,31 @@ class RuntimeSettings(models.Model):
     """The one row of settings; `runtime.current()` is how the service reads it."""
 
     tracking_enabled = SwitchField(
-        help_text="The whole track API. Off: requests get their usual answer, nothing is stored."
+        help_text="Takes funnel events, sessions and page views: the whole track API.",
+        off="All six routes answer 200 as ever, new sessions and page views with a null id; "
+        "nothing is stored.",
     )
     events_enabled = SwitchField(
-        help_text="Website events. Off: posts get their usual answer, nothing is stored."
+        help_text="Takes the events of websites, single and in batches.",
+        off="A single event gets its usual 201, with an id that leads nowhere; a batch is told "
+        "that 0 events were created; nothing is stored.",
     )
     activity_enabled = SwitchField(
-        help_text="The activity API and the recorder of requests. Off: the API answers 503."
+        help_text="Takes activity events, and records the requests to all APIs.",
+        off="The activity API answers 503 (ACTIVITY_RECORDER_UNAVAILABLE); no request to any API "
+        "is recorded.",
     )
     platform_enabled = SwitchField(
-        help_text="Platform events. Off: posts get their usual answer, nothing is stored."
+        help_text="Takes platform events, single and in batches.",
+        off="Posts get their usual 200, as if all were queued; nothing is stored.",
     )
     collect_enabled = SwitchField(
-        help_text="Collected events. Off: posts get their usual answer, nothing is stored."
+        help_text="Takes collected events, single and in batches.",
+        off="Posts get their usual 200, ids included; nothing is stored.",
     )
     public_event_reads = SwitchField(
-        help_text="Whether anyone who knows a tracking code may read events. Off: only the owner."
+        help_text="Lets anyone who knows a tracking code read the events of its website.",
+        off="Only the owner of a website reads its events, with a token; everyone else gets 404.",
     )
     max_event_data_bytes = models.PositiveIntegerField(
         default=10_000,
@@ -60,6 +77,8 @@ class RuntimeSettings(models.Model):
     activity_retention_days = _days(0, "Days that activity rows are kept.")
     platform_retention_days = _days(0, "Days that platform events are kept.")
     collect_retention_days = _days(90, "Days that collected events are kept.")
+    # When switches turn back by themselves: their names to times as ISO texts.
+    ends = models.JSONField(default=dict, blank=True, editable=False)
 
     class Meta:
         verbose_name = "runtime settings"
@@ -72,35 +91,117 @@ class RuntimeSettings(models.Model):
         return "Runtime settings"
 
     @classmethod
+    def fields(cls) -> "list[models.Field[Any, Any]]":
+        """Return the fields of all settings."""
+        fields = cls._meta.concrete_fields
+        return [field for field in fields if field.editable and not field.primary_key]
+
+    @classmethod
     def names(cls) -> list[str]:
         """Return the names of all settings."""
-        return [field.name for field in cls._meta.concrete_fields if not field.primary_key]
+        return [field.name for field in cls.fields()]
+
+    @classmethod
+    def switches(cls) -> list[str]:
+        """Return the names of the settings that are on or off."""
+        return [field.name for field in cls.fields() if isinstance(field, SwitchField)]
 
     @classmethod
     def load(cls) -> Self:
-        """Return the row, or one with the defaults when there is none yet."""
-        return cls.objects.filter(pk=1).first() or cls(pk=1)
+        """Return the row as it is in force, or one with the defaults when there is none yet.
 
-    def change(self, changes: dict[str, Any], *, changed_by: str) -> "list[SettingChange]":
-        """Validate and store new values, and record who changed what.
+        Whoever finds that the end of a switch has come writes down what it means.
+        """
+        row = cls.objects.filter(pk=1).first() or cls(pk=1)
+        if not row._ended():
+            return row
+        with transaction.atomic(using="default"):
+            row = cls._locked()
+            row.save()
+        return row
 
-        Raises ValidationError, with a message for each bad value, and then changes nothing.
+    @classmethod
+    def _locked(cls) -> Self:
+        """Return the row, locked and as it is in force, its ended switches already in history."""
+        row = cls.objects.select_for_update().filter(pk=1).first() or cls(pk=1)
+        SettingChange.objects.bulk_create(row.settle())
+        return row
+
+    def settle(self) -> "list[SettingChange]":
+        """Turn the switches back whose end has come; return what that changed."""
+        made = []
+        for name, end in self._ended().items():
+            old = getattr(self, name)
+            setattr(self, name, "false" if old == ON else ON)
+            del self.ends[name]
+            made.append(
+                SettingChange(
+                    id=ids.new_id(ids.milliseconds(end)),
+                    name=name,
+                    old=old,
+                    new=getattr(self, name),
+                    changed_by=EXPIRED,
+                    reason="The time it was set for is over.",
+                )
+            )
+        return made
+
+    def end_of(self, name: str) -> datetime | None:
+        """Return when a switch turns back by itself, None if it does not."""
+        return datetime.fromisoformat(self.ends[name]) if name in self.ends else None
+
+    def _ended(self) -> dict[str, datetime]:
+        now = ids.moment(ids.now_ms())
+        ends = {name: datetime.fromisoformat(text) for name, text in self.ends.items()}
+        return {name: end for name, end in ends.items() if end <= now}
+
+    def change(
+        self,
+        changes: dict[str, Any],
+        *,
+        changed_by: str,
+        reason: str = "",
+        ends: Mapping[str, datetime] | None = None,
+    ) -> "list[SettingChange]":
+        """Validate and store new values, and record who changed what, and why.
+
+        A switch that is among the changes turns back at its end, if `ends` names one. Raises
+        ValidationError, with a message for each bad value, and then changes nothing.
         """
         with transaction.atomic(using="default"):
-            row = type(self).objects.select_for_update().filter(pk=1).first() or type(self)(pk=1)
-            before = {name: getattr(row, name) for name in changes}
+            row = self._locked()
+            before = {name: row._told(name) for name in changes}
             for name, value in changes.items():
                 setattr(row, name, value)
+                row.ends.pop(name, None)
+            row.ends |= {name: end.isoformat() for name, end in (ends or {}).items()}
             row.full_clean(validate_constraints=False)
             row.save()
             made = [
                 SettingChange(
-                    name=name, old=str(old), new=str(getattr(row, name)), changed_by=changed_by
+                    name=name,
+                    old=old,
+                    new=str(getattr(row, name)),
+                    until=row.end_of(name),
+                    changed_by=changed_by,
+                    reason=reason,
                 )
-                for name, old in before.items()
-                if str(old) != str(getattr(row, name))
+                for name, (old, end) in before.items()
+                if (old, end) != row._told(name)
             ]
             return SettingChange.objects.bulk_create(made)
+
+    def _told(self, name: str) -> tuple[str, datetime | None]:
+        return str(getattr(self, name)), self.end_of(name)
+
+
+class SettingChangeQuerySet(models.QuerySet["SettingChange"]):
+    """Many changes."""
+
+    def latest_of_each(self) -> "dict[str, SettingChange]":
+        """Return the last change of each setting that was ever changed, by name."""
+        latest = self.order_by("name", "-id").distinct("name")
+        return {change.name: change for change in latest}
 
 
 class SettingChange(models.Model):
@@ -110,13 +211,20 @@ class SettingChange(models.Model):
     name = models.CharField(max_length=64)
     old = models.CharField(max_length=64, blank=True)
     new = models.CharField(max_length=64, blank=True)
-    changed_by = models.CharField(max_length=255, help_text="An email, or the user of a shell.")
+    until = models.DateTimeField(null=True, help_text="When it turns back by itself.")
+    changed_by = models.CharField(
+        max_length=255, help_text='An email, the user of a shell, or "expired".'
+    )
+    reason = models.CharField(max_length=MAX_REASON, blank=True)
+
+    objects = SettingChangeQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.old or '(empty)'} → {self.new or '(empty)'}"
+        until = f" until {self.until:{MINUTE}}" if self.until else ""
+        return f"{self.name}: {self.old or '(empty)'} → {self.new or '(empty)'}{until}"
 
     @property
     def changed_at(self) -> datetime:
@@ -138,3 +246,29 @@ class DailySalt(models.Model):
 
     def __str__(self) -> str:
         return f"Salt of {self.day}"
+
+
+class TallyQuerySet(models.QuerySet["Tally"]):
+    """Many tallies."""
+
+    def since(self, start: datetime) -> "TallyQuerySet":
+        """Return the tallies of the slots that began then or later."""
+        return self.filter(slot__gte=start)
+
+
+class Tally(models.Model):
+    """How many events ended in one way within one slot of time, in all processes together."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("slot", "api", "outcome", "reason")
+    slot = models.DateTimeField(help_text="When it began; config/tallies.py tells how long it is.")
+    api = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=32, blank=True)
+    events = models.BigIntegerField()
+
+    objects = TallyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.events} {self.api} {self.outcome} {self.reason} in {self.slot}"

@@ -4,6 +4,7 @@ from enum import Enum
 
 from prometheus_client import Counter
 
+APIS = ("track", "events", "activity", "platform", "collect")
 INGESTED = Counter(
     "millrace_ingest", "Events by what became of them.", ["api", "outcome", "reason"]
 )
@@ -26,3 +27,13 @@ class Outcome(Enum):
         """Count events of an API that ended so."""
         outcome, _, reason = self.value.partition("; reason=")
         INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)
+
+
+def counted() -> dict[tuple[str, str, str], int]:
+    """Return what this process has counted since it began, by API, outcome and reason."""
+    return {
+        (sample.labels["api"], sample.labels["outcome"], sample.labels["reason"]): int(sample.value)
+        for metric in INGESTED.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }

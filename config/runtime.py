@@ -35,20 +35,21 @@ class Snapshot:
 
     @classmethod
     def of(cls, row: RuntimeSettings) -> "Snapshot":
-        """Return the values of a row."""
+        """Return the values of a row, as they are in force at this moment."""
+        row.settle()
         return cls(
             **{
                 field.name: getattr(row, field.name) == ON
                 if isinstance(field, SwitchField)
                 else getattr(row, field.name)
-                for field in RuntimeSettings._meta.concrete_fields
-                if not field.primary_key
+                for field in RuntimeSettings.fields()
             }
         )
 
 
 _refreshing = threading.Lock()
-_snapshot = Snapshot.of(RuntimeSettings())
+_row = RuntimeSettings()
+_snapshot = Snapshot.of(_row)
 _fresh_until = 0.0
 
 
@@ -73,12 +74,13 @@ def forget() -> None:
 
 
 def _refresh() -> None:
-    global _snapshot, _fresh_until
+    global _row, _snapshot, _fresh_until
     if time.monotonic() < _fresh_until:
         return  # another thread was faster
     try:
         with patience.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
-            _snapshot = Snapshot.of(RuntimeSettings.load())
+            _row = RuntimeSettings.load()
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)
+    _snapshot = Snapshot.of(_row)  # a switch turns back in time, whether it was read or not
     _fresh_until = time.monotonic() + MAX_AGE_SECONDS

@@ -10,7 +10,7 @@ from django.test import Client
 
 from analytics import table_metrics
 from analytics.ingest import writer
-from config import runtime, salts
+from config import runtime, salts, tallies
 from config.models import RuntimeSettings
 from websites import lookup, tokens
 from websites.models import User, Website
@@ -28,11 +28,13 @@ def _nothing_remembered():
     """Let no test see what another one left in the memory of the process."""
     cache.clear()
     runtime.forget()
-    runtime._snapshot = runtime.Snapshot.of(RuntimeSettings())  # it outlives the database
+    runtime._row = RuntimeSettings()  # it outlives the database, as does the next
+    runtime._snapshot = runtime.Snapshot.of(runtime._row)
     lookup.forget_all()
     tokens.forget_all()
     salts.forget()
     table_metrics.FIGURES.forget()
+    tallies.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from config import runtime
-from config.models import RuntimeSettings
+from config import ids, runtime
+from config.models import RuntimeSettings, SettingChange
+from tests.answers import at_once
+from tests.conftest import away
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +67,110 @@ def test_the_last_good_settings_stay_while_the_database_is_away(clock, request, 
     clock[0] += runtime.MAX_AGE_SECONDS
     assert not runtime.current().tracking_enabled
     assert "the last known ones stay" in caplog.text
+
+
+NOON_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def time_of_day(monkeypatch):
+    """The wall clock; a list with the milliseconds."""
+    ms = [NOON_MS]
+    monkeypatch.setattr(ids, "now_ms", lambda: ms[0])
+    return ms
+
+
+@pytest.fixture
+def off_for_an_hour(time_of_day):
+    RuntimeSettings.load().change(
+        {"tracking_enabled": "TRUE"},
+        changed_by="anna@example.com",
+        reason="a flood",
+        ends={"tracking_enabled": ids.moment(NOON_MS + HOUR_MS)},
+    )
+
+
+def history():
+    fields = ("name", "old", "new", "changed_by", "until")
+    return list(SettingChange.objects.values_list(*fields))
+
+
+def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
+    off_for_an_hour, time_of_day, clock
+):
+    time_of_day[0] += HOUR_MS - 1
+    assert not runtime.current().tracking_enabled
+    time_of_day[0] += 1
+    clock[0] += runtime.MAX_AGE_SECONDS
+    assert runtime.current().tracking_enabled
+    row = RuntimeSettings.objects.get()
+    assert (row.tracking_enabled, row.ends) == ("true", {})
+    expired, set_for_an_hour = SettingChange.objects.all()
+    assert expired.changed_at == set_for_an_hour.until == ids.moment(NOON_MS + HOUR_MS)
+    assert (expired.old, expired.new, expired.changed_by) == ("TRUE", "true", "expired")
+
+
+def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, clock):
+    RuntimeSettings(pk=1, events_enabled="").save()
+    end = ids.moment(NOON_MS + HOUR_MS)
+    RuntimeSettings.load().change(
+        {"events_enabled": "true"}, changed_by="a", ends={"events_enabled": end}
+    )
+    assert runtime.current().events_enabled
+    time_of_day[0] += HOUR_MS
+    clock[0] += runtime.MAX_AGE_SECONDS
+    assert not runtime.current().events_enabled
+    assert RuntimeSettings.objects.get().events_enabled == "false"
+
+
+def test_a_switch_turns_back_while_the_database_is_away(
+    off_for_an_hour, time_of_day, clock, request
+):
+    assert not runtime.current().tracking_enabled
+    with away("default", "the main database is away"):
+        time_of_day[0] += HOUR_MS
+        clock[0] += runtime.MAX_AGE_SECONDS
+        assert runtime.current().tracking_enabled
+    assert RuntimeSettings.objects.get().tracking_enabled == "TRUE"
+    clock[0] += runtime.MAX_AGE_SECONDS
+    assert runtime.current().tracking_enabled
+    assert RuntimeSettings.objects.get().tracking_enabled == "true"
+
+
+def test_a_new_value_forgets_the_end_of_the_old_one(off_for_an_hour, time_of_day):
+    RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="b@example.com")
+    assert RuntimeSettings.objects.get().ends == {}
+    time_of_day[0] += HOUR_MS
+    assert RuntimeSettings.load().tracking_enabled == "false"
+
+
+def test_another_end_is_a_change_of_its_own(off_for_an_hour, time_of_day):
+    later = ids.moment(NOON_MS + 2 * HOUR_MS)
+    time_of_day[0] += 1
+    RuntimeSettings.load().change(
+        {"tracking_enabled": "TRUE"}, changed_by="b", ends={"tracking_enabled": later}
+    )
+    assert history()[0] == ("tracking_enabled", "TRUE", "TRUE", "b", later)
+    RuntimeSettings.load().change(
+        {"tracking_enabled": "TRUE"}, changed_by="c", ends={"tracking_enabled": later}
+    )
+    assert len(history()) == 2
+
+
+def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, time_of_day):
+    time_of_day[0] += 2 * HOUR_MS
+    RuntimeSettings(pk=1).change({"tracking_enabled": "false"}, changed_by="c")
+    assert [(old, new, by) for _, old, new, by, _ in history()] == [
+        ("true", "false", "c"),
+        ("TRUE", "true", "expired"),
+        ("true", "TRUE", "anna@example.com"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_notice_an_end_at_once_write_one_entry(off_for_an_hour, time_of_day):
+    time_of_day[0] += HOUR_MS
+    rows = at_once(*[RuntimeSettings.load] * 4)
+    assert {row.tracking_enabled for row in rows} == {"true"}
+    assert [by for _, _, _, by, _ in history()] == ["expired", "anna@example.com"]

@@ -1,6 +1,7 @@
 """`manage.py settings`"""
 
 import getpass
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -12,9 +13,9 @@ from config.models import RuntimeSettings, SettingChange
 pytestmark = pytest.mark.django_db
 
 
-def settings_command(*changes):
+def settings_command(*changes, **options):
     out = StringIO()
-    call_command("settings", *changes, stdout=out)
+    call_command("settings", *changes, stdout=out, **options)
     return out.getvalue()
 
 
@@ -27,7 +28,9 @@ def test_it_lists_every_setting_with_its_value_and_meaning():
     assert [line.split()[0] for line in lines] == RuntimeSettings.names()
     assert lines[0] == (
         "tracking_enabled         true     "
-        "The whole track API. Off: requests get their usual answer, nothing is stored."
+        "Takes funnel events, sessions and page views: the whole track API. "
+        "Off: All six routes answer 200 as ever, new sessions and page views with a null id; "
+        "nothing is stored."
     )
     assert lines[7].split()[:2] == ["track_retention_days", "0"]
     assert not RuntimeSettings.objects.exists()
@@ -58,6 +61,23 @@ def test_a_user_without_a_name_is_recorded_by_number(monkeypatch):
     monkeypatch.setattr("os.getuid", lambda: 1234)
     settings_command("events_enabled=off")
     assert history() == [("events_enabled", "true", "off", "1234")]
+
+
+def test_a_reason_is_kept():
+    settings_command("tracking_enabled=false", reason="a flood of bots")
+    assert SettingChange.objects.get().reason == "a flood of bots"
+    with pytest.raises(CommandError, match=r"^The reason has more than 255 characters\.$"):
+        settings_command("tracking_enabled=true", reason="x" * 256)
+    assert RuntimeSettings.objects.get().tracking_enabled == "false"
+
+
+def test_the_end_of_a_switch_is_listed():
+    end = datetime(9998, 1, 1, 14, tzinfo=UTC)
+    RuntimeSettings.load().change(
+        {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
+    )
+    [first, *_] = settings_command().splitlines()
+    assert first.startswith("tracking_enabled         false until 9998-01-01 14:00 UTC Takes")
 
 
 @pytest.mark.parametrize("text", ["TRUE", "True", "1", "yes", " true", "true ", ""])

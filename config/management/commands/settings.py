@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from config import runtime
-from config.models import RuntimeSettings, SettingChange
+from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
 
 
 class Command(BaseCommand):
@@ -20,11 +20,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "changes", nargs="*", metavar="name=value", help="such as tracking_enabled=false"
         )
+        parser.add_argument("--reason", default="", help="why, for the history")
 
-    def handle(self, *, changes: list[str], **options: Any) -> None:
+    def handle(self, *, changes: list[str], reason: str, **options: Any) -> None:
         if not changes:
             return self.show()
-        made = change(dict(map(parse, changes)))
+        if len(reason) > MAX_REASON:
+            raise CommandError(f"The reason has more than {MAX_REASON} characters.")
+        made = change(dict(map(parse, changes)), reason=reason)
         for each in made:
             self.stdout.write(str(each))
         self.stdout.write(f"{len(made)} changed.")
@@ -32,9 +35,12 @@ class Command(BaseCommand):
     def show(self) -> None:
         """Write each setting's name, value and meaning."""
         row = RuntimeSettings.load()
-        for field in row._meta.concrete_fields[1:]:
+        for field in row.fields():
             value = str(getattr(row, field.name)) or "(empty)"
-            self.stdout.write(f"{field.name:<24} {value:<8} {field.help_text}")
+            if end := row.end_of(field.name):
+                value += f" until {end:{MINUTE}}"
+            off = f" Off: {field.off}" if isinstance(field, SwitchField) else ""
+            self.stdout.write(f"{field.name:<24} {value:<8} {field.help_text}{off}")
 
 
 def parse(text: str) -> tuple[str, str]:
@@ -47,10 +53,10 @@ def parse(text: str) -> tuple[str, str]:
     return name, value
 
 
-def change(values: dict[str, str]) -> list[SettingChange]:
+def change(values: dict[str, str], *, reason: str) -> list[SettingChange]:
     """Store new values in the name of the shell's user."""
     try:
-        made = RuntimeSettings.load().change(values, changed_by=shell_user())
+        made = RuntimeSettings.load().change(values, changed_by=shell_user(), reason=reason)
     except ValidationError as error:
         told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
         raise CommandError(" ".join(told)) from error
