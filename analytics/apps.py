@@ -9,5 +9,6 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         from analytics import (
             checks,  # noqa: F401 - registers the system checks
+            retention_impact,  # noqa: F401 - registers its estimates
             table_metrics,  # noqa: F401 - registers its metrics
         )

@@ -6,11 +6,15 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config import runtime
-from config.models import ON, RuntimeSettings, SettingChange, SwitchField
+from config import ids, impact, runtime
+from config.impact import Wanted
+from config.models import MAX_REASON, MINUTE, ON, RuntimeSettings, SettingChange, SwitchField
+from config.states import states
 
 
 class SwitchSelect(UnfoldAdminSelectWidget):
@@ -23,10 +27,75 @@ class SwitchSelect(UnfoldAdminSelectWidget):
         return super().optgroups(name, value, attrs)
 
 
-class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """All settings; `changes` is what saving it made of them."""
+class EndField(forms.DateTimeField):
+    """When a switch turns back by itself: a minute of UTC to come, or empty for never."""
 
+    def __init__(self) -> None:
+        attrs = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
+        super().__init__(
+            required=False,
+            label="Only until (UTC)",
+            help_text="Then it turns back by itself. Empty: it stays.",
+            input_formats=["%Y-%m-%dT%H:%M"],
+            widget=forms.DateTimeInput(attrs=attrs, format="%Y-%m-%dT%H:%M"),
+        )
+
+
+class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """All settings, the ends of switches, and the reason; `changes` is what saving it made."""
+
+    tracking_enabled_until = EndField()
+    events_enabled_until = EndField()
+    activity_enabled_until = EndField()
+    platform_enabled_until = EndField()
+    collect_enabled_until = EndField()
+    public_event_reads_until = EndField()
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        required=False,
+        help_text="Why you change this: the history keeps it, and the home page shows it.",
+        widget=UnfoldAdminTextInputWidget(),
+    )
     changes: list[SettingChange] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, state in states().items():
+            if name in self.fields:
+                self.fields[name].help_text = render_to_string(
+                    "admin/setting_state.html", {"state": state}
+                )
+            if state.is_switch:
+                self.initial[f"{name}_until"] = state.until
+
+    def clean(self) -> dict[str, Any]:
+        """Demand a reason for every change, and ends that are still to come."""
+        cleaned = super().clean() or self.cleaned_data
+        for name in RuntimeSettings.switches():
+            end = cleaned.get(f"{name}_until")
+            if end and f"{name}_until" in self.changed_data and end <= ids.moment(ids.now_ms()):
+                self.add_error(f"{name}_until", "Choose a time to come.")
+        if not self.errors and self.wanted() and not cleaned.get("reason"):
+            self.add_error("reason", "Say why.")
+        return cleaned
+
+    def wanted(self) -> list[Wanted]:
+        """Return the changes that a valid form asks for.
+
+        The end of a switch goes with its old value, unless the form gives the new value an end.
+        """
+        found = []
+        for name in RuntimeSettings.names():
+            is_sent = not self.fields[name].widget.value_omitted_from_data(self.data, {}, name)
+            is_new, has_new_end = name in self.changed_data, f"{name}_until" in self.changed_data
+            if is_sent and (is_new or has_new_end):
+                end = self.cleaned_data.get(f"{name}_until") if has_new_end else None
+                found.append(Wanted(name, self.initial[name], self.cleaned_data[name], end))
+        return found
+
+    def told(self) -> str:
+        """Return the wanted changes as a text, by which one knows that they are the same."""
+        return repr(self.wanted())
 
 
 @admin.register(RuntimeSettings)
@@ -36,6 +105,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
     form = RuntimeSettingsForm
     # Not stripped: " true" is off, and must not become "true".
     formfield_overrides: ClassVar = {SwitchField: {"widget": SwitchSelect, "strip": False}}
+    icon = "toggle_on"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -48,8 +118,55 @@ class RuntimeSettingsAdmin(ModelAdmin):
     ) -> RuntimeSettings | None:
         return RuntimeSettings.load() if object_id == "1" else None
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        may_change = self.has_change_permission(request)
+        switches = RuntimeSettings.switches()
+        numbers = [name for name in RuntimeSettings.names() if name not in switches]
+        rows = [(name, f"{name}_until") if may_change else name for name in switches]
+        return [
+            ("Switches", {"fields": rows}),
+            ("Sizes", {"fields": [name for name in numbers if "retention" not in name]}),
+            ("Retention", {"fields": [name for name in numbers if "retention" in name]}),
+            *([("Reason", {"fields": ["reason"]})] if may_change else []),
+        ]
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("admin:config_runtimesettings_change", 1)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """Save what was confirmed, and ask for a confirmation of anything else."""
+        if request.method == "POST" and object_id == "1" and self.has_change_permission(request):
+            form = self.get_form(request, change=True)(
+                request.POST, instance=RuntimeSettings.load()
+            )
+            if form.is_valid() and form.wanted() and request.POST.get("confirmed") != form.told():
+                return self.ask(request, form)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def ask(self, request: HttpRequest, form: RuntimeSettingsForm) -> HttpResponse:
+        """Return the page that says what the changes mean, and repeats the form unseen."""
+        now = states()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Confirm the changes",
+            "opts": self.opts,
+            "changes": [(now[each.name], each, impact.of(each)) for each in form.wanted()],
+            "sent": [
+                (name, value)
+                for name, values in request.POST.lists()
+                if name not in {"csrfmiddlewaretoken", "confirmed"}
+                for value in values
+            ],
+            "confirmed": form.told(),
+            "reason": form.cleaned_data["reason"],
+        }
+        return TemplateResponse(request, "admin/confirm_settings.html", context)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
@@ -60,8 +177,13 @@ class RuntimeSettingsAdmin(ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: RuntimeSettings, form: RuntimeSettingsForm, change: bool
     ) -> None:
-        values = {name: getattr(obj, name) for name in form.changed_data}
-        form.changes = obj.change(values, changed_by=request.user.get_username())
+        wanted = form.wanted()
+        form.changes = obj.change(
+            {each.name: each.new for each in wanted},
+            changed_by=request.user.get_username(),
+            reason=form.cleaned_data["reason"],
+            ends={each.name: each.until for each in wanted if each.until},
+        )
         runtime.forget()
 
     def construct_change_message(
@@ -74,12 +196,22 @@ class RuntimeSettingsAdmin(ModelAdmin):
 class SettingChangeAdmin(ModelAdmin):
     """Who changed which setting, newest first; nothing to edit."""
 
-    list_display = ("changed_at", "name", "old", "new", "changed_by")
+    list_display = ("time", "name", "old", "new", "end", "changed_by", "reason")
     list_display_links = None
     list_filter = ("name",)
-    search_fields = ("changed_by",)
+    search_fields = ("changed_by", "reason")
+    search_help_text = "Who, or why"
     show_full_result_count = False
     actions = None
+    icon = "history"
+
+    @admin.display(description="time (UTC)")
+    def time(self, change: SettingChange) -> str:
+        return f"{change.changed_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="until")
+    def end(self, change: SettingChange) -> str:
+        return f"{change.until:{MINUTE}}" if change.until else "-"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -93,3 +225,6 @@ class SettingChangeAdmin(ModelAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let everybody see the history who sees the settings."""
         return self.admin_site.get_model_admin(RuntimeSettings).has_view_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)

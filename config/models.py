@@ -17,6 +17,12 @@ MAX_REASON = 255
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
+def worded(name: str, old: Any, new: Any, *, until: datetime | None) -> str:
+    """Return a change of a setting as people read it."""
+    end = f" until {until:{MINUTE}}" if until else ""
+    return f"{name}: {str(old) or '(empty)'} → {str(new) or '(empty)'}{end}"
+
+
 class SwitchField(models.CharField):  # type: ignore[type-arg]
     """A switch, stored as text: only the exact text `true` is on.
 
@@ -223,8 +229,7 @@ class SettingChange(models.Model):
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:
-        until = f" until {self.until:{MINUTE}}" if self.until else ""
-        return f"{self.name}: {self.old or '(empty)'} → {self.new or '(empty)'}{until}"
+        return worded(self.name, self.old, self.new, until=self.until)
 
     @property
     def changed_at(self) -> datetime:

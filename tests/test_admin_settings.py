@@ -7,11 +7,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.test import Client
+from django.utils.html import escape
 
 from config import runtime
 from config.models import RuntimeSettings, SettingChange
+from config.states import states
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 LIST = "/admin/config/runtimesettings/"
 FORM = f"{LIST}1/change/"
@@ -19,15 +21,27 @@ HISTORY = f"{LIST}1/history/"
 
 
 @pytest.fixture
-def save(staff_api):
-    """Send the form with all settings as they are, but for some."""
+def send(staff_api):
+    """Send the form with all settings as they are, but for some, and with a reason."""
 
     def send(**changes):
         row = RuntimeSettings.load()
         values = {name: getattr(row, name) for name in RuntimeSettings.names()}
-        return staff_api.post(FORM, values | changes)
+        return staff_api.post(FORM, values | {"reason": "a test"} | changes)
 
     return send
+
+
+@pytest.fixture
+def save(send):
+    """Send the form, and confirm what it asks to be confirmed."""
+
+    def save(**changes):
+        response = send(**changes)
+        confirmed = (response.context or {}).get("confirmed")
+        return send(**changes, confirmed=confirmed) if confirmed else response
+
+    return save
 
 
 def history():
@@ -51,6 +65,7 @@ def test_the_form_shows_each_setting_with_its_meaning(staff_api):
     for field in RuntimeSettings.fields():
         assert f'name="{field.name}"' in page
         assert field.help_text in page
+        assert escape(states()[field.name].off) in page
     assert options(page, "tracking_enabled") == [("true", "On", True), ("false", "Off", False)]
     assert not RuntimeSettings.objects.exists()
 
@@ -98,7 +113,9 @@ def test_a_form_that_lacks_a_setting_leaves_it_alone(staff_api):
     whole = {name: getattr(RuntimeSettings.load(), name) for name in RuntimeSettings.names()}
     del whole["events_enabled"]
     del whole["platform_enabled"]
-    assert staff_api.post(FORM, whole | {"max_event_data_bytes": 5}).status_code == 302
+    sent = whole | {"max_event_data_bytes": 5, "reason": "less"}
+    confirmed = staff_api.post(FORM, sent).context["confirmed"]
+    assert staff_api.post(FORM, sent | {"confirmed": confirmed}).status_code == 302
     row = RuntimeSettings.objects.get()
     assert (row.events_enabled, row.platform_enabled) == ("false", "true")
     assert row.max_event_data_bytes == 5

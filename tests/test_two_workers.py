@@ -155,15 +155,17 @@ class Admin:
         assert "Site administration" in page or "/admin/logout/" in page
 
     def set(self, **settings: str) -> None:
-        """Save runtime settings."""
-        page = self._send(SWITCH, **settings)
-        assert "was changed successfully" in page
+        """Save runtime settings, and confirm them."""
+        page = self._send(SWITCH, reason="a test", **settings)
+        assert "was changed successfully" in self._submit(SWITCH, page)
 
     def _send(self, path: str, **values: str) -> str:
         """Fill in the form of a page and send it; return the page that follows."""
         with self._browser.open(self._address + path) as answer:
-            form = Form(answer.read().decode())
-        sent = urlencode(form.values | values).encode()
+            return self._submit(path, answer.read().decode(), **values)
+
+    def _submit(self, path: str, page: str, **values: str) -> str:
+        sent = urlencode(Form(page).values | values).encode()
         with self._browser.open(self._address + path, sent) as answer:
             return str(answer.read().decode())
 

@@ -1,0 +1,60 @@
+"""The settings as people read them: what each one is, since when, by whom, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Field
+
+from config.models import ON, RuntimeSettings, SettingChange, SwitchField
+
+# What the setting of an API's switch is called; tallies call the API by the other word.
+SWITCHES = {
+    "tracking_enabled": "track",
+    "events_enabled": "events",
+    "activity_enabled": "activity",
+    "platform_enabled": "platform",
+    "collect_enabled": "collect",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One setting in force, and the change that made it so, if there ever was one."""
+
+    field: "Field[Any, Any]"
+    value: Any
+    until: datetime | None
+    change: SettingChange | None
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is on or off, rather than a number."""
+        return isinstance(self.field, SwitchField)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a switch is on."""
+        return bool(self.value == ON)
+
+    @property
+    def label(self) -> str:
+        """What it is called before a colon."""
+        return SWITCHES.get(self.field.name, str(self.field.verbose_name)).capitalize()
+
+    @property
+    def off(self) -> str:
+        """What clients see while a switch is off."""
+        return self.field.off if isinstance(self.field, SwitchField) else ""
+
+
+def states() -> dict[str, State]:
+    """Return the state of every setting by its name, with two queries."""
+    row = RuntimeSettings.load()
+    changes = SettingChange.objects.latest_of_each()
+    return {
+        field.name: State(
+            field, getattr(row, field.name), row.end_of(field.name), changes.get(field.name)
+        )
+        for field in row.fields()
+    }
