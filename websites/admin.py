@@ -1,6 +1,4 @@
-"""Users, their groups, and their websites."""
-
-from typing import ClassVar
+"""Users and their groups."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -11,7 +9,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from websites.models import User, Website
+from websites.models import User
 
 # Nothing in them is for people: the jti and expiry of tokens that no longer work.
 admin.site.unregister([OutstandingToken, BlacklistedToken])
@@ -22,6 +20,7 @@ admin.site.unregister(Group)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """People with accounts."""
 
+    icon = "person"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -47,20 +46,4 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """What groups of staff may do."""
 
-
-@admin.register(Website)
-class WebsiteAdmin(ModelAdmin):
-    """Websites, with the codes that their pages carry."""
-
-    list_display = ("name", "domain", "tracking_code", "user", "is_active", "created_at")
-    list_filter = ("is_active",)
-    list_select_related = ("user",)
-    search_fields = ("name", "domain", "tracking_code", "user__email")
-    ordering = ("-id",)
-    show_full_result_count = False
-    autocomplete_fields = ("user",)
-    readonly_fields = ("tracking_code", "created_at", "updated_at")
-    fields: ClassVar = [
-        *("user", "name", "domain", "description", "is_active"),
-        *readonly_fields,
-    ]
+    icon = "group"

@@ -1,5 +1,6 @@
 """What a first run begins with: somebody who may log in, and a website to send events to."""
 
+import json
 import os
 import secrets
 from contextlib import suppress
@@ -34,6 +35,18 @@ def oldest_website() -> Website | None:
     """Return the website to try the API with."""
     websites = Website.objects.filter(user__is_superuser=True, is_active=True)
     return websites.order_by("id").first()
+
+
+def curl_line(url: str, tracking_code: str) -> str:
+    """Return a line for a shell that posts a first event of a website."""
+    event = {
+        "trackingCode": tracking_code,
+        "eventType": "pageview",
+        "url": "https://demo.example/",
+        "sessionId": "first-session",
+        "visitorId": "first-visitor",
+    }
+    return f"curl {url} -H 'Content-Type: application/json' -d '{json.dumps(event)}'"
 
 
 def _private(path: str, flags: int) -> int:

@@ -9,7 +9,7 @@ from cachetools import TTLCache
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from websites.models import Website
+from websites.models import RetiredCode, Website
 
 MAX_AGE_SECONDS = 4.0  # what is deactivated must stop within five
 MAX_CODE_LENGTH = 64
@@ -66,10 +66,11 @@ def forget_all() -> None:
 
 
 def _read(code: str) -> Site | None:
+    active = Website.objects.filter(is_active=True).values_list("id", "user_id")
+    retired = RetiredCode.objects.filter(code=code).good()
     row = (
-        Website.objects.filter(tracking_code=code, is_active=True)
-        .values_list("id", "user_id")
-        .first()
+        active.filter(tracking_code=code).first()
+        or active.filter(id__in=retired.values("website_id")).first()
     )
     site = Site(*row) if row else None
     with _lock:

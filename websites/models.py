@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from config import ids
 from websites.domains import is_domain, normalised_host
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
+CODE_GRACE = timedelta(hours=24)  # in which pages take up a new tracking code
 
 
 class UserManager(BaseUserManager["User"]):
@@ -122,6 +123,16 @@ class Website(models.Model):
         self.host = normalised_host(self.domain)
         self.validate_constraints()  # forms would skip it, since host is not one of their fields
 
+    def rotate_code(self) -> str:
+        """Take a new tracking code, and return the old one, which stays good for a while."""
+        with transaction.atomic(using="default"):
+            self.refresh_from_db(from_queryset=Website.objects.select_for_update())
+            retired = self.tracking_code
+            RetiredCode.objects.create(code=retired, website=self)
+            self.tracking_code = self._new_tracking_code()
+            self.save()
+        return retired
+
     def change(self, **values: Any) -> None:
         """Store new values of some fields; raises DoesNotExist if it was deleted meanwhile."""
         with transaction.atomic(using="default"):
@@ -136,5 +147,33 @@ class Website(models.Model):
         return ids.time_of(self.id)
 
     def _new_tracking_code(self) -> str:
-        random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(6))
-        return f"pm-{random}-{ids.milliseconds_of(self.id):013d}"
+        while True:
+            random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(6))
+            code = f"pm-{random}-{ids.milliseconds_of(self.id):013d}"
+            if not RetiredCode.objects.filter(code=code).exists():  # never given out twice
+                return code
+
+
+class RetiredCodeQuerySet(models.QuerySet["RetiredCode"]):
+    """Many retired codes."""
+
+    def good(self) -> "RetiredCodeQuerySet":
+        """Return those that still name their website."""
+        return self.filter(good_until__gt=timezone.now())
+
+
+def _end_of_grace() -> datetime:
+    return timezone.now() + CODE_GRACE
+
+
+class RetiredCode(models.Model):
+    """A former tracking code; kept for ever, so that nobody else gets it."""
+
+    code = models.CharField(max_length=64, primary_key=True)
+    website = models.ForeignKey(Website, on_delete=models.CASCADE, related_name="retired_codes")
+    good_until = models.DateTimeField(default=_end_of_grace)
+
+    objects = RetiredCodeQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.code

@@ -1,5 +1,5 @@
-"""The streams, as staff look at them: one module for each subject."""
+"""What staff look at: one module for each subject."""
 
-from analytics.admin import collect, events, funnel, platform, sessions
+from analytics.admin import collect, events, funnel, platform, sessions, websites
 
-__all__ = ["collect", "events", "funnel", "platform", "sessions"]
+__all__ = ["collect", "events", "funnel", "platform", "sessions", "websites"]

@@ -1,7 +1,6 @@
 """`manage.py serve`: start everything, say where it is, stop everything."""
 
 import io
-import json
 from typing import Any
 
 from django.conf import settings
@@ -47,22 +46,11 @@ class Command(BaseCommand):
         website = first_run.oldest_website() if settings.EMBEDDED else None
         if website:
             self._say("Tracking code", website.tracking_code)
-            self._say("First event", _curl_line(website.tracking_code))
+            url = serving.address("/api/v1/events")
+            self._say("First event", first_run.curl_line(url, website.tracking_code))
         self.stdout.write("Ready. Ctrl-C stops it.")
         self.stdout.flush()
 
     def _say(self, name: str, value: str) -> None:
         self.stdout.write(f"{name + ':':<14} {value}")
         self.stdout.flush()
-
-
-def _curl_line(tracking_code: str) -> str:
-    event = {
-        "trackingCode": tracking_code,
-        "eventType": "pageview",
-        "url": "https://demo.example/",
-        "sessionId": "first-session",
-        "visitorId": "first-visitor",
-    }
-    url = serving.address("/api/v1/events")
-    return f"curl {url} -H 'Content-Type: application/json' -d '{json.dumps(event)}'"

@@ -1,0 +1,203 @@
+"""Websites, with what comes from them; pausing them, and changing their tracking codes."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from analytics import traffic
+from analytics.admin.cells import cut
+from analytics.keyset import DATABASE_FAILURES, explain
+from websites.first_run import curl_line
+from websites.models import CODE_GRACE, RetiredCode, Website
+
+SENT = ("action", "select_across", ACTION_CHECKBOX_NAME)  # by the list, and again by its question
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What staff may do with websites, once they have read what it means."""
+
+    title: str
+    meaning: str
+    done: str
+    carry_out: Callable[[Website], object]
+
+
+PAUSE = Step(
+    "Pause",
+    "Its events are refused with 404, within five seconds everywhere. What is stored stays.",
+    "Paused.",
+    lambda website: website.change(is_active=False),
+)
+RESUME = Step(
+    "Resume",
+    "Its events are taken again, within five seconds everywhere.",
+    "Resumed.",
+    lambda website: website.change(is_active=True),
+)
+ROTATE = Step(
+    "Change tracking code",
+    f"It gets a new tracking code. The old one stays good for {CODE_GRACE.days * 24} hours: put "
+    "the new one into its pages by then.",
+    "Changed the tracking code.",
+    Website.rotate_code,
+)
+
+
+@admin.register(Website)
+class WebsiteAdmin(ModelAdmin):
+    """Websites, with the codes that their pages carry."""
+
+    icon = "language"
+    list_display = ("site", "domain", "code", "user", "state", "last_event", "today", "made")
+    list_filter = ("is_active",)
+    list_per_page = 25
+    list_select_related = ("user",)
+    search_fields = ("name", "domain", "tracking_code", "retired_codes__code", "user__email")
+    ordering = ("-id",)
+    sortable_by = ("site", "domain", "user")
+    show_full_result_count = False
+    autocomplete_fields = ("user",)
+    actions = ("pause_selected", "resume_selected")
+    actions_detail = ("pause", "resume", "rotate")
+    told: ClassVar = ("state", "code", "old_codes", "first_event", "made", "changed")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = ("user", "name", "domain", "description")
+        return (*fields, *self.told) if obj else fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.told
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Add to the websites of a page what comes from them, with one query."""
+        changelist = super().get_changelist_instance(request)
+        rows = changelist.result_list = list(changelist.result_list)
+        found: dict[Any, traffic.Traffic] = {}
+        try:
+            midnight = datetime.combine(datetime.now(UTC), time(), tzinfo=UTC)
+            found = traffic.of_websites([row.pk for row in rows], midnight)
+        except DATABASE_FAILURES as error:
+            messages.error(request, explain(error))
+        for row in rows:
+            row.traffic = found.get(row.pk)
+        return changelist
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row:
+            row.events_url = request.build_absolute_uri("/api/v1/events")
+        return row
+
+    @admin.display(description="name", ordering="name")
+    def site(self, website: Website) -> SafeString:
+        return cut(website.name, limit=30)
+
+    @admin.display(description="created (UTC)")
+    def made(self, website: Website) -> SafeString:
+        return cut(f"{website.created_at:%Y-%m-%d %H:%M}")
+
+    @admin.display(description="changed (UTC)")
+    def changed(self, website: Website) -> SafeString:
+        return cut(f"{website.updated_at:%Y-%m-%d %H:%M}")
+
+    @admin.display(description="tracking code")
+    def code(self, website: Website) -> SafeString:
+        return copyable(website.tracking_code)
+
+    @admin.display(description="old codes")
+    def old_codes(self, website: Website) -> str:
+        good = RetiredCode.objects.good().filter(website=website).order_by("good_until")
+        told = [f"{old.code} until {old.good_until:%Y-%m-%d %H:%M} UTC" for old in good]
+        return ", ".join(told) or "-"
+
+    @admin.display(description="first event")
+    def first_event(self, website: Any) -> SafeString:
+        return copyable(curl_line(website.events_url, website.tracking_code))
+
+    @display(description="state", label={"Active": "success", "Paused": "warning"})
+    def state(self, website: Website) -> str:
+        return "Active" if website.is_active else "Paused"
+
+    @admin.display(description="last event (UTC)")
+    def last_event(self, website: Any) -> str:
+        last_at = website.traffic and website.traffic.last_at
+        return cut(f"{last_at:%Y-%m-%d %H:%M:%S}") if last_at else "-"
+
+    @admin.display(description="events today")
+    def today(self, website: Any) -> str:
+        return website.traffic.told if website.traffic else "-"
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Return pause or resume, whichever is possible, and the others."""
+        website = self.get_object(request, str(object_id))
+        impossible = "_resume" if website and website.is_active else "_pause"
+        found = super().get_actions_detail(request, object_id)
+        return [each for each in found if not each.action_name.endswith(impossible)]
+
+    @action(description="Pause", icon="pause", permissions=["change"])
+    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._one(request, object_id, PAUSE)
+
+    @action(description="Resume", icon="play_arrow", permissions=["change"])
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._one(request, object_id, RESUME)
+
+    @action(description="Change tracking code", icon="autorenew", permissions=["change"])
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._one(request, object_id, ROTATE)
+
+    @action(description="Pause selected websites", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return self._take(request, PAUSE, queryset, back="admin:websites_website_changelist")
+
+    @action(description="Resume selected websites", permissions=["change"])
+    def resume_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
+        return self._take(request, RESUME, queryset, back="admin:websites_website_changelist")
+
+    def _one(self, request: HttpRequest, object_id: str, step: Step) -> HttpResponse:
+        website = self.get_object(request, object_id)
+        if website is None:
+            raise Http404
+        back = reverse("admin:websites_website_change", args=[website.pk])
+        return self._take(request, step, [website], back=back)
+
+    def _take(
+        self, request: HttpRequest, step: Step, websites: Iterable[Website], *, back: str
+    ) -> HttpResponse:
+        """Take a step that was confirmed, and ask for a confirmation of any other."""
+        if request.POST.get("confirmed") != "yes":
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": step.title,
+                "meaning": step.meaning,
+                "websites": websites,
+                "sent": [(name, each) for name in SENT for each in request.POST.getlist(name)],
+                "back": resolve_url(back),
+            }
+            return TemplateResponse(request, "admin/confirm_websites.html", context)
+        for website in websites:
+            step.carry_out(website)
+            self.log_change(request, website, step.done)
+            messages.success(request, f"{website}: {step.done}")
+        return redirect(back)
+
+
+def copyable(text: str) -> SafeString:
+    """Return a text with a button that copies it."""
+    return render_to_string("admin/copyable.html", {"text": text})
