@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activity.models import ActivityEvent
-from analytics.cells import cut, link, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from config import ids
 from websites.models import User
@@ -62,6 +62,7 @@ class ActivityFilterForm(StreamFilterForm):
 class ActivityEventAdmin(StreamAdmin):
     """Requests that the service answered, and what front ends told."""
 
+    icon = "monitoring"
     filter_form = ActivityFilterForm
     list_defer = ("metadata",)
     list_display = ("time", "kind", "who", "method", "page", "status", "duration")
@@ -113,7 +114,7 @@ class ActivityEventAdmin(StreamAdmin):
     @admin.display(description="user")
     def account(self, event: Any) -> SafeString | str:
         if event.user:
-            return link(reverse("admin:websites_user_change", args=[event.user.pk]), event.user)
+            return link_for(event.reader, User, event.user.pk, event.user.email)
         return f"{event.user_id} (deleted)" if event.user_id else NONE
 
     @admin.display(description="session")

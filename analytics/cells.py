@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from django.db.models import Model
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -17,6 +19,14 @@ def cut(text: str, *, limit: int = 36) -> SafeString:
 def link(url: str, text: str | SafeString) -> SafeString:
     """Return a text that leads somewhere."""
     return format_html('<a class="text-link" href="{}">{}</a>', url, text)
+
+
+def link_for(reader: Any, model: type[Model], pk: object, text: str) -> SafeString | str:
+    """Return a text that leads to the page of a row, for a reader who may open it."""
+    options = model._meta
+    if not reader.has_perm(f"{options.app_label}.view_{options.model_name}"):
+        return text
+    return link(reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[pk]), text)
 
 
 def pretty_json(value: Any) -> SafeString:

@@ -177,6 +177,7 @@ class StreamAdmin(ModelAdmin):
     filter_form: type[StreamFilterForm] = StreamFilterForm
     list_defer: ClassVar[Sequence[str]] = ()
     search_ids: ClassVar[Sequence[str]] = ("id",)
+    icon = "bolt"
 
     actions = None
     change_list_template = "admin/stream_change_list.html"
@@ -226,7 +227,9 @@ class StreamAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         row = super().get_object(request, object_id, from_field)
-        self.complete([row] if row else [])
+        if row:
+            self.complete([row])
+            row.reader = request.user  # who is shown only links that work
         return row
 
     def changeform_view(

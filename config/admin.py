@@ -106,6 +106,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
     # Not stripped: " true" is off, and must not become "true".
     formfield_overrides: ClassVar = {SwitchField: {"widget": SwitchSelect, "strip": False}}
     icon = "toggle_on"
+    compressed_fields = False  # labels above, so that a switch and its end stand side by side
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -147,7 +148,8 @@ class RuntimeSettingsAdmin(ModelAdmin):
             )
             if form.is_valid() and form.wanted() and request.POST.get("confirmed") != form.told():
                 return self.ask(request, form)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        context = {"show_save_and_continue": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
 
     def ask(self, request: HttpRequest, form: RuntimeSettingsForm) -> HttpResponse:
         """Return the page that says what the changes mean, and repeats the form unseen."""

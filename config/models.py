@@ -45,6 +45,8 @@ def _days(default: int, help_text: str) -> "models.PositiveIntegerField[int, int
 class RuntimeSettings(models.Model):
     """The one row of settings; `runtime.current()` is how the service reads it."""
 
+    staff_may: ClassVar = ("view", "change")  # websites/roles.py
+
     tracking_enabled = SwitchField(
         help_text="Takes funnel events, sessions and page views: the whole track API.",
         off="All six routes answer 200 as ever, new sessions and page views with a null id; "

@@ -292,4 +292,7 @@ UNFOLD = {
     "SITE_HEADER": "Millrace",
     "SITE_SYMBOL": "water",
     "SITE_URL": None,  # there is no site beside the admin to return to
+    "ENVIRONMENT": ["Debug", "warning"] if DEBUG else None,
+    "DASHBOARD_CALLBACK": "analytics.admin.home.show",
+    "SIDEBAR": {"navigation": "analytics.admin.navigation.groups"},
 }

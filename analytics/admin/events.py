@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminAutocompleteWidget, UnfoldAdminSelectWidget
 
-from analytics.cells import cut, link, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import Event
 from analytics.models.events import EventType
@@ -76,6 +76,7 @@ class EventFilterForm(StreamFilterForm):
 class EventAdmin(StreamAdmin):
     """Page views, clicks and custom events."""
 
+    icon = "ads_click"
     filter_form = EventFilterForm
     list_defer = ("properties",)
     list_display = ("time", "site", "event_type", "page", "came_from", "visitor", "device")
@@ -108,8 +109,7 @@ class EventAdmin(StreamAdmin):
     def website(self, event: Any) -> str:
         if event.website is None:
             return f"{event.website_id} (deleted)"
-        url = reverse("admin:websites_website_change", args=[event.website_id])
-        return link(url, str(event.website))
+        return link_for(event.reader, Website, event.website_id, str(event.website))
 
     @admin.display(description="URL")
     def page(self, event: Event) -> str:

@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.admin.users import UsersStreamAdmin
-from analytics.cells import cut, link, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import FunnelEvent
+from websites.models import User
 
 
 class FunnelFilterForm(StreamFilterForm):
@@ -33,6 +34,7 @@ class FunnelFilterForm(StreamFilterForm):
 class FunnelEventAdmin(UsersStreamAdmin):
     """What users did, step by step."""
 
+    icon = "filter_alt"
     filter_form = FunnelFilterForm
     list_defer = ("event_data",)
     list_display = ("time", "who", "kind", "session")
@@ -54,8 +56,8 @@ class FunnelEventAdmin(UsersStreamAdmin):
         return link(f"?{urlencode({'q': event.user.email})}", cut(event.user.email))
 
     @admin.display(description="user")
-    def account(self, event: FunnelEvent) -> SafeString:
-        return link(reverse("admin:websites_user_change", args=[event.user_id]), event.user.email)
+    def account(self, event: Any) -> SafeString | str:
+        return link_for(event.reader, User, event.user_id, event.user.email)
 
     @admin.display(description="type")
     def kind(self, event: FunnelEvent) -> SafeString:

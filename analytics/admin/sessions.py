@@ -8,11 +8,10 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from analytics.cells import cut, link
+from analytics.cells import cut, link_for
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import PageView, Session
 from analytics.models.events import DeviceType
@@ -58,6 +57,7 @@ class SessionFilterForm(StreamFilterForm):
 class SessionAdmin(StreamAdmin):
     """Sessions; the visitor hash has no index, so that it cannot be searched."""
 
+    icon = "schedule"
     filter_form = SessionFilterForm
     list_display = (
         *("time", "came_from", "landed_on", "seen_on", "place"),
@@ -131,14 +131,14 @@ class SessionAdmin(StreamAdmin):
         return cut(session.country or NONE, limit=16)
 
     @admin.display(description="user")
-    def user(self, session: Session) -> str | SafeString:
+    def user(self, session: Any) -> str | SafeString:
         """Return the user that the session was identified as, who may be gone."""
         if session.user_id is None:
             return NONE
         user = User.objects.filter(id=session.user_id).first()
         if user is None:
             return f"{session.user_id} (deleted)"
-        return link(reverse("admin:websites_user_change", args=[user.pk]), str(user))
+        return link_for(session.reader, User, user.pk, str(user))
 
     @admin.display(description="screen")
     def screen(self, session: Session) -> str:

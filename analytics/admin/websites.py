@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from analytics import traffic
-from analytics.admin.cells import cut
+from analytics.cells import cut
 from analytics.keyset import DATABASE_FAILURES, explain
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website

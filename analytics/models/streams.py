@@ -56,6 +56,7 @@ class Stream(models.Model):
     """
 
     home: ClassVar = ANALYTICS  # most streams; a subclass may name another one
+    staff_may: ClassVar = ("view",)  # websites/roles.py
     retention_setting: ClassVar[str]  # the runtime setting that says for how many days it is kept
 
     id = models.UUIDField(primary_key=True, editable=False)

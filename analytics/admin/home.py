@@ -1,0 +1,166 @@
+"""The home page of the admin: what happens now, in which state things are, how large they are.
+
+No table of events is read, and each part stands for itself: what cannot be told is said to be so.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.db import connections
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.text import capfirst
+from prometheus_client import Histogram
+
+from analytics import sizes
+from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
+from analytics.keyset import DATABASE_FAILURES, explain
+from analytics.models.streams import Stream, streams
+from config import ids, patience, tallies
+from config.models import RuntimeSettings
+from config.outcomes import APIS
+from config.routers import ANALYTICS, MAIN
+from config.states import states
+
+READING_SECONDS = 2.0  # for all that one database tells
+HOURS = 24
+COLORS = {
+    "stored": "var(--color-primary-500)",
+    "duplicate": "var(--color-primary-300)",
+    "dropped": "#f97316",
+    "rejected": "#ef4444",
+}
+OUTCOMES = tuple(COLORS)
+CHART_OPTIONS = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "plugins": {"legend": {"align": "end", "labels": {"boxWidth": 8, "boxHeight": 8}}},
+    "interaction": {"mode": "index"},
+    "scales": {
+        "x": {"stacked": True, "grid": {"display": False}, "ticks": {"maxRotation": 0}},
+        "y": {"stacked": True, "beginAtZero": True, "ticks": {"precision": 0}},
+    },
+}
+Told = TypeVar("Told")
+
+
+def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the context of the home page what its reader may see."""
+    context["title"] = "Home"
+    if admin.site.get_model_admin(RuntimeSettings).has_view_permission(request):
+        with patience.at_most(READING_SECONDS):
+            context["settings"] = {
+                "url": reverse("admin:config_runtimesettings_change", args=[1]),
+                "states": _tell(states),
+            }
+    if visible := [model for model in streams() if _may_view(request, model)]:
+        now = ids.moment(ids.now_ms())
+        with patience.at_most(READING_SECONDS):
+            context |= {"sees_events": True, "outcomes": OUTCOMES}
+            context["today"] = _tell(lambda: today(now))
+            context["chart"] = _tell(lambda: last_hours(now))
+            context["writes"] = _tell(lambda: writes(now))
+            context["analytics"] = _tell(lambda: database(ANALYTICS, visible, now))
+        with patience.at_most(READING_SECONDS):
+            context["main"] = _tell(lambda: database(MAIN, visible, now))
+        context["databases"] = list(filter(None, (context["main"], context["analytics"])))
+    return context
+
+
+def today(now: datetime) -> list[dict[str, Any]]:
+    """Return for each API how many of today's events ended how, and why some were dropped."""
+    sums = tallies.sums(now.replace(hour=0, minute=0, second=0, microsecond=0))
+    rows = []
+    for api in APIS:
+        ends: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        for (of_api, outcome, reason), events in sums.items():
+            if of_api == api:
+                ends[outcome] += events
+                reasons[reason] += events if reason else 0
+        told = [f"{reason.replace('_', ' ')} {n:,}" for reason, n in reasons.most_common() if n]
+        rows.append({"api": api, "events": [(end, ends[end]) for end in OUTCOMES], "reasons": told})
+    return rows
+
+
+def last_hours(now: datetime) -> dict[str, Any] | None:
+    """Return the chart of the last hours, None when there was no event in them."""
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    hours = [first + timedelta(hours=n) for n in range(HOURS)]
+    sums = tallies.by_hour(first)
+    bars = [
+        {
+            "label": outcome.capitalize(),
+            "data": [sums[hour, outcome] for hour in hours],
+            "backgroundColor": color,
+        }
+        for outcome, color in COLORS.items()
+    ]
+    data = {"labels": [f"{hour:%H:%M}" for hour in hours], "datasets": bars}
+    return {"data": json.dumps(data), "options": json.dumps(CHART_OPTIONS), "is_empty": not sums}
+
+
+def writes(now: datetime) -> dict[str, Any]:
+    """Return how writing went in the last hour, and the commits of this process."""
+    sums = tallies.sums(now - timedelta(hours=1))
+    commits, seconds = _sum_of(GROUP_SECONDS)
+    _, rows = _sum_of(GROUP_ROWS)
+    return {
+        "stored": sum(events for (_, end, _), events in sums.items() if end == "stored"),
+        "failed": sum(events for (_, _, why), events in sums.items() if why == "write_failed"),
+        "commits": int(commits),
+        "milliseconds": 1000 * seconds / commits if commits else 0,
+        "rows": rows / commits if commits else 0,
+    }
+
+
+def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str, Any]:
+    """Return how quickly a database answers, and the tables in it that the reader may see."""
+    begun = time.perf_counter()
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version')")
+        [version] = cursor.fetchone()
+    milliseconds = 1000 * (time.perf_counter() - begun)
+    found = [size for size in sizes.of_streams(alias) if size.model in visible]
+    tables = [
+        {
+            "name": capfirst(size.model._meta.verbose_name_plural),
+            "url": _list_of(size.model),
+            "size": size,
+            "days": size.days_until_double(now),
+        }
+        for size in found
+    ]
+    return {"version": version, "milliseconds": milliseconds, "tables": tables}
+
+
+def _sum_of(histogram: Histogram) -> tuple[float, float]:
+    """Return how many observations this process made, and their sum."""
+    [metric] = histogram.collect()
+    sums = {sample.name.rpartition("_")[2]: sample.value for sample in metric.samples}
+    return sums["count"], sums["sum"]
+
+
+def _may_view(request: HttpRequest, model: type[Stream]) -> bool:
+    options = model._meta
+    return request.user.has_perm(f"{options.app_label}.view_{options.model_name}")
+
+
+def _list_of(model: type[Stream]) -> str | None:
+    if not admin.site.is_registered(model):
+        return None  # such as page views, which stand with their session
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def _tell(read: Callable[[], Told]) -> Told | None:
+    """Return what a part of the page tells, None while its database cannot be read."""
+    try:
+        return read()
+    except DATABASE_FAILURES as error:
+        explain(error)
+        return None
