@@ -107,19 +107,21 @@ def test_switches_are_told_with_who_when_and_why(staff_api, noon):
     )
     response = staff_api.get(HOME)
     told = (
-        f"Track Set by anna@example.com, {NOON:%-d %B %Y}, 12:00 UTC, "
-        f"until {end:%-d %B %Y}, 14:00 UTC: a flood of bots Off Events Never changed On"
+        f"Track Until {end:%-d %B %Y}, 14:00 UTC. Set by anna@example.com, {NOON:%-d %B %Y}, "
+        "12:00 UTC: a flood of bots Off Events Never changed On"
     )
     assert told in text_of(response)
     assert '"/admin/config/runtimesettings/1/change/"' in response.content.decode()
 
 
 def test_a_switch_that_turned_back_says_so(staff_api, monkeypatch, noon):
+    end = NOON + timedelta(minutes=5)
     RuntimeSettings.load().change(
-        {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": NOON}
+        {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
     )
+    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(end))
     words = text_of(staff_api.get(HOME))
-    assert f"Track Turned back by itself, {NOON:%-d %B %Y}, 12:00 UTC" in words
+    assert f"Track Turned back by itself, {NOON:%-d %B %Y}, 12:05 UTC" in words
 
 
 def test_failed_writes_are_told(staff_api, count):
