@@ -71,13 +71,30 @@ def test_a_reason_is_kept():
     assert RuntimeSettings.objects.get().tracking_enabled == "false"
 
 
-def test_the_end_of_a_switch_is_listed():
+def test_a_switch_gets_an_end_which_is_listed():
+    out = settings_command("tracking_enabled=false", until="9998-01-01T14:00")
+    assert out == "tracking_enabled: true → false until 9998-01-01 14:00 UTC\n1 changed.\n"
     end = datetime(9998, 1, 1, 14, tzinfo=UTC)
-    RuntimeSettings.load().change(
-        {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
-    )
+    assert RuntimeSettings.objects.get().end_of("tracking_enabled") == end
     [first, *_] = settings_command().splitlines()
     assert first.startswith("tracking_enabled         false until 9998-01-01 14:00 UTC Takes")
+
+
+@pytest.mark.parametrize(
+    ("until", "sentence"),
+    [
+        ("tomorrow", "tomorrow is not of the form 2026-11-24T14:00."),
+        ("2020-01-01T00:00", "2020-01-01 00:00 UTC is not to come."),
+        ("9998-01-01T14:00", "Only switches turn back, not event_retention_days."),
+    ],
+)
+def test_an_end_must_make_sense(until, sentence):
+    changes = ("tracking_enabled=false", "event_retention_days=5")
+    with pytest.raises(CommandError) as refusal:
+        settings_command(*changes, until=until)
+    assert str(refusal.value) == sentence
+    settings_command(*changes)
+    assert RuntimeSettings.objects.get().ends == {}
 
 
 @pytest.mark.parametrize("text", ["TRUE", "True", "1", "yes", " true", "true ", ""])

@@ -159,6 +159,13 @@ class Admin:
         page = self._send(SWITCH, reason="a test", **settings)
         assert "was changed successfully" in self._submit(SWITCH, page)
 
+    def stored_today(self) -> int:
+        """Return how many events of websites were stored, as the home page tells it."""
+        with self._browser.open(f"{self._address}/admin/") as answer:
+            told = re.search(r">Events</td>\s*<td[^>]*>([\d,]+)<", answer.read().decode())
+        assert told
+        return int(told[1].replace(",", ""))
+
     def _send(self, path: str, **values: str) -> str:
         """Fill in the form of a page and send it; return the page that follows."""
         with self._browser.open(self._address + path) as answer:
@@ -260,6 +267,14 @@ def test_of_a_killed_worker_only_its_counts_stay(service):
         for link in links_to_all_workers(service.server, stack):
             assert waiting_in_metrics(link) == 0
             assert stored_in_metrics(link) == stored
+
+
+def test_both_workers_add_to_the_same_tallies(service):
+    admin = Admin(service)
+    before = admin.stored_today()
+    for link in service.links * 3:
+        assert service.post_event(link).outcome == "stored"
+    wait_until(lambda: admin.stored_today() >= before + 6)
 
 
 @pytest.mark.parametrize("outage", ["stopped", "frozen"])

@@ -2,12 +2,14 @@
 
 import getpass
 import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from config import runtime
+from config import ids, runtime
 from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
 
 
@@ -21,13 +23,16 @@ class Command(BaseCommand):
             "changes", nargs="*", metavar="name=value", help="such as tracking_enabled=false"
         )
         parser.add_argument("--reason", default="", help="why, for the history")
+        parser.add_argument("--until", help="when switches turn back, UTC: 2026-11-24T14:00")
 
-    def handle(self, *, changes: list[str], reason: str, **options: Any) -> None:
+    def handle(self, *, changes: list[str], reason: str, until: str | None, **options: Any) -> None:
         if not changes:
             return self.show()
         if len(reason) > MAX_REASON:
             raise CommandError(f"The reason has more than {MAX_REASON} characters.")
-        made = change(dict(map(parse, changes)), reason=reason)
+        values = dict(map(parse, changes))
+        ends = dict.fromkeys(values, parse_end(until, values)) if until else {}
+        made = change(values, reason=reason, ends=ends)
         for each in made:
             self.stdout.write(str(each))
         self.stdout.write(f"{len(made)} changed.")
@@ -53,10 +58,27 @@ def parse(text: str) -> tuple[str, str]:
     return name, value
 
 
-def change(values: dict[str, str], *, reason: str) -> list[SettingChange]:
+def parse_end(text: str, names: Iterable[str]) -> datetime:
+    """Return a minute of UTC to come, at which the settings of these names can turn back."""
+    try:
+        end = datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CommandError(f"{text} is not of the form 2026-11-24T14:00.") from error
+    if end <= ids.moment(ids.now_ms()):
+        raise CommandError(f"{end:{MINUTE}} is not to come.")
+    if numbers := set(names) - set(RuntimeSettings.switches()):
+        raise CommandError(f"Only switches turn back, not {', '.join(sorted(numbers))}.")
+    return end
+
+
+def change(
+    values: dict[str, str], *, reason: str, ends: dict[str, datetime]
+) -> list[SettingChange]:
     """Store new values in the name of the shell's user."""
     try:
-        made = RuntimeSettings.load().change(values, changed_by=shell_user(), reason=reason)
+        made = RuntimeSettings.load().change(
+            values, changed_by=shell_user(), reason=reason, ends=ends
+        )
     except ValidationError as error:
         told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
         raise CommandError(" ".join(told)) from error
