@@ -1,6 +1,7 @@
 """The home page of the admin: what happens now, in which state things are, how large they are.
 
-No table of events is read, and each part stands for itself: what cannot be told is said to be so.
+No table of events is scanned. Each part stands for itself: one that cannot be told
+says so.
 """
 
 import json
@@ -88,8 +89,8 @@ def today(now: datetime) -> list[dict[str, Any]]:
     return rows
 
 
-def last_hours(now: datetime) -> dict[str, Any] | None:
-    """Return the chart of the last hours, None when there was no event in them."""
+def last_hours(now: datetime) -> dict[str, Any]:
+    """Return the chart of the last hours."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     hours = [first + timedelta(hours=n) for n in range(HOURS)]
     sums = tallies.by_hour(first)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -12,6 +11,7 @@ from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -19,9 +19,11 @@ from unfold.decorators import action, display
 from analytics import traffic
 from analytics.cells import cut
 from analytics.keyset import DATABASE_FAILURES, explain
+from config import patience
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
 
+READING_SECONDS = 2.0  # for what comes from the websites of a page
 SENT = ("action", "select_across", ACTION_CHECKBOX_NAME)  # by the list, and again by its question
 
 
@@ -86,9 +88,10 @@ class WebsiteAdmin(ModelAdmin):
         changelist = super().get_changelist_instance(request)
         rows = changelist.result_list = list(changelist.result_list)
         found: dict[Any, traffic.Traffic] = {}
+        midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            midnight = datetime.combine(datetime.now(UTC), time(), tzinfo=UTC)
-            found = traffic.of_websites([row.pk for row in rows], midnight)
+            with patience.at_most(READING_SECONDS):
+                found = traffic.of_websites([row.pk for row in rows], midnight)
         except DATABASE_FAILURES as error:
             messages.error(request, explain(error))
         for row in rows:
