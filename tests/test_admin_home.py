@@ -201,3 +201,12 @@ def test_nothing_comes_from_elsewhere(staff_api, website):
         loaded = re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="([^"]+)"', html)
         assert loaded
         assert [url for url in loaded if not url.startswith(("/static/", "/admin/"))] == []
+
+
+def test_without_the_main_database_a_page_says_so(staff_api, main_database_away):
+    staff_api.raise_request_exception = False
+    response = staff_api.get(HOME)
+    page = response.content.decode()
+    assert response.status_code == 500
+    assert "Without the main database nobody can be recognised" in page
+    assert 'href="/health/ready"' in page
