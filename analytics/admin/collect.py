@@ -9,12 +9,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
-from analytics.cells import cut, link, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json
 from analytics.keyset import DATABASE_FAILURES, StreamAdmin, StreamFilterForm, explain
 from analytics.models import CollectedEvent
 from analytics.models.collect import parse_id, public_id
@@ -51,6 +50,7 @@ class CollectFilterForm(StreamFilterForm):
 class CollectedEventAdmin(StreamAdmin):
     """What logged-in users did in their browsers; above the list, how much of it today."""
 
+    icon = "touch_app"
     filter_form = CollectFilterForm
     list_before_template = "admin/collected_events_today.html"
     list_defer = ("event_data",)
@@ -106,7 +106,7 @@ class CollectedEventAdmin(StreamAdmin):
     def account(self, event: Any) -> SafeString | str:
         if not event.email:
             return f"{event.user_id} (deleted)"
-        return link(reverse("admin:websites_user_change", args=[event.user_id]), event.email)
+        return link_for(event.reader, User, event.user_id, event.email)
 
     @admin.display(description="type")
     def kind(self, event: CollectedEvent) -> SafeString:
