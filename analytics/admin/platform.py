@@ -7,13 +7,12 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.admin.users import UsersStreamAdmin
-from analytics.cells import cut, link, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
@@ -54,6 +53,7 @@ class PlatformFilterForm(StreamFilterForm):
 class PlatformEventAdmin(UsersStreamAdmin):
     """What users of a product did, and how it served them."""
 
+    icon = "hub"
     filter_form = PlatformFilterForm
     list_defer = ("properties",)
     list_display = ("time", "who", "event", "about", "weight", "page")
@@ -96,7 +96,7 @@ class PlatformEventAdmin(UsersStreamAdmin):
     def account(self, event: Any) -> SafeString | str:
         if event.email is None:
             return f"{event.user_id} (deleted)"
-        return link(reverse("admin:websites_user_change", args=[event.user_id]), event.email)
+        return link_for(event.reader, User, event.user_id, event.email)
 
     @admin.display(description="name")
     def event(self, event: PlatformEvent) -> SafeString:
