@@ -1,14 +1,16 @@
 """The activity API: what front ends tell of their users."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from rest_framework.fields import ChoiceField
 from rest_framework.request import Request
 
 from activity import recorder
 from activity.models import ActivityRow
 from config import bodies, ids, runtime, salts
+from config.answers import Answer
 from config.client import client_address
 from config.dialects import activity
 from config.endpoints import DialectView, endpoint
@@ -30,17 +32,25 @@ class FrontendType(Text):
     """The type of an event, tidied up: `" Click\\n"` and `frontend_click` are one."""
 
     def to_internal_value(self, data: Any) -> str:
+        if data is None:  # as good as nothing, and another error than a number
+            raise Invalid(Problem("missing"))
         text = super().to_internal_value(data).strip().translate(_LOWER).removeprefix(PREFIX)
         if not _TYPE.fullmatch(text):
             raise Invalid(Problem("activity_type", input=data))
         return PREFIX + text
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "Letters are lower-cased, white space around and one leading `frontend_` removed."
+        pattern = r"^\s*(frontend_)?[A-Za-z0-9_.-]{1,64}\s*$"
+        return {"type": "string", "pattern": pattern, "description": about}
 
 
 class Trimmed(Text):
     """A text of so many bytes at the most, kept without white space at its ends."""
 
     def __init__(self, max_bytes: int, **kwargs: Any) -> None:
-        rule = Rule(lambda text: len(text.encode()) <= max_bytes, "bytes_too_long")
+        schema = {"maxLength": max_bytes, "description": f"At most {max_bytes} bytes as UTF-8."}
+        rule = Rule(lambda text: len(text.encode()) <= max_bytes, "bytes_too_long", schema=schema)
         super().__init__(rule, **kwargs)
 
     def to_internal_value(self, data: Any) -> str | None:  # type: ignore[override]
@@ -57,19 +67,34 @@ class Members(StrictField):
             raise Invalid(Problem(self.type_code, input=data))
         return data
 
+    def json_schema(self) -> dict[str, Any]:
+        about = f"Any object; at most {MAX_METADATA_BYTES} bytes with the server's own keys."
+        return {"type": "object", "description": about}
+
+
+class Accepted(Answer):
+    """The event is stored."""
+
+    status = ChoiceField(["accepted"])
+
+    example: ClassVar[Any] = {"status": "accepted"}
+
 
 class ActivitySerializer(StrictSerializer):
     """One thing that happened in a front end."""
 
-    type = FrontendType(**OPTIONAL)
+    type = FrontendType()
     sessionId = Trimmed(128, **OPTIONAL)
     projectId = Trimmed(128, **OPTIONAL)
     page = Trimmed(512, **OPTIONAL)
     metadata = Members(**OPTIONAL)
 
-    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        """Demand a type; null is none, which is another error than a number."""
-        return [Problem("missing", ("type",))] if data.get("type") is None else []
+    example: ClassVar[Any] = {
+        "type": "Button_Click",
+        "sessionId": "1f9f2b8d-1f0b-4c3c-9e2c-3dbd8f8b2d77",
+        "page": "/wizard/step/2",
+        "metadata": {"target": "next", "component": "WizardFooter"},
+    }
 
 
 ACTIVITY = ActivitySerializer()
@@ -80,8 +105,16 @@ class ActivityView(DialectView):
 
     dialect = activity.DIALECT
 
-    @endpoint(ingest=True, text_plain=True)
+    @endpoint(
+        ingest=True,
+        text_plain=True,
+        optional_authentication=BearerAuthentication,
+        takes=ACTIVITY,
+        answers={202: Accepted},
+        refuses=(SwitchedOff(), Invalid(Problem("too_large", ("metadata",)))),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store one thing that happened in a front end."""
         body = bodies.read(request._request)
         if not runtime.current().activity_enabled:
             raise SwitchedOff

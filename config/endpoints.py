@@ -9,6 +9,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.fields import Field
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
@@ -23,10 +24,12 @@ from config.errors import (
     SwitchedOff,
 )
 from config.outcomes import Outcome
+from config.serializers import StrictSerializer
 from config.throttles import FixedWindow
 
 logger = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
+Shape = type[Field[Any, Any, Any, Any]]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -36,6 +39,11 @@ class endpoint:
 
     `ingest` routes tell X-Event-Outcome; `text_plain` is read as JSON on public ones;
     `rate` names the setting with the limit.
+
+    The rest is what config/openapi needs to describe the API: `takes` is the body, or the query of
+    a GET; `answers` are the bodies of each success, None an empty one and CharField plain text;
+    `refuses` are samples of the errors that the handler raises for itself; `tells` names headers
+    that only this endpoint has; `optional_authentication` is what a handler asks for by itself.
     """
 
     ingest: bool = False
@@ -43,10 +51,20 @@ class endpoint:
     authentication: type[BaseAuthentication] | None = None
     rate: str | None = None
     words: Words = field(default_factory=Words)
+    optional_authentication: type[BaseAuthentication] | None = None
+    takes: StrictSerializer | tuple[StrictSerializer, ...] = ()
+    answers: Mapping[int, Shape | tuple[Shape, ...] | None] = field(default_factory=dict)
+    refuses: tuple[ApiError, ...] = ()
+    tells: tuple[str, ...] = ()
 
     def __call__(self, handler: Handler) -> Handler:
         handler.endpoint = self  # type: ignore[attr-defined]
         return handler
+
+    @property
+    def takers(self) -> tuple[StrictSerializer, ...]:
+        """The serializers of which one takes a body."""
+        return self.takes if isinstance(self.takes, tuple) else (self.takes,)
 
 
 class DialectView(APIView):
@@ -162,13 +180,14 @@ def refuse(
     here = endpoint_of(view, request.method)
     response = view.dialect.refuse(told, here.words, request)
     if here.ingest and not isinstance(told, MethodNotAllowed):
-        outcome = _outcome_of(told, response.status_code)
+        outcome = outcome_of(told, response.status_code)
         response["X-Event-Outcome"] = outcome.value
         outcome.count(view.dialect.name, events)
     return response
 
 
-def _outcome_of(error: ApiError, status: int) -> Outcome:
+def outcome_of(error: ApiError, status: int) -> Outcome:
+    """Return what became of the event of a request that was refused."""
     if isinstance(error, SwitchedOff):
         return Outcome.KILL_SWITCH
     return Outcome.REJECTED if status < 500 else Outcome.WRITE_FAILED

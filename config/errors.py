@@ -92,7 +92,7 @@ class Conflict(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    """The body has more than `limit_bytes` bytes."""
+    """The body is too large; it may have `limit_bytes` bytes."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(limit_bytes)
@@ -100,7 +100,7 @@ class BodyTooLarge(ApiError):
 
 
 class EventDataTooLarge(ApiError):
-    """The data of an event has more than `limit_bytes` bytes, where that is no matter of fields."""
+    """The event data is too large, where that is no matter of fields; it may have `limit_bytes`."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(limit_bytes)
@@ -112,7 +112,7 @@ class UnsupportedMediaType(ApiError):
 
 
 class RateLimited(ApiError):
-    """The caller may come back after `retry_after_seconds`."""
+    """Too many requests; the caller may come back after `retry_after_seconds`."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(retry_after_seconds)

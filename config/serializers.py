@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from rest_framework import serializers
@@ -23,6 +23,9 @@ from config.web_urls import host_of
 EARLIEST_MS = 1_420_070_400_000  # 2015-01-01T00:00:00.000Z
 AHEAD_MS = 86_400_000  # a client's clock may be a day fast
 MAX_URL_LENGTH = 2048
+V7_PATTERN = (
+    "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
+)
 _MISSING = object()
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 
@@ -34,27 +37,35 @@ def is_event_time(ms: float | Decimal) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a text must satisfy, and the neutral code of the problem when it does not."""
+    """What a text must satisfy, and the neutral code of the problem when it does not.
+
+    `schema` says the same in JSON Schema, as far as that can say it.
+    """
 
     is_kept: Callable[[str], bool]
     code: str
     context: dict[str, Any] = dataclass_field(default_factory=dict)
+    schema: dict[str, Any] = dataclass_field(default_factory=dict)
 
 
 def at_least(characters: int, code: str = "string_too_short") -> Rule:
     """Demand a number of characters (code points)."""
-    return Rule(lambda text: len(text) >= characters, code, {"min_length": characters})
+    context, schema = {"min_length": characters}, {"minLength": characters}
+    return Rule(lambda text: len(text) >= characters, code, context, schema)
 
 
 def at_most(characters: int, code: str = "string_too_long") -> Rule:
     """Allow a number of characters (code points)."""
-    return Rule(lambda text: len(text) <= characters, code, {"max_length": characters})
+    context, schema = {"max_length": characters}, {"maxLength": characters}
+    return Rule(lambda text: len(text) <= characters, code, context, schema)
 
 
 def matching(pattern: str, code: str = "string_pattern_mismatch") -> Rule:
     """Demand that a regular expression matches somewhere in the text."""
     search = re.compile(pattern, re.ASCII).search
-    return Rule(lambda text: search(text) is not None, code, {"pattern": pattern})
+    context = {"pattern": pattern}
+    schema = {"pattern": pattern.replace(r"\A", "^").replace(r"\Z", "$")}
+    return Rule(lambda text: search(text) is not None, code, context, schema)
 
 
 def an_email() -> Rule:
@@ -66,13 +77,15 @@ def an_email() -> Rule:
 
 def a_url() -> Rule:
     """Demand an http(s) URL."""
-    return Rule(lambda text: host_of(text) is not None, "url_parsing")
+    schema = {"format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"}
+    return Rule(lambda text: host_of(text) is not None, "url_parsing", schema=schema)
 
 
 class StrictField(serializers.Field):  # type: ignore[type-arg]
     """A field that takes only values of its own JSON type, or tells `type_code`.
 
-    `to_internal_value` returns the value to keep, and raises Invalid with every broken rule.
+    `to_internal_value` returns the value to keep, and raises Invalid with every broken rule;
+    `json_schema` describes what it takes.
     """
 
     type_code: str
@@ -83,6 +96,10 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return what this field takes, null aside."""
+        raise NotImplementedError
 
 
 class Text(StrictField):
@@ -104,6 +121,15 @@ class Text(StrictField):
             )
         return data
 
+    def json_schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": "string"}
+        for rule in self.rules:
+            if schema.keys() & rule.schema.keys():  # such as a second pattern
+                schema.setdefault("allOf", []).append(rule.schema)
+            else:
+                schema |= rule.schema
+        return schema
+
 
 class Choice(StrictField):
     """One of a few texts."""
@@ -121,6 +147,10 @@ class Choice(StrictField):
             raise Invalid(Problem("enum", input=data, context={"expected": self.choices}))
         return data
 
+    def json_schema(self) -> dict[str, Any]:
+        schema = {"type": "string", "enum": [*self.choices, *([None] if self.allow_null else [])]}
+        return schema if self.absent is None else schema | {"default": self.absent}
+
 
 class HttpUrl(Text):
     """An http(s) URL, kept as sent; one that is too long is told nothing else."""
@@ -130,6 +160,9 @@ class HttpUrl(Text):
             context = {"max_length": MAX_URL_LENGTH}
             raise Invalid(Problem("string_too_long", input=data, context=context))
         return super().to_internal_value(data)
+
+    def json_schema(self) -> dict[str, Any]:
+        return super().json_schema() | {"maxLength": MAX_URL_LENGTH}
 
 
 class Boolean(StrictField):
@@ -141,6 +174,9 @@ class Boolean(StrictField):
         if type(data) is not bool:
             raise Invalid(Problem(self.type_code, input=data))
         return data
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
 
 
 class Number(StrictField):
@@ -165,6 +201,9 @@ class Number(StrictField):
         """Tell whether a JSON value is a number of this kind."""
         return type(data) is int or type(data) is float
 
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": self.ge, "maximum": self.le}
+
 
 class WholeNumber(Number):
     """A whole number of a range; 1.0 is one, as in JavaScript."""
@@ -176,6 +215,9 @@ class WholeNumber(Number):
 
     def is_of_type(self, data: Any) -> bool:
         return type(data) is int or (type(data) is float and data.is_integer())
+
+    def json_schema(self) -> dict[str, Any]:
+        return super().json_schema() | {"type": "integer"}
 
 
 class UnixMilliseconds(StrictField):
@@ -190,6 +232,10 @@ class UnixMilliseconds(StrictField):
         if not is_event_time(ms):
             raise Invalid(Problem("timestamp_range", input=data))
         return ms
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "Unix time in milliseconds, at most 24 hours ahead; a fraction is cut off."
+        return {"type": "number", "minimum": EARLIEST_MS, "description": about}
 
 
 class EventId(StrictField):
@@ -206,6 +252,10 @@ class EventId(StrictField):
         if not is_event_time(ids.milliseconds_of(id)):
             raise Invalid(Problem("timestamp_range", input=data))
         return id
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "A UUIDv7; its time is that of the event."
+        return {"type": "string", "format": "uuid", "pattern": V7_PATTERN, "description": about}
 
 
 class JsonObject(StrictField):
@@ -229,6 +279,10 @@ class JsonObject(StrictField):
             raise Invalid(Problem("too_large", input=data, context=context))
         return text
 
+    def json_schema(self) -> dict[str, Any]:
+        about = "Any object, of a limited number of bytes as compact JSON."
+        return {"type": "object", "description": about}
+
 
 class Uuid(StrictField):
     """A UUID of any version, in canonical form."""
@@ -240,6 +294,9 @@ class Uuid(StrictField):
         if id is None:
             raise Invalid(Problem(self.type_code, input=data))
         return id
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid"}
 
 
 class AnyUuid(Uuid):
@@ -265,6 +322,11 @@ class Clamped(StrictField):
         number = sign * int(digits) if digits else self.zero
         return max(self.lowest, min(number, self.highest))
 
+    def json_schema(self) -> dict[str, Any]:
+        limits = {"minimum": self.lowest, "maximum": self.highest, "default": self.absent}
+        about = "Numbers out of range are brought into it; what is no number is the default."
+        return {"type": "integer", **limits, "description": about}
+
 
 class Items(StrictField):
     """A list of a number of items, whatever they are."""
@@ -285,6 +347,9 @@ class Items(StrictField):
             context = {"max_length": self.at_most}
             raise Invalid(Problem("too_long", input=data, context=context))
         return data
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "array", "minItems": self.at_least, "maxItems": self.at_most}
 
 
 class ListOf(Items):
@@ -311,7 +376,10 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     An optional field that is absent becomes what it says, or stays away when the serializer is
     partial.
+    `example` is a body that it takes, for the description of the API.
     """
+
+    example: ClassVar[Any] = None
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the values of all fields; raises Invalid with the problems of all fields."""

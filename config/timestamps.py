@@ -43,6 +43,10 @@ class Timestamp(StrictField):
             raise Invalid(Problem("timestamp_range", input=data))
         return int(ms)
 
+    def json_schema(self) -> dict[str, Any]:
+        about = "A date, ISO 8601, or Unix time in seconds or milliseconds, as text or number."
+        return {"type": ["string", "number"], "description": about}
+
 
 def _of_text(text: str) -> int | Decimal:
     return _of_number(Decimal(text)) if _NUMBER.fullmatch(text) else _of_date(text)

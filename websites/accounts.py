@@ -12,6 +12,9 @@ from config.errors import Conflict, Forbidden, InvalidCredentials
 from websites import attempts
 from websites.models import User
 
+TAKEN = "Email already registered"
+WRONG = "Invalid email or password"
+INACTIVE = "Account is inactive"
 _KEY_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -27,7 +30,7 @@ def register(*, email: str, password: str, name: str | None) -> tuple[User, str]
         with transaction.atomic(using="default"):
             user = User.objects.create_user(email, password, name=name, api_key_hash=digest)
     except IntegrityError as error:
-        raise Conflict("Email already registered") from error
+        raise Conflict(TAKEN) from error
     return user, api_key
 
 
@@ -41,10 +44,10 @@ def prove(*, email: str, password: str) -> User:
     # Django takes as long over an unusable password as over any other.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:
-        raise InvalidCredentials("Invalid email or password")
+        raise InvalidCredentials(WRONG)
     attempt.succeed()
     if not user.is_active:
-        raise Forbidden("Account is inactive")
+        raise Forbidden(INACTIVE)
     return user
 
 

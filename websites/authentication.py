@@ -5,15 +5,21 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from config.errors import Forbidden, NotAuthenticated
+from config.errors import Forbidden, InvalidCredentials, NotAuthenticated
 from config.origin import is_cross_site
 from websites import sessions, tokens
 from websites.models import User
 from websites.tokens import Caller
 
+CROSS_SITE = "Cross-site request refused"
+NO_SESSION = "Valid session required"
+
 
 class BearerAuthentication(BaseAuthentication):
     """Demand `Authorization: Bearer <token>`, the scheme written exactly so."""
+
+    scheme = "bearer"  # as the description of the API calls it
+    refuses = (NotAuthenticated(), InvalidCredentials())
 
     def authenticate(self, request: Request) -> tuple[Caller, str]:
         """Return the caller and the token; raises NotAuthenticated or InvalidCredentials."""
@@ -38,13 +44,16 @@ class AnyCaseBearerAuthentication(BearerAuthentication):
 class SessionAuthentication(BaseAuthentication):
     """Demand the session of an active user, from no page of another site."""
 
+    scheme = "session"
+    refuses = (Forbidden(CROSS_SITE), Forbidden(NO_SESSION))
+
     def authenticate(self, request: Request) -> tuple[User, None]:
         """Return the user; raises Forbidden. Session and user are read for each request."""
         if is_cross_site(request._request):
-            raise Forbidden("Cross-site request refused")
+            raise Forbidden(CROSS_SITE)
         user = sessions.user_of(request._request)
         if user is None:
-            raise Forbidden("Valid session required")
+            raise Forbidden(NO_SESSION)
         return user, None
 
 

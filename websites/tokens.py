@@ -25,6 +25,7 @@ from config.errors import InvalidCredentials
 from websites.models import User
 
 logger = logging.getLogger(__name__)
+NO_REFRESH = "Invalid or expired refresh token"
 MAX_AGE_SECONDS = 1.5  # of a verdict; what is revoked must stop within two
 MAX_TOKEN_LENGTH = 2048  # ours have about 600 characters
 ACCESS_SECONDS = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
@@ -87,7 +88,7 @@ def rotate(refresh_token: str) -> Pair:
     claims = _claims(RefreshToken, refresh_token)
     user = _holder(claims) if claims else None
     if claims is None or user is None or not _revoke(claims):
-        raise InvalidCredentials("Invalid or expired refresh token")
+        raise InvalidCredentials(NO_REFRESH)
     return issue(user)
 
 

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics.answers.collect import Recorded, RecordedBatch
 from analytics.ingest.collect import Item, keep, rows_of
 from analytics.models.collect import CollectedEventRow, public_id
 from config import ids, runtime, salts
@@ -61,6 +62,10 @@ class IsoTime(StrictField):
             raise Invalid(Problem("timestamp_range", input=data))
         return ms
 
+    def json_schema(self) -> dict[str, Any]:
+        about = "A day, or a time of a day; of UTC without an offset."
+        return {"type": "string", "pattern": f"^{ISO_TIME.pattern}$", "description": about}
+
 
 class EventSerializer(StrictSerializer):
     """One event."""
@@ -69,11 +74,23 @@ class EventSerializer(StrictSerializer):
     event_data = JsonObject(max_bytes=lambda: runtime.current().max_event_data_bytes)
     timestamp = IsoTime(required=False, allow_null=True)
 
+    example: ClassVar[Any] = {
+        "event_type": "page_view",
+        "event_data": {"page": "/dashboard", "referrer": "/login"},
+    }
+
 
 class BatchSerializer(StrictSerializer):
     """Some events, each of which is read for itself."""
 
     events = Items(at_least=1, at_most=MAX_BATCH)
+
+    example: ClassVar[Any] = {
+        "events": [
+            {"event_type": "scroll", "event_data": {"position": 500}},
+            {"event_type": "click", "event_data": "nav_menu"},
+        ]
+    }
 
 
 EVENT, BATCH = EventSerializer(), BatchSerializer()
@@ -90,8 +107,20 @@ class CollectView(DialectView):
     budget: Budget | None = None
     is_charged = False
 
-    @endpoint(ingest=True, authentication=SessionAuthentication)
+    @endpoint(
+        ingest=True,
+        authentication=SessionAuthentication,
+        rate="RATE_COLLECT",
+        takes=(EVENT, BATCH),
+        answers={200: (Recorded, RecordedBatch)},
+        tells=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store one event of the user of the session, or up to 100.
+
+        A body with `events` is a batch, in which each event stands for itself. The limit counts
+        events of a user, valid or not; what does not fit is refused as a whole.
+        """
         body = self.json()
         self.events_in_request = events_in(body)
         if is_batch(body):

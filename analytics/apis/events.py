@@ -2,12 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from analytics.answers.events import (
+    CreatedBatch,
+    EventPage,
+    KnownEvent,
+    PartialBatch,
+    ShownEvent,
+    WholeEvent,
+)
 from analytics.ingest.events import Fate, Item, Kept, keep, keep_batch, row_of
 from analytics.models.events import DeviceType, Event, EventRow, EventType
 from config import ids, runtime
@@ -38,6 +46,8 @@ from websites.lookup import Site
 
 MAX_BATCH = 1000
 ID_IN_USE = "Event id already in use"
+UNKNOWN_CODE = "Website with this tracking code not found"
+NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
 OUTCOMES = {
     Fate.NEW: Outcome.STORED,
     Fate.KNOWN: Outcome.DUPLICATE,
@@ -82,6 +92,17 @@ class ItemSerializer(StrictSerializer):
     properties = JsonObject(max_bytes=max_event_data_bytes, required=False, allow_null=True)
     id = EventId(required=False)
 
+    example: ClassVar[Any] = {
+        "trackingCode": "pm-a7x9k2-1769596260000",
+        "eventType": "pageview",
+        "url": "https://example.com/blog/article-1",
+        "referrer": "https://google.com",
+        "sessionId": "sess-1",
+        "visitorId": "vis-1",
+        "deviceType": "desktop",
+        "properties": {"articleId": "art-123", "readingTime": 5},
+    }
+
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
         """Demand that a timestamp is the time inside a given id."""
         sent, id = data.get("timestamp"), values.get("id")
@@ -103,11 +124,13 @@ class BatchSerializer(StrictSerializer):
 
     events = ListOf(ItemSerializer(), at_least=1, at_most=MAX_BATCH)
 
+    example: ClassVar[Any] = {"events": [ItemSerializer.example]}
+
 
 class ListQuery(StrictSerializer):
     """What to list; numbers that make no sense are brought into their range."""
 
-    trackingCode = Text(required=False)
+    trackingCode = Text(at_least(1))
     eventType = Text(required=False)
     limit = Clamped(1, MAX_BATCH, otherwise=100, zero=100)
     offset = Clamped(0, 1_000_000, otherwise=0)
@@ -126,12 +149,19 @@ class EventsView(DialectView):
         ingest=True,
         text_plain=True,
         words=words(invalid="Invalid event data", failed="Failed to create event"),
+        takes=EVENT,
+        answers={201: ShownEvent, 200: KnownEvent},
+        refuses=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
     )
     def post(self, request: Request) -> HttpResponse:
+        """Store one event of a website.
+
+        With an `id` of the client's own, sending again is harmless: 200 and `duplicate`.
+        """
         item = EVENT.to_internal_value(self.json())
         site = lookup.active_site(item["trackingCode"])
         if site is None:
-            raise NotFound("Website with this tracking code not found")
+            raise NotFound(UNKNOWN_CODE)
         if not runtime.current().events_enabled:
             return self.answer(201, shown(row_of(item, site)), Outcome.KILL_SWITCH)
         kept = keep(item, site)
@@ -142,8 +172,18 @@ class EventsView(DialectView):
         status = 201 if kept.fate is Fate.NEW else 200
         return self.answer(status, shown(kept.stored), OUTCOMES[kept.fate])
 
-    @endpoint(words=words(invalid="Invalid query parameters", failed="Failed to fetch events"))
+    @endpoint(
+        words=words(invalid="Invalid query parameters", failed="Failed to fetch events"),
+        optional_authentication=BearerAuthentication,
+        takes=LIST_QUERY,
+        answers={200: EventPage},
+        refuses=(MissingParameter("trackingCode"), NotFound(NO_WEBSITE)),
+    )
     def get(self, request: Request) -> HttpResponse:
+        """List the events of a website, the newest first.
+
+        A token is asked for only while staff have made reads private; then it must be the owner's.
+        """
         code = request.query_params.get("trackingCode")
         if not code:
             raise MissingParameter("trackingCode")
@@ -151,7 +191,7 @@ class EventsView(DialectView):
         query = LIST_QUERY.to_internal_value(request.query_params.dict())
         site = lookup.active_site(code)
         if site is None or owner_id not in (None, site.user_id):
-            raise NotFound("Website not found")
+            raise NotFound(NO_WEBSITE)
         return self.answer(200, page_of(site, query))
 
 
@@ -164,8 +204,15 @@ class EventBatchView(DialectView):
         ingest=True,
         text_plain=True,
         words=words(invalid="Invalid batch event data", failed="Failed to create batch events"),
+        takes=BATCH,
+        answers={201: CreatedBatch, 207: PartialBatch},
     )
     def post(self, request: Request) -> HttpResponse:
+        """Store up to 1000 events, of one website or several.
+
+        One event that breaks a rule makes the whole request a 400, and nothing is stored; one whose
+        website is unknown fails alone.
+        """
         body = self.json()
         self.events_in_request = events_in(body)
         items = BATCH.to_internal_value(body)["events"]
@@ -184,14 +231,23 @@ class EventView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(words=words(failed="Failed to fetch event"))
+    @endpoint(
+        words=words(failed="Failed to fetch event"),
+        optional_authentication=BearerAuthentication,
+        answers={200: WholeEvent},
+        refuses=(NotFound(NO_EVENT),),
+    )
     def get(self, request: Request, id: str) -> HttpResponse:
+        """Show one event with its properties.
+
+        A token is asked for only while staff have made reads private; then it must be the owner's.
+        """
         owner_id = demanded_owner(request)
         event_id = ids.parse(id)
         event = Event.objects.filter(id=event_id).first() if event_id else None
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
-            raise NotFound("Event not found")
+            raise NotFound(NO_EVENT)
         return self.answer(200, shown(event) | {"properties": event.properties})
 
 

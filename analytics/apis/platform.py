@@ -1,12 +1,13 @@
 """The platform API: categorised events of a product's users, and statistics of all of them."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
 from analytics import platform_stats
+from analytics.answers.platform import Healthy, QueuedBatch, Stats, TrackedEvent, Unhealthy
 from analytics.ingest import writer
 from analytics.ingest.platform import keep, keep_batch, rows_of
 from analytics.models.platform import Category, PlatformEventRow, Priority
@@ -50,12 +51,26 @@ class EventSerializer(StrictSerializer):
     referrer = Text(required=False, allow_null=True)
     user_agent = Text(required=False, allow_null=True)
 
+    example: ClassVar[Any] = {
+        "event_name": "order_placed",
+        "category": "trading",
+        "priority": "high",
+        "properties": {"pair": "BTC-USD"},
+        "session_id": "s-1",
+        "page_url": "https://app.example.com/trade",
+    }
+
 
 class BatchSerializer(StrictSerializer):
     """Some events of one client."""
 
     events = ListOf(EventSerializer(), at_least=1, at_most=MAX_BATCH)
     client_id = Text(required=False, allow_null=True)
+
+    example: ClassVar[Any] = {
+        "events": [{"event_name": "a"}, {"event_name": "b", "category": "feature"}],
+        "client_id": "web-1",
+    }
 
 
 EVENT, BATCH = EventSerializer(), BatchSerializer()
@@ -84,8 +99,14 @@ class PlatformView(DialectView):
 class PlatformEventsView(PlatformView):
     """/api/v1/analytics"""
 
-    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication)
+    @endpoint(
+        ingest=True,
+        authentication=AnyCaseBearerAuthentication,
+        takes=EVENT,
+        answers={200: TrackedEvent},
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store one event of the user of the token."""
         [row] = self.rows(EVENT.to_internal_value(self.json()))
         outcome = Outcome.KILL_SWITCH
         if runtime.current().platform_enabled:
@@ -97,8 +118,14 @@ class PlatformEventsView(PlatformView):
 class PlatformBatchView(PlatformView):
     """/api/v1/analytics/batch"""
 
-    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication)
+    @endpoint(
+        ingest=True,
+        authentication=AnyCaseBearerAuthentication,
+        takes=BATCH,
+        answers={200: QueuedBatch},
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store up to 100 events; one that breaks a rule makes all of them a 422."""
         body = self.json()
         self.events_in_request = events_in(body)
         batch = BATCH.to_internal_value(body)
@@ -116,8 +143,9 @@ class PlatformBatchView(PlatformView):
 class PlatformStatsView(PlatformView):
     """/api/v1/analytics/stats"""
 
-    @endpoint(authentication=AnyCaseBearerAuthentication)
+    @endpoint(authentication=AnyCaseBearerAuthentication, answers={200: Stats})
     def get(self, request: Request) -> HttpResponse:
+        """Add up the events of all users."""
         stats = platform_stats.stats(ids.moment(ids.now_ms()))
         answer = {
             "total_events": stats.total,
@@ -132,8 +160,9 @@ class PlatformStatsView(PlatformView):
 class PlatformHealthView(PlatformView):
     """/api/v1/analytics/health"""
 
-    @endpoint()
+    @endpoint(answers={200: Healthy, 503: Unhealthy})
     def get(self, request: Request) -> HttpResponse:
+        """Tell whether the analytics database answers, and how the writer stands."""
         is_healthy = health.answering(ANALYTICS)[ANALYTICS]
         answer = {
             "status": "healthy" if is_healthy else "unhealthy",

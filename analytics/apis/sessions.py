@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
 from analytics import tracking_tokens
+from analytics.answers.track import Done, Identified
 from analytics.ingest import sessions, visitors
 from analytics.models.sessions import PageViewRow, SessionRow
 from config import ids, runtime
@@ -64,6 +65,13 @@ class SessionSerializer(StrictSerializer):
     screenWidth = WholeNumber(ge=0, le=100_000, **OPTIONAL)
     screenHeight = WholeNumber(ge=0, le=100_000, **OPTIONAL)
 
+    example: ClassVar[Any] = {
+        "visitorId": "vis-abc",
+        "consentAnalytics": "granted",
+        "referrer": "https://www.instagram.com/p/x",
+        "timezone": "Europe/Istanbul",
+    }
+
 
 class PageViewSerializer(StrictSerializer):
     """A page that is entered; its session may have any id."""
@@ -75,12 +83,20 @@ class PageViewSerializer(StrictSerializer):
     bioPageId = AnyUuid(**OPTIONAL)
     linkClicked = AnyUuid(**OPTIONAL)
 
+    example: ClassVar[Any] = {
+        "sessionId": "019c0630-fe00-7d71-bb46-7075e0512424",
+        "path": "/johndoe",
+        "title": "John Doe",
+    }
+
 
 class LeaveSerializer(StrictSerializer):
     """How long a page was looked at, in seconds, and how far, in per cent."""
 
     duration = Number(ge=0, le=3600)
     scrollDepth = Number(ge=0, le=100, **OPTIONAL)
+
+    example: ClassVar[Any] = {"duration": 47.5, "scrollDepth": 80}
 
 
 SESSION, PAGE_VIEW, LEAVE = SessionSerializer(), PageViewSerializer(), LeaveSerializer()
@@ -91,8 +107,18 @@ class SessionsView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, text_plain=True, rate="RATE_SESSION")
+    @endpoint(
+        ingest=True,
+        text_plain=True,
+        rate="RATE_SESSION",
+        takes=SESSION,
+        answers={200: Identified},
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Begin a session of a visitor.
+
+        Nothing is stored of bots, without consent, or for a page without its tracking token.
+        """
         sent = SESSION.to_internal_value(self.json())
         reason = reason_to_drop(sent, user_agent_of(request))
         if reason:
@@ -109,8 +135,15 @@ class PageViewsView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, text_plain=True, rate="RATE_PAGEVIEW")
+    @endpoint(
+        ingest=True,
+        text_plain=True,
+        rate="RATE_PAGEVIEW",
+        takes=PAGE_VIEW,
+        answers={200: Identified},
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store a page view of a session."""
         sent = PAGE_VIEW.to_internal_value(self.json())
         id = ids.new_id_now()
         outcome = outcome_for(sent["sessionId"], lambda session: view(id, session, sent))
@@ -122,8 +155,12 @@ class LeaveView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, text_plain=True, rate="RATE_LEAVE")
+    @endpoint(ingest=True, text_plain=True, rate="RATE_LEAVE", takes=LEAVE, answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
+        """Set how long a page was looked at, and how far.
+
+        PATCH and POST do the same, and share one rate limit.
+        """
         sent = LEAVE.to_internal_value(self.json())
         duration, depth = sent["duration"], sent["scrollDepth"]
         leave = partial(sessions.leave, duration=duration, scroll_depth=depth)
@@ -137,8 +174,9 @@ class HeartbeatView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, rate="RATE_HEARTBEAT")
+    @endpoint(ingest=True, rate="RATE_HEARTBEAT", answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
+        """Add 30 seconds to a session whose page is visible."""
         return self.answer(200, OK, outcome_for(id, sessions.heartbeat))
 
 
@@ -147,8 +185,9 @@ class IdentifyView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication)
+    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
+        """Set the user of a session to the user of the token."""
         identify = partial(sessions.identify, user_id=caller_of(request).user_id)
         return self.answer(200, OK, outcome_for(id, identify))
 

@@ -1,10 +1,12 @@
 """The track API's funnel events: what logged-in users do, step by step."""
 
 import logging
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from analytics.answers.track import Tracked
 from analytics.ingest.funnel import keep
 from config import runtime
 from config.dialects import track
@@ -28,6 +30,13 @@ class TrackSerializer(StrictSerializer):
     locale = Text(required=False, allow_null=True)
     properties = JsonObject(required=False, allow_null=True)
 
+    example: ClassVar[Any] = {
+        "event": "bio_link_click",
+        "sessionId": "019c0630-fe00-7d71-bb46-7075e0512424",
+        "deviceType": "mobile",
+        "properties": {"linkId": "abc-123", "position": 2},
+    }
+
 
 TRACK = TrackSerializer()
 
@@ -37,8 +46,16 @@ class TrackView(DialectView):
 
     dialect = track.DIALECT
 
-    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, rate="RATE_TRACK")
+    @endpoint(
+        ingest=True,
+        authentication=AnyCaseBearerAuthentication,
+        rate="RATE_TRACK",
+        takes=TRACK,
+        answers={200: Tracked},
+        refuses=(EventDataTooLarge(10_000),),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Store one funnel event of the user of the token."""
         item = TRACK.to_internal_value(self.json())
         in_force = runtime.current()
         if not in_force.tracking_enabled:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework import serializers
 
 from config import errors
+from config.answers import Answer
 from config.dialects.base import Dialect, Words
 from config.errors import ApiError, Problem
 
@@ -26,6 +28,30 @@ class ActivityDialect(Dialect):
             return 400, {"error": _gravest(error.problems)}
         status, code, message = _plain(error)
         return status, {"error": {"code": code, "message": message}}
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        return Refusal
+
+
+class Details(Answer):
+    """What is wrong: with a field, or with the JSON."""
+
+    field = serializers.ChoiceField(["type", "metadata"], required=False)
+    reason = serializers.CharField(required=False)
+
+
+class Explanation(Answer):
+    """A code for programs, a sentence for people."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    details = Details(required=False)
+
+
+class Refusal(Answer):
+    """What went wrong."""
+
+    error = Explanation()
 
 
 def _plain(error: ApiError) -> tuple[int, str, str]:

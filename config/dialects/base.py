@@ -9,6 +9,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from config import errors
+from config.answers import Answer
 from config.errors import ApiError
 
 RETRY_AFTER_SECONDS = 5
@@ -52,6 +53,10 @@ class Dialect(ABC):
     @abstractmethod
     def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
         """Return the status and the body for an error; of an unforeseen one it says nothing."""
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        """Return what that body looks like, for the description of the API."""
+        raise NotImplementedError
 
     def refuse(self, error: ApiError, words: Words, request: HttpRequest) -> HttpResponse:
         """Return the whole answer for an error."""

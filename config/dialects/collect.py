@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework import serializers
 
 from config import errors
+from config.answers import Answer
 from config.dialects.base import JSON_TYPES, Dialect, Words
 from config.errors import ApiError, Problem
 
@@ -43,6 +45,42 @@ class CollectDialect(Dialect):
         if isinstance(error, errors.Invalid):
             body["details"] = _details(error.problems)
         return status, body
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        match error:
+            case errors.RateLimited():
+                return LimitRefusal
+            case errors.Invalid():
+                return Invalidity
+            case _:
+                return Refusal
+
+
+class Refusal(Answer):
+    """What went wrong, in a sentence."""
+
+    success = serializers.ChoiceField([False])
+    error = serializers.CharField()
+
+
+class BadField(Answer):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Invalidity(Refusal):
+    """The first problem in a sentence, and every bad field."""
+
+    details = serializers.ListField(child=BadField())
+
+
+class LimitRefusal(Answer):
+    """The budget of the user is spent."""
+
+    error = serializers.CharField()
+    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
 
 
 def sentence_of(error: errors.Invalid, *, whole: str) -> str:

@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework import serializers
 
 from config import errors
+from config.answers import Answer
 from config.dialects.base import JSON_TYPES, Dialect, Words
 from config.errors import ApiError, Problem
 
@@ -75,6 +77,31 @@ class EventsDialect(Dialect):
             return status, {"error": code, "message": message, "details": _details(error.problems)}
         status, code, message = _plain(error, words)
         return status, {"error": code, "message": message}
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        return Invalidity if isinstance(error, errors.Invalid) else Refusal
+
+
+class Refusal(Answer):
+    """What went wrong: a code for programs, a sentence for people."""
+
+    error = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Details(Answer):
+    """Every broken rule: of the body as a whole, and of its fields."""
+
+    formErrors = serializers.ListField(child=serializers.CharField())
+    fieldErrors = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField(), max_length=MAX_MESSAGES)
+    )
+
+
+class Invalidity(Refusal):
+    """A body, or a query, that breaks rules."""
+
+    details = Details()
 
 
 def _plain(error: ApiError, words: Words) -> tuple[int, str, str]:

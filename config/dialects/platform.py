@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework import serializers
 
 from config import bodies, errors
+from config.answers import Answer
 from config.dialects.base import Dialect, Words
 from config.errors import ApiError, Problem
 
@@ -24,6 +26,31 @@ class PlatformDialect(Dialect):
             return 422, {"detail": [_item(problem) for problem in error.problems]}
         status, sentence = _plain(error)
         return status, {"detail": sentence}
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        return Invalidity if isinstance(error, errors.Invalid) else Refusal
+
+
+class Refusal(Answer):
+    """What went wrong, in a sentence."""
+
+    detail = serializers.CharField()
+
+
+class BrokenRule(Answer):
+    """One broken rule, in pydantic's words."""
+
+    type = serializers.CharField()
+    loc = serializers.ListField(help_text="The way to the value: names, and places in lists.")
+    msg = serializers.CharField()
+    input = serializers.JSONField(help_text="The wrong value, null in place of a large one.")
+    ctx = serializers.DictField(required=False)
+
+
+class Invalidity(Answer):
+    """Every broken rule of a body."""
+
+    detail = serializers.ListField(child=BrokenRule(), min_length=1)
 
 
 def _plain(error: ApiError) -> tuple[int, str]:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
+from rest_framework import serializers
 
 from config import errors
+from config.answers import Answer
 from config.dialects.base import Dialect, Words
 from config.errors import ApiError, Problem
 
@@ -41,6 +43,46 @@ class TrackDialect(Dialect):
         if isinstance(error, errors.RateLimited):
             told["retryAfter"] = body["retryAfter"] = error.retry_after_seconds
         return status, body
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        return LimitRefusal if isinstance(error, errors.RateLimited) else Refusal
+
+
+class Message(Answer):
+    """What is wrong with one field."""
+
+    message = serializers.CharField()
+
+
+class Explanation(Answer):
+    """What went wrong: for programs, for people, for translation, for support."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    i18nKey = serializers.CharField()
+    i18nVars = serializers.DictField(child=serializers.IntegerField())
+    details = serializers.ListField(child=Message())
+    correlationId = serializers.UUIDField(help_text="The X-Request-Id of this answer.")
+
+
+class LimitExplanation(Explanation):
+    """An explanation that also says when to come back."""
+
+    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
+
+
+class Refusal(Answer):
+    """A request that was refused."""
+
+    success = serializers.ChoiceField([False])
+    error = Explanation()
+
+
+class LimitRefusal(Refusal):
+    """A request beyond the rate limit."""
+
+    error = LimitExplanation()
+    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
 
 
 def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:

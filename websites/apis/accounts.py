@@ -1,6 +1,6 @@
 """The accounts API: register, log in by tokens or by a session, stay logged in, log out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user, logout
 from django.http import HttpResponse
@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
+from config.errors import Conflict, Forbidden, InvalidCredentials
 from config.serializers import StrictSerializer, Text, an_email, at_least, at_most, matching
 from websites import accounts, sessions, tokens
+from websites.answers.accounts import LoggedIn, LoggedOut, Me, Refreshed, Registered
 from websites.authentication import BearerAuthentication, caller_of
 from websites.models import User
 from websites.tokens import Pair
@@ -34,6 +36,12 @@ class RegisterSerializer(StrictSerializer):
     )
     name = Text(at_least(2), at_most(255), required=False)
 
+    example: ClassVar[Any] = {
+        "email": "user@example.com",
+        "password": "SecurePass123",
+        "name": "John Doe",
+    }
+
 
 class LoginSerializer(StrictSerializer):
     """Who logs in."""
@@ -41,17 +49,23 @@ class LoginSerializer(StrictSerializer):
     email = Text(an_email())
     password = Text(at_least(1, code="password_empty"))
 
+    example: ClassVar[Any] = {"email": "user@example.com", "password": "SecurePass123"}
+
 
 class RefreshSerializer(StrictSerializer):
     """The token to exchange."""
 
     refreshToken = Text(at_least(1))
 
+    example: ClassVar[Any] = {"refreshToken": "eyJ..."}
+
 
 class LogoutSerializer(StrictSerializer):
     """The other token to revoke, if any."""
 
     refreshToken = Text(required=False)
+
+    example: ClassVar[Any] = {"refreshToken": "eyJ..."}
 
 
 REGISTER, LOGIN = RegisterSerializer(), LoginSerializer()
@@ -63,8 +77,15 @@ class RegisterView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(rate="RATE_AUTH", words=words(failed="Registration failed"))
+    @endpoint(
+        rate="RATE_AUTH",
+        words=words(failed="Registration failed"),
+        takes=REGISTER,
+        answers={201: Registered},
+        refuses=(Conflict(accounts.TAKEN),),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Make an account."""
         account = REGISTER.to_internal_value(self.json())
         user, api_key = accounts.register(**account)
         self.note(user_id=user.pk)
@@ -76,8 +97,15 @@ class LoginView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(rate="RATE_AUTH", words=words(failed="Login failed"))
+    @endpoint(
+        rate="RATE_AUTH",
+        words=words(failed="Login failed"),
+        takes=LOGIN,
+        answers={200: LoggedIn},
+        refuses=(InvalidCredentials(accounts.WRONG), Forbidden(accounts.INACTIVE)),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Log in by email and password."""
         user = accounts.prove(**LOGIN.to_internal_value(self.json()))
         self.note(user_id=user.pk)
         return self.answer(200, _logged_in(user))
@@ -88,8 +116,15 @@ class RefreshView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(rate="RATE_AUTH", words=words())
+    @endpoint(
+        rate="RATE_AUTH",
+        words=words(),
+        takes=REFRESH,
+        answers={200: Refreshed},
+        refuses=(InvalidCredentials(tokens.NO_REFRESH),),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Exchange a refresh token, which is then revoked, for two new tokens."""
         sent = REFRESH.to_internal_value(self.json())
         pair = tokens.rotate(sent["refreshToken"])
         self.note(user_id=pair.user_id)
@@ -101,8 +136,11 @@ class LogoutView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(authentication=BearerAuthentication, words=words())
+    @endpoint(
+        authentication=BearerAuthentication, words=words(), takes=LOGOUT, answers={200: LoggedOut}
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Revoke the access token of the header, and a refresh token of the same user."""
         sent = LOGOUT.to_internal_value(self.json())
         tokens.log_out(str(request.auth), caller_of(request), sent["refreshToken"])
         return self.answer(200, {"message": "Logged out successfully"})
@@ -113,8 +151,9 @@ class MeView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(authentication=BearerAuthentication, words=words())
+    @endpoint(authentication=BearerAuthentication, words=words(), answers={200: Me})
     def get(self, request: Request) -> HttpResponse:
+        """Show the user of the token."""
         user = accounts.active_user(caller_of(request).user_id)
         return self.answer(200, {"user": _shown_user(user, isActive=user.is_active)})
 
@@ -124,15 +163,24 @@ class SessionView(DialectView):
 
     dialect = events.DIALECT
 
-    @endpoint(rate="RATE_AUTH", words=words(failed="Login failed"))
+    @endpoint(
+        rate="RATE_AUTH",
+        words=words(failed="Login failed"),
+        takes=LOGIN,
+        answers={204: None},
+        refuses=(InvalidCredentials(accounts.WRONG), Forbidden(accounts.INACTIVE)),
+        tells=("Set-Cookie",),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Begin a session of a browser, whose cookie collect needs."""
         user = accounts.prove(**LOGIN.to_internal_value(self.json()))
         self.note(user_id=user.pk)
         sessions.begin(request._request, user)
         return _no_content()
 
-    @endpoint(words=words(failed="Login failed"))
+    @endpoint(words=words(failed="Login failed"), answers={204: None}, tells=("Set-Cookie",))
     def delete(self, request: Request) -> HttpResponse:
+        """End the session of the cookie, if there is one."""
         user = get_user(request._request)  # DRF has put its own, nobody, into the request
         if user.is_authenticated:
             self.note(user_id=user.pk)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
@@ -14,15 +14,19 @@ from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
 from config.errors import Conflict, NotFound
 from config.serializers import Boolean, Rule, StrictSerializer, Text, at_least, at_most
+from websites.answers import websites as answers
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain
 from websites.models import Website
 
+NONE = "Website not found"
+TAKEN = "This domain is already registered for your account"
 
-def bearer(*, failed: str) -> endpoint:
+
+def bearer(*, failed: str, **more: Any) -> endpoint:
     """Return what every endpoint of this API is."""
     words = Words(invalid="Invalid request body", failed=failed)
-    return endpoint(authentication=BearerAuthentication, words=words)
+    return endpoint(authentication=BearerAuthentication, words=words, **more)
 
 
 class NewWebsite(StrictSerializer):
@@ -32,11 +36,19 @@ class NewWebsite(StrictSerializer):
     domain = Text(at_least(1), Rule(is_domain, "url_parsing"), at_most(255))
     description = Text(at_most(1000), required=False, allow_null=True)
 
+    example: ClassVar[Any] = {
+        "name": "My Website",
+        "domain": "example.com",
+        "description": "My example website",
+    }
+
 
 class WebsiteChange(NewWebsite):
     """What is to be different; whatever is left out stays."""
 
     isActive = Boolean()
+
+    example: ClassVar[Any] = {"name": "Renamed", "isActive": False}
 
 
 NEW, CHANGE = NewWebsite(), WebsiteChange(partial=True)
@@ -47,16 +59,23 @@ class WebsitesView(DialectView):
 
     dialect = events.DIALECT
 
-    @bearer(failed="Failed to create website")
+    @bearer(
+        failed="Failed to create website",
+        takes=NEW,
+        answers={201: answers.Website},
+        refuses=(Conflict(TAKEN),),
+    )
     def post(self, request: Request) -> HttpResponse:
+        """Make a website; it takes events at once."""
         values = NEW.to_internal_value(self.json())
         with _one_of_a_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
         self.note(project_id=website.pk)
         return self.answer(201, _shown(website))
 
-    @bearer(failed="Failed to fetch websites")
+    @bearer(failed="Failed to fetch websites", answers={200: answers.WebsiteList})
     def get(self, request: Request) -> HttpResponse:
+        """List all websites of the caller, the newest first."""
         websites = Website.objects.owned_by(caller_of(request).user_id)
         shown = [_shown(website) for website in websites]
         return self.answer(200, {"websites": shown, "total": len(shown)})
@@ -67,12 +86,23 @@ class WebsiteView(DialectView):
 
     dialect = events.DIALECT
 
-    @bearer(failed="Failed to fetch website")
+    @bearer(
+        failed="Failed to fetch website",
+        answers={200: answers.Website},
+        refuses=(NotFound(NONE),),
+    )
     def get(self, request: Request, id: str) -> HttpResponse:
+        """Show one website."""
         return self.answer(200, _shown(_own(request, id)))
 
-    @bearer(failed="Failed to update website")
+    @bearer(
+        failed="Failed to update website",
+        takes=CHANGE,
+        answers={200: answers.Website},
+        refuses=(NotFound(NONE), Conflict(TAKEN)),
+    )
     def put(self, request: Request, id: str) -> HttpResponse:
+        """Change a website; what is left out stays."""
         website = _own(request, id)  # what does not exist comes before what is wrong with the body
         changes = CHANGE.to_internal_value(self.json())
         if "isActive" in changes:
@@ -81,8 +111,13 @@ class WebsiteView(DialectView):
             website.change(**changes)
         return self.answer(200, _shown(website))
 
-    @bearer(failed="Failed to delete website")
+    @bearer(
+        failed="Failed to delete website",
+        answers={200: answers.Deleted},
+        refuses=(NotFound(NONE),),
+    )
     def delete(self, request: Request, id: str) -> HttpResponse:
+        """Delete a website; its events cannot be read any more."""
         _own(request, id).delete()
         return self.answer(200, {"success": True, "message": "Website deleted successfully"})
 
@@ -92,7 +127,7 @@ def _own(request: Request, id: str) -> Website:
     website_id = ids.parse(id)
     website = websites.filter(id=website_id).first() if website_id else None
     if website is None:
-        raise NotFound("Website not found")
+        raise NotFound(NONE)
     return website
 
 
@@ -102,9 +137,9 @@ def _one_of_a_host() -> Iterator[None]:
         with transaction.atomic(using="default"):
             yield
     except IntegrityError as error:
-        raise Conflict("This domain is already registered for your account") from error
+        raise Conflict(TAKEN) from error
     except Website.DoesNotExist as error:  # deleted since it was found
-        raise NotFound("Website not found") from error
+        raise NotFound(NONE) from error
 
 
 def _shown(website: Website) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What the APIs answer when all went well, for their description; one file per API."""
