@@ -11,6 +11,7 @@ from environs import Env, EnvError, validate
 
 from config import embedded
 from config.client import Network, parse_networks
+from config.openapi.about import SPECTACULAR
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,7 @@ ACTIVITY_EXCLUDE_PATHS: list[str] = env.list(
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 TRACKING_HMAC_SECRET = env.str("TRACKING_HMAC_SECRET", "")
 GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
+API_DOCS = env.bool("API_DOCS", True)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
@@ -162,6 +164,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # the files of the page that shows the description
     "django_prometheus",
 ]
 MIDDLEWARE = [
@@ -221,7 +225,9 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see DialectView
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.operations.AutoSchema",
 }
+SPECTACULAR_SETTINGS = SPECTACULAR
 
 # Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
 CACHES: dict[str, dict[str, Any]] = {

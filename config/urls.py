@@ -9,6 +9,8 @@ urlpatterns = [
     path("health/live", views.LiveView.as_view()),
     path("health/ready", views.ReadyView.as_view()),
     path("metrics", views.MetricsView.as_view()),
+    path("api/schema/", views.schema),
+    path("api/docs/", views.docs),
     path("admin/", admin.site.urls),
     path("", include("websites.urls")),
     path("", include("analytics.urls")),

@@ -12,6 +12,7 @@ from analytics import table_metrics
 from analytics.ingest import writer
 from config import runtime, salts, tallies
 from config.models import RuntimeSettings
+from tests.described import assert_described
 from websites import lookup, tokens
 from websites.models import User, Website
 
@@ -55,6 +56,19 @@ def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
         inline = {alias: writer.InlineWriter(alias) for alias in connections}
         monkeypatch.setattr(writer, "_writers", inline)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_described(monkeypatch):
+    """Hold every answer that a test gets against the description of the API."""
+    send = Client.request
+
+    def request(self, **environ):
+        response = send(self, **environ)
+        assert_described(response)
+        return response
+
+    monkeypatch.setattr(Client, "request", request)
 
 
 def end_other_sessions(alias):

@@ -1,0 +1,31 @@
+"""The whole description, made once by each process that is asked for it."""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+
+MEDIA_TYPES = [  # the best first
+    "application/json",
+    "application/vnd.oai.openapi+json",
+    "application/yaml",
+    "application/vnd.oai.openapi",
+]
+FORMATS = {"json": "application/json", "yaml": "application/yaml"}
+
+
+@cache
+def document() -> Any:
+    """Return the description as an OpenAPI document."""
+    return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+
+
+@cache
+def written(media_type: str) -> bytes:
+    """Return the text of the description in one of the media types."""
+    if "json" in media_type:
+        return msgspec.json.encode(document())
+    text: bytes = OpenApiYamlRenderer().render(document())  # type: ignore[no-untyped-call]
+    return text

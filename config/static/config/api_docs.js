@@ -1,0 +1,2 @@
+// A file of its own, because pages may not run scripts that are written into them.
+SwaggerUIBundle(JSON.parse(document.getElementById("settings").textContent));
