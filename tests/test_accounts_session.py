@@ -68,6 +68,7 @@ def test_the_session_of_another_user_is_not_gone_on_with(api, user, make_user):
     assert owners() == [str(other.id)]
 
 
+@pytest.mark.django_db(databases=["default", "analytics"])
 def test_the_admin_knows_the_session(api, make_user):
     make_user("staff@example.com", is_staff=True, is_superuser=True)
     log_in(api, GOOD | {"email": "staff@example.com"})
