@@ -207,5 +207,5 @@ def test_without_the_main_database_a_page_says_so(staff_api, main_database_away)
     response = staff_api.get(HOME)
     page = response.content.decode()
     assert response.status_code == 500
-    assert "Without the main database nobody can be recognised" in page
+    assert "If it is the main database, nobody can be recognised" in page
     assert 'href="/health/ready"' in page
