@@ -18,9 +18,9 @@ def sentence(models: Sequence[type[Stream]], days: int) -> str:
     end = ids.moment(ids.now_ms()) - timedelta(days=days)
     aliases = dict.fromkeys(home(model) for model in models)
     found = [size for alias in aliases for size in sizes.of_streams(alias) if size.model in models]
-    parts = [part for size in found for part in size.parts if part.month and part.rows]
-    rows = sum(round(part.rows * _old_share(part.month, end)) for part in parts if part.month)
-    whole = sorted({part.month for part in parts if part.month and part.month.plus(1).start <= end})
+    parts = [part for size in found for part in size.months if part.rows]
+    rows = sum(round(part.rows * _old_share(part.month, end)) for part in parts)
+    whole = sorted({part.month for part in parts if part.month.plus(1).start <= end})
     if not rows:
         return f"Nothing is older than {end:%Y-%m-%d %H:%M} UTC."
     told = f"About {rows:,} rows older than {end:%Y-%m-%d %H:%M} UTC will be deleted"

@@ -13,10 +13,11 @@ from django.db import Error, connections
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from analytics.models.streams import Stream, streams
-from analytics.partitions import covered_until
+from analytics import sizes
+from analytics.models.maintenance import MaintenanceRun
+from analytics.sizes import Size
 from config import ids, metrics, patience
-from config.routers import home
+from config.routers import ANALYTICS
 
 logger = logging.getLogger(__name__)
 KEPT_SECONDS = 15
@@ -28,13 +29,7 @@ FAMILIES = {
     "millrace_oldest_event_timestamp_seconds": "Time of the oldest event.",
     "millrace_partitions_until_timestamp_seconds": "Where the last monthly partition ends.",
 }
-# PostgreSQL knows either number only after its first ANALYZE, or until its next crash.
-SIZES = """
-    SELECT sum(greatest(part.reltuples, pg_stat_get_live_tuples(part.oid), 0))::float8,
-           sum(pg_total_relation_size(part.oid))::float8
-      FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
-     WHERE inhparent = %s::regclass
-"""
+RETENTION = "When manage.py retention last came to its end."
 
 
 class TableFigures(Collector):
@@ -66,31 +61,28 @@ def _families() -> list[GaugeMetricFamily]:
     families = {
         name: GaugeMetricFamily(name, text, labels=["table"]) for name, text in FAMILIES.items()
     }
+    retention = GaugeMetricFamily("millrace_retention_success_timestamp_seconds", RETENTION)
     for alias in connections:
         try:
             with patience.at_most(READ_SECONDS):
-                samples = [
-                    (name, model._meta.db_table, value)
-                    for model in streams()
-                    if home(model) == alias
-                    for name, value in _figures_of(model)
-                ]
+                samples = [sample for size in sizes.of_streams(alias) for sample in _samples(size)]
+                last = MaintenanceRun.last("retention") if alias == ANALYTICS else None
         except Error as error:
             logger.warning("Tables of '%s' cannot be measured: %s", alias, error)
             continue
         for name, table, value in samples:
             families[name].add_metric([table], value)
-    return list(families.values())
+        if last:
+            retention.add_metric([], last.finished_at.timestamp())
+    return [*families.values(), retention]
 
 
-def _figures_of(model: type[Stream]) -> Iterator[tuple[str, float]]:
-    with connections[home(model)].cursor() as cursor:
-        cursor.execute(SIZES, [model._meta.db_table])
-        rows, size = cursor.fetchone()
-    yield "millrace_table_rows", rows
-    yield "millrace_table_bytes", size
-    oldest = model._default_manager.order_by("id").values_list("id", flat=True).first()
-    if oldest:
-        yield "millrace_oldest_event_timestamp_seconds", ids.time_of(oldest).timestamp()
-    if until := covered_until(model):
-        yield "millrace_partitions_until_timestamp_seconds", until.timestamp()
+def _samples(size: Size) -> Iterator[tuple[str, str, float]]:
+    table = size.model._meta.db_table
+    yield "millrace_table_rows", table, size.rows
+    yield "millrace_table_bytes", table, size.bytes
+    if size.oldest:
+        yield "millrace_oldest_event_timestamp_seconds", table, size.oldest.timestamp()
+    if size.months:
+        until = ids.time_of(size.months[-1].high).timestamp()
+        yield "millrace_partitions_until_timestamp_seconds", table, until

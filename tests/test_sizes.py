@@ -46,7 +46,7 @@ def test_rows_and_bytes_are_those_of_all_partitions(fill):
     fill(2031, 1, 40)
     fill(2031, 2, 60)
     size = size_of_events()
-    rows = {str(part.month): part.rows for part in size.parts if part.rows}
+    rows = {str(part.month): part.rows for part in size.months if part.rows}
     assert (size.rows, rows) == (100, {"2031-01": 40, "2031-02": 60})
     with connections["analytics"].cursor() as cursor:
         cursor.execute(

@@ -1,13 +1,16 @@
 """Sizes and reach of the tables of events on /metrics, read from the databases."""
 
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.utils import floatToGoString
 
 from analytics import table_metrics
+from analytics.models.maintenance import MaintenanceRun
 from analytics.models.streams import streams
 from tests.website_events import AT, AT_MS, event_of, new_id, post
 
@@ -57,6 +60,18 @@ def test_the_end_of_the_last_partition_is_told_unless_there_is_none(api):
     table_metrics.FIGURES.forget()
     new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     assert figures(api)[UNTIL] == dict.fromkeys(TABLES, new_year)
+
+
+def test_the_last_success_of_retention_is_told_once_there_is_one(api):
+    name = "millrace_retention_success_timestamp_seconds"
+    assert f"\n{name} " not in api.get("/metrics").content.decode()
+    call_command("retention", stdout=StringIO())
+    run = MaintenanceRun.last("retention")
+    table_metrics.FIGURES.forget()
+    assert run
+    assert f"\n{name} {floatToGoString(run.finished_at.timestamp())}\n" in (
+        api.get("/metrics").content.decode()
+    )
 
 
 def test_figures_are_kept_for_a_while(api, website, monkeypatch):
