@@ -21,6 +21,7 @@ from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
 from config import bodies, ids, patience, runtime, salts
 from config.client import client_address
+from config.errors import Invalid
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +81,13 @@ def record_step(
     """Do what `activity.record` promises."""
     if not STEP_TYPE.fullmatch(event_type):
         raise ValueError(f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and .")
-    if (size_bytes := bodies.compact(metadata)[1]) > MAX_METADATA_BYTES:
+    text, size_bytes = bodies.compact(metadata)
+    if size_bytes > MAX_METADATA_BYTES:
         raise ValueError(f"The metadata has {size_bytes} bytes, more than {MAX_METADATA_BYTES}.")
+    try:
+        bodies.parse(text.encode())
+    except Invalid as error:
+        raise ValueError(f"The metadata: {error.problems[0].context['reason']}.") from error
     try:
         with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):
             if runtime.current().activity_enabled:

@@ -48,8 +48,8 @@ def text_of(id: Any) -> str | None:
 
 
 def stored_text(text: str) -> str:
-    """Return a text without the one character that PostgreSQL does not take."""
-    return text.replace("\0", "\ufffd")
+    """Return a text without NUL and lone surrogates, which PostgreSQL does not take."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def step_in(path: str) -> str | None:

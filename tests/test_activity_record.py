@@ -65,8 +65,9 @@ def test_arguments_win_over_the_request(incoming):
 
 
 def test_ids_are_cut_and_nul_is_replaced():
-    activity.record("x", user_id="a\0" + "b" * 200)
+    activity.record("x", user_id="a\0" + "b" * 200, session_id="\ud800")
     assert only_row().user_id == "a\ufffd" + "b" * 126
+    assert only_row().session_id == "?"
 
 
 @pytest.mark.parametrize("event_type", ["", "Invoice", "a b", "x" * 65, "a\n", "é"])
@@ -82,6 +83,8 @@ def test_metadata_of_just_the_limit_is_kept_and_one_more_byte_is_a_mistake():
     assert len(only_row().metadata["a"]) == room
     with pytest.raises(ValueError, match="16385 bytes, more than 16384"):
         activity.record("x", metadata={"a": "x" * (room + 1)})
+    with pytest.raises(ValueError, match="NUL characters are not allowed"):
+        activity.record("x", metadata={"a": "\0"})
     with pytest.raises(TypeError):
         activity.record("x", metadata={"a": object()})
     assert ActivityEvent.objects.count() == 1

@@ -278,6 +278,33 @@ def test_a_queue_that_is_full_takes_rows_only_from_those_who_wait(monkeypatch):
     assert Event.objects.filter(os="later").exists()
 
 
+def test_rows_that_requests_wait_for_leave_room_for_those_that_nobody_waits_for(monkeypatch):
+    monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
+    lost: list[int] = []
+    with group_held() as (group_writer, go):
+        batch = [event_row(os="batch") for _ in range(20)]
+
+        def release():
+            give_up = time.monotonic() + PATIENCE
+            while not group_writer._waiting and time.monotonic() < give_up:
+                pass
+            writer.offer(TABLE, event_row(os="offered"), partial(lost.append, 1))
+            go.set()
+
+        at_once(lambda: writer.write(TABLE, batch), release)
+    writer.drain()
+    assert lost == []
+    assert Event.objects.filter(os="offered").exists()
+
+
+def test_a_text_that_utf8_cannot_say_takes_no_other_row_with_it(monkeypatch):
+    good, bad = event_row(), event_row(session_id="\ud800")
+    group = [writer._Waiting(TABLE, [row]) for row in (good, bad, event_row())]
+    told = writer._store("analytics", group)
+    assert told == [[Written.NEW], [Written.REFUSED], [Written.NEW]]
+    assert Event.objects.count() == 2
+
+
 def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypatch):
     lost: list[str] = []
     with check("session_id <> 'refused'"):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, DataError, Error, IntegrityError, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.models import Model
 from psycopg import sql
 
@@ -123,7 +123,7 @@ def apart(
     try:
         with transaction.atomic(using=alias):
             return store(items)
-    except DatabaseError as error:
+    except (DatabaseError, UnicodeError) as error:
         if not is_of_rows(error):
             raise
         if len(items) == 1:
@@ -133,12 +133,16 @@ def apart(
     return [*apart(alias, items[:middle], store), *apart(alias, items[middle:], store)]
 
 
-def is_of_rows(error: Error) -> bool:
-    """Tell whether an error is about the rows: their data, a constraint, or a limit of size."""
-    return isinstance(error, DataError | IntegrityError) or _sqlstate(error)[:2] == "54"
+def is_of_rows(error: Exception) -> bool:
+    """Tell whether an error is about the rows: their data, a constraint, or a limit of size.
+
+    A text that UTF-8 cannot say, such as a lone surrogate, does not even reach the database.
+    """
+    is_of_data = isinstance(error, DataError | IntegrityError | UnicodeError)
+    return is_of_data or _sqlstate(error)[:2] == "54"
 
 
-def is_of_order(error: Error) -> bool:
+def is_of_order(error: Exception) -> bool:
     """Tell whether an error is a deadlock or a failed serialization, which a retry may mend."""
     return _sqlstate(error)[:2] == "40"
 
@@ -150,5 +154,5 @@ def _insert(table: Table, rows: Sequence[Row]) -> list[Written]:
     return [Written.NEW if row[0] in new else Written.KNOWN for row in rows]
 
 
-def _sqlstate(error: Error) -> str:
+def _sqlstate(error: Exception) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""

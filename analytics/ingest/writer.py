@@ -43,7 +43,7 @@ from config.errors import StorageUnavailable
 logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 10_000
-MAX_WAITING_ROWS = 10_000  # beyond them nothing is taken that nobody waits for
+MAX_WAITING_ROWS = 10_000  # of those that nobody waits for; beyond them none is taken
 ATTEMPTS = 3
 
 Target = Table | Changes
@@ -133,6 +133,7 @@ class GroupWriter:
         self._alias = alias
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
+        self._offered_rows = 0  # as many of them as nobody waits for
         self._waiting_gauge = WAITING_ROWS.labels(alias)
         self._is_writing = False
         self._changed = threading.Condition()
@@ -155,8 +156,9 @@ class GroupWriter:
     def offer(self, target: Target, item: Any, lost: Lost) -> None:
         """Queue an item unless the queue is full."""
         with self._changed:
-            has_room = self._waiting_rows < MAX_WAITING_ROWS
+            has_room = self._offered_rows < MAX_WAITING_ROWS
             if has_room:
+                self._offered_rows += 1
                 self._append(_Waiting(target, [item], lost))
         if not has_room:
             lost()
@@ -214,6 +216,7 @@ class GroupWriter:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].items)
             self._count(-items)
+            self._offered_rows -= sum(each.lost is not None for each in group)
             self._is_writing = True
         return group
 
@@ -338,7 +341,7 @@ def _commit(alias: str, rows: Rows, wanted: Wanted) -> tuple[Results, Changed]:
             with transaction.atomic(using=alias):
                 results, changed = store(rows), apply(wanted)
                 is_in_commit = True
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, UnicodeError) as error:
             if is_in_commit or attempt == ATTEMPTS:
                 raise  # after a lost COMMIT nobody knows; a second try could store twice
             if is_of_rows(error) or is_of_order(error):
