@@ -1,6 +1,8 @@
 """POST /api/v1/auth/logout and GET /api/v1/auth/me; with them, bearer tokens in general."""
 
 import base64
+import itertools
+from typing import Any
 
 import pytest
 from cachetools import TTLCache
@@ -215,6 +217,16 @@ def test_a_verdict_costs_one_query_and_is_remembered(token, django_assert_num_qu
         tokens.verify(token)
     with django_assert_num_queries(0):
         tokens.verify(token)
+
+
+def test_a_verdict_that_expires_while_it_is_looked_up_is_made_anew(token, monkeypatch):
+    times = itertools.count(0, 0.4)
+    verdicts: TTLCache[str, Any] = TTLCache(
+        maxsize=10, ttl=tokens.MAX_AGE_SECONDS, timer=lambda: next(times)
+    )
+    monkeypatch.setattr(tokens, "_verdicts", verdicts)
+    for _ in range(50):
+        assert tokens.verify(token)
 
 
 @pytest.mark.parametrize("kind", ["refresh", "junk"])

@@ -63,6 +63,7 @@ class Pair:
 
 
 # What the database said of tokens that are valid by themselves: their caller, or None.
+_UNJUDGED: Any = object()
 _verdicts: TTLCache[str, Caller | None] = TTLCache(maxsize=10_000, ttl=MAX_AGE_SECONDS)
 _lock = threading.Lock()
 
@@ -75,8 +76,10 @@ def issue(user: User) -> Pair:
 def verify(token: str) -> Caller:
     """Return whom an access token speaks for; raises InvalidCredentials."""
     with _lock:
-        is_known, caller = token in _verdicts, _verdicts.get(token)
-    if not is_known:
+        caller: Caller | None = _verdicts.get(
+            token, _UNJUDGED
+        )  # one look: it may expire between two
+    if caller is _UNJUDGED:
         caller = _judge(token)
     if caller is None or caller.expires_at <= time.time():
         raise InvalidCredentials
