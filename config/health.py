@@ -1,9 +1,10 @@
 """Whether databases answer in time, however silent they are."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from config import patience
 
@@ -17,12 +18,14 @@ _questions = {
 
 def answering(*aliases: str) -> dict[str, bool]:
     """Tell of each database whether it answers within two seconds; all are asked at once."""
+    deadline = time.monotonic() + SECONDS
     asked = {alias: _questions[alias].submit(_answers, alias) for alias in aliases}
     told = {}
     for alias, question in asked.items():
         try:
-            told[alias] = question.result(timeout=SECONDS)
+            told[alias] = question.result(timeout=max(0, deadline - time.monotonic()))
         except WaitedTooLong:
+            question.cancel()  # nobody hears its answer any more
             told[alias] = False
     return told
 
@@ -31,7 +34,7 @@ def _answers(alias: str) -> bool:
     try:
         with patience.at_most(SECONDS), connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return False
     finally:
         connections[alias].close()

@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config import logs, metrics, patience
-from config.client import client_address, drop_claims_of_strangers, parse_address
+from config.client import drop_claims_of_strangers, forwarded_address
 from config.views import bad_request, unknown_path
 
 PAGE_SECONDS = 30.0
@@ -126,5 +126,5 @@ def allowed_staff(get_response: GetResponse) -> GetResponse:
 
 
 def _is_allowed(request: HttpRequest) -> bool:
-    address = parse_address(client_address(request))
+    address = forwarded_address(request)
     return address is not None and any(address in network for network in settings.ADMIN_ALLOWED_IPS)

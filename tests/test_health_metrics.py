@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connections
 
+from config import health
 from tests.answers import assert_answer, assert_refused
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
@@ -28,6 +29,24 @@ def test_not_ready_while_a_database_is_away(api, monkeypatch, away):
     databases = {"default": "ok", "analytics": "ok"} | {away: "unavailable"}
     body = {"status": "unavailable", "databases": databases}
     assert_answer(api.get("/health/ready"), 503, body)
+
+
+def test_questions_that_nobody_waits_for_any_more_are_not_asked(monkeypatch):
+    go, asked = threading.Event(), []
+
+    def silent(alias):
+        asked.append(alias)
+        return go.wait(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(health, "_answers", silent)
+        patch.setattr(health, "SECONDS", 0.01)
+        for _ in range(10):
+            assert health.answering("analytics") == {"analytics": False}
+        go.set()
+        patch.setattr(health, "SECONDS", 60)
+        assert health.answering("analytics") == {"analytics": True}
+    assert len(asked) <= 5  # one for each thread, and the last
 
 
 def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):

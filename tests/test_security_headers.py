@@ -147,3 +147,6 @@ def test_behind_a_proxy_the_client_counts_and_not_what_it_claims(allowed_staff, 
     assert_refused(allowed_staff.get(**ask), *NOT_FOUND)
     settings.TRUSTED_PROXIES = parse_networks(["10.0.0.0/8"])
     assert allowed_staff.get(**ask).status_code == 200
+    settings.ADMIN_ALLOWED_IPS = parse_networks(["198.51.100.0/24"])
+    ask["headers"] = claim | {"CF-Connecting-IP": "198.51.100.1"}
+    assert_refused(allowed_staff.get(**ask), *NOT_FOUND)
