@@ -1,5 +1,6 @@
 """Whom and what a request is about, as its credentials, its path and its view tell."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from config.errors import InvalidCredentials
 from websites import tokens
 
 MAX_ID_LENGTH = 128
+RETRY_SECONDS = 1.0
+_asks_again_at = 0.0  # the main database, which has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def stored_text(text: str) -> str:
 
 def step_in(path: str) -> str | None:
     """Return the segment of a path after a `step`, else None."""
-    return text_of(_after_last("step", path.split("/")))
+    return _after_last("step", path.split("/"))
 
 
 def _session_in(path: str) -> str | None:
@@ -73,14 +76,17 @@ def _project_in(path: str) -> str | None:
 
 
 def _after_last(name: str, segments: Sequence[str]) -> str | None:
-    if name not in segments[:-1]:
+    if name not in segments:
         return None
-    last = max(n for n, segment in enumerate(segments[:-1]) if segment == name)
-    return segments[last + 1] or None
+    before = len(segments) - 1 - segments[::-1].index(name)
+    return "".join(segments[before + 1 : before + 2]) or None
 
 
 def _user_id_of(request: HttpRequest) -> object:
     """Return the user of a valid bearer token, or without any of a valid session."""
+    global _asks_again_at
+    if time.monotonic() < _asks_again_at:
+        return None
     try:
         if header := request.headers.get("Authorization"):
             scheme, _, token = header.partition(" ")
@@ -88,6 +94,8 @@ def _user_id_of(request: HttpRequest) -> object:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and hasattr(request, "session"):
             # The base of API views puts None in place of the user that Django would look up.
             return (getattr(request, "user", None) or auth.get_user(request)).pk
-    except (InvalidCredentials, DatabaseError, InterfaceError):
-        pass  # nobody whom we could name
+    except InvalidCredentials:
+        return None
+    except (DatabaseError, InterfaceError):
+        _asks_again_at = time.monotonic() + RETRY_SECONDS  # threads must not queue up in vain
     return None

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import OperationalError, connections
 from django.test import Client
 
+from activity import subjects
 from analytics import table_metrics
 from analytics.ingest import writer
 from config import runtime, salts, tallies
@@ -34,6 +35,7 @@ def _nothing_remembered():
     lookup.forget_all()
     tokens.forget_all()
     salts.forget()
+    subjects._asks_again_at = 0.0
     table_metrics.FIGURES.forget()
     tallies.forget()
 
@@ -45,16 +47,17 @@ def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
     is_real = bool(marker and marker.kwargs.get("transaction"))
     if is_real or {"transactional_db", "live_server"} & set(request.fixturenames):
         yield
-        while writer._writers:
-            # The connection of a writer's thread would keep the database from being dropped; with
-            # rows of the recorder still to write it would come back.
-            alias, started = writer._writers.popitem()
-            if isinstance(started, writer.GroupWriter):
-                started.drain(10)
+        # The connection of a writer's thread would keep the database from being dropped; with rows
+        # still to write it would come back.
+        writer.drain()
+        for alias in {*writer._writers, *writer._offered_to}:
             end_other_sessions(alias)
+        writer._writers.clear()
+        writer._offered_to.clear()
     else:
-        inline = {alias: writer.InlineWriter(alias) for alias in connections}
-        monkeypatch.setattr(writer, "_writers", inline)
+        for started in ("_writers", "_offered_to"):
+            inline = {alias: writer.InlineWriter(alias) for alias in connections}
+            monkeypatch.setattr(writer, started, inline)
         yield
 
 

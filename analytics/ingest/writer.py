@@ -5,7 +5,8 @@ everyone whose rows were in it. There is no timer: while one group commits, the 
 Alone, an event is written at once; under load, groups grow by themselves.
 
 What is handed over is new rows of a Table, or Changes of rows; a group may hold any of both.
-Rows that nobody waits for join the same groups, from a queue that is bounded.
+Rows that nobody waits for have a thread and a connection of their own, and a bounded queue: a lock
+on their table, or a failure, must not be felt by those who wait.
 """
 
 import logging
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 10_000
 MAX_WAITING_ROWS = 10_000  # of those that nobody waits for; beyond them none is taken
+PAUSE_SECONDS = 0.05  # before each of their groups, so that there are few
 ATTEMPTS = 3
 
 Target = Table | Changes
@@ -78,7 +80,7 @@ class Commits:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a writer stands: the rows that wait for it, what it has committed and when last."""
+    """How writing stands: the rows that wait for it, what was committed and when last."""
 
     waiting_rows: int = 0
     committed_rows: int = 0
@@ -129,11 +131,11 @@ class _Waiting:
 class GroupWriter:
     """Writes the items of many requests in one transaction, from a thread of its own."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, *, pause_seconds: float = 0) -> None:
         self._alias = alias
+        self._pause_seconds = pause_seconds
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
-        self._offered_rows = 0  # as many of them as nobody waits for
         self._waiting_gauge = WAITING_ROWS.labels(alias)
         self._is_writing = False
         self._changed = threading.Condition()
@@ -156,9 +158,8 @@ class GroupWriter:
     def offer(self, target: Target, item: Any, lost: Lost) -> None:
         """Queue an item unless the queue is full."""
         with self._changed:
-            has_room = self._offered_rows < MAX_WAITING_ROWS
+            has_room = self._waiting_rows < MAX_WAITING_ROWS
             if has_room:
-                self._offered_rows += 1
                 self._append(_Waiting(target, [item], lost))
         if not has_room:
             lost()
@@ -179,7 +180,7 @@ class GroupWriter:
 
     def _count(self, change: int) -> None:
         self._waiting_rows += change
-        self._waiting_gauge.set(self._waiting_rows)
+        self._waiting_gauge.inc(change)
 
     def _withdraw(self, waiting: _Waiting) -> None:
         """Take back items that no group has taken yet; others may still be committed."""
@@ -189,6 +190,9 @@ class GroupWriter:
 
     def _run(self) -> None:
         while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+            time.sleep(self._pause_seconds)
             group = self._next_group()
             try:
                 with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
@@ -211,12 +215,10 @@ class GroupWriter:
         group: list[_Waiting] = []
         items = 0
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting)
             while self._waiting and items < MAX_GROUP_ROWS:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].items)
             self._count(-items)
-            self._offered_rows -= sum(each.lost is not None for each in group)
             self._is_writing = True
         return group
 
@@ -254,6 +256,7 @@ class InlineWriter:
 
 
 _writers: dict[str, Writer] = {}
+_offered_to: dict[str, Writer] = {}
 _starting = threading.Lock()
 
 
@@ -262,7 +265,7 @@ def write(target: Target, items: Sequence[Any]) -> list[Written]:
 
     Of rows with one id only the first is stored; the others are told to be KNOWN.
     """
-    return _writer_of(target).write(target, items)
+    return _writer(_writers, target.alias).write(target, items)
 
 
 def offer(target: Target, item: Any, lost: Lost) -> None:
@@ -271,31 +274,32 @@ def offer(target: Target, item: Any, lost: Lost) -> None:
     It is called at once when too many wait already, else later by the thread of the writer. What
     is queued when the process stops is stored before it ends.
     """
-    _writer_of(target).offer(target, item, lost)
+    _writer(_offered_to, target.alias, pause_seconds=PAUSE_SECONDS).offer(target, item, lost)
 
 
 def drain() -> None:
     """Wait until everything that was handed over is stored or lost, or nobody would wait longer."""
-    for writer in _writers.values():
+    for writer in (*_writers.values(), *_offered_to.values()):
         writer.drain(settings.WRITE_TIMEOUT_SECONDS)
 
 
-def _writer_of(target: Target) -> Writer:
+def _writer(started: dict[str, Writer], alias: str, *, pause_seconds: float = 0) -> Writer:
     with _starting:  # the thread starts with the first row, in the process that needs it
-        if target.alias not in _writers:
-            if not _writers:  # unlike atexit, this also works in a worker that its server forked
+        if alias not in started:
+            if not started:  # unlike atexit, this also works in a worker that its server forked
                 Finalize(None, drain, exitpriority=10)
-            _writers[target.alias] = GroupWriter(target.alias)
-        return _writers[target.alias]
+            started[alias] = GroupWriter(alias, pause_seconds=pause_seconds)
+        return started[alias]
 
 
 def state(alias: str) -> State:
-    """Return how the writer of a database stands in this process; without one, nothing waits."""
-    writer = _writers.get(alias)
-    if writer is None:
-        return State()
-    commits = writer.commits
-    return State(writer.waiting_rows(), commits.rows, commits.last_at)
+    """Return how writing to a database stands in this process; before the first row, nothing."""
+    writers = [started[alias] for started in (_writers, _offered_to) if alias in started]
+    return State(
+        waiting_rows=sum(writer.waiting_rows() for writer in writers),
+        committed_rows=sum(writer.commits.rows for writer in writers),
+        last_commit_at=max(filter(None, (each.commits.last_at for each in writers)), default=None),
+    )
 
 
 def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:
