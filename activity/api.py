@@ -118,7 +118,8 @@ class ActivityView(DialectView):
         body = bodies.read(request._request)
         if not runtime.current().activity_enabled:
             raise SwitchedOff
-        bodies.check_type(request._request, text_plain=True)
+        if body:
+            bodies.check_type(request._request, text_plain=True)
         sent = ACTIVITY.to_internal_value(bodies.parse(body))
         metadata = completed(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)

@@ -30,6 +30,7 @@ LOST = Counter("millrace_activity_lost", "Rows of the recorder that were not sto
 MAX_PATH_LENGTH = 2048
 MAX_METHOD_LENGTH = 16
 MAX_METADATA_BYTES = 16_384
+LOOKUP_SECONDS = 0.5  # that the thread of a request may wait for databases after the answer
 WARNING_SECONDS = 1.0
 STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
 
@@ -62,7 +63,7 @@ def store(row: ActivityRow) -> bool:
 def record_request(request: HttpRequest, seen: Seen) -> None:
     """Record a request that has been answered; whatever goes wrong is logged and counted."""
     try:
-        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):
+        with patience.at_most(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 _offer(_row_of_request(request, seen), _request_id_of(request))
     except (DatabaseError, InterfaceError):
@@ -89,7 +90,7 @@ def record_step(
     except Invalid as error:
         raise ValueError(f"The metadata: {error.problems[0].context['reason']}.") from error
     try:
-        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):
+        with patience.at_most(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 row = _row_of_step(event_type, request, subject, metadata)
                 _offer(row, _request_id_of(request))

@@ -105,7 +105,7 @@ class DialectView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        if request.user:
+        if request.auth:  # a token, which a logout may revoke before the request is recorded
             self.note(user_id=request.user.pk)
 
     def note(self, **found: Any) -> None:

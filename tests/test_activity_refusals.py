@@ -191,6 +191,12 @@ def test_bodies_of_other_types(api, headers):
     assert_activity_error(response, 415, *WRONG_TYPE)
 
 
+@pytest.mark.parametrize("headers", [{"Content-Type": "text/html"}, {"Content-Encoding": "gzip"}])
+def test_the_type_of_an_empty_body_does_not_matter(api, headers):
+    type = headers.get("Content-Type", "application/json")
+    assert_activity_error(post_bytes(api, b"", type, headers=headers), 400, *BAD_INPUT)
+
+
 def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
     body = b'{"type":"x","filling":"' + b"x" * (1_048_576 - 25) + b'"}'
     assert_accepted(post_bytes(api, body))

@@ -17,7 +17,7 @@ from analytics.models import Session
 from config import ids, salts
 from tests.activity import request_rows, switch, the_row
 from tests.answers import bearer
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, away
 from tests.visitors import SESSION as SESSION_PATH
 from tests.visitors import assert_stored, send, session_of
 
@@ -172,6 +172,32 @@ def test_without_the_main_database_a_session_names_nobody(staff_api, request):
     assert the_row(staff_api.get("/nothing")).user_id is None
 
 
+@pytest.mark.parametrize(("header", "is_named"), [("Bearer {}", True), ("Bearer bad", False)])
+def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token, header, is_named):
+    api.force_login(make_user("other@example.com"))
+    body = {"event_type": "page_view", "event_data": {}}
+    response = api.post(
+        "/api/analytics/collect",
+        body,
+        content_type="application/json",
+        headers={"Authorization": header.format(token)},
+    )
+    assert response.status_code == 200
+    assert the_row(response).user_id == (str(user.id) if is_named else None)
+
+
+def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("activity.subjects.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    user_id = staff_api.session["_auth_user_id"]
+    with away("default", "the main database is away"):
+        assert the_row(staff_api.get("/nothing")).user_id is None
+    clock[0] += 0.9
+    assert the_row(staff_api.get("/nothing")).user_id is None
+    clock[0] += 0.1
+    assert the_row(staff_api.get("/nothing")).user_id == user_id
+
+
 # What it was about
 
 
@@ -213,6 +239,9 @@ def test_a_website_that_was_created_is_the_rows_project(api, token):
         ("/api/v1/projects/p/sessions/s/wizard/step/last/x", "s", "p", "last"),
         ("/api/v1/projects/p/step/", None, "p", None),
         ("/api/v1/steps/3", None, None, None),
+        ("/a/sessions/b/sessions", None, None, None),
+        ("/a/projects/b/step/1/step", None, "b", None),
+        (f"/x/step/{'9' * 300}", None, None, "9" * 300),
         (f"/api/v1/projects/{'é' * 129}", None, "é" * 128, None),
         ("/api/v1/projects/a%00b", None, "a\ufffdb", None),
     ],
