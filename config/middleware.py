@@ -40,6 +40,8 @@ def stamp(get_response: GetResponse) -> GetResponse:
         response["X-Request-Id"] = name
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
+        if request.method == "OPTIONS":  # of a preflight corsheaders says that it is a page
+            response["Content-Type"] = "application/json"
         if isinstance(response, HttpResponse) and response.status_code not in BODILESS:
             # Without it the client must wait for what happens after the answer.
             response.setdefault("Content-Length", str(len(response.content)))
@@ -79,6 +81,7 @@ def content_policy(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html")
+        is_page = is_page and request.method != "OPTIONS"
         policy = PAGE_POLICY if is_page else NO_CONTENT_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         if is_page:

@@ -3,7 +3,7 @@
 import re
 from calendar import monthrange
 from datetime import UTC, datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 from config import ids
@@ -11,6 +11,7 @@ from config.errors import Invalid, Problem
 from config.serializers import StrictField, is_event_time
 
 LAST_IN_SECONDS = 20_000_000_000  # a number of a larger magnitude counts milliseconds
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _TIME = re.compile(
     r"[Tt_ ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
@@ -55,7 +56,7 @@ def _of_text(text: str) -> int | Decimal:
 def _of_number(number: Decimal) -> int | Decimal:
     """Return a Unix time in whole milliseconds, as a Decimal: it may have a million digits."""
     is_in_seconds = -LAST_IN_SECONDS <= number <= LAST_IN_SECONDS
-    ms = number.scaleb(3) if is_in_seconds else number
+    ms = number.scaleb(3, _EXACT) if is_in_seconds else number
     return ms.to_integral_value(ROUND_FLOOR)
 
 

@@ -18,4 +18,5 @@ urlpatterns = [
     re_path(r"", views.unknown_path),
 ]
 handler400 = views.bad_request
+handler404 = views.page_not_found
 handler500 = views.server_error

@@ -9,7 +9,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import resolve
+from django.urls import Resolver404, resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.fields import CharField
@@ -36,6 +36,9 @@ SWAGGER_UI = {
 }
 
 
+PAGES = ("/admin/", "/accounts/")  # for people
+
+
 class _TrackPath(DialectView):
     dialect = track.DIALECT
 
@@ -46,7 +49,10 @@ class _OtherPath(DialectView):
 
 def view_of(path: str) -> type[DialectView]:
     """Return the API view of a path, or a view that speaks the dialect of such paths."""
-    view = getattr(resolve(path).func, "cls", None)
+    try:
+        view = getattr(resolve(path).func, "cls", None)
+    except Resolver404:  # the target of a request may be no path at all, but *
+        return _OtherPath
     if isinstance(view, type) and issubclass(view, DialectView):
         return view
     return _TrackPath if path.startswith("/api/v1/analytics/") else _OtherPath
@@ -58,6 +64,13 @@ def unknown_path(request: HttpRequest) -> HttpResponse:
     return refuse(request, NotFound(), view=view_of(request.path_info))
 
 
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a page that is not there, or a target that is no path."""
+    if request.path_info.startswith(PAGES):
+        return defaults.page_not_found(request, exception)
+    return unknown_path(request)
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a request that Django refuses before it finds the route."""
     return refuse(request, BadRequest(), view=view_of(request.path_info))
@@ -65,7 +78,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a request that crashed outside of an API view; Django has logged why."""
-    if request.path_info.startswith(("/admin/", "/accounts/")):
+    if request.path_info.startswith(PAGES):
         return defaults.server_error(request)  # a page, for people
     return refuse(request, ApiError(), view=view_of(request.path_info))
 

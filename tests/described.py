@@ -5,6 +5,7 @@ import re
 from functools import cache
 
 from django.conf import settings
+from django.urls import Resolver404
 from jsonschema_rs import Draft202012Validator
 
 from config.openapi.document import document
@@ -35,7 +36,10 @@ def operation_of(match, method):
     """Return the operation that answered, None where none did: an admin page, a 405."""
     if settings.ROOT_URLCONF != "config.urls":
         return None
-    path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", match.route)
+    try:
+        path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", match.route)
+    except Resolver404:  # the client finds the route when it is asked for it
+        return None
     operation = document()["paths"].get(path, {}).get(method)
     return operation if operation and operation["responses"].keys() & SUCCESSES else None
 

@@ -49,6 +49,7 @@ def test_a_preflight_allows_every_origin(api, path, origin, method):
     assert "Access-Control-Allow-Credentials" not in response
     assert response["X-Request-Id"]
     assert response["Cache-Control"] == "no-store"
+    assert response["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(

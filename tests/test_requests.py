@@ -101,6 +101,12 @@ def test_unknown_paths_of_track_are_told_in_its_dialect(api, method, path):
     assert_track_refused(getattr(api, method)(path), 404, *words)
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_a_target_that_is_no_path_is_unknown(api, method):
+    response = api.generic(method, "/", PATH_INFO="*")
+    assert_refused(response, *UNKNOWN)
+
+
 def test_head_is_get_without_a_body(api, token):
     response = api.head(WEBSITES, headers=bearer(token))
     assert (response.status_code, response.content) == (200, b"")

@@ -141,7 +141,7 @@ def _claims(kind: type[Token], token: str) -> Caller | None:
     except (TokenError, RecursionError, OverflowError, ValueError):  # nested too deep; no such time
         return None
     user_id = ids.parse(str(payload.get("user_id")))
-    if user_id is None:
+    if user_id is None or "\0" in str(payload["jti"]):  # PostgreSQL can be asked for no NUL
         return None
     return Caller(user_id, str(payload.get("email", "")), str(payload["jti"]), payload["exp"])
 
