@@ -22,10 +22,10 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _PRIVATE = [
     (re.compile(r"(?<=://)[^\s/@]+(?=@)"), "[password]"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
+    # No match begins within a word: of a long one, each would look at all the rest of it.
+    (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"\bpk_\w{32}\b"), "[key]"),
     (re.compile(r"(?i)(?<=bearer )[^\s'\"]+"), "[token]"),
-    # No match begins within a word: of a long one, each would look at all the rest of it.
     (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
 ]
 # What follows these words is the address of a server of ours, which operators must know.
