@@ -7,6 +7,8 @@ which address a mark was made of. All processes share the salts, in the database
 import hmac
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -63,18 +65,30 @@ def forget() -> None:
 
 def _read(day: date) -> _Salt:
     global _known, _asks_again_at
-    with _lock:
+    limit = settings.WRITE_TIMEOUT_SECONDS / 4  # the request has work to do
+    with patience.at_most(limit), _turn():
         if _known and _known.day == day:
             return _known  # another thread was faster
         if time.monotonic() < _asks_again_at:
             raise OperationalError("the salt of the day could not be read a moment ago")
         try:
-            with patience.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
-                row, is_new = DailySalt.objects.get_or_create(day=day)
-                if is_new:
-                    delete_old()
+            row, _ = DailySalt.objects.get_or_create(day=day)
+            delete_old()  # whoever made the row may have failed to
         except DatabaseError as error:
             _asks_again_at = time.monotonic() + RETRY_SECONDS
             raise OperationalError(str(error)) from error
         _known = _Salt(day, bytes(row.value))
         return _known
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let one thread at a time ask, the others wait as long as they have patience."""
+    with patience.spending():
+        is_ours = _lock.acquire(timeout=patience.left() or 0)
+    if not is_ours:
+        raise OperationalError("another request waits for the salt of the day")
+    try:
+        yield
+    finally:
+        _lock.release()

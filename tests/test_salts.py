@@ -1,12 +1,13 @@
 """Marks of client addresses: the same within a day, and nothing afterwards."""
 
 import hmac
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
-from config import ids, salts
+from config import ids, patience, salts
 from config.models import DailySalt
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -60,6 +61,34 @@ def test_a_salt_is_deleted_two_days_after_it_came_into_use(clock):
         date(2026, 1, 29),
         date(2026, 1, 30),
     ]
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_a_deletion_that_failed_is_repeated(clock):
+    def refuse_deletions(execute, sql, *rest):
+        if sql.startswith("DELETE"):
+            raise OperationalError("nothing can be deleted")
+        return execute(sql, *rest)
+
+    salts.mark_of(ADDRESS)
+    clock(NOON + timedelta(days=2))
+    refusing = connections["analytics"].execute_wrapper(refuse_deletions)
+    with refusing, pytest.raises(OperationalError, match="nothing can be deleted"):
+        salts.mark_of(ADDRESS)
+    assert DailySalt.objects.count() == 2
+    mark_in_another_process()
+    assert [salt.day for salt in DailySalt.objects.all()] == [date(2026, 1, 30)]
+
+
+def test_who_waits_for_the_question_of_another_gives_up_when_patience_ends(clock):
+    def wait():
+        with patience.at_most(0.01):
+            with pytest.raises(OperationalError, match="another request waits"):
+                salts.mark_of(ADDRESS)
+            return patience.left()
+
+    with ThreadPoolExecutor(1) as pool, salts._lock:
+        assert pool.submit(wait).result(timeout=5) == 0
 
 
 def test_a_known_salt_costs_no_query(clock, django_assert_num_queries):
