@@ -10,10 +10,11 @@ from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
 from config.errors import Conflict, Forbidden, InvalidCredentials
+from config.origin import is_cross_site
 from config.serializers import StrictSerializer, Text, an_email, at_least, at_most, matching
 from websites import accounts, sessions, tokens
 from websites.answers.accounts import LoggedIn, LoggedOut, Me, Refreshed, Registered
-from websites.authentication import BearerAuthentication, caller_of
+from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
 from websites.models import User
 from websites.tokens import Pair
 
@@ -168,7 +169,11 @@ class SessionView(DialectView):
         words=words(failed="Login failed"),
         takes=LOGIN,
         answers={204: None},
-        refuses=(InvalidCredentials(accounts.WRONG), Forbidden(accounts.INACTIVE)),
+        refuses=(
+            Forbidden(CROSS_SITE),
+            InvalidCredentials(accounts.WRONG),
+            Forbidden(accounts.INACTIVE),
+        ),
         tells=("Set-Cookie",),
     )
     def post(self, request: Request) -> HttpResponse:
@@ -178,7 +183,12 @@ class SessionView(DialectView):
         sessions.begin(request._request, user)
         return _no_content()
 
-    @endpoint(words=words(failed="Login failed"), answers={204: None}, tells=("Set-Cookie",))
+    @endpoint(
+        words=words(failed="Login failed"),
+        answers={204: None},
+        refuses=(Forbidden(CROSS_SITE),),
+        tells=("Set-Cookie",),
+    )
     def delete(self, request: Request) -> HttpResponse:
         """End the session of the cookie, if there is one."""
         user = get_user(request._request)  # DRF has put its own, nobody, into the request
@@ -186,6 +196,15 @@ class SessionView(DialectView):
             self.note(user_id=user.pk)
         logout(request._request)
         return _no_content()
+
+    def perform_authentication(self, request: Request) -> None:
+        """Refuse pages of other sites, which would log a browser in as somebody else.
+
+        Without a Content-Type they can post JSON unasked. They do not use up the rate limit.
+        """
+        if is_cross_site(request._request):
+            raise Forbidden(CROSS_SITE)
+        super().perform_authentication(request)
 
 
 def _no_content() -> HttpResponse:
