@@ -5,7 +5,6 @@ that does not fit costs nothing. The counter is in Django's cache, whose `take` 
 (config/redis_cache.py, config/local_cache.py): concurrent requests never spend more than there is.
 """
 
-import logging
 import math
 import time
 from typing import Any
@@ -13,32 +12,27 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
+from config.counters import Counters
 from config.errors import RateLimited
 
-logger = logging.getLogger(__name__)
-
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-counters: Any = cache  # whose `take` no type of Django's knows
+store: Any = cache  # whose `take` no type of Django's knows
 
 
 class Budget:
     """What one caller may still spend in the window of this moment.
 
     `setting` names the limit, such as RATE_COLLECT with "100/m". While the store of the counters
-    is away nothing is counted, and everything fits.
+    is away everything fits.
     """
 
-    def __init__(self, setting: str, caller: object) -> None:
+    def __init__(self, setting: str, caller: object, *, counters: Counters | None = None) -> None:
         self.limit, self._window = parse_rate(getattr(settings, setting))
         self._now = time.time()
         self.ends_at = (int(self._now) // self._window + 1) * self._window  # Unix time
         self._key = f"budget:{setting}:{caller}:{self.ends_at}"
-        self._is_counted = True
-        self._used = 0
-        try:
-            self._used = counters.get(self._key, 0)
-        except Exception:
-            self._pass()
+        self._counters = counters or Counters()
+        self._used: int = self._counters.ask(lambda: store.get(self._key, 0), otherwise=0)
 
     @property
     def left(self) -> int:
@@ -52,24 +46,19 @@ class Budget:
 
     def spend(self, cost: int) -> None:
         """Take a cost; raises RateLimited, and takes nothing, when it does not fit."""
-        fits = True
-        if self._is_counted:
-            try:
-                fits, self._used = counters.take(
-                    self._key, cost, at_most=self.limit, timeout=self._window
-                )
-            except Exception:
-                self._pass()
+        fits, self._used = self._counters.ask(
+            lambda: store.take(self._key, cost, at_most=self.limit, timeout=self._window),
+            otherwise=(True, self._used),
+        )
         if not fits:
             raise self._refusal()
 
+    def forget(self) -> None:
+        """Give back whatever was taken in this window."""
+        self._counters.ask(lambda: store.delete(self._key), otherwise=False)
+
     def _refusal(self) -> RateLimited:
         return RateLimited(max(1, math.ceil(self.ends_at - self._now)))
-
-    def _pass(self) -> None:
-        # Whatever the cache's client raises: limits protect the service, they must not stop it.
-        logger.exception("Budgets cannot be counted; requests pass")
-        self._is_counted = False
 
 
 def parse_rate(rate: str) -> tuple[int, int]:

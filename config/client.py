@@ -74,6 +74,11 @@ def drop_claims_of_strangers(request: HttpRequest) -> None:
                 request.META.pop(name, None)
 
 
+def network_of(request: HttpRequest) -> str:
+    """Return the network of the client, by which rate limits count."""
+    return rate_key(client_address(request))
+
+
 def rate_key(address: str) -> str:
     """Return what a rate limit counts: an IPv4 address, or the /64 network of an IPv6 one."""
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address

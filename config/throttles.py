@@ -1,8 +1,6 @@
 """Rate limits: django-ratelimit counts in Django's cache, DRF decides when."""
 
-import logging
 import math
-from contextvars import ContextVar
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -11,12 +9,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from config.client import client_address, rate_key
+from config import counters
+from config.client import network_of
 from config.errors import RateLimited
-
-logger = logging.getLogger(__name__)
-# Who counts something else in the same request need not wait for the store a second time.
-store_answers: ContextVar[bool] = ContextVar("store_answers", default=True)
 
 
 class FixedWindow(BaseThrottle):
@@ -39,19 +34,15 @@ def count(request: HttpRequest, rate: str) -> None:
     """Count a request; raises RateLimited when there were too many in the window."""
     match = request.resolver_match
     assert match is not None  # a view runs after its route was found
-    try:
-        usage = get_usage(
+    usage = counters.of(request).ask(
+        lambda: get_usage(
             request,
             group=match.route,
-            key=lambda group, request: rate_key(client_address(request)),
+            key=lambda group, request: network_of(request),
             rate=rate,
             increment=True,
-        )
-    except Exception:
-        # Whatever the cache's client raises: limits protect the service, they must not stop it.
-        logger.exception("Rate limits cannot be counted; requests pass")
-        store_answers.set(False)
-        return
-    store_answers.set(True)
+        ),
+        otherwise=None,
+    )
     if usage and usage["should_limit"]:
         raise RateLimited(max(1, math.ceil(usage["time_left"])))

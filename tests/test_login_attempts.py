@@ -1,12 +1,14 @@
-"""Guessing passwords: an account takes so many failures in a window, from wherever they come."""
+"""Guessing passwords: strangers have so many failures in a window, known networks as many each."""
 
 from itertools import count
 from typing import Any
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import cache
-from django.test import Client
+from django.core.exceptions import ValidationError
+from django.test import Client, override_settings
 
 from tests.answers import assert_refused, at_once
 from tests.conftest import PASSWORD
@@ -14,10 +16,13 @@ from tests.conftest import PASSWORD
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 LOGIN, ADMIN = "/api/v1/auth/login", "/admin/login/"
+SESSION, PAGE = "/api/v1/auth/session", "/accounts/login/"
 WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
 NOW = 1_800_000_000 + 600.25  # ten minutes into an hour
 TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
 KNOWN, UNKNOWN = "user@example.com", "nobody@example.com"
+HOME, DAY_SECONDS = "198.51.100.7", 86_400
+AWAY = {"default": {"BACKEND": "config.redis_cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}
 addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none meets its own limit
 
 
@@ -25,7 +30,7 @@ addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none mee
 def clock(monkeypatch):
     """The time of the windows, in Unix seconds."""
     told = [NOW]
-    monkeypatch.setattr("websites.attempts.time.time", lambda: told[0])
+    monkeypatch.setattr("config.budget.time.time", lambda: told[0])
     return told
 
 
@@ -34,15 +39,23 @@ def _three_failures(settings, user):
     settings.LOGIN_FAILURES = "3/h"
 
 
-def log_in(api, email=KNOWN, password="wrong"):
+def log_in(api, email=KNOWN, password="wrong", address=None, path=LOGIN):
+    """Try to log in to an API, as a stranger unless an address is given."""
     body = {"email": email, "password": password}
-    return api.post(LOGIN, body, content_type="application/json", REMOTE_ADDR=next(addresses))
+    address = address or next(addresses)
+    return api.post(path, body, content_type="application/json", REMOTE_ADDR=address)
 
 
-def log_in_to_admin(client, email, password, address=None):
-    return client.post(
-        ADMIN, {"username": email, "password": password}, REMOTE_ADDR=address or next(addresses)
-    )
+def log_in_to_admin(client, email, password, address=None, path=ADMIN):
+    """Try to log in on a page, as a stranger unless an address is given."""
+    body = {"username": email, "password": password}
+    return client.post(path, body, REMOTE_ADDR=address or next(addresses))
+
+
+def lock_strangers_out(api, email=KNOWN):
+    for _ in range(3):
+        log_in(api, email)
+    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
 
 
 def errors_of(response):
@@ -53,7 +66,7 @@ def errors_of(response):
 def counters():
     """Return the keys under which attempts are counted."""
     store: Any = cache
-    return [key for key in store._cache if "attempts" in key]
+    return [key for key in store._cache if "LOGIN_FAILURES" in key]
 
 
 @pytest.mark.parametrize("email", [KNOWN, UNKNOWN])
@@ -120,10 +133,9 @@ def test_the_admin_counts_with_the_api(api, client, make_user):
 
 
 def test_the_page_for_people_counts_with_the_api(api, client):
-    sent = {"username": KNOWN, "password": PASSWORD}
     for _ in range(3):
         log_in(api)
-    response = client.post("/accounts/login/", sent, REMOTE_ADDR=next(addresses))
+    response = log_in_to_admin(client, KNOWN, PASSWORD, path=PAGE)
     assert (response.status_code, response["Retry-After"]) == (429, "3000")
     assert "Too many attempts. Try again in 3000 seconds." in response.content.decode()
     assert "_auth_user_id" not in client.session
@@ -132,14 +144,7 @@ def test_the_page_for_people_counts_with_the_api(api, client):
 def test_the_session_of_a_browser_counts_with_the_api(api):
     for _ in range(3):
         log_in(api)
-    body = {"email": KNOWN, "password": PASSWORD}
-    response = api.post(
-        "/api/v1/auth/session",
-        body,
-        content_type="application/json",
-        REMOTE_ADDR=next(addresses),
-    )
-    assert_refused(response, *TOO_MANY)
+    assert_refused(log_in(api, password=PASSWORD, path=SESSION), *TOO_MANY)
 
 
 def test_staff_log_in_to_the_admin(client, make_user):
@@ -172,22 +177,26 @@ def test_the_cache_knows_no_email(api):
 
 
 def test_without_the_cache_logins_pass(api, settings, caplog):
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": "redis://127.0.0.1:1",
-        }
-    }
+    settings.CACHES = AWAY
     assert [log_in(api).status_code for _ in range(4)] == [401] * 4
     assert log_in(api, password=PASSWORD).status_code == 200
-    assert caplog.text.count("requests pass") == 5
-    assert "Attempts" not in caplog.text  # nobody waits twice for a store that is away
+    assert caplog.text.count("requests pass") == 5  # nobody waits twice for a store that is away
 
 
-def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog):
-    monkeypatch.setattr("websites.attempts._raised", None)
+def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):
+    with override_settings(CACHES=AWAY):
+        log_in(api)
+    for _ in range(3):
+        assert authenticate(username=KNOWN, password="wrong") is None
+    with pytest.raises(ValidationError, match="Too many attempts"):
+        authenticate(username=KNOWN, password=PASSWORD)
+
+
+@pytest.mark.parametrize("step", ["get", "take", "delete"])
+def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog, step):
+    monkeypatch.setattr(f"config.local_cache.LocalCache.{step}", None)
     assert log_in(api, password=PASSWORD).status_code == 200
-    assert "Attempts to log in cannot be counted; they pass" in caplog.text
+    assert "requests pass" in caplog.text
 
 
 def test_what_the_database_could_not_judge_does_not_count(api, monkeypatch, main_database_away):

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 
 from config.errors import Conflict, Forbidden, InvalidCredentials
-from websites import attempts
+from websites.attempts import Attempt
 from websites.models import User
 
 TAKEN = "Email already registered"
@@ -34,13 +35,13 @@ def register(*, email: str, password: str, name: str | None) -> tuple[User, str]
     return user, api_key
 
 
-def prove(*, email: str, password: str) -> User:
+def prove(request: HttpRequest, *, email: str, password: str) -> User:
     """Return the active user of an email and password.
 
     Raises RateLimited after too many failures, else InvalidCredentials or Forbidden.
     """
     user = User.objects.filter(email=email.lower()).first()
-    attempt = attempts.begin(email)
+    attempt = Attempt(request, email)
     # Django takes as long over an unusable password as over any other.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:

@@ -30,7 +30,7 @@ class AccountBackend(ModelBackend):
         try:
             if request:
                 throttles.count(request, settings.RATE_AUTH)
-            return accounts.prove(email=username, password=password)
+            return accounts.prove(request or HttpRequest(), email=username, password=password)
         except (InvalidCredentials, Forbidden):
             return None
         except RateLimited as error:

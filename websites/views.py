@@ -43,8 +43,9 @@ class LoginForm(AuthenticationForm):
         """Prove the account as the API does, and say in its words why not."""
         email, password = map(self.cleaned_data.get, ("username", "password"))
         if email and password:
+            assert self.request  # the view always passes it
             try:
-                self.user_cache = accounts.prove(email=email, password=password)
+                self.user_cache = accounts.prove(self.request, email=email, password=password)
             except (InvalidCredentials, Forbidden) as error:
                 raise ValidationError(f"{error.message}.") from error
             except (OperationalError, InterfaceError) as error:

@@ -107,7 +107,7 @@ class LoginView(DialectView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Log in by email and password."""
-        user = accounts.prove(**LOGIN.to_internal_value(self.json()))
+        user = accounts.prove(request._request, **LOGIN.to_internal_value(self.json()))
         self.note(user_id=user.pk)
         return self.answer(200, _logged_in(user))
 
@@ -178,7 +178,7 @@ class SessionView(DialectView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Begin a session of a browser, whose cookie collect needs."""
-        user = accounts.prove(**LOGIN.to_internal_value(self.json()))
+        user = accounts.prove(request._request, **LOGIN.to_internal_value(self.json()))
         self.note(user_id=user.pk)
         sessions.begin(request._request, user)
         return _no_content()
