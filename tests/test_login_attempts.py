@@ -170,10 +170,72 @@ def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, mak
     assert log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.2").status_code == 302
 
 
-def test_the_cache_knows_no_email(api):
+@pytest.mark.parametrize(
+    ("door", "path"),
+    [(log_in, LOGIN), (log_in, SESSION), (log_in_to_admin, PAGE), (log_in_to_admin, ADMIN)],
+)
+def test_strangers_keep_no_owner_out_who_comes_from_where_he_came_from(make_user, door, path):
+    owner, stranger = make_user("owner@example.com", is_staff=True), Client()
+
+    def enter():
+        return door(Client(), owner.email, PASSWORD, HOME, path).status_code in (200, 204, 302)
+
+    assert enter()
+    lock_strangers_out(stranger, owner.email)
+    assert enter()
+    assert_refused(log_in(stranger, owner.email, PASSWORD), *TOO_MANY)
+
+
+def test_a_known_network_has_as_many_failures_of_its_own(api):
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == 200
+    for _ in range(3):
+        assert_refused(log_in(api, address=HOME), *WRONG)
+    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+    for _ in range(3):
+        assert_refused(log_in(api), *WRONG)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_of_ipv6_the_network_is_known_not_the_address(api):
+    log_in(api, KNOWN, PASSWORD, "2001:db8::7")
+    lock_strangers_out(api)
+    assert log_in(api, KNOWN, PASSWORD, "2001:db8::8").status_code == 200
+    assert_refused(log_in(api, KNOWN, PASSWORD, "2001:db8:0:1::7"), *TOO_MANY)
+
+
+def test_a_network_is_known_to_the_accounts_that_were_logged_in_to_from_there(api, make_user):
+    log_in(api, make_user("other@example.com").email, PASSWORD, HOME)
+    assert_refused(log_in(api, address=HOME), *WRONG)
+    lock_strangers_out(api, "another@example.com")
+    for _ in range(2):
+        log_in(api)
+    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(29, True), (31, False)])
+def test_a_network_is_known_for_thirty_days(api, clock, days, is_known):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    clock[0] += days * DAY_SECONDS
+    lock_strangers_out(api)
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == (200 if is_known else 429)
+
+
+def test_a_network_in_an_email_is_not_that_network(api, client):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    for _ in range(4):
+        log_in_to_admin(client, f"{HOME} {KNOWN}", "wrong")
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == 200
+
+
+def test_the_cache_knows_no_email_and_no_address(api):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    log_in(api, address=HOME)
     log_in(api)
-    [key] = counters()
-    assert "example" not in key
+    store: Any = cache
+    kept = repr(store._cache)
+    assert len(counters()) == 2
+    assert "network:" in kept
+    assert not any(private in kept for private in ("example", HOME, "192.0."))
 
 
 def test_without_the_cache_logins_pass(api, settings, caplog):
@@ -192,7 +254,7 @@ def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):
         authenticate(username=KNOWN, password=PASSWORD)
 
 
-@pytest.mark.parametrize("step", ["get", "take", "delete"])
+@pytest.mark.parametrize("step", ["get", "take", "delete", "set"])
 def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog, step):
     monkeypatch.setattr(f"config.local_cache.LocalCache.{step}", None)
     assert log_in(api, password=PASSWORD).status_code == 200

@@ -1,13 +1,19 @@
-"""How often the password of one account may be guessed, from wherever, in a fixed window.
+"""How often the password of one account may be guessed in a fixed window.
 
-Unknown emails count alike, so that nobody learns which ones exist. The cache holds no email.
+All strangers share one counter. A network from which the account was logged in to has a counter
+of its own, so that strangers cannot keep an owner out who comes from there. Unknown emails count
+alike, so that nobody learns which ones exist. The cache holds no email and no address.
 """
 
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from config import counters
 from config.budget import Budget
+from config.client import network_of
+
+KNOWN_SECONDS = 30 * 86_400  # since the last login
 
 
 class Attempt:
@@ -15,10 +21,20 @@ class Attempt:
 
     def __init__(self, request: HttpRequest, email: str) -> None:
         """Count it, before its password is looked at; raises RateLimited after too many."""
-        account = salted_hmac("attempts", email.lower(), algorithm="sha256").hexdigest()
-        self._failures = Budget("LOGIN_FAILURES", account, counters=counters.of(request))
+        self._counters = counters.of(request)
+        self._network = _mark("network", email, network_of(request))
+        is_known = self._counters.ask(lambda: cache.get(self._network, False), otherwise=False)
+        caller = self._network if is_known else _mark("strangers", email)
+        self._failures = Budget("LOGIN_FAILURES", caller, counters=self._counters)
         self._failures.spend(1)
 
     def succeed(self) -> None:
-        """Forget the failures of this account."""
+        """Forget the failures that it was counted with, and know the network again."""
         self._failures.forget()
+        self._counters.ask(lambda: cache.set(self._network, True, KNOWN_SECONDS), otherwise=None)
+
+
+def _mark(kind: str, email: str, network: str = "") -> str:
+    """Return a key that tells nobody whose it is."""
+    whose = f"{network} {email.lower()}"
+    return f"{kind}:{salted_hmac(f'attempts.{kind}', whose, algorithm='sha256').hexdigest()}"
