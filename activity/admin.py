@@ -4,19 +4,17 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activity.models import ActivityEvent
-from analytics.cells import cut, link, link_for, pretty_json
+from analytics.cells import NONE, cut, link, link_for, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from config import ids
 from websites.models import User
 
 STATUS_CLASSES = {"2": "2xx success", "3": "3xx redirect", "4": "4xx refused", "5": "5xx failed"}
-NONE = "-"
 
 
 class ActivityFilterForm(StreamFilterForm):
@@ -82,10 +80,6 @@ class ActivityEventAdmin(StreamAdmin):
         for row in rows:
             row.user = users.get(user_ids.get(row.user_id))
 
-    @admin.display(description="time (UTC)")
-    def time(self, event: ActivityEvent) -> SafeString:
-        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="type")
     def kind(self, event: ActivityEvent) -> SafeString:
         """Return the type, which leads to all of its rows."""
@@ -119,19 +113,12 @@ class ActivityEventAdmin(StreamAdmin):
 
     @admin.display(description="session")
     def session(self, event: ActivityEvent) -> SafeString | str:
-        return _search_link(event.session_id)
+        return self.search_link(event.session_id)
 
     @admin.display(description="project")
     def project(self, event: ActivityEvent) -> SafeString | str:
-        return _search_link(event.project_id)
+        return self.search_link(event.project_id)
 
     @admin.display(description="metadata")
     def readable_metadata(self, event: ActivityEvent) -> SafeString:
         return pretty_json(event.metadata)
-
-
-def _search_link(text: str | None) -> SafeString | str:
-    if not text:
-        return NONE
-    rows = reverse("admin:activity_activityevent_changelist")
-    return link(f"{rows}?{urlencode({'q': text})}", text)

@@ -1,6 +1,7 @@
 """What the cells of admin pages are made of."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model
@@ -8,6 +9,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+
+NONE = "-"  # stands for what there is not
+
+
+def to_the_second(at: datetime) -> str:
+    """Return a time of UTC as pages show it."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def cut(text: str, *, limit: int = 36) -> SafeString:

@@ -19,12 +19,15 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
+from analytics.cells import NONE, cut, link, to_the_second
 from analytics.models.streams import Stream
 from config import ids
 
@@ -194,6 +197,17 @@ class StreamAdmin(ModelAdmin):
 
     def complete(self, rows: Sequence[Any]) -> None:
         """Add to the rows of a page what the other database knows of them, with one query."""
+
+    @admin.display(description="time (UTC)")
+    def time(self, row: Any) -> SafeString:
+        return cut(to_the_second(row.created_at))
+
+    def search_link(self, text: str | None, *, limit: int | None = None) -> SafeString | str:
+        """Return a text, cut to a limit, that leads to the rows that a search for it finds."""
+        if not text:
+            return NONE
+        rows = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return link(f"{rows}?{urlencode({'q': text})}", cut(text, limit=limit) if limit else text)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

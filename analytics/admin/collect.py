@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
-from analytics.cells import cut, link, link_for, pretty_json
+from analytics.cells import cut, link, link_for, pretty_json, to_the_second
 from analytics.keyset import DATABASE_FAILURES, StreamAdmin, StreamFilterForm, explain
 from analytics.models import CollectedEvent
 from analytics.models.collect import parse_id, public_id
@@ -87,13 +87,9 @@ class CollectedEventAdmin(StreamAdmin):
         for event in rows:
             event.email = emails.get(event.user_id)
 
-    @admin.display(description="time (UTC)")
-    def time(self, event: CollectedEvent) -> str:
-        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="received (UTC)")
     def received(self, event: CollectedEvent) -> str:
-        return f"{event.received_at:%Y-%m-%d %H:%M:%S}"
+        return to_the_second(event.received_at)
 
     @admin.display(description="user")
     def who(self, event: Any) -> SafeString:

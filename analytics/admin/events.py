@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminAutocompleteWidget, UnfoldAdminSelectWidget
 
-from analytics.cells import cut, link, link_for, pretty_json
+from analytics.cells import NONE, cut, link, link_for, pretty_json
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import Event
 from analytics.models.events import EventType
@@ -95,10 +95,6 @@ class EventAdmin(StreamAdmin):
         for row in rows:
             row.website = websites.get(row.website_id)
 
-    @admin.display(description="time (UTC)")
-    def time(self, event: Event) -> str:
-        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="website")
     def site(self, event: Any) -> SafeString:
         """Return the name of the website, which leads to its events."""
@@ -117,7 +113,7 @@ class EventAdmin(StreamAdmin):
 
     @admin.display(description="referrer")
     def came_from(self, event: Event) -> str:
-        return cut(event.referrer or "-", limit=22)
+        return cut(event.referrer or NONE, limit=22)
 
     @admin.display(description="visitor")
     def visitor(self, event: Event) -> str:
@@ -125,21 +121,17 @@ class EventAdmin(StreamAdmin):
 
     @admin.display(description="visitor")
     def visitor_events(self, event: Event) -> str:
-        return _search_link(event.visitor_id)
+        return self.search_link(event.visitor_id)
 
     @admin.display(description="session")
     def session_events(self, event: Event) -> str:
-        return _search_link(event.session_id)
+        return self.search_link(event.session_id)
 
     @admin.display(description="device")
     def device(self, event: Event) -> str:
         known = [event.get_device_type_display(), event.browser]
-        return cut(", ".join(filter(None, known)) or "-", limit=20)
+        return cut(", ".join(filter(None, known)) or NONE, limit=20)
 
     @admin.display(description="properties")
     def readable_properties(self, event: Event) -> str:
-        return "-" if event.properties is None else pretty_json(event.properties)
-
-
-def _search_link(text: str) -> SafeString:
-    return link(f"{reverse('admin:analytics_event_changelist')}?{urlencode({'q': text})}", text)
+        return NONE if event.properties is None else pretty_json(event.properties)

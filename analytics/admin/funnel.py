@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -46,10 +45,6 @@ class FunnelEventAdmin(UsersStreamAdmin):
         ("Event data", {"fields": ["readable_data"]}),
     ]
 
-    @admin.display(description="time (UTC)")
-    def time(self, event: FunnelEvent) -> str:
-        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="user")
     def who(self, event: FunnelEvent) -> SafeString:
         """Return the email of the user, which leads to the user's events."""
@@ -66,10 +61,7 @@ class FunnelEventAdmin(UsersStreamAdmin):
     @admin.display(description="session")
     def session(self, event: FunnelEvent) -> SafeString | str:
         """Return the id of the session, which leads to its events."""
-        if not event.session_id:
-            return "-"
-        events = reverse("admin:analytics_funnelevent_changelist")
-        return link(f"{events}?{urlencode({'q': event.session_id})}", cut(event.session_id))
+        return self.search_link(event.session_id, limit=36)
 
     @admin.display(description="event data")
     def readable_data(self, event: FunnelEvent) -> SafeString:

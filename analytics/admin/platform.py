@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.admin.users import UsersStreamAdmin
-from analytics.cells import cut, link, link_for, pretty_json
+from analytics.cells import NONE, cut, link, link_for, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
@@ -82,10 +82,6 @@ class PlatformEventAdmin(UsersStreamAdmin):
             return queryset.for_user(id), False
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="time (UTC)")
-    def time(self, event: PlatformEvent) -> str:
-        return cut(f"{event.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="user")
     def who(self, event: Any) -> SafeString:
         """Return the email of the user, which leads to the user's events."""
@@ -114,7 +110,7 @@ class PlatformEventAdmin(UsersStreamAdmin):
 
     @admin.display(description="page")
     def page(self, event: PlatformEvent) -> SafeString:
-        return cut(event.page_url or "-")
+        return cut(event.page_url or NONE)
 
     @admin.display(description="properties")
     def readable_properties(self, event: PlatformEvent) -> SafeString:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from analytics.cells import cut, link_for
+from analytics.cells import NONE, cut, link_for, to_the_second
 from analytics.keyset import StreamAdmin, StreamFilterForm
 from analytics.models import PageView, Session
 from analytics.models.events import DeviceType
@@ -23,7 +23,6 @@ PAGE_VIEW_COLUMNS = (
     *("Bio page", "Link clicked", "Duration", "Scrolled"),
 )
 UNKNOWN = "unknown"
-NONE = "-"
 
 
 class SessionFilterForm(StreamFilterForm):
@@ -97,13 +96,9 @@ class SessionAdmin(StreamAdmin):
             session.first_views = _table_of(first[:SHOWN_PAGE_VIEWS])
         return session
 
-    @admin.display(description="time (UTC)")
-    def time(self, session: Session) -> str:
-        return cut(f"{session.created_at:%Y-%m-%d %H:%M:%S}")
-
     @admin.display(description="last active (UTC)")
     def last_active(self, session: Session) -> str:
-        return f"{session.last_active_at:%Y-%m-%d %H:%M:%S}"
+        return to_the_second(session.last_active_at)
 
     @admin.display(description="duration")
     def duration(self, session: Session) -> str:
@@ -150,7 +145,7 @@ def _table_of(views: Sequence[PageView]) -> dict[str, Any]:
     """Return page views as the table of unfold takes them."""
     rows = [
         (
-            cut(f"{view.created_at:%Y-%m-%d %H:%M:%S}"),
+            cut(to_the_second(view.created_at)),
             cut(view.path, limit=28),
             cut(view.title or NONE, limit=18),
             cut(view.referrer or NONE, limit=20),

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from analytics import traffic
-from analytics.cells import cut
+from analytics.cells import NONE, cut, to_the_second
 from analytics.keyset import DATABASE_FAILURES, explain
 from config import patience
 from websites.first_run import curl_line
@@ -139,7 +139,7 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="last event (UTC)")
     def last_event(self, website: Any) -> str:
         last_at = website.traffic and website.traffic.last_at
-        return cut(f"{last_at:%Y-%m-%d %H:%M:%S}") if last_at else "-"
+        return cut(to_the_second(last_at)) if last_at else NONE
 
     @admin.display(description="events today")
     def today(self, website: Any) -> str:
