@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from activity.models import ActivityEvent
-from analytics.cells import NONE, cut, link, link_for, pretty_json
-from analytics.keyset import StreamAdmin, StreamFilterForm
+from analytics.cells import NONE, cut, link, pretty_json
+from analytics.keyset import StreamFilterForm
+from analytics.user_streams import UsersStreamAdmin, user_id_of
 from config import ids
-from websites.models import User
 
 STATUS_CLASSES = {"2": "2xx success", "3": "3xx redirect", "4": "4xx refused", "5": "5xx failed"}
 
@@ -38,8 +38,7 @@ class ActivityFilterForm(StreamFilterForm):
         text = self.cleaned_data["user"].strip()
         if not text:
             return None
-        user = User.objects.filter(email=text.lower()).first()
-        id = user.pk if user else ids.parse(text)  # rows outlive their users
+        id = user_id_of(text) or ids.parse(text)  # rows outlive their users
         if id is None:
             raise forms.ValidationError("No user has this email.")
         return id
@@ -57,7 +56,7 @@ class ActivityFilterForm(StreamFilterForm):
 
 
 @admin.register(ActivityEvent)
-class ActivityEventAdmin(StreamAdmin):
+class ActivityEventAdmin(UsersStreamAdmin):
     """Requests that the service answered, and what front ends told."""
 
     icon = "monitoring"
@@ -65,20 +64,13 @@ class ActivityEventAdmin(StreamAdmin):
     list_defer = ("metadata",)
     list_display = ("time", "kind", "who", "method", "page", "status", "duration")
     search_fields = ("session_id__by_hash", "project_id__by_hash")
-    search_help_text = "Exact session, project or row id"
+    search_help_text = "Exact email of the user, session, project or row id"
     fieldsets: ClassVar = [
         (None, {"fields": ["id", "time", "event_type", "method", "path"]}),
         ("Answer", {"fields": ["status", "duration"]}),
         ("Subject", {"fields": ["account", "session", "project"]}),
         ("Metadata", {"fields": ["readable_metadata"]}),
     ]
-
-    def complete(self, rows: Any) -> None:
-        """Add the users of the rows, who are in the other database and may be gone."""
-        user_ids = {row.user_id: ids.parse(row.user_id) for row in rows if row.user_id}
-        users = User.objects.in_bulk([id for id in user_ids.values() if id])
-        for row in rows:
-            row.user = users.get(user_ids.get(row.user_id))
 
     @admin.display(description="type")
     def kind(self, event: ActivityEvent) -> SafeString:
@@ -90,7 +82,7 @@ class ActivityEventAdmin(StreamAdmin):
         """Return the user, who leads to all that the user did."""
         if not event.user_id:
             return NONE
-        name = event.user.email if event.user else event.user_id
+        name = event.email or event.user_id
         return link(f"?{urlencode({'user': name})}", cut(name, limit=24))
 
     @admin.display(description="path")
@@ -104,12 +96,6 @@ class ActivityEventAdmin(StreamAdmin):
     @admin.display(description="duration")
     def duration(self, event: ActivityEvent) -> str:
         return f"{event.duration_ms} ms"
-
-    @admin.display(description="user")
-    def account(self, event: Any) -> SafeString | str:
-        if event.user:
-            return link_for(event.reader, User, event.user.pk, event.user.email)
-        return f"{event.user_id} (deleted)" if event.user_id else NONE
 
     @admin.display(description="session")
     def session(self, event: ActivityEvent) -> SafeString | str:

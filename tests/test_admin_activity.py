@@ -147,6 +147,12 @@ def test_search_finds_sessions_and_projects(staff_api, field):
     assert used == {"activity_session_hash", "activity_project_hash"}
 
 
+def test_search_finds_the_rows_of_a_user(staff_api, user):
+    wanted = store(user_id=str(user.id))
+    store(user_id=str(uuid4()))
+    assert shown(staff_api.get(ROWS, {"q": f" {user.email.upper()}"})) == [wanted.pk]
+
+
 def test_search_finds_a_row(staff_api):
     wanted = store()
     store()

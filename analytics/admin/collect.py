@@ -1,6 +1,5 @@
 """The interactions of logged-in browsers, as staff look at them."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,11 +12,11 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
-from analytics.cells import cut, link, link_for, pretty_json, to_the_second
-from analytics.keyset import DATABASE_FAILURES, StreamAdmin, StreamFilterForm, explain
+from analytics.cells import cut, link, pretty_json, to_the_second
+from analytics.keyset import DATABASE_FAILURES, StreamFilterForm, explain
 from analytics.models import CollectedEvent
 from analytics.models.collect import parse_id, public_id
-from websites.models import User
+from analytics.user_streams import UsersStreamAdmin, user_id_of
 
 
 class CollectFilterForm(StreamFilterForm):
@@ -47,7 +46,7 @@ class CollectFilterForm(StreamFilterForm):
 
 
 @admin.register(CollectedEvent)
-class CollectedEventAdmin(StreamAdmin):
+class CollectedEventAdmin(UsersStreamAdmin):
     """What logged-in users did in their browsers; above the list, how much of it today."""
 
     icon = "touch_app"
@@ -75,17 +74,9 @@ class CollectedEventAdmin(StreamAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the events of the user who has this email, else what ids the text may be."""
-        term = search_term.strip()
-        if user_id := user_id_of(term):
-            return queryset.for_user(user_id), False
-        return super().get_search_results(request, queryset, str(parse_id(term) or term))
-
-    def complete(self, rows: Sequence[Any]) -> None:
-        users = User.objects.filter(id__in={event.user_id for event in rows})
-        emails = dict(users.values_list("id", "email"))
-        for event in rows:
-            event.email = emails.get(event.user_id)
+        """Return what is meant, also by the public id of an event."""
+        term = str(parse_id(search_term.strip()) or search_term)
+        return super().get_search_results(request, queryset, term)
 
     @admin.display(description="received (UTC)")
     def received(self, event: CollectedEvent) -> str:
@@ -98,12 +89,6 @@ class CollectedEventAdmin(StreamAdmin):
             return link(f"?{urlencode({'user': event.email})}", cut(event.email))
         return link(f"?{urlencode({'q': str(event.user_id)})}", cut(str(event.user_id)))
 
-    @admin.display(description="user")
-    def account(self, event: Any) -> SafeString | str:
-        if not event.email:
-            return f"{event.user_id} (deleted)"
-        return link_for(event.reader, User, event.user_id, event.email)
-
     @admin.display(description="type")
     def kind(self, event: CollectedEvent) -> SafeString:
         return cut(event.event_type)
@@ -115,11 +100,6 @@ class CollectedEventAdmin(StreamAdmin):
     @admin.display(description="event data")
     def readable_data(self, event: CollectedEvent) -> SafeString:
         return pretty_json(event.event_data)
-
-
-def user_id_of(email: str) -> UUID | None:
-    """Return the id of the user who has an email."""
-    return User.objects.filter(email=email.lower()).values_list("id", flat=True).first()
 
 
 def today(user_id: UUID | None) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from analytics.admin.users import UsersStreamAdmin
-from analytics.cells import cut, link, link_for, pretty_json
+from analytics.cells import cut, link, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import FunnelEvent
-from websites.models import User
+from analytics.user_streams import UsersStreamAdmin
 
 
 class FunnelFilterForm(StreamFilterForm):
@@ -37,7 +36,6 @@ class FunnelEventAdmin(UsersStreamAdmin):
     filter_form = FunnelFilterForm
     list_defer = ("event_data",)
     list_display = ("time", "who", "kind", "session")
-    list_select_related = ("user",)
     search_fields = ("session_id__by_hash",)
     search_help_text = "Exact email of the user, session or event id"
     fieldsets: ClassVar = [
@@ -46,13 +44,9 @@ class FunnelEventAdmin(UsersStreamAdmin):
     ]
 
     @admin.display(description="user")
-    def who(self, event: FunnelEvent) -> SafeString:
+    def who(self, event: Any) -> SafeString:
         """Return the email of the user, which leads to the user's events."""
-        return link(f"?{urlencode({'q': event.user.email})}", cut(event.user.email))
-
-    @admin.display(description="user")
-    def account(self, event: Any) -> SafeString | str:
-        return link_for(event.reader, User, event.user_id, event.user.email)
+        return link(f"?{urlencode({'q': event.email})}", cut(event.email))
 
     @admin.display(description="type")
     def kind(self, event: FunnelEvent) -> SafeString:

@@ -1,6 +1,5 @@
 """Platform events, as staff look at them."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,13 +10,12 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from analytics.admin.users import UsersStreamAdmin
-from analytics.cells import NONE, cut, link, link_for, pretty_json
+from analytics.cells import NONE, cut, link, pretty_json
 from analytics.keyset import StreamFilterForm
 from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
+from analytics.user_streams import UsersStreamAdmin
 from config import ids
-from websites.models import User
 
 
 def _any_of(label: str, choices: Any) -> forms.ChoiceField:
@@ -64,12 +62,6 @@ class PlatformEventAdmin(UsersStreamAdmin):
         ("Properties", {"fields": ["readable_properties"]}),
     ]
 
-    def complete(self, rows: Sequence[Any]) -> None:
-        emails = User.objects.filter(id__in={row.user_id for row in rows})
-        by_id = dict(emails.values_list("id", "email"))
-        for row in rows:
-            row.email = by_id.get(row.user_id)
-
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -87,12 +79,6 @@ class PlatformEventAdmin(UsersStreamAdmin):
         """Return the email of the user, which leads to the user's events."""
         term = event.email or event.user_id
         return link(f"?{urlencode({'q': term})}", cut(event.email or "(deleted)", limit=28))
-
-    @admin.display(description="user")
-    def account(self, event: Any) -> SafeString | str:
-        if event.email is None:
-            return f"{event.user_id} (deleted)"
-        return link_for(event.reader, User, event.user_id, event.email)
 
     @admin.display(description="name")
     def event(self, event: PlatformEvent) -> SafeString:
