@@ -67,6 +67,11 @@ def current() -> Snapshot:
     return _snapshot
 
 
+def max_event_data_bytes() -> int:
+    """Return the cap on event data that is in force."""
+    return current().max_event_data_bytes
+
+
 def forget() -> None:
     """Let the next request read the settings anew."""
     global _fresh_until

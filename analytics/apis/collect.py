@@ -18,7 +18,7 @@ from config import ids, runtime, salts
 from config.budget import Budget
 from config.client import client_address
 from config.dialects import collect
-from config.endpoints import DialectView, endpoint
+from config.endpoints import DialectView, endpoint, events_in
 from config.errors import Invalid, Problem, RateLimited, RowRefused
 from config.outcomes import Outcome
 from config.serializers import (
@@ -71,7 +71,7 @@ class EventSerializer(StrictSerializer):
     """One event."""
 
     event_type = Text(matching(r"\A[A-Za-z0-9_.-]{1,64}\Z"))
-    event_data = JsonObject(max_bytes=lambda: runtime.current().max_event_data_bytes)
+    event_data = JsonObject(max_bytes=runtime.max_event_data_bytes)
     timestamp = IsoTime(required=False, allow_null=True)
 
     example: ClassVar[Any] = {
@@ -194,12 +194,6 @@ class CollectView(DialectView):
 def is_batch(body: Any) -> bool:
     """Tell whether a body holds several events."""
     return isinstance(body, dict) and "events" in body
-
-
-def events_in(body: Any) -> int:
-    """Return how many events a body holds, 1 where none can be counted."""
-    events = body["events"] if is_batch(body) else None
-    return len(events) or 1 if isinstance(events, list) else 1
 
 
 def read(event: Any) -> Item | Invalid:

@@ -64,11 +64,6 @@ FAILURES = {
 }
 
 
-def max_event_data_bytes() -> int:
-    """Return the cap on event data that is in force."""
-    return runtime.current().max_event_data_bytes
-
-
 def words(*, invalid: str = "", failed: str) -> Words:
     """Return the sentences of one endpoint of this API."""
     unavailable = "Event storage is unavailable"
@@ -89,7 +84,7 @@ class ItemSerializer(StrictSerializer):
     os = Text(at_most(100), required=False, allow_null=True)
     location = Text(at_most(100), required=False, allow_null=True)
     timestamp = UnixMilliseconds(required=False)
-    properties = JsonObject(max_bytes=max_event_data_bytes, required=False, allow_null=True)
+    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, allow_null=True)
     id = EventId(required=False)
 
     example: ClassVar[Any] = {

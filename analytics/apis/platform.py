@@ -33,18 +33,13 @@ MAX_BATCH = 100
 FLUSH_INTERVAL_SECONDS = 0  # the writer never waits on purpose
 
 
-def max_event_data_bytes() -> int:
-    """Return the cap on event data that is in force."""
-    return runtime.current().max_event_data_bytes
-
-
 class EventSerializer(StrictSerializer):
     """One event."""
 
     event_name = Text(at_least(1), at_most(100))
     category = Choice(*Category.values, required=False, absent=Category.USER_ACTION.value)
     priority = Choice(*Priority.values, required=False, absent=Priority.MEDIUM.value)
-    properties = JsonObject(max_bytes=max_event_data_bytes, required=False, absent="{}")
+    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, absent="{}")
     timestamp = Timestamp(required=False, allow_null=True)
     session_id = Text(required=False, allow_null=True)
     page_url = Text(required=False, allow_null=True)
