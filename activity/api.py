@@ -15,8 +15,9 @@ from config.client import client_address
 from config.dialects import activity
 from config.endpoints import DialectView, endpoint
 from config.errors import Invalid, Problem, RowRefused, SwitchedOff
+from config.fields import Rule, StrictField, Text
 from config.outcomes import Outcome
-from config.serializers import Rule, StrictField, StrictSerializer, Text
+from config.serializers import StrictSerializer
 from websites.authentication import BearerAuthentication
 
 PATH = "/api/v1/activity/events"

@@ -1,15 +1,18 @@
-"""Times as clients write them: dates, ISO 8601 and Unix time, in texts and numbers."""
+"""The times of events as clients write them: dates, ISO 8601, Unix time, UUIDv7."""
 
 import re
 from calendar import monthrange
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 from typing import Any
+from uuid import UUID
 
 from config import ids
 from config.errors import Invalid, Problem
-from config.serializers import StrictField, is_event_time
+from config.fields import StrictField
 
+EARLIEST_MS = 1_420_070_400_000  # 2015-01-01T00:00:00.000Z
+AHEAD_MS = 86_400_000  # a client's clock may be a day fast
 LAST_IN_SECONDS = 20_000_000_000  # a number of a larger magnitude counts milliseconds
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the usual one rounds to 28 digits
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
@@ -19,10 +22,84 @@ _TIME = re.compile(
     r"(?:[Zz]|(?P<sign>[+-])(?P<hours_off>[01][0-9]|2[0-3]):?(?P<minutes_off>[0-5][0-9]))?"
 )
 _DIGITS = re.compile("[0-9]+")
+_ISO_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d"
+    r"(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?)?",
+    re.ASCII,
+)
+_UUID7 = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
+
+
+def is_event_time(ms: float | Decimal) -> bool:
+    """Tell whether a time in Unix milliseconds is acceptable as the time of an event."""
+    return EARLIEST_MS <= ms <= ids.now_ms() + AHEAD_MS
 
 
 class NotADate(ValueError):
     """A text that is no date; its message says why not."""
+
+
+class UnixMilliseconds(StrictField):
+    """The time of an event as a number of milliseconds, a fraction of one cut off."""
+
+    type_code = "number_type"
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int and type(data) is not float:
+            raise Invalid(Problem(self.type_code, input=data))
+        ms = int(data)
+        if not is_event_time(ms):
+            raise Invalid(Problem("timestamp_range", input=data))
+        return ms
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "Unix time in milliseconds, at most 24 hours ahead; a fraction is cut off."
+        return {"type": "number", "minimum": EARLIEST_MS, "description": about}
+
+
+class EventId(StrictField):
+    """A UUIDv7 that the client chose for its event."""
+
+    type_code = "string_type"
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if type(data) is not str:
+            raise Invalid(Problem(self.type_code, input=data))
+        id = ids.parse(data)
+        if id is None or id.version != 7:
+            raise Invalid(Problem("uuid_parsing", input=data))
+        if not is_event_time(ids.milliseconds_of(id)):
+            raise Invalid(Problem("timestamp_range", input=data))
+        return id
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "A UUIDv7; its time is that of the event."
+        return {"type": "string", "format": "uuid", "pattern": _UUID7, "description": about}
+
+
+class IsoTime(StrictField):
+    """A day, or a time of a day to the minute or finer, in ISO 8601; of UTC without an offset."""
+
+    type_code = "string_type"
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return Unix milliseconds, finer fractions cut off."""
+        if type(data) is not str:
+            raise Invalid(Problem(self.type_code, input=data))
+        try:
+            at = datetime.fromisoformat(data) if _ISO_TIME.fullmatch(data) else None
+        except ValueError:  # there is no such day
+            at = None
+        if at is None:
+            raise Invalid(Problem("datetime_parsing", input=data))
+        ms = ids.milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
+        if not is_event_time(ms):
+            raise Invalid(Problem("timestamp_range", input=data))
+        return ms
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "A day, or a time of a day; of UTC without an offset."
+        return {"type": "string", "pattern": f"^{_ISO_TIME.pattern}$", "description": about}
 
 
 class Timestamp(StrictField):

@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.endpoints import METHODS, DialectView, endpoint_of
+from config.fields import StrictField
 from config.openapi.about import TAGS
 from config.openapi.document import document
 from config.outcomes import Outcome
-from config.serializers import StrictField
 from tests.answers import assert_refused
 from tests.described import assert_described, validator
 

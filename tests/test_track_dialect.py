@@ -8,7 +8,8 @@ from django.test import RequestFactory
 from config.dialects.base import Words
 from config.dialects.track import DIALECT
 from config.errors import Conflict, Forbidden, Invalid, Problem, RowRefused, StorageUnavailable
-from config.serializers import AnyUuid, JsonObject, Number, StrictSerializer, Text, WholeNumber
+from config.fields import AnyUuid, JsonObject, Number, Text, WholeNumber
+from config.serializers import StrictSerializer
 
 ID = "019C0630-fe00-4d71-0b46-7075E0512424"  # of no version in particular
 TYPES = [

@@ -1,10 +1,8 @@
 """The collect API: interaction events of logged-in browsers, one or some at a time."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -14,57 +12,21 @@ from rest_framework.response import Response
 from analytics.answers.collect import Recorded, RecordedBatch
 from analytics.ingest.collect import Item, keep, rows_of
 from analytics.models.collect import CollectedEventRow, public_id
-from config import ids, runtime, salts
+from config import runtime, salts
 from config.budget import Budget
 from config.client import client_address
 from config.dialects import collect
 from config.endpoints import DialectView, endpoint, events_in
-from config.errors import Invalid, Problem, RateLimited, RowRefused
+from config.errors import Invalid, RateLimited, RowRefused
+from config.fields import JsonObject, Text, matching
 from config.outcomes import Outcome
-from config.serializers import (
-    Items,
-    JsonObject,
-    StrictField,
-    StrictSerializer,
-    Text,
-    is_event_time,
-    matching,
-)
+from config.serializers import Items, StrictSerializer
+from config.timestamps import IsoTime
 from websites.authentication import SessionAuthentication, user_of
 
 MAX_BATCH = 100
 BEST_FIRST = (Outcome.STORED, Outcome.KILL_SWITCH, Outcome.WRITE_FAILED, Outcome.REJECTED)
 NOT_STORED = "Event could not be stored"
-ISO_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d"
-    r"(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?)?",
-    re.ASCII,
-)
-
-
-class IsoTime(StrictField):
-    """A day, or a time of a day to the minute or finer, in ISO 8601; of UTC without an offset."""
-
-    type_code = "string_type"
-
-    def to_internal_value(self, data: Any) -> int:
-        """Return Unix milliseconds, finer fractions cut off."""
-        if type(data) is not str:
-            raise Invalid(Problem(self.type_code, input=data))
-        try:
-            at = datetime.fromisoformat(data) if ISO_TIME.fullmatch(data) else None
-        except ValueError:  # there is no such day
-            at = None
-        if at is None:
-            raise Invalid(Problem("datetime_parsing", input=data))
-        ms = ids.milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
-        if not is_event_time(ms):
-            raise Invalid(Problem("timestamp_range", input=data))
-        return ms
-
-    def json_schema(self) -> dict[str, Any]:
-        about = "A day, or a time of a day; of UTC without an offset."
-        return {"type": "string", "pattern": f"^{ISO_TIME.pattern}$", "description": about}
 
 
 class EventSerializer(StrictSerializer):

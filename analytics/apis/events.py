@@ -23,23 +23,21 @@ from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint, events_in
 from config.errors import Conflict, MissingParameter, NotFound, Problem, RowRefused
-from config.outcomes import Outcome
-from config.serializers import (
+from config.fields import (
     Choice,
     Clamped,
-    EventId,
     HttpUrl,
     JsonObject,
-    ListOf,
-    StrictSerializer,
     Text,
-    UnixMilliseconds,
     Uuid,
     a_url,
     at_least,
     at_most,
     matching,
 )
+from config.outcomes import Outcome
+from config.serializers import ListOf, StrictSerializer
+from config.timestamps import EventId, UnixMilliseconds
 from websites import lookup
 from websites.authentication import BearerAuthentication
 from websites.lookup import Site

@@ -15,17 +15,10 @@ from config import bodies, health, ids, runtime
 from config.dialects import platform
 from config.dialects.base import iso
 from config.endpoints import DialectView, endpoint, events_in
+from config.fields import Choice, JsonObject, Text, at_least, at_most
 from config.outcomes import Outcome
 from config.routers import ANALYTICS
-from config.serializers import (
-    Choice,
-    JsonObject,
-    ListOf,
-    StrictSerializer,
-    Text,
-    at_least,
-    at_most,
-)
+from config.serializers import ListOf, StrictSerializer
 from config.timestamps import Timestamp
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 

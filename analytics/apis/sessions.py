@@ -18,8 +18,9 @@ from config.client import client_address
 from config.dialects import track
 from config.endpoints import DialectView, endpoint
 from config.errors import RowRefused, StorageUnavailable
+from config.fields import AnyUuid, Number, Text, WholeNumber
 from config.outcomes import Outcome
-from config.serializers import AnyUuid, Number, StrictSerializer, Text, WholeNumber
+from config.serializers import StrictSerializer
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 logger = logging.getLogger(__name__)

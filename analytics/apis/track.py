@@ -12,8 +12,9 @@ from config import runtime
 from config.dialects import track
 from config.endpoints import DialectView, endpoint
 from config.errors import EventDataTooLarge, RowRefused, StorageUnavailable
+from config.fields import JsonObject, Text
 from config.outcomes import Outcome
-from config.serializers import JsonObject, StrictSerializer, Text
+from config.serializers import StrictSerializer
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,11 @@ from rest_framework import serializers
 
 from config.answers import Answer
 from config.endpoints import DialectView, endpoint, endpoint_of
+from config.fields import StrictField
 from config.openapi.about import PLACES
 from config.openapi.headers import HEADERS, outcome_header
 from config.openapi.refusals import Refusal, refusals
-from config.serializers import ListOf, StrictField
+from config.serializers import ListOf
 
 Schema = dict[str, Any]
 TEXT = "text/plain"

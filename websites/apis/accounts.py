@@ -10,8 +10,9 @@ from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
 from config.errors import Conflict, Forbidden, InvalidCredentials
+from config.fields import Text, an_email, at_least, at_most, matching
 from config.origin import is_cross_site
-from config.serializers import StrictSerializer, Text, an_email, at_least, at_most, matching
+from config.serializers import StrictSerializer
 from websites import accounts, sessions, tokens
 from websites.answers.accounts import LoggedIn, LoggedOut, Me, Refreshed, Registered
 from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of

@@ -13,7 +13,8 @@ from config.dialects import events
 from config.dialects.base import Words, iso
 from config.endpoints import DialectView, endpoint
 from config.errors import Conflict, NotFound
-from config.serializers import Boolean, Rule, StrictSerializer, Text, at_least, at_most
+from config.fields import Boolean, Rule, Text, at_least, at_most
+from config.serializers import StrictSerializer
 from websites.answers import websites as answers
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain

@@ -10,8 +10,8 @@ from analytics import partitions
 from analytics.models.streams import streams
 from analytics.partitions import MONTHS_AHEAD, Month
 from config import ids
-from config.serializers import EARLIEST_MS
 from config.terminal import columns, size, stoppable
+from config.timestamps import EARLIEST_MS
 
 FIRST_MONTH = Month.of(ids.moment(EARLIEST_MS))
 MAX_MONTHS_AHEAD = 120  # a slip of the pen must not make a hundred thousand tables
