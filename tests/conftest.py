@@ -14,6 +14,7 @@ from analytics.ingest import writer
 from config import runtime, salts, tallies
 from config.models import RuntimeSettings
 from tests.described import assert_described
+from tests.live import Postgres, directory, migrate, production
 from websites import lookup, tokens
 from websites.models import User, Website
 
@@ -165,6 +166,24 @@ def forge(user, settings):
         return jwt.encode(claims, key, algorithm)
 
     return sign
+
+
+@pytest.fixture
+def postgres():
+    """A PostgreSQL as the first run has it, which does not end with the server that uses it."""
+    with directory() as var_dir, Postgres(var_dir) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def environment(postgres):
+    """The environment of a server in production on that PostgreSQL."""
+    with directory() as var_dir:
+        environment = production(
+            var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
+        )
+        migrate(environment)
+        yield environment
 
 
 @pytest.fixture

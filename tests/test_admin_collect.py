@@ -5,6 +5,7 @@ from django.db import connections
 
 from analytics.models import CollectedEvent
 from config import ids
+from tests.admin_lists import PAGE, assert_paged, shown
 from tests.conftest import away
 from tests.plans import UUID7, plan_of, statements
 from tests.website_events import AT_MS
@@ -12,7 +13,6 @@ from tests.website_events import AT_MS
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENTS = "/admin/analytics/collectedevent/"
-PAGE = 50
 DAY_MS = 86_400_000
 NOON = AT_MS // DAY_MS * DAY_MS + DAY_MS // 2
 
@@ -37,12 +37,6 @@ def noon(monkeypatch):
     monkeypatch.setattr("config.ids.now_ms", lambda: NOON)
 
 
-def shown(response):
-    """Return the ids of the events on a page."""
-    assert response.status_code == 200
-    return [event.pk for event in response.context["cl"].result_list]
-
-
 def asked(client, query=None):
     """Return the SQL that a list needs of the table of events."""
     return statements(client, EVENTS, query, table="analytics_collectedevent")
@@ -55,12 +49,7 @@ def today(client, **query):
 
 
 def test_pages_show_each_event_once(staff_api, make_event):
-    made = [make_event(AT_MS + n).pk for n in range(PAGE + 2)][::-1]
-    first = staff_api.get(EVENTS)
-    assert shown(first) == made[:PAGE]
-    second = staff_api.get(EVENTS + first.context["cl"].older_link)
-    assert shown(second) == made[PAGE:]
-    assert shown(staff_api.get(EVENTS + second.context["cl"].newer_link)) == made[:PAGE]
+    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE + 2)])
 
 
 def test_a_page_costs_two_queries_however_many_users_it_shows(staff_api, make_event, make_user):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from analytics.models import Event
 from config import ids
+from tests.admin_lists import PAGE, shown
 from tests.plans import plan_of
 from tests.website_events import AT_MS
 
@@ -19,7 +20,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENTS = "/admin/analytics/event/"
 SUGGESTIONS = f"{EVENTS}websites"
-PAGE = 50
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 TOO_SLOW = "This takes too long; narrow the time or the filters."
 AWAY = "The database does not answer; try again in a moment."
@@ -53,12 +53,6 @@ def make_events(make_event):
         return made[::-1]
 
     return make
-
-
-def shown(response):
-    """Return the ids of the events on a page."""
-    assert response.status_code == 200
-    return [event.pk for event in response.context["cl"].result_list]
 
 
 def links(response):

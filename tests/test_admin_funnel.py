@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import FunnelEvent
 from config import ids
+from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of, statements
 from tests.website_events import AT_MS
 from websites.models import User
@@ -14,7 +15,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENTS = "/admin/analytics/funnelevent/"
 TABLE = "analytics_funnelevent"
-PAGE = 50
 
 
 @pytest.fixture
@@ -29,19 +29,8 @@ def make_event(user):
     return make
 
 
-def shown(response):
-    """Return the ids of the events on a page."""
-    assert response.status_code == 200
-    return [event.pk for event in response.context["cl"].result_list]
-
-
 def test_pages_show_each_event_once(staff_api, make_event):
-    made = [make_event(AT_MS + n).pk for n in range(PAGE + 2)][::-1]
-    first = staff_api.get(EVENTS)
-    assert shown(first) == made[:PAGE]
-    second = staff_api.get(EVENTS + first.context["cl"].older_link)
-    assert shown(second) == made[PAGE:]
-    assert shown(staff_api.get(EVENTS + second.context["cl"].newer_link)) == made[:PAGE]
+    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE + 2)])
 
 
 def test_a_page_costs_one_query_however_many_users_it_shows(staff_api, make_event, make_user):

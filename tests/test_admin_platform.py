@@ -7,13 +7,13 @@ from django.test.utils import CaptureQueriesContext
 from analytics import platform_stats
 from analytics.models import PlatformEvent
 from config import ids
+from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of
 from tests.website_events import AT_MS
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENTS = "/admin/analytics/platformevent/"
-PAGE = 50
 NOBODY = "019c0630-fe00-7d71-bb46-7075e0512424"
 
 
@@ -52,12 +52,6 @@ def crowd():
     platform_stats.rebuild()
 
 
-def shown(response):
-    """Return the ids of the events on a page."""
-    assert response.status_code == 200
-    return [event.pk for event in response.context["cl"].result_list]
-
-
 def statement(client, query):
     """Return the statement that reads a page."""
     with CaptureQueriesContext(connections["analytics"]) as asked:
@@ -67,12 +61,7 @@ def statement(client, query):
 
 
 def test_pages_show_each_event_once(staff_api, make_event):
-    made = [make_event(AT_MS + n).pk for n in range(PAGE + 2)][::-1]
-    first = staff_api.get(EVENTS)
-    assert shown(first) == made[:PAGE]
-    second = staff_api.get(EVENTS + first.context["cl"].older_link)
-    assert shown(second) == made[PAGE:]
-    assert shown(staff_api.get(EVENTS + second.context["cl"].newer_link)) == made[:PAGE]
+    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE + 2)])
 
 
 def test_a_page_costs_one_query_in_each_database(staff_api, make_event, make_user):

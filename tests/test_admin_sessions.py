@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from analytics.models import PageView, Session
 from config import ids
+from tests.admin_lists import PAGE, shown
 from tests.plans import UUID7, plan_of, statements
 from tests.visits import AT_MS, store_page_view, store_session
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 SESSIONS = "/admin/analytics/session/"
-PAGE = 50
 SHOWN_PAGE_VIEWS = 100
 AWAY = "The database does not answer; try again in a moment."
 FULL = {
@@ -52,12 +52,6 @@ NOT_SHOWN_AS_STORED = {
 
 def change_of(session):
     return f"{SESSIONS}{session.pk}/change/"
-
-
-def shown(response):
-    """Return the ids of the sessions on a page."""
-    assert response.status_code == 200
-    return [session.pk for session in response.context["cl"].result_list]
 
 
 def html_of(client, path, query=None):

@@ -3,12 +3,8 @@
 import pytest
 
 from tests.live import (
-    Postgres,
-    directory,
     kill_all,
-    migrate,
     new_website,
-    production,
     register,
     serving,
 )
@@ -18,24 +14,6 @@ ENOUGH = 1000  # events that must be acknowledged before each kill, and after it
 KILLS = 3  # each may hit another moment of a transaction
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def postgres():
-    """A PostgreSQL as the first run has it, which does not end with the server that uses it."""
-    with directory() as var_dir, Postgres(var_dir) as postgres:
-        yield postgres
-
-
-@pytest.fixture
-def environment(postgres):
-    """The environment of a server on that PostgreSQL."""
-    with directory() as var_dir:
-        environment = production(
-            var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
-        )
-        migrate(environment)
-        yield environment
 
 
 def test_a_killed_worker_loses_nothing_and_is_replaced(environment, postgres):

@@ -2,30 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from time import monotonic
 
 import pytest
 
-from tests.live import (
-    PASSWORD,
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    directory,
-    event,
-    migrate,
-    new_website,
-    production,
-    register,
-    serving,
-)
+from tests.live import PASSWORD, Answer, Postgres, Server, ask, event, new_website, register
+from tests.outages import LIMIT_SECONDS, serving_on_two
 from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS
 
-WRITE_TIMEOUT_SECONDS = 2
-LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
 CALLERS = 16  # at once; fewer than the server has threads, or some would wait for their turn
 EVENTS_AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Event storage is unavailable"}
 AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Storage is unavailable"}
@@ -66,18 +51,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    with ExitStack() as stack:
-        databases = {
-            alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
-            for alias in ("default", "analytics")
-        }
-        environment = production(
-            stack.enter_context(directory()),
-            main_url=databases["default"].url("main"),
-            analytics_url=databases["analytics"].url("analytics"),
-        ) | {"WRITE_TIMEOUT_SECONDS": str(WRITE_TIMEOUT_SECONDS), "RATE_AUTH": "10000/m"}
-        migrate(environment)
-        server = stack.enter_context(serving(environment))
+    with serving_on_two(RATE_AUTH="10000/m") as (server, databases):
         yield Service(server, databases, register(server.port))
 
 

@@ -1,25 +1,13 @@
 """The platform API while one database is away: a prompt answer, and nothing lies."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
-from tests.live import (
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    directory,
-    migrate,
-    production,
-    register,
-    serving,
-)
+from tests.live import Answer, Postgres, Server, ask, register
+from tests.outages import LIMIT_SECONDS, serving_on_two
 
-WRITE_TIMEOUT_SECONDS = 2
-LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
 PATH = "/api/v1/analytics"
 EVENT = {"event_name": "order_placed"}
 AWAY = {"detail": "Event storage is unavailable"}
@@ -53,18 +41,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with ExitStack() as stack:
-        databases = {
-            alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
-            for alias in ("default", "analytics")
-        }
-        environment = production(
-            stack.enter_context(directory()),
-            main_url=databases["default"].url("main"),
-            analytics_url=databases["analytics"].url("analytics"),
-        ) | {"WRITE_TIMEOUT_SECONDS": str(WRITE_TIMEOUT_SECONDS)}
-        migrate(environment)
-        server = stack.enter_context(serving(environment))
+    with serving_on_two() as (server, databases):
         yield Service(server, databases, register(server.port))
 
 

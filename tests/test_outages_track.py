@@ -1,7 +1,6 @@
 """The track API while one database is away: the other one's rows are stored, and nothing lies."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -11,20 +10,9 @@ from django.db.models import Model
 
 from analytics.models import FunnelEvent, PageView, Session
 from config.routers import home
-from tests.live import (
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    directory,
-    migrate,
-    production,
-    register,
-    serving,
-)
+from tests.live import Answer, Postgres, Server, ask, register
+from tests.outages import LIMIT_SECONDS, serving_on_two
 
-WRITE_TIMEOUT_SECONDS = 2
-LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
 LIMITS = ("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW", "RATE_LEAVE", "RATE_HEARTBEAT")
 API = "/api/v1/analytics"
 DATABASE = {"default": "main", "analytics": "analytics"}
@@ -71,19 +59,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    with ExitStack() as stack:
-        databases = {
-            alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
-            for alias in ("default", "analytics")
-        }
-        environment = production(
-            stack.enter_context(directory()),
-            main_url=databases["default"].url("main"),
-            analytics_url=databases["analytics"].url("analytics"),
-        ) | {"WRITE_TIMEOUT_SECONDS": str(WRITE_TIMEOUT_SECONDS)}
-        migrate(environment)
-        limits = dict.fromkeys(LIMITS, "10000/m")
-        server = stack.enter_context(serving(environment | limits))
+    with serving_on_two(**dict.fromkeys(LIMITS, "10000/m")) as (server, databases):
         yield Service(server, databases, register(server.port))
 
 

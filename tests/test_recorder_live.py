@@ -11,11 +11,7 @@ import pytest
 from activity.models import ActivityEvent
 from tests.live import (
     Link,
-    Postgres,
-    directory,
-    migrate,
     new_website,
-    production,
     register,
     serving,
     wait_until,
@@ -27,24 +23,6 @@ pytestmark = pytest.mark.slow
 REQUESTS = 4000
 GROWTH_BYTES = 30_000_000  # of a worker, whatever allocators keep included
 ANSWER_SECONDS = 1.0
-
-
-@pytest.fixture
-def postgres():
-    """A PostgreSQL as the first run has it, which does not end with the server that uses it."""
-    with directory() as var_dir, Postgres(var_dir) as postgres:
-        yield postgres
-
-
-@pytest.fixture
-def environment(postgres):
-    """The environment of a server on that PostgreSQL."""
-    with directory() as var_dir:
-        environment = production(
-            var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
-        )
-        migrate(environment)
-        yield environment
 
 
 def recorded(postgres):
