@@ -202,8 +202,8 @@ def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes
     fill(5000)
     [sql] = statements(staff_api, SESSIONS, query)
     assert "COUNT(" not in sql
-    plan, used = plan_of(sql)
-    assert used == indexes
+    plan, used = plan_of(sql, allow_scans=False)
+    assert indexes <= used
     assert "Seq Scan" not in plan
 
 
@@ -211,13 +211,12 @@ def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes
 def test_the_detail_takes_two_walks_along_indexes(staff_api):
     fill(5000)
     in_order = statements(staff_api, change_of(Session.objects.newest_first()[2500]))
-    assert [plan_of(sql)[1] for sql in in_order] == [
-        {"analytics_session_pkey"},
-        {"pageview_session_id"},
-    ]
-    for sql in in_order:
+    indexes = ["analytics_session_pkey", "pageview_session_id"]
+    for sql, index in zip(in_order, indexes, strict=True):
+        plan, used = plan_of(sql, allow_scans=False)
+        assert index in used
         assert "COUNT(" not in sql
-        assert "Seq Scan" not in plan_of(sql)[0]
+        assert "Seq Scan" not in plan
 
 
 def test_the_detail_shows_everything(staff_api, user):
