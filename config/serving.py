@@ -25,6 +25,7 @@ READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
+CONNECTIONS_BESIDES = 6  # those of requests: the writer's, the tallies', four that ask for health
 GRANIAN_FLAGS = (
     *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
     *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10"),
@@ -79,12 +80,17 @@ def databases() -> Iterator[EmbeddedPostgres | None]:
     if not settings.EMBEDDED:
         yield None
         return
-    threads = settings.WORKERS * settings.THREADS * len(settings.DATABASES)
-    options = {"max_connections": str(max(200, threads + 50))}
+    wanted = connections_wanted() * len(settings.DATABASES)
+    options = {"max_connections": str(max(200, wanted + 20))}
     with EmbeddedPostgres(settings.VAR_DIR, options=options) as server:
         for database in settings.DATABASES.values():
             server.create_database(database["NAME"])
         yield server
+
+
+def connections_wanted() -> int:
+    """Return how many connections to each database the workers of this host may open."""
+    return settings.WORKERS * (settings.THREADS + CONNECTIONS_BESIDES)
 
 
 def require_migrations() -> None:

@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-from django.conf import settings
 from django.db import OperationalError, connections
 
 from analytics.doctor.checks import Finding, check_of_each_database, fail, ok, said, warn
 from config.routers import ANALYTICS, MAIN
+from config.serving import connections_wanted
 from config.terminal import duration
 
 VERSIONS = range(15, 19)
@@ -73,7 +73,7 @@ def room_for_connections(alias: str) -> Finding:
         "WHERE backend_type = 'client backend' AND application_name <> 'millrace')",
     )
     aliases = 2 if _server(MAIN) == _server(ANALYTICS) else 1
-    wanted = aliases * settings.WORKERS * (settings.THREADS + 1)
+    wanted = aliases * connections_wanted()
     free = most - reserved - others
     found = f"room for {free} of {most}, this host may ask for {wanted}"
     if free >= wanted:
