@@ -29,11 +29,22 @@ def link(url: str, text: str | SafeString) -> SafeString:
     return format_html('<a class="text-link" href="{}">{}</a>', url, text)
 
 
+def may_view(reader: Any, model: type[Model]) -> bool:
+    """Tell whether a user may look at the rows of a model."""
+    options = model._meta
+    return bool(reader.has_perm(f"{options.app_label}.view_{options.model_name}"))
+
+
+def list_of(model: type[Model]) -> str:
+    """Return the URL of the list of a model's rows."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
 def link_for(reader: Any, model: type[Model], pk: object, text: str) -> SafeString | str:
     """Return a text that leads to the page of a row, for a reader who may open it."""
-    options = model._meta
-    if not reader.has_perm(f"{options.app_label}.view_{options.model_name}"):
+    if not may_view(reader, model):
         return text
+    options = model._meta
     return link(reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[pk]), text)
 
 

@@ -19,7 +19,6 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from psycopg.errors import LockNotAvailable, QueryCanceled
@@ -27,7 +26,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
-from analytics.cells import NONE, cut, link, to_the_second
+from analytics.cells import NONE, cut, link, list_of, to_the_second
 from analytics.models.streams import Stream
 from config import ids
 
@@ -206,8 +205,8 @@ class StreamAdmin(ModelAdmin):
         """Return a text, cut to a limit, that leads to the rows that a search for it finds."""
         if not text:
             return NONE
-        rows = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        return link(f"{rows}?{urlencode({'q': text})}", cut(text, limit=limit) if limit else text)
+        rows = f"{list_of(self.model)}?{urlencode({'q': text})}"
+        return link(rows, cut(text, limit=limit) if limit else text)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

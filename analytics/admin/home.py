@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from prometheus_client import Histogram
 
 from analytics import sizes
+from analytics.cells import list_of, may_view
 from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
 from analytics.keyset import DATABASE_FAILURES, explain
 from analytics.models.streams import Stream, streams
@@ -59,7 +60,7 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
                 "url": reverse("admin:config_runtimesettings_change", args=[1]),
                 "states": _tell(states),
             }
-    if visible := [model for model in streams() if _may_view(request, model)]:
+    if visible := [model for model in streams() if may_view(request.user, model)]:
         now = ids.moment(ids.now_ms())
         with patience.at_most(READING_SECONDS):
             context |= {"sees_events": True, "outcomes": OUTCOMES}
@@ -131,7 +132,8 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
     tables = [
         {
             "name": capfirst(size.model._meta.verbose_name_plural),
-            "url": _list_of(size.model),
+            # Page views have no list: they stand with their session.
+            "url": list_of(size.model) if admin.site.is_registered(size.model) else None,
             "size": size,
             "days": size.days_until_double(now),
         }
@@ -145,17 +147,6 @@ def _sum_of(histogram: Histogram) -> tuple[float, float]:
     [metric] = histogram.collect()
     sums = {sample.name.rpartition("_")[2]: sample.value for sample in metric.samples}
     return sums["count"], sums["sum"]
-
-
-def _may_view(request: HttpRequest, model: type[Stream]) -> bool:
-    options = model._meta
-    return request.user.has_perm(f"{options.app_label}.view_{options.model_name}")
-
-
-def _list_of(model: type[Stream]) -> str | None:
-    if not admin.site.is_registered(model):
-        return None  # such as page views, which stand with their session
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
 def _tell(read: Callable[[], Told]) -> Told | None:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from analytics.cells import list_of
 from analytics.models.streams import Stream
 
 EVENTS, PEOPLE, SETTINGS = "Events", "People & websites", "Settings"
@@ -20,12 +21,11 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     found: dict[str, list[dict[str, Any]]] = {EVENTS: [], PEOPLE: [], SETTINGS: []}
     for model, model_admin in admin.site._registry.items():
         if model_admin.has_view_permission(request):
-            options = model._meta
             found[group_of(model)].append(
                 {
-                    "title": capfirst(options.verbose_name_plural),
+                    "title": capfirst(model._meta.verbose_name_plural),
                     "icon": getattr(model_admin, "icon", "table_rows"),
-                    "link": reverse(f"admin:{options.app_label}_{options.model_name}_changelist"),
+                    "link": list_of(model),
                 }
             )
     named = [{"title": title, "items": items} for title, items in found.items() if items]
