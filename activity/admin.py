@@ -6,11 +6,11 @@ from django import forms
 from django.contrib import admin
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activity.models import ActivityEvent
 from analytics.cells import NONE, cut, link, pretty_json
-from analytics.keyset import StreamFilterForm
+from analytics.stream_filters import StreamFilterForm, any_of
 from analytics.user_streams import UsersStreamAdmin, user_id_of
 from config import ids
 
@@ -26,11 +26,7 @@ class ActivityFilterForm(StreamFilterForm):
     user = forms.CharField(
         required=False, label="User (email or id)", widget=UnfoldAdminTextInputWidget()
     )
-    status = forms.ChoiceField(
-        required=False,
-        choices=[("", "Any"), *STATUS_CLASSES.items()],
-        widget=UnfoldAdminSelectWidget(),
-    )
+    status = any_of(STATUS_CLASSES.items())
     field_order = ("event_type", "user", "status")
 
     def clean_user(self) -> Any:

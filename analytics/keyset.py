@@ -6,28 +6,23 @@ walk along an index. The base of the admin of every stream.
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
-from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from analytics.cells import NONE, cut, link, list_of, to_the_second
-from analytics.models.streams import Stream
+from analytics.stream_filters import StreamFilter, StreamFilterForm
 from config import ids
 
 logger = logging.getLogger(__name__)
@@ -35,83 +30,6 @@ logger = logging.getLogger(__name__)
 DATABASE_FAILURES = (OperationalError, InterfaceError)
 TOO_SLOW = "This takes too long; narrow the time or the filters."
 AWAY = "The database does not answer; try again in a moment."
-
-PERIODS = {
-    "hour": ("Last hour", timedelta(hours=1)),
-    "day": ("Last 24 hours", timedelta(days=1)),
-    "week": ("Last 7 days", timedelta(days=7)),
-    "month": ("Last 30 days", timedelta(days=30)),
-}
-
-
-class DayField(forms.DateField):
-    """A day of UTC, in the range that ids can tell."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        attrs = {"type": "date", "class": " ".join(INPUT_CLASSES)}
-        super().__init__(
-            required=False,
-            input_formats=["%Y-%m-%d"],
-            widget=forms.DateInput(attrs=attrs, format="%Y-%m-%d"),
-            validators=[MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9998, 1, 1))],
-            **kwargs,
-        )
-
-
-class StreamFilterForm(forms.Form):
-    """The filters of a stream; subclasses add theirs."""
-
-    period = forms.ChoiceField(
-        required=False,
-        label="Time",
-        choices=[("", "Any"), *((name, label) for name, (label, _) in PERIODS.items())],
-        widget=UnfoldAdminSelectWidget(),
-    )
-    since = DayField(label="From day (UTC)")
-    until = DayField(label="To day (UTC), inclusive")
-
-    def narrow(self, rows: Any) -> Any:
-        """Return the rows that pass the filters; what is not chosen filters nothing."""
-        chosen = self.cleaned_data
-        if chosen["period"]:
-            rows = rows.between(timezone.now() - PERIODS[chosen["period"]][1])
-        if chosen["since"]:
-            rows = rows.between(_midnight(chosen["since"]))
-        if chosen["until"]:
-            rows = rows.between(None, _midnight(chosen["until"] + timedelta(days=1)))
-        return rows
-
-
-class StreamFilter(admin.ListFilter):
-    """The form of a stream's filters, as one filter of Django's admin."""
-
-    title = "filters"
-    template = "unfold/filters/filters_field.html"
-
-    def __init__(
-        self, request: HttpRequest, params: dict[str, Any], model: type[Stream], model_admin: Any
-    ) -> None:
-        super().__init__(request, params, model, model_admin)
-        names = [name for name in model_admin.filter_form.base_fields if name in params]
-        self.used_parameters = {name: params.pop(name)[-1] for name in names}
-        self.form: StreamFilterForm = model_admin.filter_form(self.used_parameters)
-
-    def has_output(self) -> bool:
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        return list(self.form.fields)
-
-    def choices(self, changelist: Any) -> Any:
-        yield {"form": self.form}
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Return the rows that pass; none, with the reason said, when a filter has no sense."""
-        if self.form.is_valid():
-            return self.form.narrow(queryset)
-        for name, errors in self.form.errors.items():
-            messages.error(request, f"{self.form[name].label}: {' '.join(map(str, errors))}")
-        return queryset.none()
 
 
 class KeysetChangeList(ChangeList):
@@ -274,7 +192,3 @@ def explain(error: Exception) -> str:
     """Return what to tell about a failure of the database, which is logged here."""
     logger.warning("An admin page cannot read its events", exc_info=error)
     return TOO_SLOW if isinstance(error.__cause__, QueryCanceled | LockNotAvailable) else AWAY
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)

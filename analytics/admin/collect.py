@@ -10,21 +10,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from analytics.cells import cut, link, pretty_json, to_the_second
-from analytics.keyset import DATABASE_FAILURES, StreamFilterForm, explain
+from analytics.keyset import DATABASE_FAILURES, explain
 from analytics.models import CollectedEvent
 from analytics.models.collect import parse_id, public_id
+from analytics.stream_filters import StreamFilterForm, exactly
 from analytics.user_streams import UsersStreamAdmin, user_id_of
 
 
 class CollectFilterForm(StreamFilterForm):
     """Type and user of events, and their time."""
 
-    event_type = forms.CharField(
-        required=False, strip=False, label="Exact type", widget=UnfoldAdminTextInputWidget()
-    )
+    event_type = exactly("Exact type")
     user = forms.CharField(
         required=False, label="Email of the user", widget=UnfoldAdminEmailInputWidget()
     )

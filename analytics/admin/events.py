@@ -11,12 +11,13 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import reverse_lazy
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminAutocompleteWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminAutocompleteWidget
 
 from analytics.cells import NONE, cut, link, link_for, pretty_json
-from analytics.keyset import StreamAdmin, StreamFilterForm
+from analytics.keyset import StreamAdmin
 from analytics.models import Event
 from analytics.models.events import EventType
+from analytics.stream_filters import StreamFilterForm, any_of
 from config import ids
 from websites.models import Website
 
@@ -55,12 +56,7 @@ class EventFilterForm(StreamFilterForm):
     """Website and type of events, and their time."""
 
     website = forms.UUIDField(required=False, widget=WebsiteSelect())
-    event_type = forms.ChoiceField(
-        required=False,
-        label="Type",
-        choices=[("", "Any"), *EventType.choices],
-        widget=UnfoldAdminSelectWidget(),
-    )
+    event_type = any_of(EventType.choices, "Type")
     field_order = ("website", "event_type")
 
     def narrow(self, rows: Any) -> Any:

@@ -2,24 +2,20 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from analytics.cells import cut, link, pretty_json
-from analytics.keyset import StreamFilterForm
 from analytics.models import FunnelEvent
+from analytics.stream_filters import StreamFilterForm, exactly
 from analytics.user_streams import UsersStreamAdmin
 
 
 class FunnelFilterForm(StreamFilterForm):
     """Type of events, any text, and their time."""
 
-    event_type = forms.CharField(
-        required=False, strip=False, label="Exact type", widget=UnfoldAdminTextInputWidget()
-    )
+    event_type = exactly("Exact type")
     field_order = ("event_type",)
 
     def narrow(self, rows: Any) -> Any:

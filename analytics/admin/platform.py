@@ -2,39 +2,26 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.cells import NONE, cut, link, pretty_json
-from analytics.keyset import StreamFilterForm
 from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
+from analytics.stream_filters import StreamFilterForm, any_of, exactly
 from analytics.user_streams import UsersStreamAdmin
 from config import ids
-
-
-def _any_of(label: str, choices: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(
-        required=False,
-        label=label,
-        choices=[("", "Any"), *choices],
-        widget=UnfoldAdminSelectWidget(),
-    )
 
 
 class PlatformFilterForm(StreamFilterForm):
     """Category, priority and name of events, and their time."""
 
-    category = _any_of("Category", Category.choices)
-    priority = _any_of("Priority", Priority.choices)
-    event_name = forms.CharField(
-        required=False, strip=False, label="Exact name", widget=UnfoldAdminTextInputWidget()
-    )
+    category = any_of(Category.choices)
+    priority = any_of(Priority.choices)
+    event_name = exactly("Exact name")
     field_order = ("category", "priority", "event_name")
 
     def narrow(self, rows: Any) -> Any:

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminSelectWidget
 
 from analytics.cells import NONE, cut, link_for, to_the_second
-from analytics.keyset import StreamAdmin, StreamFilterForm
+from analytics.keyset import StreamAdmin
 from analytics.models import PageView, Session
 from analytics.models.events import DeviceType
+from analytics.stream_filters import StreamFilterForm, any_of
 from websites.models import User
 
 SHOWN_PAGE_VIEWS = 100
@@ -28,16 +27,8 @@ UNKNOWN = "unknown"
 class SessionFilterForm(StreamFilterForm):
     """Device and bounce of sessions, and their time."""
 
-    device = forms.ChoiceField(
-        required=False,
-        choices=[("", "Any"), *DeviceType.choices, (UNKNOWN, "Unknown")],
-        widget=UnfoldAdminSelectWidget(),
-    )
-    bounced = forms.ChoiceField(
-        required=False,
-        choices=[("", "Any"), ("yes", "Yes"), ("no", "No")],
-        widget=UnfoldAdminSelectWidget(),
-    )
+    device = any_of([*DeviceType.choices, (UNKNOWN, "Unknown")])
+    bounced = any_of([("yes", "Yes"), ("no", "No")])
     field_order = ("device", "bounced")
 
     def narrow(self, rows: Any) -> Any:
