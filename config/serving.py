@@ -25,7 +25,7 @@ READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
-CONNECTIONS_BESIDES = 6  # those of requests: the writer's, the tallies', four that ask for health
+CONNECTIONS_BESIDES = 7  # those of requests: two that write, the tallies', four of health
 GRANIAN_FLAGS = (
     *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
     *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10"),
