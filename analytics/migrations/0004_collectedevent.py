@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('user_id', models.UUIDField()),
                 ('event_type', models.CharField(max_length=64)),
                 ('event_data', models.JSONField()),
-                ('ip_hash', models.CharField(help_text='Mark of the address, of one day of UTC.', max_length=32)),
+                ('ip_hash', models.CharField(help_text='Mark of the address, of one day of UTC.', max_length=32, verbose_name='IP hash')),
             ],
             options={
                 'indexes': [models.Index(fields=['user_id', 'id'], name='collect_user_id'), models.Index(fields=['event_type', 'id'], name='collect_type_id')],

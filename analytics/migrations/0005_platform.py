@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('priority', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High'), ('critical', 'Critical')], max_length=8)),
                 ('properties', models.JSONField()),
                 ('session_id', models.TextField(null=True)),
-                ('page_url', models.TextField(null=True)),
+                ('page_url', models.TextField(null=True, verbose_name='page URL')),
                 ('referrer', models.TextField(null=True)),
                 ('user_agent', models.TextField(null=True)),
                 ('client_id', models.TextField(null=True)),

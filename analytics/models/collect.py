@@ -43,7 +43,9 @@ class CollectedEvent(Stream):
     user_id = models.UUIDField()
     event_type = models.CharField(max_length=64)
     event_data = models.JSONField()
-    ip_hash = models.CharField(max_length=32, help_text="Mark of the address, of one day of UTC.")
+    ip_hash = models.CharField(
+        "IP hash", max_length=32, help_text="Mark of the address, of one day of UTC."
+    )
 
     objects = CollectedEventQuerySet.as_manager()
 

@@ -45,13 +45,13 @@ class Event(Stream):
 
     website_id = models.UUIDField()
     event_type = models.CharField(max_length=8, choices=EventType)
-    url = models.TextField()
+    url = models.TextField("URL")
     referrer = models.TextField(null=True)
     session_id = models.CharField(max_length=255)
     visitor_id = models.CharField(max_length=255)
     device_type = models.CharField(max_length=7, null=True, choices=DeviceType)
     browser = models.CharField(max_length=100, null=True)
-    os = models.CharField(max_length=100, null=True)
+    os = models.CharField("OS", max_length=100, null=True)
     location = models.CharField(max_length=100, null=True)
     properties = models.JSONField(null=True)
 

@@ -72,7 +72,7 @@ class PlatformEvent(Stream):
     priority = models.CharField(max_length=8, choices=Priority)
     properties = models.JSONField()
     session_id = models.TextField(null=True)
-    page_url = models.TextField(null=True)
+    page_url = models.TextField("page URL", null=True)
     referrer = models.TextField(null=True)
     user_agent = models.TextField(null=True)
     client_id = models.TextField(null=True)
