@@ -15,11 +15,17 @@ SPARSE_SECONDS = 10.0  # between two lines in a file or a mail
 INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
+class Size(str):
+    """A number of bytes, written for people."""
+
+    __slots__ = ()
+
+
 def columns(rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Yield a line for each row; whole numbers stand at the right of their column."""
+    """Yield a line for each row; whole numbers and sizes stand at the right of their column."""
     texts = [[_text(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    is_number = [any(isinstance(row[n], int) for row in rows) for n in range(len(widths))]
+    is_number = [any(isinstance(row[n], int | Size) for row in rows) for n in range(len(widths))]
     for row in texts:
         cells = (
             text.rjust(width) if right else text.ljust(width)
@@ -28,13 +34,13 @@ def columns(rows: Sequence[Sequence[object]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def size(count: float) -> str:
+def size(count: float) -> Size:
     """Return a number of bytes in the unit that suits it."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+            return Size(f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}")
         count /= 1000
-    return f"{count:.1f} TB"
+    return Size(f"{count:.1f} TB")
 
 
 def duration(seconds: float) -> str:

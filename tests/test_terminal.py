@@ -36,6 +36,15 @@ def test_columns_have_words_at_the_left_and_numbers_at_the_right():
     ]
 
 
+def test_columns_have_sizes_at_the_right():
+    rows = [("month", "size"), ("2026-10", size(252_700_000)), ("default", size(57_300))]
+    assert list(columns(rows)) == [
+        "month        size",
+        "2026-10  252.7 MB",
+        "default   57.3 kB",
+    ]
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

@@ -51,7 +51,7 @@ def expired_sessions() -> Finding:
 
 def _waiting(count: int, *, command: str) -> Finding:
     if not count:
-        return ok("none waits")
+        return ok("none to delete")
     more = "at least " if count == AT_MOST else ""
     found = f"{more}{count:,} wait for days to be deleted"
     return warn(found, f"Run manage.py {command}, and daily from cron.")
