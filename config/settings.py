@@ -142,7 +142,7 @@ def _first_run_secret_key() -> str:
 
 if EMBEDDED:
     SECRET_KEY = SECRET_KEY or _first_run_secret_key()
-    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]", HOST]
+    ALLOWED_HOSTS = ALLOWED_HOSTS or list(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", HOST)))
 if len(SECRET_KEY) < 50:
     _stop("SECRET_KEY must be set to at least 50 random characters.")
 if not ALLOWED_HOSTS:
@@ -297,6 +297,8 @@ UNFOLD = {
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",
     "SITE_SYMBOL": "water",
+    "SITE_FAVICONS": [{"rel": "icon", "href": "/static/config/favicon.svg"}],
+    "STYLES": ["/static/config/admin.css"],
     "SITE_URL": None,  # there is no site beside the admin to return to
     "ENVIRONMENT": ["Debug", "warning"] if DEBUG else None,
     "DASHBOARD_CALLBACK": "analytics.admin.home.show",

@@ -151,8 +151,8 @@ def test_tables_are_told_with_their_rows_and_pace(staff_api, website, nothing_co
         )
         cursor.execute("ANALYZE analytics_event")
     words = text_of(staff_api.get(HOME))
-    assert re.search(r"Events 1,001 [\d.]+\W[KM]B \d+ \w+ \d+ (20 days|not enough data)", words)
-    assert re.search(r"Funnel events 0 [\d.]+\W[KM]B - not enough data", words)
+    assert re.search(r"Events 1,001 [\d.]+\W[kM]B \d+ \w+ \d+ (20 days|not enough data)", words)
+    assert re.search(r"Funnel events 0 [\d.]+\W[kM]B - not enough data", words)
 
 
 def test_the_page_reads_no_table_of_events(staff_api, website, api):

@@ -240,7 +240,7 @@ def test_the_page_needs_nothing_from_elsewhere(api):
     assert "X-Request-Id" in response
     assert "//" not in page.replace("<!--", "")
     static = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
-    assert len(static) == 3
+    assert len(static) == 4
     assert "<script>" not in page  # the policy of pages forbids it
     for path in static:
         assert finders.find(path)

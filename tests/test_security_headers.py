@@ -80,6 +80,14 @@ def test_a_page_that_crashes_shows_nothing_of_it(staff_api, monkeypatch):
     assert "RuntimeError" not in page
 
 
+def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
+    response = staff_api.get("/admin/nothing/")
+    assert_told(response, 404, SAFE_PAGE)
+    page = response.content.decode()
+    assert "There is no such page" in page
+    assert 'href="/admin/"' in page
+
+
 def test_an_api_that_crashes_shows_nothing_of_it(api, user, monkeypatch):
     monkeypatch.setattr("websites.accounts.prove", crash)
     body = {"email": user.email, "password": PASSWORD}

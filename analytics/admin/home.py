@@ -23,7 +23,7 @@ from analytics.cells import list_of, may_view
 from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
 from analytics.keyset import DATABASE_FAILURES, explain
 from analytics.models.streams import Stream, streams
-from config import ids, patience, tallies
+from config import ids, patience, tallies, terminal
 from config.models import RuntimeSettings
 from config.outcomes import APIS
 from config.routers import ANALYTICS, MAIN
@@ -135,6 +135,7 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
             # Page views have no list: they stand with their session.
             "url": list_of(size.model) if admin.site.is_registered(size.model) else None,
             "size": size,
+            "bytes": terminal.size(size.bytes),
             "days": size.days_until_double(now),
         }
         for size in found
