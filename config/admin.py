@@ -203,7 +203,6 @@ class SettingChangeAdmin(ModelAdmin):
     list_filter = ("name",)
     search_fields = ("changed_by", "reason")
     search_help_text = "Who, or why"
-    show_full_result_count = False
     actions = None
     icon = "history"
 

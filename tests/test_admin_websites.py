@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils.html import strip_tags
 
 from config import ids
 from tests.conftest import PASSWORD
@@ -134,7 +135,31 @@ def test_users_are_listed_newest_first_with_their_age(staff_api, make_user):
     make_user("old@example.com", id=ids.new_id(1_500_000_000_000))
     response = staff_api.get(USERS)
     assert names(response) == ["staff@example.com", "old@example.com"]
-    assert "July 14, 2017" in response.content.decode()
+    assert "2017-07-14 02:40" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("rights", "told"),
+    [
+        ({}, ["-", "Active"]),
+        ({"is_active": False}, ["-", "Inactive"]),
+        ({"is_staff": True}, ["Staff", "Active"]),
+        ({"is_staff": True, "is_superuser": True}, ["Superuser", "Active"]),
+    ],
+)
+def test_the_list_of_users_tells_what_they_are(staff_api, make_user, rights, told):
+    user = make_user("who@example.com", **rights)
+    page = staff_api.get(USERS, {"q": user.email}).content.decode()
+    [role] = re.findall(r'<td class="field-role[^>]*>(.*?)</td>', page, re.DOTALL)
+    [state] = re.findall(r'<td class="field-state[^>]*>(.*?)</td>', page, re.DOTALL)
+    assert [strip_tags(cell).strip() for cell in (role, state)] == told
+
+
+def test_the_title_of_a_user_is_the_email_as_it_is(staff_api, user):
+    page = staff_api.get(f"{USERS}{user.pk}/change/").content.decode()
+    link = f'href="{USERS}{user.pk}/change/"'
+    [title] = re.findall(f"<a {link}[^>]*>(.*?)</a>", page, re.DOTALL)
+    assert title.strip() == user.email
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from rest_framework_simplejwt.token_blacklist import admin as _  # noqa: F401 - registers them
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from websites.models import User
@@ -24,14 +25,16 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "name", "is_active", "is_staff", "created_at")
+    list_display = ("email", "name", "role", "state", "made")
+    list_per_page = 50
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email",)
     ordering = ("-id",)
-    show_full_result_count = False
-    readonly_fields = ("created_at", "last_login")
+    readonly_fields = ("made", "logged_in")
+    autocomplete_fields = ("groups",)  # two lists side by side, as of permissions, need more room
+    filter_horizontal = ("user_permissions",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "name", "created_at", "last_login")}),
+        (None, {"fields": ("email", "password", "name", "made", "logged_in")}),
         (
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
@@ -40,6 +43,24 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    @admin.display(description="role", ordering="is_staff")
+    def role(self, user: User) -> str:
+        if user.is_superuser:
+            return "Superuser"
+        return "Staff" if user.is_staff else "-"
+
+    @display(description="state", label={"Active": "success", "Inactive": "warning"})
+    def state(self, user: User) -> str:
+        return "Active" if user.is_active else "Inactive"
+
+    @admin.display(description="created (UTC)", ordering="id")
+    def made(self, user: User) -> str:
+        return f"{user.created_at:%Y-%m-%d %H:%M}"
+
+    @admin.display(description="last login (UTC)")
+    def logged_in(self, user: User) -> str:
+        return f"{user.last_login:%Y-%m-%d %H:%M}" if user.last_login else "-"
 
 
 @admin.register(Group)

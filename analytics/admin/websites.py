@@ -63,14 +63,13 @@ class WebsiteAdmin(ModelAdmin):
     """Websites, with the codes that their pages carry."""
 
     icon = "language"
-    list_display = ("site", "domain", "code", "user", "state", "last_event", "today", "made")
+    list_display = ("site", "place", "code", "owner", "state", "last_event", "today")
     list_filter = ("is_active",)
     list_per_page = 25
     list_select_related = ("user",)
     search_fields = ("name", "domain", "tracking_code", "retired_codes__code", "user__email")
     ordering = ("-id",)
-    sortable_by = ("site", "domain", "user")
-    show_full_result_count = False
+    sortable_by = ("site", "place", "owner")
     autocomplete_fields = ("user",)
     actions = ("pause_selected", "resume_selected")
     actions_detail = ("pause", "resume", "rotate")
@@ -109,6 +108,14 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="name", ordering="name")
     def site(self, website: Website) -> SafeString:
         return cut(website.name, limit=30)
+
+    @admin.display(description="domain", ordering="domain")
+    def place(self, website: Website) -> SafeString:
+        return cut(website.domain, limit=28)
+
+    @admin.display(description="user", ordering="user__email")
+    def owner(self, website: Website) -> SafeString:
+        return cut(website.user.email, limit=28)
 
     @admin.display(description="created (UTC)")
     def made(self, website: Website) -> SafeString:
