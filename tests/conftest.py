@@ -14,6 +14,7 @@ from analytics.ingest import writer
 from config import runtime, salts, tallies
 from config.models import RuntimeSettings
 from tests.described import assert_described
+from tests.inline_writer import InlineWriter
 from tests.live import Postgres, directory, migrate, production
 from websites import lookup, tokens
 from websites.models import User, Website
@@ -57,7 +58,7 @@ def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
         writer._offered_to.clear()
     else:
         for started in ("_writers", "_offered_to"):
-            inline = {alias: writer.InlineWriter(alias) for alias in connections}
+            inline = {alias: InlineWriter(alias) for alias in connections}
             monkeypatch.setattr(writer, started, inline)
         yield
 

@@ -5,7 +5,6 @@ import logging
 
 import pytest
 
-from analytics.ingest import writer
 from analytics.ingest.copy import Written
 from config.errors import StorageUnavailable
 from tests.activity import (
@@ -25,6 +24,7 @@ from tests.activity import (
     switch,
 )
 from tests.answers import assert_answer, bearer
+from tests.inline_writer import InlineWriter
 from tests.test_requests import Stream
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -242,13 +242,13 @@ def test_a_write_that_is_not_confirmed(api, monkeypatch):
         raise StorageUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer.InlineWriter, "write", refuse)
+        patch.setattr(InlineWriter, "write", refuse)
         response = post(api, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 
 
 def test_a_row_that_the_database_refuses(api, monkeypatch):
-    monkeypatch.setattr(writer.InlineWriter, "write", lambda *args: [Written.REFUSED])
+    monkeypatch.setattr(InlineWriter, "write", lambda *args: [Written.REFUSED])
     response = post(api, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 

@@ -37,6 +37,7 @@ from tests.funnel_events import (
     post_bytes,
     stored,
 )
+from tests.inline_writer import InlineWriter
 from tests.visitors import assert_rate_limited
 from websites import tokens
 
@@ -647,7 +648,7 @@ def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
 # When storage fails
 
 
-class _NoWriter(writer.InlineWriter):
+class _NoWriter(InlineWriter):
     def write(self, target, items):
         raise StorageUnavailable
 

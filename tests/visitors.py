@@ -5,11 +5,11 @@ from uuid import UUID
 
 from prometheus_client import REGISTRY
 
-from analytics.ingest import writer
 from config import runtime
 from config.errors import StorageUnavailable
 from config.models import RuntimeSettings
 from tests.answers import NAMED, assert_answer
+from tests.inline_writer import InlineWriter
 
 SESSION = "/api/v1/analytics/session"
 PAGE_VIEW = "/api/v1/analytics/pageview"
@@ -135,7 +135,7 @@ def take_storage_away(monkeypatch):
     def refuse(self, target, items):
         raise StorageUnavailable
 
-    monkeypatch.setattr(writer.InlineWriter, "write", refuse)
+    monkeypatch.setattr(InlineWriter, "write", refuse)
 
 
 def counted(outcome, reason=""):

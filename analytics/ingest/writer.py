@@ -223,38 +223,6 @@ class GroupWriter:
         return group
 
 
-class InlineWriter:
-    """Writes in the caller's thread, and so within its transaction: for tests."""
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-        self.commits = Commits()
-
-    def waiting_rows(self) -> int:
-        """Return 0: nothing ever waits here."""
-        return 0
-
-    def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
-        """Write items at once."""
-        try:
-            [written] = _store(self._alias, [_Waiting(target, items)])
-        except (OperationalError, InterfaceError) as error:
-            raise StorageUnavailable from error
-        self.commits.count([written])
-        return written
-
-    def offer(self, target: Target, item: Any, lost: Lost) -> None:
-        """Write an item at once."""
-        offered = _Waiting(target, [item], lost)
-        with suppress(OperationalError, InterfaceError):
-            [offered.written] = told = _store(self._alias, [offered])
-            self.commits.count(told)
-        offered.tell()
-
-    def drain(self, seconds: float) -> None:
-        """Return at once: nothing waits."""
-
-
 _writers: dict[str, Writer] = {}
 _offered_to: dict[str, Writer] = {}
 _starting = threading.Lock()
