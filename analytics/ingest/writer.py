@@ -80,7 +80,7 @@ class Commits:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How writing stands: the rows that wait for it, what was committed and when last."""
+    """How a writer stands: the rows that wait for it, what it has committed and when last."""
 
     waiting_rows: int = 0
     committed_rows: int = 0
@@ -261,13 +261,11 @@ def _writer(started: dict[str, Writer], alias: str, *, pause_seconds: float = 0)
 
 
 def state(alias: str) -> State:
-    """Return how writing to a database stands in this process; before the first row, nothing."""
-    writers = [started[alias] for started in (_writers, _offered_to) if alias in started]
-    return State(
-        waiting_rows=sum(writer.waiting_rows() for writer in writers),
-        committed_rows=sum(writer.commits.rows for writer in writers),
-        last_commit_at=max(filter(None, (each.commits.last_at for each in writers)), default=None),
-    )
+    """Return how the writer stands for whom requests wait; before its first row, nothing."""
+    writer = _writers.get(alias)
+    if writer is None:
+        return State()
+    return State(writer.waiting_rows(), writer.commits.rows, writer.commits.last_at)
 
 
 def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:
