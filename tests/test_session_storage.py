@@ -1,5 +1,6 @@
 """Sessions and page views in storage: every change counts, whoever makes it at the same time."""
 
+import threading
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -115,6 +116,9 @@ def durations(session_id):
     return list(views.values_list("duration_seconds", flat=True))
 
 
+_handing_over = threading.Lock()  # each thread must gather its own
+
+
 def handed_over(*calls):
     """Return what calls hand to the writer."""
     waiting = []
@@ -123,7 +127,7 @@ def handed_over(*calls):
         waiting.append(writer._Waiting(target, items))
         return [Written.NEW]
 
-    with pytest.MonkeyPatch.context() as patch:
+    with _handing_over, pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "write", gather)
         for call in calls:
             call()
