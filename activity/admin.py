@@ -12,7 +12,7 @@ from activity.models import ActivityEvent
 from analytics.cells import NONE, cut, link, pretty_json
 from analytics.stream_filters import StreamFilterForm, any_of
 from analytics.user_streams import UsersStreamAdmin, user_id_of
-from config import ids
+from config.db import uuid7
 
 STATUS_CLASSES = {"2": "2xx success", "3": "3xx redirect", "4": "4xx refused", "5": "5xx failed"}
 
@@ -34,7 +34,7 @@ class ActivityFilterForm(StreamFilterForm):
         text = self.cleaned_data["user"].strip()
         if not text:
             return None
-        id = user_id_of(text) or ids.parse(text)  # rows outlive their users
+        id = user_id_of(text) or uuid7.parse(text)  # rows outlive their users
         if id is None:
             raise forms.ValidationError("No user has this email.")
         return id

@@ -7,17 +7,33 @@ from django.http import HttpResponse
 from rest_framework.fields import ChoiceField
 from rest_framework.request import Request
 
-from activity import recorder
+from activity import dialect, recorder
 from activity.models import ActivityRow
-from config import bodies, ids, runtime, salts
-from config.answers import Answer
-from config.client import client_address
-from config.dialects import activity
-from config.endpoints import DialectView, endpoint
-from config.errors import Invalid, Problem, RowRefused, SwitchedOff
-from config.fields import Rule, StrictField, Text
-from config.outcomes import Outcome
-from config.serializers import StrictSerializer
+from config import runtime
+from config.api import (
+    address_hash,
+    request_body,
+)
+from config.api.answers import Answer
+from config.api.client_address import client_address
+from config.api.errors import (
+    Invalid,
+    Problem,
+    RowRefused,
+    SwitchedOff,
+)
+from config.api.fields import (
+    Rule,
+    StrictField,
+    Text,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
+from config.db import uuid7
 from websites.authentication import BearerAuthentication
 
 PATH = "/api/v1/activity/events"
@@ -104,7 +120,7 @@ ACTIVITY = ActivitySerializer()
 class ActivityView(DialectView):
     """/api/v1/activity/events"""
 
-    dialect = activity.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(
         ingest=True,
@@ -116,16 +132,16 @@ class ActivityView(DialectView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one thing that happened in a front end."""
-        body = bodies.read(request._request)
+        body = request_body.read(request._request)
         if not runtime.current().activity_enabled:
             raise SwitchedOff
         if body:
-            bodies.check_type(request._request, text_plain=True)
-        sent = ACTIVITY.to_internal_value(bodies.parse(body))
+            request_body.check_type(request._request, text_plain=True)
+        sent = ACTIVITY.to_internal_value(request_body.parse(body))
         metadata = completed(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)
-        metadata["remote_addr"] = salts.mark_of(client_address(request._request))
-        row = row_of(sent, caller_id, bodies.compact(metadata)[0])
+        metadata["remote_addr"] = address_hash.mark_of(client_address(request._request))
+        row = row_of(sent, caller_id, request_body.compact(metadata)[0])
         if not recorder.store(row):
             raise RowRefused
         return self.answer(202, {"status": "accepted"}, Outcome.STORED)
@@ -137,8 +153,8 @@ def completed(metadata: dict[str, Any], request: Request) -> dict[str, Any]:
     The client's mark, whose length is known, comes later: it may need the database.
     """
     user_agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
-    metadata |= {"user_agent": user_agent, "remote_addr": "0" * salts.LENGTH}
-    _, size_bytes = bodies.compact(metadata)
+    metadata |= {"user_agent": user_agent, "remote_addr": "0" * address_hash.LENGTH}
+    _, size_bytes = request_body.compact(metadata)
     if size_bytes > MAX_METADATA_BYTES:
         raise Invalid(Problem("too_large", ("metadata",)))
     return metadata
@@ -154,10 +170,10 @@ def caller_id_of(request: Request) -> str | None:
 
 def row_of(sent: dict[str, Any], user_id: str | None, metadata: str) -> ActivityRow:
     """Return the row of an event; its request has a row of its own."""
-    id = ids.new_id_now()
+    id = uuid7.new_id_now()
     return ActivityRow(
         id=id,
-        created_at=ids.time_of(id),
+        created_at=uuid7.time_of(id),
         event_type=sent["type"],
         user_id=user_id,
         session_id=sent["sessionId"],

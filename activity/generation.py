@@ -9,7 +9,8 @@ from activity.recorder import TABLE
 from activity.subjects import Subject
 from analytics.generation import Day, generator
 from analytics.ingest.copy import Rows
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 
 # Method, path, the status of a success, how many of a hundred requests there are, and how many
 # milliseconds one takes at the least.
@@ -50,7 +51,7 @@ def activity(day: Day) -> Rows:
 
 def _row(day: Day, id: UUID, *, method: str, path: str, status: int, least_ms: int) -> ActivityRow:
     random, world = day.random, day.world
-    session, website = day.new_id(ids.milliseconds_of(id)), random.choice(world.websites)
+    session, website = day.new_id(uuid7.ms_of(id)), random.choice(world.websites)
     is_begun = path.endswith("/session") and status < 400
     subject = Subject(
         user_id=str(random.choice(world.users)) if HAS_TOKEN(path) and status != 401 else None,
@@ -58,11 +59,11 @@ def _row(day: Day, id: UUID, *, method: str, path: str, status: int, least_ms: i
         project_id=str(website) if "{website}" in path else None,
     )
     filled = path.format(session=session, website=website)
-    address = f"{random.getrandbits(4 * salts.LENGTH):0{salts.LENGTH}x}"
+    address = f"{random.getrandbits(4 * address_hash.LENGTH):0{address_hash.LENGTH}x}"
     request_id = UUID(int=random.getrandbits(128), version=4)
     return ActivityRow(
         id=id,
-        created_at=ids.time_of(id),
+        created_at=uuid7.time_of(id),
         event_type=event_type_of(method, filled, status),
         user_id=subject.user_id,
         session_id=subject.session_id,

@@ -7,7 +7,7 @@ from functools import partial
 from django.http import HttpRequest, HttpResponseBase
 
 from activity import recorder
-from config import ids
+from config.db import uuid7
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -16,7 +16,7 @@ def record(get_response: GetResponse) -> GetResponse:
     """Record each request once its answer is on its way; nobody waits for that."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        begun, begun_ms = time.perf_counter(), ids.now_ms()
+        begun, begun_ms = time.perf_counter(), uuid7.now_ms()
         response = get_response(request)
         if recorder.is_recorded(request.path_info):
             seen = recorder.Seen(

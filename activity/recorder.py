@@ -19,9 +19,17 @@ from activity.models import ActivityEvent, ActivityRow
 from activity.subjects import Subject, step_in, stored_text, subject_of, text_of
 from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
-from config import bodies, ids, patience, runtime, salts
-from config.client import client_address
-from config.errors import Invalid
+from config import runtime
+from config.api import (
+    address_hash,
+    request_body,
+)
+from config.api.client_address import client_address
+from config.api.errors import Invalid
+from config.db import (
+    deadline,
+    uuid7,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +71,7 @@ def store(row: ActivityRow) -> bool:
 def record_request(request: HttpRequest, seen: Seen) -> None:
     """Record a request that has been answered; whatever goes wrong is logged and counted."""
     try:
-        with patience.at_most(LOOKUP_SECONDS):
+        with deadline.at_most(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 _offer(_row_of_request(request, seen), _request_id_of(request))
     except (DatabaseError, InterfaceError):
@@ -82,15 +90,15 @@ def record_step(
     """Do what `activity.record` promises."""
     if not STEP_TYPE.fullmatch(event_type):
         raise ValueError(f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and .")
-    text, size_bytes = bodies.compact(metadata)
+    text, size_bytes = request_body.compact(metadata)
     if size_bytes > MAX_METADATA_BYTES:
         raise ValueError(f"The metadata has {size_bytes} bytes, more than {MAX_METADATA_BYTES}.")
     try:
-        bodies.parse(text.encode())
+        request_body.parse(text.encode())
     except Invalid as error:
         raise ValueError(f"The metadata: {error.problems[0].context['reason']}.") from error
     try:
-        with patience.at_most(LOOKUP_SECONDS):
+        with deadline.at_most(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 row = _row_of_step(event_type, request, subject, metadata)
                 _offer(row, _request_id_of(request))
@@ -104,8 +112,8 @@ def _row_of_request(request: HttpRequest, seen: Seen) -> ActivityRow:
     facts = _facts_of(request, subject) | ({"step_number": step} if step else {})
     method = str(request.method)
     return ActivityRow(
-        id=ids.new_id(seen.begun_ms),
-        created_at=ids.moment(seen.begun_ms),
+        id=uuid7.new_id(seen.begun_ms),
+        created_at=uuid7.from_ms(seen.begun_ms),
         event_type=event_type_of(method, path, seen.status_code),
         user_id=subject.user_id,
         session_id=subject.session_id,
@@ -114,7 +122,7 @@ def _row_of_request(request: HttpRequest, seen: Seen) -> ActivityRow:
         path=path[:MAX_PATH_LENGTH],
         status_code=seen.status_code,
         duration_ms=seen.duration_ms,
-        metadata=bodies.compact(facts)[0],
+        metadata=request_body.compact(facts)[0],
     )
 
 
@@ -128,10 +136,10 @@ def _row_of_step(
     known = {name: text_of(id) for name, id in given.items() if id is not None}
     subject = replace(found, **known)
     facts = _facts_of(request, subject) if request else {"actor_type": subject.actor_type}
-    id = ids.new_id_now()
+    id = uuid7.new_id_now()
     return ActivityRow(
         id=id,
-        created_at=ids.time_of(id),
+        created_at=uuid7.time_of(id),
         event_type=event_type,
         user_id=subject.user_id,
         session_id=subject.session_id,
@@ -140,14 +148,14 @@ def _row_of_step(
         path=stored_text(request.path_info)[:MAX_PATH_LENGTH] if request else "",
         status_code=200,
         duration_ms=0,
-        metadata=bodies.compact(metadata | facts)[0],
+        metadata=request_body.compact(metadata | facts)[0],
     )
 
 
 def _facts_of(request: HttpRequest, subject: Subject) -> dict[str, Any]:
     return {
         "request_id": _request_id_of(request),
-        "remote_addr": salts.mark_of(client_address(request)),
+        "remote_addr": address_hash.mark_of(client_address(request)),
         "actor_type": subject.actor_type,
     }
 

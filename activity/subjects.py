@@ -10,8 +10,8 @@ from django.contrib import auth
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 
-from config.endpoints import noted
-from config.errors import InvalidCredentials
+from config.api.errors import InvalidCredentials
+from config.api.view import noted
 from websites import tokens
 
 MAX_ID_LENGTH = 128

@@ -20,8 +20,8 @@ from analytics.ingest.copy import is_of_order
 from analytics.models.events import Event
 from analytics.models.streams import Stream
 from analytics.partitions import Partition
-from config import ids
-from config.routers import home
+from config.db import uuid7
+from config.db.routers import home
 
 BATCH_ROWS = 5_000
 BATCH_ATTEMPTS = 10
@@ -113,11 +113,11 @@ def _delete_batch_of_website(website_id: UUID, low: UUID) -> tuple[int, UUID]:
         if not found:
             return 0, low
         for id in found:  # events of others lie between them
-            Event.forget(id, ids.next_after(id))
+            Event.forget(id, uuid7.next_after(id))
         rows, _ = events.filter(id__lte=found[-1]).delete()
         if rows != len(found):
             raise _RowsCameOrWent
-        return rows, ids.next_after(found[-1])
+        return rows, uuid7.next_after(found[-1])
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from unfold.views import ChangeList
 
 from analytics.cells import NONE, cut, link, list_of, to_the_second
 from analytics.stream_filters import StreamFilter, StreamFilterForm
-from config import ids
+from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ class KeysetChangeList(ChangeList):
     failure = ""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
-        self.before = ids.parse(request.GET.get("before", ""))
-        self.after = None if self.before else ids.parse(request.GET.get("after", ""))
+        self.before = uuid7.parse(request.GET.get("before", ""))
+        self.after = None if self.before else uuid7.parse(request.GET.get("after", ""))
         known = {SEARCH_VAR, *self.model_admin.filter_form.base_fields}
         self.filter_params = {
             name: values[-1:]
@@ -149,7 +149,7 @@ class StreamAdmin(ModelAdmin):
         if not term:
             return queryset, False
         lookups: list[tuple[str, Any]] = [(name, term) for name in self.search_fields]
-        if id := ids.parse(term):
+        if id := uuid7.parse(term):
             lookups += [(name, id) for name in self.search_ids]
         matches = queryset.filter(Q(*lookups, _connector=Q.OR)) if lookups else queryset.none()
         return matches, False

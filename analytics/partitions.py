@@ -12,8 +12,11 @@ from django.db.migrations.operations import CreateModel
 from django.db.models import Model
 from psycopg import sql
 
-from config import ids, patience
-from config.routers import home
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import home
 
 MONTHS_AHEAD = 3
 
@@ -102,7 +105,7 @@ class Partition:
     @property
     def month(self) -> Month:
         """The month of its first row."""
-        return Month.of(ids.time_of(self.low))
+        return Month.of(uuid7.time_of(self.low))
 
 
 def listed(model: type[Model]) -> list[Partition]:
@@ -124,7 +127,7 @@ def listed(model: type[Model]) -> list[Partition]:
 def _partition(name: str, bound: str, rows: int, size: int) -> Partition:
     """Return the partition whose bound PostgreSQL words FOR VALUES FROM ('…') TO ('…')."""
     given = re.fullmatch(r"FOR VALUES FROM \('(.+)'\) TO \('(.+)'\)", bound)
-    low, high = (UUID(given[1]), UUID(given[2])) if given else (ids.LOWEST, ids.HIGHEST)
+    low, high = (UUID(given[1]), UUID(given[2])) if given else (uuid7.LOWEST, uuid7.HIGHEST)
     return Partition(name, low, high, is_default=given is None, rows=rows, bytes=size)
 
 
@@ -143,16 +146,16 @@ def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
     default = sql.Identifier(default_name(model))
     first = sql.SQL("SELECT id FROM {} WHERE id >= %s ORDER BY id LIMIT 1").format(default)
     count = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s").format(default)
-    low = ids.LOWEST
-    with patience.unlimited(home(model)), connections[home(model)].cursor() as cursor:
+    low = uuid7.LOWEST
+    with deadline.unlimited(home(model)), connections[home(model)].cursor() as cursor:
         while True:
             cursor.execute(first.as_string(), [low])
             found = cursor.fetchone()
             if found is None:
                 return
-            month = Month.of(ids.time_of(found[0]))
-            low = ids.floor(month.plus(1).start)
-            cursor.execute(count.as_string(), [ids.floor(month.start), low])
+            month = Month.of(uuid7.time_of(found[0]))
+            low = uuid7.floor(month.plus(1).start)
+            cursor.execute(count.as_string(), [uuid7.floor(month.start), low])
             [rows] = cursor.fetchone()
             yield month, rows
 
@@ -164,7 +167,7 @@ def create(model: type[Model], month: Month) -> bool:
     transaction. Writers wait no longer than the move takes.
     """
     alias, name = home(model), partition_name(model, month)
-    with patience.unlimited(alias), connections[alias].cursor() as cursor:
+    with deadline.unlimited(alias), connections[alias].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
         if name in existing(model):
             return False
@@ -172,8 +175,8 @@ def create(model: type[Model], month: Month) -> bool:
             "parent": sql.Identifier(model._meta.db_table),
             "default": sql.Identifier(default_name(model)),
             "part": sql.Identifier(name),
-            "low": sql.Literal(str(ids.floor(month.start))),
-            "high": sql.Literal(str(ids.floor(month.plus(1).start))),
+            "low": sql.Literal(str(uuid7.floor(month.start))),
+            "high": sql.Literal(str(uuid7.floor(month.plus(1).start))),
         }
         for statement in _CREATE:
             cursor.execute(sql.SQL(statement).format(**names).as_string())

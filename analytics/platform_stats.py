@@ -11,7 +11,7 @@ from django.db.models import Q, Sum
 
 from analytics.models import platform_totals
 from analytics.models.platform_totals import PlatformHour, PlatformTotal
-from config.routers import ANALYTICS
+from config.db.routers import ANALYTICS
 
 
 @dataclass(frozen=True, slots=True)

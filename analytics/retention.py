@@ -20,9 +20,15 @@ from analytics import deletion, partitions
 from analytics.models.events import Event
 from analytics.models.streams import Stream, streams
 from analytics.partitions import Partition
-from config import ids, patience
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import (
+    ANALYTICS,
+    home,
+)
 from config.models import RuntimeSettings
-from config.routers import ANALYTICS, home
 from websites.models import User, Website
 
 logger = logging.getLogger(__name__)
@@ -149,7 +155,7 @@ def in_order() -> list[type[Stream]]:
 
 def plan(model: type[Stream], days: int, now: datetime) -> Plan:
     """Find out what is to go of a stream that is kept for so many days, 0 for ever."""
-    end = ids.floor(now - timedelta(days=days)) if days else ids.LOWEST
+    end = uuid7.floor(now - timedelta(days=days)) if days else uuid7.LOWEST
     months, rests = [], []
     for partition in partitions.listed(model):
         if partition.low >= end:
@@ -184,7 +190,7 @@ def _count(model: type[Stream], table: str, end: UUID) -> int:
 def _of_deleted_websites(low: UUID, now: datetime) -> list[OfDeletedWebsite]:
     found = []
     for website_id in _deleted_websites(now):
-        with patience.unlimited(home(Event)):
+        with deadline.unlimited(home(Event)):
             rows = Event.objects.of_website(website_id).filter(id__gte=low).count()
         if rows:
             found.append(OfDeletedWebsite(website_id, low, rows))
@@ -208,7 +214,7 @@ SELECT id FROM site WHERE id IS NOT NULL
 
 def _deleted_websites(now: datetime) -> list[UUID]:
     """Return the websites of events that the main database does not know."""
-    newest = ids.floor(now - NEW_WEBSITE)
+    newest = uuid7.floor(now - NEW_WEBSITE)
     named = [id for (id,) in _rows(home(Event), _WEBSITES, []) if id < newest]
     if named and not User.objects.exists():
         raise RetentionError(
@@ -223,7 +229,7 @@ def _deleted_websites(now: datetime) -> list[UUID]:
 
 
 def _rows(alias: str, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with patience.unlimited(alias), connections[alias].cursor() as cursor:
+    with deadline.unlimited(alias), connections[alias].cursor() as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -7,15 +7,16 @@ from functools import partial
 from analytics import sizes
 from analytics.models.streams import Stream, streams
 from analytics.partitions import Month
-from config import ids, impact
-from config.routers import home
+from config.db import uuid7
+from config.db.routers import home
+from config.runtime import preview
 
 
 def sentence(models: Sequence[type[Stream]], days: int) -> str:
     """Return what the next run of retention would delete if rows were kept for so many days."""
     if not days:
         return "Nothing will be deleted: rows are kept for ever."
-    end = ids.moment(ids.now_ms()) - timedelta(days=days)
+    end = uuid7.now() - timedelta(days=days)
     aliases = dict.fromkeys(home(model) for model in models)
     found = [size for alias in aliases for size in sizes.of_streams(alias) if size.model in models]
     parts = [part for size in found for part in size.months if part.rows]
@@ -46,4 +47,4 @@ def _by_setting() -> dict[str, list[type[Stream]]]:
 
 
 for name, models in _by_setting().items():
-    impact.estimates[name] = partial(sentence, models)
+    preview.estimates[name] = partial(sentence, models)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from analytics import partitions
 from analytics.models.streams import Stream, streams
 from analytics.partitions import Month, Partition
-from config import ids
-from config.routers import home
+from config.db import uuid7
+from config.db.routers import home
 
 ENOUGH = timedelta(days=7)  # of events, to tell a pace
 
@@ -60,4 +60,4 @@ def of_streams(alias: str) -> list[Size]:
 
 def _oldest(model: type[Stream]) -> datetime | None:
     id = model._default_manager.order_by("id").values_list("id", flat=True).first()
-    return ids.time_of(id) if id else None
+    return uuid7.time_of(id) if id else None

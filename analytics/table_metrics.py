@@ -16,8 +16,12 @@ from prometheus_client.registry import Collector
 from analytics import sizes
 from analytics.models.maintenance import MaintenanceRun
 from analytics.sizes import Size
-from config import ids, metrics, patience
-from config.routers import ANALYTICS
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import ANALYTICS
+from config.server import metrics
 
 logger = logging.getLogger(__name__)
 KEPT_SECONDS = 15
@@ -64,7 +68,7 @@ def _families() -> list[GaugeMetricFamily]:
     retention = GaugeMetricFamily("millrace_retention_success_timestamp_seconds", RETENTION)
     for alias in connections:
         try:
-            with patience.at_most(READ_SECONDS):
+            with deadline.at_most(READ_SECONDS):
                 samples = [sample for size in sizes.of_streams(alias) for sample in _samples(size)]
                 last = MaintenanceRun.last("retention") if alias == ANALYTICS else None
         except Error as error:
@@ -84,5 +88,5 @@ def _samples(size: Size) -> Iterator[tuple[str, str, float]]:
     if size.oldest:
         yield "millrace_oldest_event_timestamp_seconds", table, size.oldest.timestamp()
     if size.months:
-        until = ids.time_of(size.months[-1].high).timestamp()
+        until = uuid7.time_of(size.months[-1].high).timestamp()
         yield "millrace_partitions_until_timestamp_seconds", table, until

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import ids
+from config.db import uuid7
 
 BUCKET_MS = 300_000
 LENGTH = 32
@@ -36,7 +36,7 @@ def is_valid(token: object, bio_page_id: UUID, now: datetime) -> bool:
 
 
 def _bucket(at: datetime) -> int:
-    return ids.milliseconds(at) // BUCKET_MS
+    return uuid7.to_ms(at) // BUCKET_MS
 
 
 def _token(bio_page_id: UUID, bucket: int) -> str:

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import connections
 
 from analytics.models import Event
-from config import ids
-from config.routers import home
+from config.db import uuid7
+from config.db.routers import home
 
 MOST = 10_000  # events of a day that are counted
 
@@ -43,8 +43,8 @@ class Traffic:
 def of_websites(websites: Collection[UUID], since: datetime) -> dict[UUID, Traffic]:
     """Return the traffic of websites since a time."""
     with connections[home(Event)].cursor() as cursor:
-        cursor.execute(_TRAFFIC, [ids.floor(since), MOST + 1, list(websites)])
+        cursor.execute(_TRAFFIC, [uuid7.floor(since), MOST + 1, list(websites)])
         return {
-            site: Traffic(ids.time_of(last) if last else None, events)
+            site: Traffic(uuid7.time_of(last) if last else None, events)
             for site, last, events in cursor.fetchall()
         }

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from analytics.cells import NONE, link_for
 from analytics.keyset import StreamAdmin
-from config import ids
+from config.db import uuid7
 from websites.models import User
 
 
@@ -20,7 +20,7 @@ class UsersStreamAdmin(StreamAdmin):
 
     def complete(self, rows: Sequence[Any]) -> None:
         """Add the emails of the rows' users, None for those who are gone."""
-        user_ids = {row.user_id: ids.parse(str(row.user_id)) for row in rows}
+        user_ids = {row.user_id: uuid7.parse(str(row.user_id)) for row in rows}
         users = User.objects.filter(id__in=[id for id in user_ids.values() if id])
         emails: dict[UUID | None, str] = dict(users.values_list("id", "email"))
         for row in rows:

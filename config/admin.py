@@ -11,10 +11,12 @@ from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config import ids, impact, runtime
-from config.impact import Wanted
+from config import runtime
+from config.db import uuid7
 from config.models import MAX_REASON, MINUTE, ON, RuntimeSettings, SettingChange, SwitchField
-from config.states import states
+from config.runtime import preview
+from config.runtime.preview import Wanted
+from config.runtime.setting_status import states
 
 
 class SwitchSelect(UnfoldAdminSelectWidget):
@@ -73,7 +75,7 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean() or self.cleaned_data
         for name in RuntimeSettings.switches():
             end = cleaned.get(f"{name}_until")
-            if end and f"{name}_until" in self.changed_data and end <= ids.moment(ids.now_ms()):
+            if end and f"{name}_until" in self.changed_data and end <= uuid7.now():
                 self.add_error(f"{name}_until", "Choose a time to come.")
         if not self.errors and self.wanted() and not cleaned.get("reason"):
             self.add_error("reason", "Say why.")
@@ -158,7 +160,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
             **self.admin_site.each_context(request),
             "title": "Confirm the changes",
             "opts": self.opts,
-            "changes": [(now[each.name], each, impact.of(each)) for each in form.wanted()],
+            "changes": [(now[each.name], each, preview.of(each)) for each in form.wanted()],
             "sent": [
                 (name, value)
                 for name, values in request.POST.lists()
@@ -186,7 +188,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
             reason=form.cleaned_data["reason"],
             ends={each.name: each.until for each in wanted if each.until},
         )
-        runtime.forget()
+        runtime.expire()
 
     def construct_change_message(
         self, request: HttpRequest, form: RuntimeSettingsForm, formsets: Any, add: bool = False

@@ -8,8 +8,15 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config import logs, metrics, patience
-from config.client import drop_claims_of_strangers, forwarded_address
+from config.api.client_address import (
+    drop_claims_of_strangers,
+    forwarded_address,
+)
+from config.db import deadline
+from config.server import (
+    logs,
+    metrics,
+)
 from config.views import bad_request, unknown_path
 
 PAGE_SECONDS = 30.0
@@ -96,7 +103,7 @@ def limited_patience(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_api = request.path_info.startswith("/api/")
-        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
+        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
             return get_response(request)
 
     return middleware

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
-from config import ids
-from config.routers import ANALYTICS
+from config.db import uuid7
+from config.db.routers import ANALYTICS
 
 ON = "true"
 EXPIRED = "expired"  # who turned a switch back whose end had come
@@ -144,7 +144,7 @@ class RuntimeSettings(models.Model):
             del self.ends[name]
             made.append(
                 SettingChange(
-                    id=ids.new_id(ids.milliseconds(end)),
+                    id=uuid7.new_id(uuid7.to_ms(end)),
                     name=name,
                     old=old,
                     new=getattr(self, name),
@@ -159,7 +159,7 @@ class RuntimeSettings(models.Model):
         return datetime.fromisoformat(self.ends[name]) if name in self.ends else None
 
     def _ended(self) -> dict[str, datetime]:
-        now = ids.moment(ids.now_ms())
+        now = uuid7.now()
         ends = {name: datetime.fromisoformat(text) for name, text in self.ends.items()}
         return {name: end for name, end in ends.items() if end <= now}
 
@@ -215,7 +215,7 @@ class SettingChangeQuerySet(models.QuerySet["SettingChange"]):
 class SettingChange(models.Model):
     """One change of one setting: the history that the admin shows."""
 
-    id = models.UUIDField(primary_key=True, default=ids.new_id_now, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     name = models.CharField(max_length=64)
     old = models.CharField(max_length=64, blank=True)
     new = models.CharField(max_length=64, blank=True)
@@ -236,7 +236,7 @@ class SettingChange(models.Model):
     @property
     def changed_at(self) -> datetime:
         """When it was changed."""
-        return ids.time_of(self.id)
+        return uuid7.time_of(self.id)
 
 
 def _new_salt() -> bytes:
@@ -244,7 +244,7 @@ def _new_salt() -> bytes:
 
 
 class DailySalt(models.Model):
-    """The key of the marks of one day of UTC (config/salts.py); deleted for good soon after it."""
+    """Key of the address hashes of one day of UTC (config/api/address_hash.py)."""
 
     home: ClassVar = ANALYTICS
 
@@ -269,7 +269,7 @@ class Tally(models.Model):
     home: ClassVar = ANALYTICS
 
     pk = models.CompositePrimaryKey("slot", "api", "outcome", "reason")
-    slot = models.DateTimeField(help_text="When it began; config/tallies.py tells how long it is.")
+    slot = models.DateTimeField(help_text="When it began.")
     api = models.CharField(max_length=16)
     outcome = models.CharField(max_length=16)
     reason = models.CharField(max_length=32, blank=True)

@@ -9,9 +9,12 @@ from typing import Any
 import dj_database_url
 from environs import Env, EnvError, validate
 
-from config import embedded
-from config.client import Network, parse_networks
-from config.openapi.about import SPECTACULAR
+from config.api.client_address import (
+    Network,
+    parse_networks,
+)
+from config.api.openapi.about import SPECTACULAR
+from config.db import embedded_postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -88,13 +91,13 @@ ADMIN_ALLOWED_IPS = _networks("ADMIN_ALLOWED_IPS", admin_allowed_ips)
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
     _stop("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
 
-# First run: no database URL means an embedded PostgreSQL under VAR_DIR (config/embedded.py).
+# First run: no database URL means an embedded PostgreSQL (config/db/embedded_postgres.py).
 EMBEDDED = not DATABASE_URL and not ANALYTICS_DATABASE_URL
 if bool(DATABASE_URL) != bool(ANALYTICS_DATABASE_URL):
     _stop("set both DATABASE_URL and ANALYTICS_DATABASE_URL, or neither.")
 if EMBEDDED:
-    DATABASE_URL = embedded.database_url(VAR_DIR, "millrace")
-    ANALYTICS_DATABASE_URL = embedded.database_url(VAR_DIR, "millrace_analytics")
+    DATABASE_URL = embedded_postgres.database_url(VAR_DIR, "millrace")
+    ANALYTICS_DATABASE_URL = embedded_postgres.database_url(VAR_DIR, "millrace_analytics")
 
 
 def _database(name: str, url: str) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _database(name: str, url: str) -> dict[str, Any]:
     }
     return {
         **parsed,
-        "ENGINE": "config.postgresql",
+        "ENGINE": "config.db.backend",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,  # the first query after a restart of PostgreSQL works
         "OPTIONS": options | parsed.get("OPTIONS", {}),
@@ -125,7 +128,7 @@ DATABASES = {
     "default": _database("DATABASE_URL", DATABASE_URL),
     "analytics": _database("ANALYTICS_DATABASE_URL", ANALYTICS_DATABASE_URL),
 }
-DATABASE_ROUTERS = ["config.routers.HomeRouter"]
+DATABASE_ROUTERS = ["config.db.routers.HomeRouter"]
 
 
 SECRET_KEY_FILE = VAR_DIR / "secret_key"  # of a first run: `serve` writes it beside the data
@@ -225,20 +228,20 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see DialectView
-    "DEFAULT_SCHEMA_CLASS": "config.openapi.operations.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.openapi.operations.AutoSchema",
 }
 SPECTACULAR_SETTINGS = SPECTACULAR
 
 # Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "config.redis_cache.RedisCache",
+        "BACKEND": "config.api.redis_cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
     else {
-        "BACKEND": "config.local_cache.LocalCache",
+        "BACKEND": "config.api.local_cache.LocalCache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 would forget counters
     }
 }
@@ -282,8 +285,8 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "json": {"()": "config.logs.JsonFormatter"},
-        "text": {"()": "config.logs.TextFormatter"},
+        "json": {"()": "config.server.logs.JsonFormatter"},
+        "text": {"()": "config.server.logs.TextFormatter"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},

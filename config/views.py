@@ -15,14 +15,36 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.fields import CharField
 from rest_framework.request import Request
 
-from config import health, metrics
-from config.answers import Live, Ready, Unready
-from config.client import is_loopback
-from config.dialects import events, track
-from config.dialects.base import json_response
-from config.endpoints import DialectView, endpoint, refuse
-from config.errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound
-from config.openapi.document import FORMATS, MEDIA_TYPES, written
+from analytics.funnel import dialect
+from config.api.answers import (
+    Live,
+    Ready,
+    Unready,
+)
+from config.api.client_address import is_loopback
+from config.api.dialects import flat
+from config.api.dialects.base import json_response
+from config.api.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+)
+from config.api.openapi.document import (
+    FORMATS,
+    MEDIA_TYPES,
+    written,
+)
+from config.api.view import (
+    DialectView,
+    endpoint,
+    refuse,
+)
+from config.server import (
+    health,
+    metrics,
+)
 
 Page = Callable[[HttpRequest], HttpResponse]
 METRICS_TOKEN_REQUIRED = "Metrics token required"
@@ -40,11 +62,11 @@ PAGES = ("/admin/", "/accounts/")  # for people
 
 
 class _TrackPath(DialectView):
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
 
 class _OtherPath(DialectView):
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
 
 def view_of(path: str) -> type[DialectView]:

@@ -61,4 +61,4 @@ def assert_activity_error(response, status, code, message, details=None, *, head
 def switch(text):
     """Set the switch of activity, as the admin does."""
     RuntimeSettings.load().change({"activity_enabled": text}, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()

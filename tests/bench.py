@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import psycopg
 
-from config.embedded import database_url
+from config.db.embedded_postgres import database_url
 from tests import generator
 from tests.bench_collect import measure_collect
 from tests.figures import SIZE_ROWS, Database, row, size_of_row, times

@@ -11,8 +11,11 @@ from django.test import Client
 from activity import subjects
 from analytics import table_metrics
 from analytics.ingest import writer
-from config import runtime, salts, tallies
-from config.models import RuntimeSettings
+from config import runtime
+from config.api import (
+    address_hash,
+    outcome_counts,
+)
 from tests.described import assert_described
 from tests.inline_writer import InlineWriter
 from tests.live import Postgres, directory, migrate, production
@@ -31,15 +34,13 @@ def _fast_passwords(settings):
 def _nothing_remembered():
     """Let no test see what another one left in the memory of the process."""
     cache.clear()
-    runtime.forget()
-    runtime._row = RuntimeSettings()  # it outlives the database, as does the next
-    runtime._snapshot = runtime.Snapshot.of(runtime._row)
+    runtime.reset()
     lookup.forget_all()
     tokens.forget_all()
-    salts.forget()
+    address_hash.forget()
     subjects._asks_again_at = 0.0
     table_metrics.FIGURES.forget()
-    tallies.forget()
+    outcome_counts.forget()
 
 
 @pytest.fixture(autouse=True)

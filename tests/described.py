@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import Resolver404
 from jsonschema_rs import Draft202012Validator
 
-from config.openapi.document import document
+from config.api.openapi.document import document
 
 # Headers that the description must name where they come; others are the server's business.
 NAMED = (

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 
 from analytics.ingest import writer
 from analytics.ingest.copy import Written
-from config.errors import StorageUnavailable
+from config.api.errors import StorageUnavailable
 
 
 class InlineWriter:

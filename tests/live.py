@@ -20,7 +20,10 @@ from uuid import uuid4
 
 import pytest
 
-from config.embedded import EmbeddedPostgres, database_url
+from config.db.embedded_postgres import (
+    EmbeddedPostgres,
+    database_url,
+)
 
 ROOT = Path(__file__).parent.parent
 SERVE = [sys.executable, "manage.py", "serve"]

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.live import PATIENCE_SECONDS, Answer, Link, event, wait_until
 
 CLIENTS = 16
@@ -93,7 +93,7 @@ class Load:
     def _new_post(self, path: str, count: int, has_ids: bool) -> Post:
         events = []
         for _ in range(count):
-            id = {"id": str(ids.new_id_now())} if has_ids else {}
+            id = {"id": str(uuid7.new_id_now())} if has_ids else {}
             events.append(event(self._tracking_code, f"{ADDRESS}{uuid4()}", **id))
         return Post(path, events, has_ids)
 

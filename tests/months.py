@@ -4,7 +4,7 @@ from django.db import connections
 
 from analytics import partitions
 from analytics.models.streams import streams
-from config.routers import home
+from config.db.routers import home
 
 
 def drop_all():

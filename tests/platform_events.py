@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from unittest.mock import ANY
 
 from analytics.models import PlatformEvent, PlatformHour, PlatformTotal
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, bearer
 
 PATH = "/api/v1/analytics"
@@ -64,7 +64,7 @@ def assert_tracked(response, headers=None):
     }
     assert_answer(response, 200, body, headers or STORED)
     assert_is_now(response.json()["timestamp"])
-    return ids.parse(response.json()["event_id"])
+    return uuid7.parse(response.json()["event_id"])
 
 
 def assert_queued(response, queued, *, failed=0, headers=None):

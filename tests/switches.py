@@ -9,4 +9,4 @@ OFF = ["false", "TRUE", "True", "1", "yes", " true", "true ", "", "on"]
 def set_to(**values):
     """Change runtime settings, as the admin does."""
     RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, assert_invalid, assert_refused
 from tests.conftest import PASSWORD
 from websites import tokens
@@ -41,7 +41,7 @@ def test_email_and_password_open_the_account(api, user, email):
         "id": str(user.id),
         "email": "user@example.com",
         "name": "John Doe",
-        "createdAt": f"{ids.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "createdAt": f"{uuid7.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
     }
     body = {
         "user": shown,

@@ -8,8 +8,8 @@ import pytest
 from cachetools import TTLCache
 from rest_framework_simplejwt.tokens import AccessToken
 
-from config import ids
-from config.errors import InvalidCredentials
+from config.api.errors import InvalidCredentials
+from config.db import uuid7
 from tests.answers import assert_answer, assert_invalid, assert_refused, bearer
 from websites import tokens
 
@@ -56,7 +56,7 @@ def test_me_tells_who_i_am(api, user, token):
         "id": str(user.id),
         "email": "user@example.com",
         "name": "John Doe",
-        "createdAt": f"{ids.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "createdAt": f"{uuid7.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "isActive": True,
     }
     assert_answer(me(api, token), 200, {"user": shown})

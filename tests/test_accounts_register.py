@@ -6,7 +6,7 @@ import re
 import jwt
 import pytest
 
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, assert_invalid, assert_refused, at_once
 from tests.conftest import PASSWORD
 from websites.models import User
@@ -32,7 +32,7 @@ def test_a_new_account_is_stored_and_told(api):
         "email": "user@example.com",
         "name": "John Doe",
         "apiKey": api_key,
-        "createdAt": f"{ids.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+        "createdAt": f"{uuid7.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
     }
     assert_answer(
         response,

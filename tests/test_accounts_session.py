@@ -7,7 +7,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from config.endpoints import noted
+from config.api.view import noted
 from tests.answers import NAMED, assert_answer, assert_invalid, assert_refused
 from tests.conftest import PASSWORD, away
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 from tests.activity import (
     BAD_METADATA,
     PATH,
@@ -35,7 +36,7 @@ FULL = {
 @pytest.fixture
 def still(monkeypatch):
     """Hold the clock at AT."""
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(AT))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(AT))
 
 
 def only_row():
@@ -46,13 +47,13 @@ def only_row():
 
 def server_keys():
     """Return what the server puts into the metadata of the test client's requests."""
-    return {"user_agent": "", "remote_addr": salts.mark_of("127.0.0.1")}
+    return {"user_agent": "", "remote_addr": address_hash.mark_of("127.0.0.1")}
 
 
 def test_an_event_becomes_a_row_and_its_request_another(api, user, token, still):
     assert_accepted(post(api, FULL, headers=bearer(token) | {"User-Agent": AGENT}))
     row = only_row()
-    assert ids.time_of(row.id) == row.created_at == AT
+    assert uuid7.time_of(row.id) == row.created_at == AT
     assert (row.event_type, row.method, row.path) == (
         "frontend_button_click",
         "FRONTEND",
@@ -159,7 +160,7 @@ def test_the_user_agent_is_cut(api):
 def test_the_address_of_the_client_is_kept_nowhere(api):
     assert_accepted(post(api, FULL, REMOTE_ADDR="203.0.113.77"))
     rows = [*frontend_rows(), *request_rows()]
-    assert {row.metadata["remote_addr"] for row in rows} == {salts.mark_of("203.0.113.77")}
+    assert {row.metadata["remote_addr"] for row in rows} == {address_hash.mark_of("203.0.113.77")}
     assert "203.0.113.77" not in repr([vars(row) for row in rows])
 
 

@@ -10,7 +10,8 @@ from django.test import RequestFactory
 import activity
 from activity import recorder
 from activity.models import ActivityEvent
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 from tests.activity import switch
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -37,10 +38,10 @@ def only_row():
 
 def test_a_step_without_a_request(monkeypatch):
     at = datetime(2026, 1, 28, 20, 0, tzinfo=UTC)
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(at))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(at))
     activity.record("invoice_paid", user_id=ID, project_id="p-1", metadata={"cents": 995})
     row = only_row()
-    assert ids.time_of(row.id) == row.created_at == at
+    assert uuid7.time_of(row.id) == row.created_at == at
     assert row.event_type == "invoice_paid"
     assert (row.user_id, row.session_id, row.project_id) == (str(ID), None, "p-1")
     assert (row.method, row.path, row.status_code, row.duration_ms) == ("", "", 200, 0)
@@ -55,7 +56,7 @@ def test_a_request_tells_what_the_arguments_do_not(incoming, user):
     assert row.metadata == {
         "actor_type": "anonymous_session",
         "request_id": incoming.request_id,
-        "remote_addr": salts.mark_of("203.0.113.7"),
+        "remote_addr": address_hash.mark_of("203.0.113.7"),
     }
 
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from analytics.ingest.copy import Written
-from config.errors import StorageUnavailable
+from config.api.errors import StorageUnavailable
 from tests.activity import (
     BAD_FIELDS,
     BAD_INPUT,

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from activity.models import ActivityEvent
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of, statements
 from tests.website_events import AT_MS
@@ -30,8 +30,8 @@ def store(ms=AT_MS, **fields):
         "duration_ms": 7,
         "metadata": {},
     }
-    id = ids.new_id(ms)
-    return ActivityEvent.objects.create(id=id, created_at=ids.moment(ms), **usual | fields)
+    id = uuid7.new_id(ms)
+    return ActivityEvent.objects.create(id=id, created_at=uuid7.from_ms(ms), **usual | fields)
 
 
 def fill(count):

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 
 from analytics.models import CollectedEvent
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, assert_paged, shown
 from tests.conftest import away
 from tests.plans import UUID7, plan_of, statements
@@ -22,10 +22,10 @@ def make_event(user):
     """Store an event of the user, if of no other one."""
 
     def make(ms=AT_MS, **fields):
-        at = ids.moment(ms)
+        at = uuid7.from_ms(ms)
         usual = {"user_id": user.id, "event_type": "page_view", "event_data": {}, "ip_hash": "0f"}
         return CollectedEvent.objects.create(
-            id=ids.new_id(ms), created_at=at, received_at=at, **usual | fields
+            id=uuid7.new_id(ms), created_at=at, received_at=at, **usual | fields
         )
 
     return make
@@ -34,7 +34,7 @@ def make_event(user):
 @pytest.fixture
 def noon(monkeypatch):
     """Let it be noon of the day of AT_MS."""
-    monkeypatch.setattr("config.ids.now_ms", lambda: NOON)
+    monkeypatch.setattr("config.db.uuid7.now_ms", lambda: NOON)
 
 
 def asked(client, query=None):
@@ -65,7 +65,7 @@ def test_a_page_costs_two_queries_however_many_users_it_shows(staff_api, make_ev
 
 def test_a_row_tells_the_essentials(staff_api, make_event, make_user):
     event = make_event(event_type="form_submit")
-    other = make_event(user_id=ids.new_id_now())
+    other = make_event(user_id=uuid7.new_id_now())
     html = staff_api.get(EVENTS).content.decode()
     for text in ("2026-01-28 20:00:00", "form_submit", f"evt_{event.pk.hex}"):
         assert text in html
@@ -81,7 +81,7 @@ def test_the_detail_shows_everything_and_leads_to_the_user(staff_api, make_event
         assert text in html
     assert f'href="/admin/websites/user/{user.id}/change/"' in html
     assert "{\n  &quot;tag&quot;: &quot;&lt;i&gt;&quot;\n}" in html
-    orphan = make_event(user_id=ids.new_id_now())
+    orphan = make_event(user_id=uuid7.new_id_now())
     page = staff_api.get(f"{EVENTS}{orphan.pk}/change/")
     assert f"{orphan.user_id} (deleted)" in page.content.decode()
 

@@ -8,9 +8,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from config import ids, impact, runtime, tallies
-from config.impact import Wanted
+from config import runtime
+from config.api import outcome_counts
+from config.db import uuid7
 from config.models import RuntimeSettings, SettingChange, Tally
+from config.runtime import preview
+from config.runtime.preview import Wanted
 from tests.conftest import away
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -160,9 +163,9 @@ def count():
     """Write a tally of some minutes ago."""
 
     def count(minutes, api, outcome, events, *, reason=""):
-        at = ids.moment(ids.now_ms()) - timedelta(minutes=minutes)
+        at = uuid7.now() - timedelta(minutes=minutes)
         Tally.objects.create(
-            slot=tallies.slot_of(at), api=api, outcome=outcome, reason=reason, events=events
+            slot=outcome_counts.slot_of(at), api=api, outcome=outcome, reason=reason, events=events
         )
 
     return count
@@ -174,14 +177,14 @@ def test_switching_off_tells_what_it_would_have_dropped(count):
     for other in ((90, "track", "stored", 7), (10, "events", "stored", 7)):
         count(*other)
     count(10, "track", "rejected", 7)
-    told = impact.of(Wanted("tracking_enabled", "true", "TRUE"))
+    told = preview.of(Wanted("tracking_enabled", "true", "TRUE"))
     assert told == "It would have dropped 1,234 events that came in the last hour."
 
 
 def test_switching_on_tells_what_the_switch_dropped(count):
     count(30, "collect", "dropped", 1, reason="kill_switch")
     count(30, "collect", "dropped", 7, reason="write_failed")
-    told = impact.of(Wanted("collect_enabled", "", "true"))
+    told = preview.of(Wanted("collect_enabled", "", "true"))
     assert told == "It would have kept 1 event that the switch dropped in the last hour."
 
 
@@ -190,16 +193,16 @@ def test_switching_on_tells_what_the_switch_dropped(count):
     [
         (Wanted("tracking_enabled", "false", "TRUE"), "It stays off."),
         (Wanted("tracking_enabled", "true", "true", NOW), "It stays on."),
-        (Wanted("max_event_data_bytes", 10_000, 5), impact.UNMEASURED["max_event_data_bytes"]),
-        (Wanted("public_event_reads", "true", "false"), impact.UNMEASURED["public_event_reads"]),
+        (Wanted("max_event_data_bytes", 10_000, 5), preview.UNMEASURED["max_event_data_bytes"]),
+        (Wanted("public_event_reads", "true", "false"), preview.UNMEASURED["public_event_reads"]),
     ],
 )
 def test_what_other_changes_mean(wanted, told):
-    assert impact.of(wanted) == told
+    assert preview.of(wanted) == told
 
 
 def test_without_the_analytics_database_a_switch_can_be_set_all_the_same(confirm, send):
     with away("analytics", "the analytics database is away"):
-        assert impact.UNKNOWN in send(events_enabled="false", reason="a").content.decode()
+        assert preview.UNKNOWN in send(events_enabled="false", reason="a").content.decode()
         assert confirm(events_enabled="false").status_code == 302
     assert RuntimeSettings.objects.get().events_enabled == "false"

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, shown
 from tests.plans import UUID7, plan_of
 from tests.website_events import AT_MS
@@ -31,8 +31,8 @@ def make_event(website):
 
     def make(ms=AT_MS, **fields):
         usual = {
-            "id": ids.new_id(ms),
-            "created_at": ids.moment(ms),
+            "id": uuid7.new_id(ms),
+            "created_at": uuid7.from_ms(ms),
             "website_id": website.id,
             "event_type": "pageview",
             "url": "https://example.com/",
@@ -195,7 +195,7 @@ def test_events_of_one_website(staff_api, make_event, make_website, user, websit
 
 
 def test_events_of_a_deleted_website_are_found_by_its_id(staff_api, make_event):
-    gone = ids.new_id_now()
+    gone = uuid7.new_id_now()
     event = make_event(website_id=gone)
     response = staff_api.get(EVENTS, {"website": gone})
     assert shown(response) == [event.pk]
@@ -233,14 +233,14 @@ def test_events_of_one_type(staff_api, make_event):
 def test_events_of_a_period(staff_api, make_event, monkeypatch, period, length):
     now = datetime(2026, 3, 1, tzinfo=UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
-    start = ids.milliseconds(now - length)
+    start = uuid7.to_ms(now - length)
     make_event(start - 1)
     event = make_event(start)
     assert shown(staff_api.get(EVENTS, {"period": period})) == [event.pk]
 
 
 def test_events_from_day_to_day(staff_api, make_event):
-    midnight = ids.milliseconds(datetime(2026, 1, 28, tzinfo=UTC))
+    midnight = uuid7.to_ms(datetime(2026, 1, 28, tzinfo=UTC))
     times = [midnight - 1, midnight, midnight + 2 * DAY_MS - 1, midnight + 2 * DAY_MS]
     before, first, last, after = (make_event(ms).pk for ms in times)
     days = {"since": "2026-01-28", "until": "2026-01-29"}
@@ -400,6 +400,6 @@ def test_the_analytics_database_away_is_told(staff_api, analytics_away):
     response = staff_api.get(EVENTS)
     assert shown(response) == []
     assert AWAY in response.content.decode()
-    detail = staff_api.get(f"{EVENTS}{ids.new_id_now()}/change/", follow=True)
+    detail = staff_api.get(f"{EVENTS}{uuid7.new_id_now()}/change/", follow=True)
     assert detail.redirect_chain == [("/admin/", 302)]
     assert AWAY in detail.content.decode()

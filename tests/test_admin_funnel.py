@@ -5,7 +5,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from analytics.models import FunnelEvent
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of, statements
 from tests.website_events import AT_MS
@@ -22,9 +22,9 @@ def make_event(user):
     """Store an event of the user, if of no other one."""
 
     def make(ms=AT_MS, **fields):
-        id = ids.new_id(ms)
+        id = uuid7.new_id(ms)
         usual = {"user": user, "session_id": "sess-1", "event_type": "signup", "event_data": {}}
-        return FunnelEvent.objects.create(id=id, created_at=ids.moment(ms), **usual | fields)
+        return FunnelEvent.objects.create(id=id, created_at=uuid7.from_ms(ms), **usual | fields)
 
     return make
 

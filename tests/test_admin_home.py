@@ -11,9 +11,10 @@ from django.test import Client
 
 from analytics import sizes
 from analytics.models.streams import streams
-from config import ids, tallies
+from config.api import outcome_counts
+from config.api.outcomes import Outcome
+from config.db import uuid7
 from config.models import RuntimeSettings, Tally
-from config.outcomes import Outcome
 from tests.conftest import away
 from tests.plans import statements
 from tests.website_events import event_of, post
@@ -21,13 +22,13 @@ from tests.website_events import event_of, post
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 HOME = "/admin/"
-NOON = ids.moment(1_800_000_000_000).replace(hour=12, minute=0, second=0, microsecond=0)
+NOON = uuid7.from_ms(1_800_000_000_000).replace(hour=12, minute=0, second=0, microsecond=0)
 AWAY = "The analytics database does not answer; this cannot be told now."
 
 
 @pytest.fixture
 def noon(monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(NOON))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOON))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_today_is_told_by_api_and_outcome_with_the_reasons(staff_api, count):
 def test_what_was_just_posted_is_counted(staff_api, website, api):
     post(api, event_of(website))
     Outcome.KILL_SWITCH.count("track", 3)
-    tallies.flush()
+    outcome_counts.flush()
     rows = {row["api"]: dict(row["events"]) for row in staff_api.get(HOME).context["today"]}
     assert (rows["events"]["stored"], rows["track"]["dropped"]) == (1, 3)
 
@@ -126,7 +127,7 @@ def test_a_switch_that_turned_back_says_so(staff_api, monkeypatch, noon):
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
     )
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(end))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(end))
     words = text_of(staff_api.get(HOME))
     assert f"Track Turned back by itself, {NOON:%-d %B %Y}, 12:05 UTC" in words
 
@@ -142,12 +143,12 @@ def test_failed_writes_are_told(staff_api, count):
 
 def test_tables_are_told_with_their_rows_and_pace(staff_api, website, nothing_counted):
     with connections["analytics"].cursor() as cursor:
-        now = ids.moment(ids.now_ms())
+        now = uuid7.now()
         events = [now - timedelta(days=20) * n / 1000 for n in range(1001)]
         cursor.executemany(
             "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, "
             "session_id, visitor_id) VALUES (%s, %s, %s, 'click', '', '', '')",
-            [(ids.new_id(ids.milliseconds(at)), at, website.id) for at in events],
+            [(uuid7.new_id(uuid7.to_ms(at)), at, website.id) for at in events],
         )
         cursor.execute("ANALYZE analytics_event")
     words = text_of(staff_api.get(HOME))

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics import platform_stats
 from analytics.models import PlatformEvent
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of
 from tests.website_events import AT_MS
@@ -30,7 +30,7 @@ def make_event(user):
             "properties": {},
         }
         event = PlatformEvent.objects.create(
-            id=ids.new_id(ms), created_at=ids.moment(ms), **usual | fields
+            id=uuid7.new_id(ms), created_at=uuid7.from_ms(ms), **usual | fields
         )
         platform_stats.tally([event])
         return event
@@ -147,7 +147,7 @@ def test_a_category_is_looked_for_from_its_last_hour_on(staff_api, make_event):
     make_event(AT_MS + 1, category="auth")
     query = {"category": "trading"}
     assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
-    end = ids.floor(ids.moment(AT_MS + 3_600_000))
+    end = uuid7.floor(uuid7.from_ms(AT_MS + 3_600_000))
     assert f"\"id\" < '{end.hex}'" in statement(staff_api, query)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from analytics.models import Event
 from analytics.models.streams import streams
-from config import ids
+from config.db import uuid7
 from websites import roles
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -80,7 +80,7 @@ def test_the_analytics_database_has_no_group():
 
 def test_all_that_a_member_is_led_to_opens(member, website):
     event = Event.objects.create(
-        id=ids.new_id_now(), created_at=ids.moment(ids.now_ms()), website_id=website.id,
+        id=uuid7.new_id_now(), created_at=uuid7.now(), website_id=website.id,
         event_type="click", url="https://a.test/", session_id="s", visitor_id="v",
     )  # fmt: skip
     pages = [HOME, EVENTS, f"{EVENTS}{event.pk}/change/", SETTINGS, HISTORY]
@@ -105,7 +105,7 @@ def test_a_member_sees_no_people_and_no_websites(member, user, website):
 def test_a_member_changes_settings_and_adds_or_deletes_no_event(member, website):
     assert 'name="reason"' in member.get(SETTINGS).content.decode()
     assert member.get(f"{EVENTS}add/").status_code == 403
-    event = ids.new_id_now()
+    event = uuid7.new_id_now()
     assert member.post(f"{EVENTS}{event}/delete/").status_code == 403
 
 

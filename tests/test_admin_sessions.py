@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.models import PageView, Session
-from config import ids
+from config.db import uuid7
 from tests.admin_lists import PAGE, shown
 from tests.plans import UUID7, plan_of, statements
 from tests.visits import AT_MS, store_page_view, store_session
@@ -130,14 +130,14 @@ def test_filters(staff_api, chosen, fields):
 def test_sessions_of_a_period(staff_api, monkeypatch):
     now = datetime(2026, 3, 1, tzinfo=UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
-    start = ids.milliseconds(now - timedelta(hours=24))
+    start = uuid7.to_ms(now - timedelta(hours=24))
     store_session(start - 1)
     session = store_session(start)
     assert shown(staff_api.get(SESSIONS, {"period": "day"})) == [session.pk]
 
 
 def test_sessions_from_day_to_day(staff_api):
-    midnight = ids.milliseconds(datetime(2026, 1, 28, tzinfo=UTC))
+    midnight = uuid7.to_ms(datetime(2026, 1, 28, tzinfo=UTC))
     _, first, last, _ = (
         store_session(ms).pk
         for ms in (midnight - 1, midnight, midnight + 86_399_999, midnight + 86_400_000)
@@ -324,6 +324,6 @@ def test_the_analytics_database_away_is_told(staff_api, analytics_away):
     response = staff_api.get(SESSIONS)
     assert shown(response) == []
     assert AWAY in response.content.decode()
-    detail = staff_api.get(f"{SESSIONS}{ids.new_id_now()}/change/", follow=True)
+    detail = staff_api.get(f"{SESSIONS}{uuid7.new_id_now()}/change/", follow=True)
     assert detail.redirect_chain == [("/admin/", 302)]
     assert AWAY in detail.content.decode()

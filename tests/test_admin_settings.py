@@ -11,7 +11,7 @@ from django.utils.html import escape
 
 from config import runtime
 from config.models import RuntimeSettings, SettingChange
-from config.states import states
+from config.runtime.setting_status import states
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics import traffic
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.conftest import away
 from tests.plans import statements
 from tests.website_events import PATH, event_of, post
@@ -34,9 +34,9 @@ def page_of(website, step="change"):
 def put(website, *, ago):
     """Store an event of so long ago."""
     at = timezone.now() - ago
-    ms = ids.milliseconds(at)
+    ms = uuid7.to_ms(at)
     return Event.objects.create(
-        id=ids.new_id(ms), created_at=ids.moment(ms), website_id=website.id,
+        id=uuid7.new_id(ms), created_at=uuid7.from_ms(ms), website_id=website.id,
         event_type="pageview", url="https://example.com/", session_id="s", visitor_id="v",
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_the_traffic_walks_the_index_of_websites_however_few_there_are():
             "FROM generate_series(1, 20000) n"
         )
         cursor.execute("ANALYZE analytics_event")
-        values: list[Any] = [ids.floor(timezone.now()), 10, [ids.new_id_now()]]
+        values: list[Any] = [uuid7.floor(timezone.now()), 10, [uuid7.new_id_now()]]
         cursor.execute("EXPLAIN " + traffic._TRAFFIC, values)
         plan = " ".join(line for (line,) in cursor.fetchall())
     last_event, _ = plan.split("SubPlan 2")

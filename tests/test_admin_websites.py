@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils.html import strip_tags
 
-from config import ids
+from config.db import uuid7
 from tests.conftest import PASSWORD
 from websites.models import User, Website
 
@@ -92,7 +92,7 @@ def test_a_new_website_gets_a_tracking_code(new_website, user):
     website = Website.objects.get()
     assert (website.user, website.name, website.host) == (user, "Shop", "shop.example")
     assert CODE.fullmatch(website.tracking_code)
-    assert int(website.tracking_code[-13:]) == ids.milliseconds_of(website.id)
+    assert int(website.tracking_code[-13:]) == uuid7.ms_of(website.id)
     assert LogEntry.objects.get().object_id == str(website.pk)
 
 
@@ -132,7 +132,7 @@ def test_users_are_found_by_email(staff_api, user, make_user):
 
 
 def test_users_are_listed_newest_first_with_their_age(staff_api, make_user):
-    make_user("old@example.com", id=ids.new_id(1_500_000_000_000))
+    make_user("old@example.com", id=uuid7.new_id(1_500_000_000_000))
     response = staff_api.get(USERS)
     assert names(response) == ["staff@example.com", "old@example.com"]
     assert "2017-07-14 02:40" in response.content.decode()

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from config.client import (
+from config.api.client_address import (
     client_address,
     drop_claims_of_strangers,
     parse_networks,

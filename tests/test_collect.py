@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from analytics.ingest import writer
 from analytics.models import CollectedEvent
-from config import ids, runtime, salts
-from config.client import parse_networks
+from config import runtime
+from config.api import address_hash
+from config.api.client_address import parse_networks
+from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.answers import assert_answer, bearer
 from tests.collected_events import (
@@ -52,21 +54,21 @@ def browser(api, user):
 
 
 def test_an_event_is_stored_with_everything_but_the_address(browser, user):
-    before = ids.moment(ids.now_ms())
+    before = uuid7.now()
     response = post(
         browser, EVENT, REMOTE_ADDR="198.51.100.7", headers={"User-Agent": "Secret/1.0"}
     )
     row = assert_stored(response)
-    assert ids.time_of(row["id"]) == AT
+    assert uuid7.time_of(row["id"]) == AT
     received_at = row.pop("received_at")
-    assert before <= received_at <= ids.moment(ids.now_ms())
+    assert before <= received_at <= uuid7.now()
     assert row == {
         "id": row["id"],
         "created_at": AT,
         "user_id": user.id,
         "event_type": "page_view",
         "event_data": {"page": "/dashboard", "referrer": "/login"},
-        "ip_hash": salts.mark_of("198.51.100.7"),
+        "ip_hash": address_hash.mark_of("198.51.100.7"),
     }
     everything = " ".join(map(str, row.values()))
     assert "198.51.100.7" not in everything
@@ -74,10 +76,10 @@ def test_an_event_is_stored_with_everything_but_the_address(browser, user):
 
 
 def test_the_mark_of_an_address_is_another_one_tomorrow(browser, monkeypatch):
-    now = ids.now_ms()
+    now = uuid7.now_ms()
     marks = set()
     for days in (0, 0, 1):
-        monkeypatch.setattr("config.ids.now_ms", lambda days=days: now + days * 86_400_000)
+        monkeypatch.setattr("config.db.uuid7.now_ms", lambda days=days: now + days * 86_400_000)
         marks.add(assert_stored(post(browser, event()))["ip_hash"])
     assert len(marks) == 2
 
@@ -88,10 +90,10 @@ def test_the_user_comes_from_the_session_only(browser, user):
 
 @pytest.mark.parametrize("sent", [event(), event(timestamp=None)])
 def test_without_a_timestamp_the_time_of_receipt_is_the_time(browser, sent):
-    before = ids.now_ms()
+    before = uuid7.now_ms()
     row = assert_stored(post(browser, sent))
-    assert before <= ids.milliseconds_of(row["id"]) <= ids.now_ms()
-    assert row["created_at"] == row["received_at"] == ids.time_of(row["id"])
+    assert before <= uuid7.ms_of(row["id"]) <= uuid7.now_ms()
+    assert row["created_at"] == row["received_at"] == uuid7.time_of(row["id"])
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,8 @@ def test_times_are_read_to_the_millisecond(browser, text, at):
 
 
 def test_a_clock_may_be_a_day_fast_or_89_days_slow(browser, monkeypatch):
-    now = ids.moment(ids.now_ms())
-    monkeypatch.setattr("config.ids.now_ms", lambda: ids.milliseconds(now))
+    now = uuid7.now()
+    monkeypatch.setattr("config.db.uuid7.now_ms", lambda: uuid7.to_ms(now))
     for days in (1, -1, -89):
         at = now + timedelta(days=days)
         assert assert_stored(post(browser, event(timestamp=at.isoformat())))["created_at"] == at
@@ -489,7 +491,7 @@ def test_behind_a_trusted_proxy_its_headers_tell_the_origin(browser, settings, o
 def set_to(**values):
     """Change runtime settings, as the admin does."""
     RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()
 
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
@@ -497,7 +499,7 @@ def test_while_the_switch_is_off_nothing_is_stored(browser, text):
     set_to(collect_enabled=text)
     response = post(browser, EVENT)
     assert_answer(response, 200, recorded(id_in(response)), KILL_SWITCH)
-    assert ids.time_of(uuid_of(id_in(response))) == AT
+    assert uuid7.time_of(uuid_of(id_in(response))) == AT
     assert stored() == []
 
 
@@ -533,11 +535,11 @@ def test_the_cap_can_be_changed(browser):
 @pytest.mark.parametrize("is_salt_known", [True, False])
 def test_without_the_analytics_database_it_says_so(browser, is_salt_known):
     if is_salt_known:
-        salts.mark_of("127.0.0.1")
+        address_hash.mark_of("127.0.0.1")
     with away("analytics", "the analytics database is away"):
         assert_answer(post(browser, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
     assert stored() == []
-    salts.forget()
+    address_hash.forget()
     assert_stored(post(browser, EVENT))
 
 

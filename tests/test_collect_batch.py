@@ -5,9 +5,10 @@ import logging
 import pytest
 from django.db import connections
 
-from config import ids, runtime
+from config import runtime
+from config.api.outcomes import INGESTED
+from config.db import uuid7
 from config.models import RuntimeSettings
-from config.outcomes import INGESTED
 from tests.answers import assert_answer
 from tests.collected_events import (
     EVENT,
@@ -134,7 +135,7 @@ def test_a_hundred_events_keep_their_order(batch):
     rows = stored()
     assert [row["id"] for row in rows] == found == sorted(found)
     assert [row["event_data"]["n"] for row in rows] == [n for n in range(100) if n != 40]
-    assert {row["created_at"] for row in rows} == {ids.time_of(found[0])}
+    assert {row["created_at"] for row in rows} == {uuid7.time_of(found[0])}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_one_batch_is_one_transaction(batch):
 
 def test_while_the_switch_is_off_nothing_is_stored(batch, counted):
     RuntimeSettings.load().change({"collect_enabled": "false"}, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()
     response = batch(event(), event(event_data=1))
     assert_results(response, None, "event_data must be an object", outcome=KILL_SWITCH)
     assert_results(batch(5), "event must be an object", outcome=REJECTED)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from config.embedded import database_url
+from config.db.embedded_postgres import database_url
 from tests.collected_events import EVENT
 from tests.live import PASSWORD, directory, first_run, register, serving
 

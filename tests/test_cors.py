@@ -116,7 +116,7 @@ def test_pages_can_read_every_answer(api, website, monkeypatch, path, status, ch
 def test_pages_can_read_the_list(api, website, status, code):
     if status == 401:
         RuntimeSettings(pk=1, public_event_reads="false").save()
-        runtime.forget()
+        runtime.expire()
     query = {"trackingCode": code.format(code=website.tracking_code)}
     response = api.get(PATH, query, headers={"Origin": ORIGIN})
     assert response.status_code == status

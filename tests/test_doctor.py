@@ -22,7 +22,7 @@ from analytics.doctor.migrations import waits_of
 from analytics.models import Event, MaintenanceRun
 from analytics.models.streams import streams
 from analytics.partitions import Month
-from config import ids
+from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.redis_server import Redis
 
@@ -264,7 +264,7 @@ def test_partitions_that_were_not_made_ahead(monkeypatch, months, state):
 def test_rows_in_a_default_partition(website):
     at = datetime(2015, 1, 1, tzinfo=UTC)
     Event.objects.create(
-        id=ids.new_id(ids.milliseconds(at)), created_at=at, website_id=website.id,
+        id=uuid7.new_id(uuid7.to_ms(at)), created_at=at, website_id=website.id,
         event_type="click", url="https://example.com/", session_id="s", visitor_id="v",
     )  # fmt: skip
     state, found, advice = look("default partitions")

@@ -9,7 +9,7 @@ from django.db import OperationalError, connections
 
 from analytics.ingest import writer
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer
 from tests.website_events import (
     AT_MS,
@@ -132,7 +132,7 @@ def test_a_thousand_events_of_one_time_have_ids_in_the_order_of_the_request(batc
 def test_each_event_has_its_own_time(batch, website):
     times = [AT_MS + 2, AT_MS, AT_MS + 1, AT_MS]
     told = [UUID(id) for id in ids_of(batch(*(event_of(website, timestamp=t) for t in times)))]
-    assert [ids.milliseconds_of(id) for id in told] == times
+    assert [uuid7.ms_of(id) for id in told] == times
     assert told[1] < told[3]
 
 
@@ -421,7 +421,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypat
     with caplog.at_level(logging.ERROR):
         response = batch(event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)
-    [record] = [each for each in caplog.records if each.name == "config.endpoints"]
+    [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert record.exc_info
     assert str(record.exc_info[1]) == "a secret"
 

@@ -132,5 +132,5 @@ def test_a_crash_is_told_without_its_reason_and_logged(read, event, monkeypatch,
     monkeypatch.setattr("analytics.apis.events.shown", crash)
     with caplog.at_level(logging.ERROR):
         assert_refused(read(), *FAILED)
-    [record] = [each for each in caplog.records if each.name == "config.endpoints"]
+    [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert str(record.exc_info[1]) == "a secret"

@@ -307,5 +307,5 @@ def test_a_crash_is_told_without_its_reason_and_logged(read, monkeypatch, caplog
     monkeypatch.setattr("analytics.apis.events.page_of", crash)
     with caplog.at_level(logging.ERROR):
         assert_refused(read(), *FAILED)
-    [record] = [each for each in caplog.records if each.name == "config.endpoints"]
+    [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert str(record.exc_info[1]) == "a secret"

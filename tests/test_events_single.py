@@ -11,7 +11,7 @@ from django.db import OperationalError, connections
 
 from analytics.ingest import writer
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer
 from tests.website_events import (
     AT_MS,
@@ -56,7 +56,7 @@ ABSENT = object()
 @pytest.fixture
 def clock(monkeypatch):
     """Hold the server's clock at NOW."""
-    monkeypatch.setattr(ids, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
 
 
 class Stream(io.BytesIO):
@@ -92,7 +92,7 @@ def test_an_event_is_stored_and_told(api, website):
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
     assert (UUID(id).version, str(UUID(id))) == (7, id)
-    assert ids.milliseconds_of(UUID(id)) == AT_MS
+    assert uuid7.ms_of(UUID(id)) == AT_MS
 
 
 def test_what_does_not_come_is_null(api, website, clock):
@@ -101,15 +101,15 @@ def test_what_does_not_come_is_null(api, website, clock):
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id, at=NOW_TEXT), STORED)
     assert stored() == [row(sent, website, id=id, at=NOW)]
-    assert ids.milliseconds_of(UUID(id)) == NOW_MS
+    assert uuid7.ms_of(UUID(id)) == NOW_MS
 
 
 def test_without_a_timestamp_the_time_is_that_of_the_request(api, website):
-    before = ids.now_ms()
+    before = uuid7.now_ms()
     post(api, event_of(website))
     event = Event.objects.get()
-    assert before <= ids.milliseconds(event.created_at) <= ids.now_ms()
-    assert ids.time_of(event.id) == event.created_at
+    assert before <= uuid7.to_ms(event.created_at) <= uuid7.now_ms()
+    assert uuid7.time_of(event.id) == event.created_at
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, clock,
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id, at=text), STORED)
     assert stored() == [row(sent, website, id=id, at=datetime.fromisoformat(text))]
-    assert ids.time_of(UUID(id)) == datetime.fromisoformat(text)
+    assert uuid7.time_of(UUID(id)) == datetime.fromisoformat(text)
 
 
 @pytest.mark.parametrize("write", [str, str.upper])
@@ -602,7 +602,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
     with caplog.at_level(logging.ERROR):
         response = post(api, event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)
-    [record] = [each for each in caplog.records if each.name == "config.endpoints"]
+    [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert record.exc_info
     assert str(record.exc_info[1]) == "a secret"
     assert stored() == []
@@ -618,5 +618,5 @@ def test_a_row_that_the_database_refuses_is_a_failure_of_its_own(api, website):
 
 def test_an_old_event_is_stored_under_its_own_time(api, website):
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=89)
-    post(api, event_of(website, timestamp=ids.milliseconds(at)))
+    post(api, event_of(website, timestamp=uuid7.to_ms(at)))
     assert [event["created_at"] for event in stored()] == [at]

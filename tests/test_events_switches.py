@@ -8,7 +8,8 @@ import jwt
 import pytest
 
 from analytics.models import Event
-from config import ids, runtime
+from config import runtime
+from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.answers import assert_answer, assert_refused, bearer
 from tests.switches import OFF, set_to
@@ -56,7 +57,7 @@ def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, websi
     response = post(api, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), KILL_SWITCH)
-    assert (UUID(id).version, ids.milliseconds_of(UUID(id))) == (7, AT_MS)
+    assert (UUID(id).version, uuid7.ms_of(UUID(id))) == (7, AT_MS)
     assert stored() == []
     assert_refused(api.get(f"{PATH}/{id}"), *NO_EVENT)
 
@@ -91,7 +92,7 @@ def test_a_switch_takes_effect_within_two_seconds(api, website, monkeypatch, pat
     assert post(api, body, path)["X-Event-Outcome"] == "stored"
     RuntimeSettings.load().change({"events_enabled": "false"}, changed_by="staff@example.com")
     later = time.monotonic() + 2
-    monkeypatch.setattr("config.runtime.time.monotonic", lambda: later)
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
     assert post(api, body, path)["X-Event-Outcome"] == "dropped; reason=kill_switch"
 
 
@@ -205,7 +206,7 @@ def test_the_size_is_that_of_compact_json(api, website, sent, size):
     for cap in (size, size - 1):
         # The form takes 2 to 1048576; below that only the row itself can be changed.
         RuntimeSettings.objects.update_or_create(pk=1, defaults={"max_event_data_bytes": cap})
-        runtime.forget()
+        runtime.expire()
         statuses.append(post_bytes(api, body).status_code)
     assert statuses == [201, 400]
     assert [event["properties"] for event in stored()] == [json.loads(sent)]

@@ -12,7 +12,7 @@ from django.db.models import Count
 from analytics import partitions, platform_stats
 from analytics.models import Event, FunnelEvent, PageView, PlatformEvent, Session
 from analytics.models.streams import streams
-from config import ids
+from config.db import uuid7
 from tests import months
 from websites.models import User, Website
 
@@ -61,7 +61,7 @@ def test_each_row_is_in_its_month_and_its_id_tells_its_time(model):
     rows = list(model._default_manager.values_list("id", "created_at"))
     assert {id.version for id, _ in rows} == {7}
     assert {id.variant for id, _ in rows} == {"specified in RFC 4122"}
-    assert [ids.time_of(id) for id, _ in rows] == [at for _, at in rows]
+    assert [uuid7.time_of(id) for id, _ in rows] == [at for _, at in rows]
     assert all(START <= at < END for _, at in rows)
     assert list(partitions.months_in_default(model)) == []
 
@@ -118,7 +118,7 @@ def test_the_same_seed_again_adds_nothing_and_brings_back_what_is_gone():
     first = all_ids()
     generate()
     assert all_ids() == first
-    middle = ids.floor(datetime(2026, 2, 17, 12, tzinfo=UTC))
+    middle = uuid7.floor(datetime(2026, 2, 17, 12, tzinfo=UTC))
     for model in streams():
         model._default_manager.filter(id__lt=middle).delete()
     assert 0 < len(all_ids()) < ROWS

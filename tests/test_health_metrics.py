@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connections
 
-from config import health
+from config.server import health
 from tests.answers import assert_answer, assert_refused
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
@@ -51,9 +51,9 @@ def test_questions_that_nobody_waits_for_any_more_are_not_asked(monkeypatch):
 
 def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
     asked_enough = threading.Event()
-    monkeypatch.setattr("config.health.SECONDS", 0.05)
+    monkeypatch.setattr("config.server.health.SECONDS", 0.05)
     monkeypatch.setattr(
-        "config.health._answers", lambda alias: alias == "default" or asked_enough.wait(60)
+        "config.server.health._answers", lambda alias: alias == "default" or asked_enough.wait(60)
     )
     response = api.get("/health/ready")
     asked_enough.set()

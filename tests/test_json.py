@@ -2,7 +2,7 @@
 
 import pytest
 
-from config import bodies
+from config.api import request_body
 from tests.answers import assert_invalid, assert_refused
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +144,7 @@ def test_all_other_json_is_accepted(api, value):
     ],
 )
 def test_values_are_read_unchanged(text, value):
-    read = bodies.parse(text.encode())
+    read = request_body.parse(text.encode())
     assert (read, repr(read)) == (value, repr(value))
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from analytics.models import PageView, Session
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, bearer
 from tests.visitors import (
     AT,
@@ -222,10 +222,10 @@ def test_the_eleventh_leave_is_refused_over_all_ids_and_both_methods(api, page_v
 
 
 def test_a_heartbeat_adds_thirty_seconds(api, session, monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: AT_MS + 31_000)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 31_000)
     assert_ok(heartbeat(api, session.pk))
     assert seen(session) == (30, AT + timedelta(seconds=31), None)
-    monkeypatch.setattr(ids, "now_ms", lambda: AT_MS + 60_123)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_123)
     assert_ok(heartbeat(api, str(session.pk).upper()))
     assert seen(session) == (60, AT + timedelta(milliseconds=60_123), None)
 

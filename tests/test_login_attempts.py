@@ -22,7 +22,9 @@ NOW = 1_800_000_000 + 600.25  # ten minutes into an hour
 TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
 KNOWN, UNKNOWN = "user@example.com", "nobody@example.com"
 HOME, DAY_SECONDS = "198.51.100.7", 86_400
-AWAY = {"default": {"BACKEND": "config.redis_cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}
+AWAY = {
+    "default": {"BACKEND": "config.api.redis_cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+}
 addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none meets its own limit
 
 
@@ -30,7 +32,7 @@ addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none mee
 def clock(monkeypatch):
     """The time of the windows, in Unix seconds."""
     told = [NOW]
-    monkeypatch.setattr("config.budget.time.time", lambda: told[0])
+    monkeypatch.setattr("config.api.quota.time.time", lambda: told[0])
     return told
 
 
@@ -256,7 +258,7 @@ def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):
 
 @pytest.mark.parametrize("step", ["get", "take", "delete", "set"])
 def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog, step):
-    monkeypatch.setattr(f"config.local_cache.LocalCache.{step}", None)
+    monkeypatch.setattr(f"config.api.local_cache.LocalCache.{step}", None)
     assert log_in(api, password=PASSWORD).status_code == 200
     assert "requests pass" in caplog.text
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 from django.db import DatabaseError, connections, transaction
 
-from config import logs
+from config.server import logs
 from tests import live
 from tests.answers import at_once
 from tests.conftest import PASSWORD
@@ -70,7 +70,7 @@ def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
     time, exception = entry.pop("time"), entry.pop("exception")
     assert entry == {
         "level": "ERROR",
-        "logger": "config.endpoints",
+        "logger": "config.api.view",
         "message": "Unforeseen error",
         "request_id": response["X-Request-Id"],
     }

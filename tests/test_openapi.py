@@ -10,11 +10,15 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from config.endpoints import METHODS, DialectView, endpoint_of
-from config.fields import StrictField
-from config.openapi.about import TAGS
-from config.openapi.document import document
-from config.outcomes import Outcome
+from config.api.fields import StrictField
+from config.api.openapi.about import TAGS
+from config.api.openapi.document import document
+from config.api.outcomes import Outcome
+from config.api.view import (
+    METHODS,
+    DialectView,
+    endpoint_of,
+)
 from tests.answers import assert_refused
 from tests.described import assert_described, validator
 

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from config.openapi.document import document
+from config.api.openapi.document import document
 from tests import live
 
 pytestmark = pytest.mark.slow

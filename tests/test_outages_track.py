@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Model
 
 from analytics.models import FunnelEvent, PageView, Session
-from config.routers import home
+from config.db.routers import home
 from tests.live import Answer, Postgres, Server, ask, register
 from tests.outages import LIMIT_SECONDS, serving_on_two
 

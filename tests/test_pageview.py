@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from analytics.models import PageView, Session
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer
 from tests.visitors import (
     AT,
@@ -55,7 +55,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(ids, "now_ms", clock)
+    monkeypatch.setattr(uuid7, "now_ms", clock)
     return clock
 
 
@@ -104,7 +104,7 @@ def test_a_page_view_is_stored_and_counted(api, session, clock):
     id = assert_stored(post(api, session))
     later = AT + timedelta(seconds=5)
     assert stored() == [row(id, session, later)]
-    assert ids.time_of(id) == later
+    assert uuid7.time_of(id) == later
     assert counts() == [(1, True, later)]
 
 
@@ -170,7 +170,7 @@ def test_the_next_page_view_tells_how_long_one_took(api, session, clock, gap, ex
     first = assert_stored(post(api, session))
     clock.move(**gap)
     second = assert_stored(post(api, session))
-    at = ids.time_of(second)
+    at = uuid7.time_of(second)
     assert stored() == [
         row(second, session, at),
         row(first, session, duration_seconds=expected),
@@ -198,7 +198,7 @@ def test_sessions_do_not_mix(api, session, clock):
     mine = assert_stored(post(api, session))
     clock.move(seconds=9)
     theirs = assert_stored(post(api, other))
-    assert stored() == [row(theirs, other, ids.time_of(theirs)), row(mine, session)]
+    assert stored() == [row(theirs, other, uuid7.time_of(theirs)), row(mine, session)]
     assert sorted(count for count, *_ in counts()) == [1, 1]
 
 

@@ -12,8 +12,8 @@ from analytics import partitions
 from analytics.models import Event, FunnelEvent
 from analytics.models.streams import streams
 from analytics.partitions import Month
-from config import ids
-from config.routers import home
+from config.db import uuid7
+from config.db.routers import home
 from tests.answers import assert_answer, at_once
 from tests.website_events import PATH, event_of, full_event_of, post, shown, stored
 
@@ -47,7 +47,7 @@ def put(website):
 
     def put(at):
         event = Event(
-            id=ids.new_id(ids.milliseconds(at)),
+            id=uuid7.new_id(uuid7.to_ms(at)),
             created_at=at,
             website_id=website.id,
             event_type="pageview",
@@ -194,8 +194,10 @@ def test_rows_move_out_of_the_default_partition(put):
 
 
 def test_a_partition_of_rows_that_moved_refers_to_the_users(user):
-    id = ids.new_id(ids.milliseconds(datetime(2031, 1, 1, tzinfo=UTC)))
-    event = FunnelEvent(id=id, created_at=ids.time_of(id), user=user, event_type="a", event_data={})
+    id = uuid7.new_id(uuid7.to_ms(datetime(2031, 1, 1, tzinfo=UTC)))
+    event = FunnelEvent(
+        id=id, created_at=uuid7.time_of(id), user=user, event_type="a", event_data={}
+    )
     event.save(force_insert=True)
     run("--from", "2031-01", "--until", "2031-01")
     partition = "analytics_funnelevent_y2031m01"
@@ -249,8 +251,8 @@ def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
 
 
 def test_a_repeated_id_is_found_after_its_row_moved(api, website):
-    at = ids.milliseconds(datetime(2026, 1, 15, tzinfo=UTC))
-    sent = event_of(website, id=str(ids.new_id(at)))
+    at = uuid7.to_ms(datetime(2026, 1, 15, tzinfo=UTC))
+    sent = event_of(website, id=str(uuid7.new_id(at)))
     post(api, sent)
     assert place_of(sent["id"]) == DEFAULT
     run("--from", "2026-01", "--until", "2026-01")

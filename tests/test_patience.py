@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import OperationalError, connections, transaction
 
-from config import patience
+from config.db import deadline
 
 SHORT_SECONDS = 0.2
 
@@ -23,30 +23,30 @@ def select_one():
 
 
 def test_outside_of_a_block_there_is_no_limit():
-    assert patience.left() is None
-    with patience.at_most(2):
-        assert patience.left() == 2
-    assert patience.left() is None
+    assert deadline.left() is None
+    with deadline.at_most(2):
+        assert deadline.left() == 2
+    assert deadline.left() is None
 
 
 def test_a_block_within_a_block_gets_no_more_than_is_left():
-    with patience.at_most(2), patience.at_most(5):
-        assert patience.left() == 2
+    with deadline.at_most(2), deadline.at_most(5):
+        assert deadline.left() == 2
 
 
 def test_what_an_inner_block_waited_is_missing_in_the_outer_one(monkeypatch):
     clock = iter([100.0, 100.25])
-    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with patience.at_most(2):
-        with patience.at_most(0.5), patience.spending():
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with deadline.at_most(2):
+        with deadline.at_most(0.5), deadline.spending():
             pass
-        assert patience.left() == 1.75
+        assert deadline.left() == 1.75
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_query_ends_with_the_patience_and_the_next_one_works():
     begun = monotonic()
-    with patience.at_most(SHORT_SECONDS), pytest.raises(OperationalError):
+    with deadline.at_most(SHORT_SECONDS), pytest.raises(OperationalError):
         sleep(5)
     assert monotonic() - begun < 2
     assert select_one() == (1,)
@@ -54,24 +54,24 @@ def test_a_query_ends_with_the_patience_and_the_next_one_works():
 
 @pytest.mark.django_db(transaction=True)
 def test_without_patience_nothing_is_asked():
-    with patience.at_most(0), pytest.raises(OperationalError, match="does not answer in time"):
+    with deadline.at_most(0), pytest.raises(OperationalError, match="does not answer in time"):
         select_one()
-    with patience.at_most(2):
+    with deadline.at_most(2):
         assert select_one() == (1,)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_several_queries_share_the_patience():
-    with patience.at_most(1.5):
+    with deadline.at_most(1.5):
         sleep(0.1)
-        assert (patience.left() or 0) <= 1.4
+        assert (deadline.left() or 0) <= 1.4
         with pytest.raises(OperationalError):
             sleep(1.5)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_takes_too_long_is_undone():
-    limit, refusal = patience.at_most(SHORT_SECONDS), pytest.raises(OperationalError)
+    limit, refusal = deadline.at_most(SHORT_SECONDS), pytest.raises(OperationalError)
     with limit, refusal, transaction.atomic(using="default"):
         sleep(5)
     assert not connections["default"].in_atomic_block

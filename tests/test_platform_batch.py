@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import writer
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer
 from tests.platform_events import (
     AT,
@@ -71,14 +71,14 @@ def test_100_events_of_one_time_keep_their_order(api, token):
     events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
     assert_queued(post_batch(api, token, *events), 100)
     assert names() == called
-    assert {ids.time_of(row["id"]) for row in stored()} == {AT}
+    assert {uuid7.time_of(row["id"]) for row in stored()} == {AT}
     assert_totals_are_exact()
 
 
 def test_events_of_several_times_lie_under_their_own(api, token):
     times = [1_769_630_400, 1_769_540_000, 1_769_630_399]
     post_batch(api, token, *(NAMED | {"timestamp": time} for time in times))
-    assert [ids.milliseconds_of(row["id"]) // 1000 for row in stored()] == sorted(times)
+    assert [uuid7.ms_of(row["id"]) // 1000 for row in stored()] == sorted(times)
     assert_totals_are_exact()
 
 

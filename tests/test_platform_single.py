@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from analytics.models import PlatformEvent
-from config import ids
+from config.db import uuid7
 from tests.answers import bearer
 from tests.platform_events import (
     AT,
@@ -33,7 +33,7 @@ MB = 1024 * 1024
 
 def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
     id = assert_tracked(post(api, token, FULL))
-    assert ids.time_of(id) == AT
+    assert uuid7.time_of(id) == AT
     assert stored() == [
         {
             "id": id,
@@ -54,13 +54,13 @@ def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
 
 
 def test_what_does_not_come_has_its_default(api, token, user):
-    before = ids.now_ms()
+    before = uuid7.now_ms()
     id = assert_tracked(post(api, token, NAMED))
-    assert before <= ids.milliseconds_of(id) <= ids.now_ms()
+    assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
     [row] = stored()
     assert row == {
         "id": id,
-        "created_at": ids.time_of(id),
+        "created_at": uuid7.time_of(id),
         "user_id": user.id,
         "event_name": "a",
         "category": "user_action",
@@ -76,7 +76,7 @@ def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
     id = assert_tracked(post(api, token, sent, headers={"User-Agent": "Firefox"}))
     [row] = stored()
     assert {row[name] for name in nulls[1:4]} == {None}
-    assert (row["user_agent"], row["created_at"]) == ("Firefox", ids.time_of(id))
+    assert (row["user_agent"], row["created_at"]) == ("Firefox", uuid7.time_of(id))
 
 
 @pytest.mark.parametrize(

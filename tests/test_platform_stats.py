@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.ingest import writer
 from analytics.ingest.writer import State
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, bearer
 from tests.conftest import away
 from tests.platform_events import (
@@ -49,7 +49,7 @@ def at(monkeypatch):
     """Set the clock."""
 
     def set_to(moment):
-        monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(moment))
+        monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(moment))
 
     return set_to
 
@@ -201,9 +201,9 @@ def test_unhealthy_while_the_analytics_database_is_away(api, monkeypatch):
 
 
 def test_unhealthy_while_the_analytics_database_does_not_answer_in_time(api, monkeypatch):
-    monkeypatch.setattr("config.health.SECONDS", 0.05)
+    monkeypatch.setattr("config.server.health.SECONDS", 0.05)
     asked_enough = threading.Event()
-    monkeypatch.setattr("config.health._answers", lambda alias: asked_enough.wait(60))
+    monkeypatch.setattr("config.server.health._answers", lambda alias: asked_enough.wait(60))
     response = api.get(HEALTH_PATH)
     asked_enough.set()
     assert_unhealthy(response)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import ids
-from config.errors import Invalid
-from config.timestamps import Timestamp
+from config.api.errors import Invalid
+from config.api.timestamps import Timestamp
+from config.db import uuid7
 from tests.platform_events import (
     BATCH_PATH,
     NAMED,
@@ -69,7 +69,7 @@ def at(year, month, day, hour=0, minute=0, second=0, *, ms=0):
 )
 def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
     id = assert_tracked(post(api, token, NAMED | {"timestamp": sent}))
-    assert ids.time_of(id) == kept
+    assert uuid7.time_of(id) == kept
     assert stored()[0]["created_at"] == kept
 
 
@@ -149,7 +149,7 @@ def test_a_number_of_a_million_digits_is_out_of_range(api, token):
 
 
 def test_20_thousand_million_is_the_last_number_of_seconds(monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: 30_000_000_000_000)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: 30_000_000_000_000)
     field = Timestamp()
     assert field.to_internal_value(20_000_000_000) == 20_000_000_000_000
     assert field.to_internal_value("20000000000.0") == 20_000_000_000_000
@@ -159,7 +159,7 @@ def test_20_thousand_million_is_the_last_number_of_seconds(monkeypatch):
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_a_clock_may_be_a_day_fast(api, token, monkeypatch, path):
-    monkeypatch.setattr(ids, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
     last = NOW_MS + DAY_MS
     events = [NAMED | {"timestamp": ms} for ms in (last, last + 0.9, last + 1)]
     bodies = events if path == PATH else [{"events": [event]} for event in events]
@@ -168,7 +168,7 @@ def test_a_clock_may_be_a_day_fast(api, token, monkeypatch, path):
     assert_invalid(too_late, value_error("Timestamp out of range", *loc, input=last + 1))
     for body in bodies[:2]:
         assert post(api, token, body, path).status_code == 200
-    assert [row["created_at"] for row in stored()] == [ids.moment(last)] * 2
+    assert [row["created_at"] for row in stored()] == [uuid7.from_ms(last)] * 2
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
@@ -188,4 +188,4 @@ def test_any_text_and_any_number_is_kept_or_refused(value):
 @given(st.datetimes(datetime(2015, 1, 2), datetime(2026, 1, 1), timezones=st.timezones()))
 def test_what_python_writes_is_read_as_the_same_moment(moment):
     kept = Timestamp().to_internal_value(moment.isoformat())
-    assert kept == ids.milliseconds(moment.astimezone(UTC))
+    assert kept == uuid7.to_ms(moment.astimezone(UTC))

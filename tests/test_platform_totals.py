@@ -15,7 +15,7 @@ from analytics.ingest.copy import Written
 from analytics.ingest.platform import TABLE
 from analytics.models import Event, PlatformEvent, PlatformHour, PlatformTotal
 from analytics.models.platform import Category, PlatformEventRow
-from config import ids
+from config.db import uuid7
 from tests.answers import at_once
 from tests.conftest import end_other_sessions
 from tests.platform_events import assert_totals_are_exact, counted, totals
@@ -31,7 +31,7 @@ REFUSED = "x" * 101  # a name that is longer than its column
 
 def row(category="auth", at=AT, *, name="a", id=None):
     """Return a row of an event."""
-    id = id or ids.new_id(ids.milliseconds(at))
+    id = id or uuid7.new_id(uuid7.to_ms(at))
     values = (id, at, USER, name, category, "medium", "{}")
     return PlatformEventRow(*values, *[None] * 5)
 
@@ -61,7 +61,9 @@ def test_totals_are_what_a_full_count_says_after_every_group(groups):
     with transaction.atomic(using="analytics"):
         for kinds in groups:
             rows = [
-                row(category, AT + hour * HOUR, name=name, id=UUID(int=ids.floor(AT).int + number))
+                row(
+                    category, AT + hour * HOUR, name=name, id=UUID(int=uuid7.floor(AT).int + number)
+                )
                 for category, hour, name, number in kinds
             ]
             writer.write(TABLE, rows)
@@ -173,7 +175,7 @@ def test_the_command_explains_itself(capsys):
 
 def forget(start, end):
     """Forget and delete the events of [start, end), as retention does."""
-    low, high = ids.floor(start), ids.floor(end)
+    low, high = uuid7.floor(start), uuid7.floor(end)
     with transaction.atomic(using="analytics"):
         PlatformEvent.forget(low, high)
         PlatformEvent.objects.filter(id__gte=low, id__lt=high).delete()
@@ -195,4 +197,4 @@ def test_events_that_are_deleted_are_gone_from_the_totals():
 
 def test_other_streams_have_nothing_to_forget():
     with connections["analytics"].execute_wrapper(lambda *query: pytest.fail("a query")):
-        Event.forget(ids.floor(AT), ids.floor(AT + HOUR))
+        Event.forget(uuid7.floor(AT), uuid7.floor(AT + HOUR))

@@ -14,7 +14,8 @@ from activity.models import ActivityEvent
 from analytics.ingest import writer
 from analytics.ingest.copy import Written
 from analytics.models import Session
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 from tests.activity import request_rows, switch, the_row
 from tests.answers import bearer
 from tests.conftest import PASSWORD, away
@@ -28,19 +29,19 @@ ACCOUNT = {"email": "user@example.com", "password": PASSWORD}
 
 def test_a_request_becomes_a_row(api, user, token, monkeypatch):
     at = datetime(2026, 1, 28, 20, 0, 0, 5_000, tzinfo=UTC)
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(at))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(at))
     times = iter([10.0, 10.0426])
     clock = SimpleNamespace(perf_counter=lambda: next(times))
     monkeypatch.setattr("activity.middleware.time", clock)
     response = api.get("/api/v1/websites?page=2", headers=bearer(token), REMOTE_ADDR="203.0.113.7")
     row = the_row(response)
-    assert ids.time_of(row.id) == row.created_at == at
+    assert uuid7.time_of(row.id) == row.created_at == at
     assert (row.event_type, row.method, row.path) == ("api_request", "GET", "/api/v1/websites")
     assert (row.status_code, row.duration_ms) == (200, 43)
     assert (row.user_id, row.session_id, row.project_id) == (str(user.id), None, None)
     assert row.metadata == {
         "request_id": response["X-Request-Id"],
-        "remote_addr": salts.mark_of("203.0.113.7"),
+        "remote_addr": address_hash.mark_of("203.0.113.7"),
         "actor_type": "authenticated_user",
     }
 
@@ -358,8 +359,8 @@ def test_a_mistake_in_the_recorder_breaks_no_answer(api, lost, caplog, monkeypat
 
 
 def test_rows_of_requests_have_ids_of_their_time(api):
-    ms = ids.now_ms()
+    ms = uuid7.now_ms()
     row = the_row(api.get("/nothing"))
     assert isinstance(row.id, UUID)
     assert row.id.version == 7
-    assert ms <= ids.milliseconds_of(row.id) <= ids.now_ms()
+    assert ms <= uuid7.ms_of(row.id) <= uuid7.now_ms()

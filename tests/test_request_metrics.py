@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from config import ids
+from config.db import uuid7
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -43,7 +43,7 @@ def told(api):
 
 def test_requests_are_told_by_their_route_and_not_by_their_path(api, told):
     for _ in range(2):
-        path = f"/api/v1/events/{ids.new_id_now()}"
+        path = f"/api/v1/events/{uuid7.new_id_now()}"
         assert told(api.get, path) == ("api/v1/events/<str:id>", "GET", "404")
 
 

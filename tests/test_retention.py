@@ -24,7 +24,8 @@ from analytics.models import (
 from analytics.models.platform import PlatformEventRow
 from analytics.models.streams import streams
 from analytics.partitions import Month
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 from config.models import DailySalt, RuntimeSettings
 from tests import months
 from tests.visits import store_page_view, store_session
@@ -52,7 +53,7 @@ RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(NOW))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def _partitions():
 @pytest.fixture
 def old_website(make_website, user):
     """A website that was there before all of these events."""
-    return make_website(user, id=ids.new_id(ids.milliseconds(NOW - timedelta(days=4000))))
+    return make_website(user, id=uuid7.new_id(uuid7.to_ms(NOW - timedelta(days=4000))))
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def put(old_website):
     def put(*times, website_id=old_website.id):
         for at in times:
             Event.objects.create(
-                id=ids.new_id(ids.milliseconds(at)),
+                id=uuid7.new_id(uuid7.to_ms(at)),
                 created_at=at,
                 website_id=website_id,
                 event_type="pageview",
@@ -167,7 +168,7 @@ def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put):
 def test_a_dry_run_tells_the_same_and_deletes_nothing(put):
     put(*OLD, *RECENT)
     keep(event=60)
-    DailySalt.objects.create(day=NOW.date() - salts.KEPT)
+    DailySalt.objects.create(day=NOW.date() - address_hash.KEPT)
     before = partitions.existing(Event)
     told = run("--dry-run")
     assert times() == [*OLD, *RECENT]
@@ -196,11 +197,11 @@ def test_a_second_run_finds_nothing_to_do(put):
 
 def test_each_stream_obeys_its_own_setting(put, user):
     put(*OLD)
-    session = store_session(ids.milliseconds(OLD[2]))
-    views = [store_page_view(session, ids.milliseconds(at)) for at in (OLD[2], CUTOFF)]
+    session = store_session(uuid7.to_ms(OLD[2]))
+    views = [store_page_view(session, uuid7.to_ms(at)) for at in (OLD[2], CUTOFF)]
     for at in (OLD[2], CUTOFF):
         FunnelEvent.objects.create(
-            id=ids.new_id(ids.milliseconds(at)), created_at=at, user=user,
+            id=uuid7.new_id(uuid7.to_ms(at)), created_at=at, user=user,
             event_type="signup", event_data={},
         )  # fmt: skip
     keep(session=60)
@@ -217,7 +218,7 @@ def test_each_stream_obeys_its_own_setting(put, user):
 
 def test_one_stream_for_a_number_of_days(put):
     put(*OLD, *RECENT)
-    store_session(ids.milliseconds(OLD[2]))
+    store_session(uuid7.to_ms(OLD[2]))
     lines = run("--stream", "event", "--older-than", "60d")
     assert [line.split()[0] for line in lines[1:-1]] == ["stream", "event"]
     assert times() == RECENT
@@ -246,7 +247,7 @@ def test_a_mistake_is_told_in_a_sentence_and_deletes_nothing(put, options, sente
 
 
 def test_the_events_of_a_deleted_website_go_whatever_their_age(put, make_website, user):
-    deleted = make_website(user, "gone.example", id=ids.new_id(ids.milliseconds(OLD[0])))
+    deleted = make_website(user, "gone.example", id=uuid7.new_id(uuid7.to_ms(OLD[0])))
     put(*OLD, *RECENT)
     put(*OLD, *RECENT, website_id=deleted.id)
     assert line_of("event", run()) == (0, 0, 0)
@@ -258,7 +259,7 @@ def test_the_events_of_a_deleted_website_go_whatever_their_age(put, make_website
 
 
 def test_what_is_old_anyway_is_not_counted_twice(put):
-    put(*OLD, *RECENT, website_id=ids.new_id(ids.milliseconds(OLD[0])))
+    put(*OLD, *RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
     keep(event=60)
     lines = run()
     assert line_of("event", lines) == (9, 2, 1)
@@ -269,7 +270,7 @@ def test_what_is_old_anyway_is_not_counted_twice(put):
 @pytest.mark.parametrize(("minutes", "left"), [(9, 1), (11, 0)])
 def test_a_website_of_the_last_minutes_is_not_taken_for_a_deleted_one(put, minutes, left):
     made_at = NOW - timedelta(minutes=minutes)
-    put(NOW, website_id=ids.new_id(ids.milliseconds(made_at)))
+    put(NOW, website_id=uuid7.new_id(uuid7.to_ms(made_at)))
     run()
     assert len(times()) == left
 
@@ -290,12 +291,12 @@ def test_rows_are_forgotten_by_exact_bounds_before_they_go(put, forgotten):
     put(*OLD, *RECENT)
     run("--stream", "event", "--older-than", "60d")
     december, january, february = (Month(*m) for m in ((2030, 12), (2031, 1), (2031, 2)))
-    cutoff = ids.floor(CUTOFF)
+    cutoff = uuid7.floor(CUTOFF)
     assert forgotten == [
-        (ids.floor(Month(2030, 11).start), ids.floor(december.start), 1),
-        (ids.floor(december.start), ids.floor(january.start), 1),
-        (ids.floor(january.start), cutoff, 2),
-        (ids.LOWEST, cutoff, 1),
+        (uuid7.floor(Month(2030, 11).start), uuid7.floor(december.start), 1),
+        (uuid7.floor(december.start), uuid7.floor(january.start), 1),
+        (uuid7.floor(january.start), cutoff, 2),
+        (uuid7.LOWEST, cutoff, 1),
     ]
     assert february.start > CUTOFF
 
@@ -314,7 +315,7 @@ def test_batches_share_the_rows(put, forgotten, monkeypatch):
 def test_events_of_a_deleted_website_are_forgotten_one_by_one(put, forgotten, monkeypatch):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
     put(*RECENT)
-    put(*RECENT, website_id=ids.new_id(ids.milliseconds(OLD[0])))
+    put(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
     run()
     assert [rows for _, _, rows in forgotten] == [1, 1, 1, 1]
     assert times() == RECENT
@@ -339,7 +340,7 @@ def meddle(monkeypatch):
 
     def prepare(statement, values=()):
         def forget(low, high):
-            if Month.of(ids.time_of(low)) != Month(2031, 1):
+            if Month.of(uuid7.time_of(low)) != Month(2031, 1):
                 return
             tries.append(Event.objects.filter(id__gte=low, id__lt=high).count())
             if len(tries) == 1:
@@ -358,7 +359,7 @@ def test_a_row_that_comes_during_a_batch_is_forgotten_as_well(put, meddle):
         "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
         "visitor_id) SELECT %s, %s, website_id, event_type, url, session_id, visitor_id "
         "FROM analytics_event LIMIT 1",
-        [ids.new_id(ids.milliseconds(late)), late],
+        [uuid7.new_id(uuid7.to_ms(late)), late],
     )
     put(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
     lines = run("--stream", "event", "--older-than", "60d")
@@ -379,7 +380,7 @@ def test_a_row_that_goes_during_a_batch_is_not_forgotten_twice(put, meddle):
 def test_the_totals_of_platform_events_stay_right(user):
     rows = [
         PlatformEventRow(
-            id=ids.new_id(ids.milliseconds(at)), created_at=at, user_id=user.id,
+            id=uuid7.new_id(uuid7.to_ms(at)), created_at=at, user_id=user.id,
             event_name="a", category="trading", priority="low", properties="{}", session_id=None,
             page_url=None, referrer=None, user_agent=None, client_id=None,
         )
@@ -455,7 +456,7 @@ def test_a_complete_run_is_recorded(put):
     keep(event=60)
     run("--stream", "event")
     assert MaintenanceRun.last("retention") is None
-    DailySalt.objects.create(day=NOW.date() - salts.KEPT)
+    DailySalt.objects.create(day=NOW.date() - address_hash.KEPT)
     DailySalt.objects.create(day=NOW.date())
     run()
     last = MaintenanceRun.objects.get(name="retention")

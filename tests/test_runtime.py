@@ -2,8 +2,10 @@
 
 import pytest
 
-from config import ids, runtime
+from config import runtime
+from config.db import uuid7
 from config.models import RuntimeSettings, SettingChange
+from config.runtime import snapshot
 from tests.answers import at_once
 from tests.conftest import away
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def clock(monkeypatch):
     """The clock of the snapshot; a list with the seconds."""
     seconds = [1000.0]
-    monkeypatch.setattr("config.runtime.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: seconds[0])
     return seconds
 
 
@@ -42,10 +44,10 @@ def test_without_a_row_the_defaults_are_in_force():
 
 
 def test_a_change_is_in_force_after_a_second(clock):
-    assert runtime.MAX_AGE_SECONDS < 2
+    assert snapshot.MAX_AGE_SECONDS < 2
     assert runtime.current().tracking_enabled
     switch_off()
-    clock[0] += runtime.MAX_AGE_SECONDS - 0.01
+    clock[0] += snapshot.MAX_AGE_SECONDS - 0.01
     assert runtime.current().tracking_enabled
     clock[0] += 0.01
     assert not runtime.current().tracking_enabled
@@ -55,7 +57,7 @@ def test_a_second_costs_one_query(clock, django_assert_num_queries):
     with django_assert_num_queries(1):
         for _ in range(5):
             runtime.current()
-    clock[0] += runtime.MAX_AGE_SECONDS
+    clock[0] += snapshot.MAX_AGE_SECONDS
     with django_assert_num_queries(1):
         runtime.current()
 
@@ -64,7 +66,7 @@ def test_the_last_good_settings_stay_while_the_database_is_away(clock, request, 
     switch_off()
     assert not runtime.current().tracking_enabled
     request.getfixturevalue("main_database_away")
-    clock[0] += runtime.MAX_AGE_SECONDS
+    clock[0] += snapshot.MAX_AGE_SECONDS
     assert not runtime.current().tracking_enabled
     assert "the last known ones stay" in caplog.text
 
@@ -77,7 +79,7 @@ HOUR_MS = 3_600_000
 def time_of_day(monkeypatch):
     """The wall clock; a list with the milliseconds."""
     ms = [NOON_MS]
-    monkeypatch.setattr(ids, "now_ms", lambda: ms[0])
+    monkeypatch.setattr(uuid7, "now_ms", lambda: ms[0])
     return ms
 
 
@@ -87,7 +89,7 @@ def off_for_an_hour(time_of_day):
         {"tracking_enabled": "TRUE"},
         changed_by="anna@example.com",
         reason="a flood",
-        ends={"tracking_enabled": ids.moment(NOON_MS + HOUR_MS)},
+        ends={"tracking_enabled": uuid7.from_ms(NOON_MS + HOUR_MS)},
     )
 
 
@@ -102,24 +104,24 @@ def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
     time_of_day[0] += HOUR_MS - 1
     assert not runtime.current().tracking_enabled
     time_of_day[0] += 1
-    clock[0] += runtime.MAX_AGE_SECONDS
+    clock[0] += snapshot.MAX_AGE_SECONDS
     assert runtime.current().tracking_enabled
     row = RuntimeSettings.objects.get()
     assert (row.tracking_enabled, row.ends) == ("true", {})
     expired, set_for_an_hour = SettingChange.objects.all()
-    assert expired.changed_at == set_for_an_hour.until == ids.moment(NOON_MS + HOUR_MS)
+    assert expired.changed_at == set_for_an_hour.until == uuid7.from_ms(NOON_MS + HOUR_MS)
     assert (expired.old, expired.new, expired.changed_by) == ("TRUE", "true", "expired")
 
 
 def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, clock):
     RuntimeSettings(pk=1, events_enabled="").save()
-    end = ids.moment(NOON_MS + HOUR_MS)
+    end = uuid7.from_ms(NOON_MS + HOUR_MS)
     RuntimeSettings.load().change(
         {"events_enabled": "true"}, changed_by="a", ends={"events_enabled": end}
     )
     assert runtime.current().events_enabled
     time_of_day[0] += HOUR_MS
-    clock[0] += runtime.MAX_AGE_SECONDS
+    clock[0] += snapshot.MAX_AGE_SECONDS
     assert not runtime.current().events_enabled
     assert RuntimeSettings.objects.get().events_enabled == "false"
 
@@ -130,10 +132,10 @@ def test_a_switch_turns_back_while_the_database_is_away(
     assert not runtime.current().tracking_enabled
     with away("default", "the main database is away"):
         time_of_day[0] += HOUR_MS
-        clock[0] += runtime.MAX_AGE_SECONDS
+        clock[0] += snapshot.MAX_AGE_SECONDS
         assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "TRUE"
-    clock[0] += runtime.MAX_AGE_SECONDS
+    clock[0] += snapshot.MAX_AGE_SECONDS
     assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "true"
 
@@ -146,7 +148,7 @@ def test_a_new_value_forgets_the_end_of_the_old_one(off_for_an_hour, time_of_day
 
 
 def test_another_end_is_a_change_of_its_own(off_for_an_hour, time_of_day):
-    later = ids.moment(NOON_MS + 2 * HOUR_MS)
+    later = uuid7.from_ms(NOON_MS + 2 * HOUR_MS)
     time_of_day[0] += 1
     RuntimeSettings.load().change(
         {"tracking_enabled": "TRUE"}, changed_by="b", ends={"tracking_enabled": later}

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from config.client import parse_networks
+from config.api.client_address import parse_networks
 from tests.answers import assert_refused
 from tests.conftest import PASSWORD
 

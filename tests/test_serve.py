@@ -14,7 +14,10 @@ import psycopg
 import pytest
 
 from analytics.models import Event
-from config.embedded import EmbeddedPostgres, database_url
+from config.db.embedded_postgres import (
+    EmbeddedPostgres,
+    database_url,
+)
 from tests import live
 from tests.live import ask, directory, migrate, refusal, serving, wait_until
 

@@ -9,8 +9,8 @@ from django.db import OperationalError, connections
 
 from analytics.ingest import visitors, writer
 from analytics.models import Session
-from config import ids
-from config.client import parse_networks
+from config.api.client_address import parse_networks
+from config.db import uuid7
 from tests.answers import assert_answer, bearer
 from tests.places import city_record, write_places
 from tests.visitors import (
@@ -98,7 +98,7 @@ def _secret(settings):
 @pytest.fixture
 def clock(monkeypatch):
     """Hold the server's clock at AT."""
-    monkeypatch.setattr(ids, "now_ms", lambda: AT_MS)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS)
 
 
 def post(api, body, user_agent=None, **more):
@@ -122,7 +122,7 @@ def row(id, at=AT, **columns):
 def test_a_session_is_stored_with_no_more_than_a_visitor(api, clock):
     id = assert_stored(post(api, session_of()))
     assert stored() == [row(id)]
-    assert ids.milliseconds_of(id) == AT_MS
+    assert uuid7.ms_of(id) == AT_MS
 
 
 def test_a_session_is_stored_with_all_that_the_page_knows(api, clock):
@@ -169,11 +169,11 @@ def test_the_example_of_the_contract(api, clock):
 
 
 def test_the_time_is_that_of_the_request(api):
-    before = ids.now_ms()
+    before = uuid7.now_ms()
     id = assert_stored(post(api, session_of()))
     [session] = stored()
-    assert before <= ids.milliseconds_of(id) <= ids.now_ms()
-    assert session["created_at"] == session["last_active_at"] == ids.time_of(id)
+    assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
+    assert session["created_at"] == session["last_active_at"] == uuid7.time_of(id)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_a_token_of_another_page_is_unverified(api, clock):
     ],
 )
 def test_a_token_grows_old(api, monkeypatch, age, is_stored):
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(AT + age))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(AT + age))
     response = post(api, session_of(bioPageId=BIO_PAGE, trackingToken=TOKEN))
     if is_stored:
         assert_stored(response)

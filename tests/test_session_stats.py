@@ -12,14 +12,14 @@ from analytics import partitions, stats
 from analytics.models import Session
 from analytics.partitions import Month
 from analytics.stats import Group, Totals
-from config import ids
+from config.db import uuid7
 from tests.visits import store_session
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
 
 DAY = (datetime(2026, 1, 28, tzinfo=UTC), datetime(2026, 1, 29, tzinfo=UTC))
 NEXT_DAY = (DAY[1], datetime(2026, 1, 30, tzinfo=UTC))
-NOON_MS = ids.milliseconds(datetime(2026, 1, 28, 12, tzinfo=UTC))
+NOON_MS = uuid7.to_ms(datetime(2026, 1, 28, 12, tzinfo=UTC))
 TOPS = [stats.top_referrers, stats.top_countries, stats.top_devices]
 
 
@@ -71,7 +71,7 @@ def test_rounding(part, whole, rounded):
 
 
 def test_a_boundary_belongs_to_the_later_period():
-    start, end = (ids.milliseconds(at) for at in DAY)
+    start, end = (uuid7.to_ms(at) for at in DAY)
     for ms, domain in (
         (start - 1, "before.test"),
         (start, "first.test"),
@@ -86,13 +86,13 @@ def test_a_boundary_belongs_to_the_later_period():
 
 
 def test_a_session_counts_where_it_began_with_all_of_its_pages():
-    last_ms = ids.milliseconds(DAY[1]) - 1
+    last_ms = uuid7.to_ms(DAY[1]) - 1
     store_session(
         last_ms,
         page_views=3,
         bounced=False,
         duration_seconds=7200,
-        last_active_at=ids.moment(last_ms + 7_200_000),
+        last_active_at=uuid7.from_ms(last_ms + 7_200_000),
     )
     assert stats.totals(*DAY) == Totals(
         sessions=1, bounce_rate=0, average_duration_seconds=7200, pages_per_session=3.0

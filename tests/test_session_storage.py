@@ -16,9 +16,12 @@ from analytics.ingest.copy import Written
 from analytics.ingest.events import TABLE
 from analytics.models import Event, PageView, Session
 from analytics.models.sessions import PageViewRow, SessionRow
-from config import ids
-from config.errors import RowRefused, StorageUnavailable
-from config.postgresql.base import Connection
+from config.api.errors import (
+    RowRefused,
+    StorageUnavailable,
+)
+from config.db import uuid7
+from config.db.backend.base import Connection
 from tests.answers import at_once
 from tests.conftest import end_other_sessions
 from tests.test_writer import SOMEBODY_WAITS, connect, event_row, wait_until
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.django_db(databases=["analytics"])
 with_threads = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
 VISITOR = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
-NOBODY = ids.new_id(AT_MS)
+NOBODY = uuid7.new_id(AT_MS)
 LARGEST = 2**31 - 1  # of an integer in PostgreSQL
 
 
@@ -67,7 +70,7 @@ def never_apart(monkeypatch):
 def session_row(**changes):
     """Return a session as it starts."""
     values: dict[str, Any] = dict.fromkeys(SessionRow._fields) | {
-        "id": ids.new_id(AT_MS),
+        "id": uuid7.new_id(AT_MS),
         "created_at": AT,
         "visitor_hash": VISITOR,
         "referrer_domain": "direct",
@@ -82,8 +85,8 @@ def session_row(**changes):
 def view_row(session_id, after_ms=0, **changes):
     """Return a page view that is entered so many milliseconds after the session began."""
     values: dict[str, Any] = dict.fromkeys(PageViewRow._fields) | {
-        "id": ids.new_id(AT_MS + after_ms),
-        "created_at": ids.moment(AT_MS + after_ms),
+        "id": uuid7.new_id(AT_MS + after_ms),
+        "created_at": uuid7.from_ms(AT_MS + after_ms),
         "session_id": session_id,
         "path": "/johndoe",
     }
@@ -150,11 +153,11 @@ def viewing(*rows):
 
 def test_a_session_is_stored_as_it_is():
     row = SessionRow(
-        id=ids.new_id(AT_MS),
+        id=uuid7.new_id(AT_MS),
         created_at=AT,
         visitor_hash=VISITOR,
-        user_id=ids.new_id(AT_MS),
-        bio_page_id=ids.new_id(AT_MS),
+        user_id=uuid7.new_id(AT_MS),
+        bio_page_id=uuid7.new_id(AT_MS),
         referrer="https://www.instagram.com/p/x",
         referrer_domain="instagram.com",
         landing_page="https://example.com/",
@@ -195,8 +198,8 @@ def test_a_page_view_is_stored_as_it_is_and_counted():
         1500,
         title="John Doe",
         referrer="https://example.com/",
-        bio_page_id=ids.new_id(AT_MS),
-        link_clicked=ids.new_id(AT_MS),
+        bio_page_id=uuid7.new_id(AT_MS),
+        link_clicked=uuid7.new_id(AT_MS),
     )
     assert sessions.view(row) is True
     assert list(PageView.objects.values_list()) == [row]
@@ -265,15 +268,15 @@ def test_leave_of_an_unknown_page_view_changes_nothing():
 
 def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(monkeypatch):
     session_id, other = started(), started()
-    monkeypatch.setattr(ids, "now_ms", lambda: AT_MS + 60_001)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_001)
     assert sessions.heartbeat(session_id) is True
-    assert session_of(session_id) == (0, True, 30, ids.moment(AT_MS + 60_001), None)
+    assert session_of(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
     assert session_of(other) == (0, True, 0, AT, None)
 
 
 def test_identify_sets_the_user_in_place_of_any_other():
     session_id, other = started(), started()
-    first, second = ids.new_id(AT_MS), ids.new_id(AT_MS)
+    first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     for user_id in (first, second):
         assert sessions.identify(session_id, user_id) is True
         assert [session.id for session in Session.objects.for_user(user_id)] == [session_id]
@@ -284,7 +287,7 @@ def test_identify_sets_the_user_in_place_of_any_other():
 def test_an_unknown_session_has_no_heartbeat_and_no_user():
     session_id = started()
     assert sessions.heartbeat(NOBODY) is False
-    assert sessions.identify(NOBODY, ids.new_id(AT_MS)) is False
+    assert sessions.identify(NOBODY, uuid7.new_id(AT_MS)) is False
     assert session_of(session_id) == (0, True, 0, AT, None)
 
 
@@ -298,7 +301,7 @@ GAPS = [(0, 0.0), (1, 0.001), (3_600_000, 3600.0), (3_600_001, None)]
 @pytest.mark.parametrize(("gap_ms", "seconds"), GAPS)
 def test_a_page_view_fills_in_the_duration_of_the_one_before(gap_ms, seconds, grouped):
     session_id = started()
-    first, second = sorted(ids.new_id(AT_MS + gap) for gap in (0, gap_ms))
+    first, second = sorted(uuid7.new_id(AT_MS + gap) for gap in (0, gap_ms))
     rows = [view_row(session_id, 0, id=first), view_row(session_id, gap_ms, id=second)]
     if grouped:
         in_one_group(*viewing(*rows))
@@ -358,7 +361,7 @@ def test_a_page_view_of_an_unknown_session_fills_in_nothing():
 
 
 def test_a_duration_is_filled_in_across_months():
-    months = ids.milliseconds(AT.replace(month=2, day=1, hour=0)) - AT_MS
+    months = uuid7.to_ms(AT.replace(month=2, day=1, hour=0)) - AT_MS
     session_id = started()
     viewed(session_id, months - 1)
     viewed(session_id, months)
@@ -369,10 +372,10 @@ def test_a_duration_is_filled_in_across_months():
 
 
 def test_every_change_of_a_group_counts(monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: AT_MS + 5000)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 5000)
     busy, calm = started(), started()
     left = viewed(busy)
-    first, second = ids.new_id(AT_MS), ids.new_id(AT_MS)
+    first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     told = in_one_group(
         lambda: sessions.heartbeat(busy),
         lambda: sessions.identify(busy, first),

@@ -8,8 +8,9 @@ from django.db import connections
 from analytics import partitions, sizes
 from analytics.models import Event
 from analytics.partitions import Month
-from config import ids, impact
-from config.impact import Wanted
+from config.db import uuid7
+from config.runtime import preview
+from config.runtime.preview import Wanted
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -19,7 +20,7 @@ NOW = datetime(2031, 3, 16, tzinfo=UTC)
 @pytest.fixture
 def fill(monkeypatch):
     """Store events of a month, evenly spread, and let PostgreSQL look at them; it is March 2031."""
-    monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(NOW))
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
 
     def fill(year, month, count, *, days=None):
         month = Month(year, month)
@@ -30,7 +31,7 @@ def fill(monkeypatch):
             cursor.executemany(
                 "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, "
                 "session_id, visitor_id) VALUES (%s, %s, gen_random_uuid(), 'click', '', '', '')",
-                [(ids.new_id(ids.milliseconds(at)), at) for at in times],
+                [(uuid7.new_id(uuid7.to_ms(at)), at) for at in times],
             )
             cursor.execute("ANALYZE analytics_event")
 
@@ -110,10 +111,10 @@ def test_a_retention_tells_the_months_and_rows_that_go(fill, days, told):
     fill(2030, 12, 302)
     fill(2031, 1, 31)
     fill(2031, 2, 56)
-    assert impact.of(Wanted("event_retention_days", 0, days)) == told
+    assert preview.of(Wanted("event_retention_days", 0, days)) == told
 
 
 def test_a_retention_in_the_first_month_tells_rows_only(fill):
     fill(2031, 3, 31)
     told = "About 14 rows older than 2031-03-15 00:00 UTC will be deleted."
-    assert impact.of(Wanted("event_retention_days", 0, 1)) == told
+    assert preview.of(Wanted("event_retention_days", 0, 1)) == told

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from django.db import connections
 
-from config import ids, tallies
+from config.api import outcome_counts
+from config.api.outcomes import Outcome
+from config.db import uuid7
 from config.models import Tally
-from config.outcomes import Outcome
 from tests.conftest import away
 from tests.live import (  # fmt: skip
     Postgres,
@@ -33,7 +34,7 @@ def at(monkeypatch):
     """Set the clock; it stands at noon."""
 
     def set_to(moment):
-        monkeypatch.setattr(ids, "now_ms", lambda: ids.milliseconds(moment))
+        monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(moment))
 
     set_to(NOON)
     return set_to
@@ -48,8 +49,8 @@ def rows():
 def test_what_was_counted_is_written_once(at):
     Outcome.STORED.count("events", 3)
     Outcome.KILL_SWITCH.count("track")
-    tallies.flush()
-    tallies.flush()
+    outcome_counts.flush()
+    outcome_counts.flush()
     assert rows() == [
         (NOON, "events", "stored", "", 3),
         (NOON, "track", "dropped", "kill_switch", 1),
@@ -62,7 +63,7 @@ def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(at
     for after in (0, 4, 5):
         at(NOON + after * MINUTE)
         Outcome.STORED.count("events")
-        tallies.flush()
+        outcome_counts.flush()
     assert rows() == [
         (NOON, "events", "stored", "", 42),
         (NOON + 5 * MINUTE, "events", "stored", "", 1),
@@ -72,18 +73,18 @@ def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(at
 @BOTH
 def test_nothing_counted_is_no_query(django_assert_num_queries):
     with django_assert_num_queries(0, using="analytics"):
-        tallies.flush()
+        outcome_counts.flush()
 
 
 @BOTH
 def test_an_outage_delays_the_tallies_and_keeps_their_times(at, caplog):
     Outcome.STORED.count("events", 2)
     with away("analytics", "the analytics database is away"):
-        tallies.flush()
+        outcome_counts.flush()
     assert "Tallies are not written now" in caplog.text
     at(NOON + 10 * MINUTE)
     Outcome.STORED.count("events", 5)
-    tallies.flush()
+    outcome_counts.flush()
     assert rows() == [
         (NOON, "events", "stored", "", 2),
         (NOON + 10 * MINUTE, "events", "stored", "", 5),
@@ -92,24 +93,24 @@ def test_an_outage_delays_the_tallies_and_keeps_their_times(at, caplog):
 
 @BOTH
 def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
-    monkeypatch.setattr(tallies, "MAX_WAITING", 2)
+    monkeypatch.setattr(outcome_counts, "MAX_WAITING", 2)
     with away("analytics", "the analytics database is away"):
         for slot in range(10):
-            at(NOON + slot * tallies.SLOT)
+            at(NOON + slot * outcome_counts.SLOT)
             Outcome.STORED.count("events")
-            tallies.flush()
-    tallies.flush()
+            outcome_counts.flush()
+    outcome_counts.flush()
     assert [events for *_, events in rows()] == [1, 9]
 
 
 @BOTH
 def test_tallies_are_deleted_after_their_days(at):
     old = {"api": "events", "outcome": "stored", "reason": "", "events": 1}
-    Tally.objects.create(slot=NOON - tallies.KEPT - tallies.SLOT, **old)
-    Tally.objects.create(slot=NOON - tallies.KEPT, **old)
+    Tally.objects.create(slot=NOON - outcome_counts.KEPT - outcome_counts.SLOT, **old)
+    Tally.objects.create(slot=NOON - outcome_counts.KEPT, **old)
     Outcome.STORED.count("events")
-    tallies.flush()
-    assert [slot for slot, *_ in rows()] == [NOON - tallies.KEPT, NOON]
+    outcome_counts.flush()
+    assert [slot for slot, *_ in rows()] == [NOON - outcome_counts.KEPT, NOON]
 
 
 @BOTH
@@ -119,11 +120,11 @@ def test_sums_and_hours_begin_where_they_are_told(at):
             slot=NOON + minutes * MINUTE, api="events", outcome="stored", reason="", events=events
         )
     Tally.objects.create(slot=NOON, api="track", outcome="dropped", reason="bot", events=16)
-    assert tallies.sums(NOON - 60 * MINUTE) == {
+    assert outcome_counts.sums(NOON - 60 * MINUTE) == {
         ("events", "stored", ""): 14,
         ("track", "dropped", "bot"): 16,
     }
-    assert tallies.by_hour(NOON - 60 * MINUTE) == {
+    assert outcome_counts.by_hour(NOON - 60 * MINUTE) == {
         (NOON - 60 * MINUTE, "stored"): 6,
         (NOON, "stored"): 8,
         (NOON, "dropped"): 16,
@@ -138,7 +139,7 @@ def test_the_sums_of_a_day_walk_the_primary_key():
             "'stored', '', 1 FROM generate_series(1, 10000) n"
         )
         cursor.execute("ANALYZE config_tally")
-        sql = Tally.objects.since(ids.moment(ids.now_ms()) - timedelta(days=1)).explain()
+        sql = Tally.objects.since(uuid7.now() - timedelta(days=1)).explain()
     assert "config_tally_pkey" in sql
 
 

@@ -7,7 +7,13 @@ import pytest
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 
-from config.terminal import Progress, columns, duration, size, stoppable
+from config.server.console import (
+    Progress,
+    columns,
+    duration,
+    size,
+    stoppable,
+)
 
 
 class Terminal(StringIO):
@@ -19,7 +25,7 @@ class Terminal(StringIO):
 def clock(monkeypatch):
     """A clock that stands still; calling it lets seconds pass."""
     now = [1000.0]
-    monkeypatch.setattr("config.terminal.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("config.server.console.time.monotonic", lambda: now[0])
 
     def tick(seconds):
         now[0] += seconds

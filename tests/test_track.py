@@ -20,8 +20,9 @@ from analytics.ingest.copy import Written
 from analytics.ingest.funnel import TABLE
 from analytics.models import FunnelEvent
 from analytics.models.funnel import FunnelEventRow
-from config import ids, runtime
-from config.errors import StorageUnavailable
+from config import runtime
+from config.api.errors import StorageUnavailable
+from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.answers import assert_answer, bearer
 from tests.funnel_events import (
@@ -101,7 +102,7 @@ def failing(*statement):
 def set_to(**values):
     """Change runtime settings, as the admin does."""
     RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()
 
 
 def counted():
@@ -118,11 +119,11 @@ def test_an_event_is_stored(api, user, token):
 
 
 def test_the_time_is_that_of_the_request(api, token, monkeypatch):
-    monkeypatch.setattr(ids, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
     post(api, token, FULL)
     event = FunnelEvent.objects.get()
     assert event.created_at == datetime(2027, 1, 15, 8, 0, 0, 123_000, tzinfo=UTC)
-    assert (event.id.version, ids.time_of(event.id)) == (7, event.created_at)
+    assert (event.id.version, uuid7.time_of(event.id)) == (7, event.created_at)
 
 
 def test_what_does_not_come_is_null_or_an_empty_object(tracked):
@@ -585,7 +586,7 @@ def test_the_switch_takes_effect_within_two_seconds(api, token, monkeypatch):
     assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="staff@example.com")
     later = time.monotonic() + 2
-    monkeypatch.setattr("config.runtime.time.monotonic", lambda: later)
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
     assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
 
 
@@ -641,7 +642,7 @@ def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
     assert_answer(post(api, token, body), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
     later = time.monotonic() + 2
-    monkeypatch.setattr("config.runtime.time.monotonic", lambda: later)
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
     assert_track_error(post(api, token, body), *INVALID_DATA, variables={"max": 100})
 
 
@@ -691,8 +692,8 @@ def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, reme
 @pytest.mark.django_db(transaction=True, databases=["default", "analytics"])
 def test_a_row_that_is_refused_takes_no_other_with_it(user):
     def row_of(user_id):
-        id = ids.new_id_now()
-        return FunnelEventRow(id, ids.time_of(id), user_id, None, "a", "{}")
+        id = uuid7.new_id_now()
+        return FunnelEventRow(id, uuid7.time_of(id), user_id, None, "a", "{}")
 
     nobody = UUID("019c0630-fe00-7d71-bb46-7075e0512424")
     rows = [row_of(user_id) for user_id in (user.id, nobody, user.id)]

@@ -5,11 +5,24 @@ import json
 import pytest
 from django.test import RequestFactory
 
-from config.dialects.base import Words
-from config.dialects.track import DIALECT
-from config.errors import Conflict, Forbidden, Invalid, Problem, RowRefused, StorageUnavailable
-from config.fields import AnyUuid, JsonObject, Number, Text, WholeNumber
-from config.serializers import StrictSerializer
+from analytics.funnel.dialect import DIALECT
+from config.api.dialects.base import Words
+from config.api.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Problem,
+    RowRefused,
+    StorageUnavailable,
+)
+from config.api.fields import (
+    AnyUuid,
+    JsonObject,
+    Number,
+    Text,
+    WholeNumber,
+)
+from config.api.serializers import StrictSerializer
 
 ID = "019C0630-fe00-4d71-0b46-7075E0512424"  # of no version in particular
 TYPES = [

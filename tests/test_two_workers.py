@@ -16,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 import psycopg
 import pytest
 
-from config.embedded import database_url
+from config.db.embedded_postgres import database_url
 from tests.live import (
     Answer,
     Link,

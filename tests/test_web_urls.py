@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
-from config.web_urls import host_of
+from config.api.web_urls import host_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer, assert_invalid, assert_refused, at_once, bearer
 from websites import lookup, tokens
 from websites.domains import normalised_host
@@ -59,7 +59,7 @@ def shown(website):
         "description": website.description,
         "trackingCode": website.tracking_code,
         "isActive": website.is_active,
-        "createdAt": in_milliseconds(ids.time_of(website.id)),
+        "createdAt": in_milliseconds(uuid7.time_of(website.id)),
         "updatedAt": in_milliseconds(website.updated_at),
     }
 
@@ -73,7 +73,7 @@ def test_a_new_website_is_stored_and_told(post, user):
     assert {name: told[name] for name in GOOD} == GOOD
     assert (told["userId"], told["isActive"]) == (str(user.id), True)
     assert told["updatedAt"] == told["createdAt"]
-    created_ms = ids.milliseconds_of(website.id)
+    created_ms = uuid7.ms_of(website.id)
     assert re.fullmatch(rf"pm-[a-z0-9]{{6}}-{created_ms:013d}", told["trackingCode"])
 
 
@@ -193,7 +193,7 @@ def test_of_two_websites_of_one_host_at_once_one_wins(post):
 
 def test_the_list_has_all_of_my_websites_newest_first(call, user, stranger, make_website):
     websites = [
-        make_website(user, f"site{n}.example", id=ids.new_id(1_769_596_260_000 + n))
+        make_website(user, f"site{n}.example", id=uuid7.new_id(1_769_596_260_000 + n))
         for n in range(12)
     ]
     websites[3].is_active = False

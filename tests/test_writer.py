@@ -16,8 +16,9 @@ from analytics.ingest.copy import Written
 from analytics.ingest.events import TABLE
 from analytics.models import Event
 from analytics.models.events import EventRow
-from config import ids, runtime
-from config.errors import StorageUnavailable
+from config import runtime
+from config.api.errors import StorageUnavailable
+from config.db import uuid7
 from tests import live
 from tests.answers import assert_answer, at_once
 from tests.conftest import end_other_sessions
@@ -134,9 +135,9 @@ def threading_post(*rows):
 def event_row(id=None, **changes):
     """Return a row as it goes to the writer."""
     values: dict[str, Any] = {
-        "id": id or ids.new_id(AT_MS),
+        "id": id or uuid7.new_id(AT_MS),
         "created_at": AT,
-        "website_id": ids.new_id(AT_MS),
+        "website_id": uuid7.new_id(AT_MS),
         "event_type": "pageview",
         "url": "https://example.com/",
         "referrer": None,
@@ -356,7 +357,7 @@ def test_many_batches_at_once_are_all_stored(website):
 def test_a_writer_tells_what_waits_and_what_it_has_committed():
     assert writer.state("analytics") == writer.State()
     assert writer._writers == {}  # asking starts none
-    begun = ids.moment(ids.now_ms())
+    begun = uuid7.now()
     with group_held() as (_, go):
         known = event_row()
         with threading_post(known, event_row(), known) as answer:
@@ -367,7 +368,7 @@ def test_a_writer_tells_what_waits_and_what_it_has_committed():
     state = writer.state("analytics")
     assert (state.waiting_rows, state.committed_rows) == (0, 3)
     assert state.last_commit_at is not None
-    assert begun <= state.last_commit_at <= ids.moment(ids.now_ms())
+    assert begun <= state.last_commit_at <= uuid7.now()
 
 
 def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
@@ -396,7 +397,7 @@ def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through():
 
 
 def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
-    low, high = (str(ids.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
+    low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
     insert = (
         "INSERT INTO analytics_event "
         "(id, created_at, website_id, event_type, url, session_id, visitor_id) "

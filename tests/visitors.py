@@ -6,7 +6,7 @@ from uuid import UUID
 from prometheus_client import REGISTRY
 
 from config import runtime
-from config.errors import StorageUnavailable
+from config.api.errors import StorageUnavailable
 from config.models import RuntimeSettings
 from tests.answers import NAMED, assert_answer
 from tests.inline_writer import InlineWriter
@@ -126,7 +126,7 @@ def assert_rate_limited(response, seconds):
 def switch(text):
     """Set the switch of the track API, as the admin does."""
     RuntimeSettings.load().change({"tracking_enabled": text}, changed_by="staff@example.com")
-    runtime.forget()
+    runtime.expire()
 
 
 def take_storage_away(monkeypatch):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from analytics.models import Event
-from config import ids
+from config.db import uuid7
 from tests.answers import assert_answer
 
 PATH = "/api/v1/events"
@@ -112,4 +112,4 @@ def assert_refused_event(response, status, body, headers=None):
 
 def new_id(ms=AT_MS):
     """Return a new UUIDv7 for a time in Unix milliseconds, as text."""
-    return str(ids.new_id(ms))
+    return str(uuid7.new_id(ms))

@@ -9,7 +9,11 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from config.errors import Conflict, Forbidden, InvalidCredentials
+from config.api.errors import (
+    Conflict,
+    Forbidden,
+    InvalidCredentials,
+)
 from websites.attempts import Attempt
 from websites.models import User
 

@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from config import counters
-from config.budget import Budget
-from config.client import network_of
+from config.api import counters
+from config.api.client_address import network_of
+from config.api.quota import Budget
 
 KNOWN_SECONDS = 30 * 86_400  # since the last login
 

@@ -5,8 +5,12 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from config.errors import Forbidden, InvalidCredentials, NotAuthenticated
-from config.origin import is_cross_site
+from config.api.cors import is_cross_site
+from config.api.errors import (
+    Forbidden,
+    InvalidCredentials,
+    NotAuthenticated,
+)
 from websites import sessions, tokens
 from websites.models import User
 from websites.tokens import Caller

@@ -8,8 +8,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from config import throttles
-from config.errors import Forbidden, InvalidCredentials, RateLimited
+from config.api import ratelimit
+from config.api.errors import (
+    Forbidden,
+    InvalidCredentials,
+    RateLimited,
+)
 from websites import accounts
 from websites.models import User
 
@@ -29,7 +33,7 @@ class AccountBackend(ModelBackend):
             return None
         try:
             if request:
-                throttles.count(request, settings.RATE_AUTH)
+                ratelimit.count(request, settings.RATE_AUTH)
             return accounts.prove(request or HttpRequest(), email=username, password=password)
         except (InvalidCredentials, Forbidden):
             return None

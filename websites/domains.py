@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import idna
 
-from config.web_urls import host_of
+from config.api.web_urls import host_of
 
 
 def as_url(domain: str) -> str:

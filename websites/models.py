@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from config import ids
+from config.db import uuid7
 from websites.domains import is_domain, normalised_host
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
@@ -40,7 +40,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person with an account, the same one for every API and for the admin."""
 
-    id = models.UUIDField(primary_key=True, default=ids.new_id_now, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     email = models.EmailField(max_length=255, unique=True)
     name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null is told
     api_key_hash = models.CharField(max_length=64, blank=True, editable=False)
@@ -69,7 +69,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def created_at(self) -> datetime:
         """When the account was made."""
-        return ids.time_of(self.id)
+        return uuid7.time_of(self.id)
 
 
 class WebsiteQuerySet(models.QuerySet["Website"]):
@@ -83,7 +83,7 @@ class WebsiteQuerySet(models.QuerySet["Website"]):
 class Website(models.Model):
     """A site whose pages send events under its tracking code."""
 
-    id = models.UUIDField(primary_key=True, default=ids.new_id_now, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="websites")
     name = models.CharField(max_length=255)
     domain = models.CharField(max_length=255, help_text="As given; its host is what counts.")
@@ -144,12 +144,12 @@ class Website(models.Model):
     @property
     def created_at(self) -> datetime:
         """When the website was made."""
-        return ids.time_of(self.id)
+        return uuid7.time_of(self.id)
 
     def _new_tracking_code(self) -> str:
         while True:
             random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(6))
-            code = f"pm-{random}-{ids.milliseconds_of(self.id):013d}"
+            code = f"pm-{random}-{uuid7.ms_of(self.id):013d}"
             if not RetiredCode.objects.filter(code=code).exists():  # never given out twice
                 return code
 

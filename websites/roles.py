@@ -10,7 +10,7 @@ from django.apps import AppConfig, apps
 from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
 
-from config.routers import MAIN
+from config.db.routers import MAIN
 
 STAFF = "Staff"
 

@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.http import HttpRequest
 
-from config.routers import MAIN
+from config.db.routers import MAIN
 from websites.models import User
 
 MAX_REMEMBERED = 10_000

@@ -20,8 +20,11 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from config import ids, patience
-from config.errors import InvalidCredentials
+from config.api.errors import InvalidCredentials
+from config.db import (
+    deadline,
+    uuid7,
+)
 from websites.models import User
 
 logger = logging.getLogger(__name__)
@@ -123,7 +126,7 @@ def _judge(token: str) -> Caller | None:
         return None  # known from the token alone, nothing to remember
     verdict: Caller | None = caller
     try:
-        with patience.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
+        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
             verdict = caller if _holder(caller) else None
     except (OperationalError, InterfaceError) as error:
         logger.warning("Tokens are judged by their signature alone: %s", error)
@@ -140,7 +143,7 @@ def _claims(kind: type[Token], token: str) -> Caller | None:
         payload: dict[str, Any] = kind(token).payload  # type: ignore[arg-type]
     except (TokenError, RecursionError, OverflowError, ValueError):  # nested too deep; no such time
         return None
-    user_id = ids.parse(str(payload.get("user_id")))
+    user_id = uuid7.parse(str(payload.get("user_id")))
     if user_id is None or "\0" in str(payload["jti"]):  # PostgreSQL can be asked for no NUL
         return None
     return Caller(user_id, str(payload.get("email", "")), str(payload["jti"]), payload["exp"])

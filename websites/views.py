@@ -14,8 +14,12 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from config.errors import Forbidden, InvalidCredentials, RateLimited
-from config.throttles import count
+from config.api.errors import (
+    Forbidden,
+    InvalidCredentials,
+    RateLimited,
+)
+from config.api.ratelimit import count
 from websites import accounts, sessions
 from websites.models import User
 

@@ -18,7 +18,7 @@ from analytics.keyset import StreamAdmin
 from analytics.models import Event
 from analytics.models.events import EventType
 from analytics.stream_filters import StreamFilterForm, any_of
-from config import ids
+from config.db import uuid7
 from websites.models import Website
 
 SUGGESTED_WEBSITES = 20
@@ -36,7 +36,7 @@ class WebsiteSelect(UnfoldAdminAutocompleteWidget):
     def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
         """Return no website and the chosen one as the options; a deleted one shows its id."""
         self.choices = [("", "")]
-        if id := ids.parse(value[0]):
+        if id := uuid7.parse(value[0]):
             self.choices += [(value[0], str(Website.objects.filter(id=id).first() or id))]
         return super().optgroups(name, value, attrs)
 

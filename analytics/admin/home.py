@@ -23,11 +23,19 @@ from analytics.cells import list_of, may_view
 from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
 from analytics.keyset import DATABASE_FAILURES, explain
 from analytics.models.streams import Stream, streams
-from config import ids, patience, tallies, terminal
+from config.api import outcome_counts
+from config.api.outcomes import APIS
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import (
+    ANALYTICS,
+    MAIN,
+)
 from config.models import RuntimeSettings
-from config.outcomes import APIS
-from config.routers import ANALYTICS, MAIN
-from config.states import states
+from config.runtime.setting_status import states
+from config.server import console
 
 READING_SECONDS = 2.0  # for all that one database tells
 HOURS = 24
@@ -55,20 +63,20 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the context of the home page what its reader may see."""
     context["title"] = "Home"
     if admin.site.get_model_admin(RuntimeSettings).has_view_permission(request):
-        with patience.at_most(READING_SECONDS):
+        with deadline.at_most(READING_SECONDS):
             context["settings"] = {
                 "url": reverse("admin:config_runtimesettings_change", args=[1]),
                 "states": _tell(states),
             }
     if visible := [model for model in streams() if may_view(request.user, model)]:
-        now = ids.moment(ids.now_ms())
-        with patience.at_most(READING_SECONDS):
+        now = uuid7.now()
+        with deadline.at_most(READING_SECONDS):
             context |= {"sees_events": True, "outcomes": OUTCOMES}
             context["today"] = _tell(lambda: today(now))
             context["chart"] = _tell(lambda: last_hours(now))
             context["writes"] = _tell(lambda: writes(now))
             context["analytics"] = _tell(lambda: database(ANALYTICS, visible, now))
-        with patience.at_most(READING_SECONDS):
+        with deadline.at_most(READING_SECONDS):
             context["main"] = _tell(lambda: database(MAIN, visible, now))
         context["databases"] = list(filter(None, (context["main"], context["analytics"])))
     return context
@@ -76,7 +84,7 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def today(now: datetime) -> list[dict[str, Any]]:
     """Return for each API how many of today's events ended how, and why some were dropped."""
-    sums = tallies.sums(now.replace(hour=0, minute=0, second=0, microsecond=0))
+    sums = outcome_counts.sums(now.replace(hour=0, minute=0, second=0, microsecond=0))
     rows = []
     for api in APIS:
         ends: Counter[str] = Counter()
@@ -94,7 +102,7 @@ def last_hours(now: datetime) -> dict[str, Any]:
     """Return the chart of the last hours."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     hours = [first + timedelta(hours=n) for n in range(HOURS)]
-    sums = tallies.by_hour(first)
+    sums = outcome_counts.by_hour(first)
     bars = [
         {
             "label": outcome.capitalize(),
@@ -109,7 +117,7 @@ def last_hours(now: datetime) -> dict[str, Any]:
 
 def writes(now: datetime) -> dict[str, Any]:
     """Return how writing went in the last hour, and the commits of this process."""
-    sums = tallies.sums(now - timedelta(hours=1))
+    sums = outcome_counts.sums(now - timedelta(hours=1))
     commits, seconds = _sum_of(GROUP_SECONDS)
     _, rows = _sum_of(GROUP_ROWS)
     return {
@@ -135,7 +143,7 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
             # Page views have no list: they stand with their session.
             "url": list_of(size.model) if admin.site.is_registered(size.model) else None,
             "size": size,
-            "bytes": terminal.size(size.bytes),
+            "bytes": console.size(size.bytes),
             "days": size.days_until_double(now),
         }
         for size in found

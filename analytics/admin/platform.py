@@ -13,7 +13,7 @@ from analytics.models import PlatformEvent
 from analytics.models.platform import Category, Priority
 from analytics.stream_filters import StreamFilterForm, any_of, exactly
 from analytics.user_streams import UsersStreamAdmin
-from config import ids
+from config.db import uuid7
 
 
 class PlatformFilterForm(StreamFilterForm):
@@ -56,7 +56,7 @@ class PlatformEventAdmin(UsersStreamAdmin):
 
         An id is looked up first: one condition for both kinds would sort all events of a user.
         """
-        id = ids.parse(search_term.strip())
+        id = uuid7.parse(search_term.strip())
         if id and not PlatformEvent.objects.filter(id=id).exists():
             return queryset.for_user(id), False
         return super().get_search_results(request, queryset, search_term)

@@ -19,7 +19,7 @@ from unfold.decorators import action, display
 from analytics import traffic
 from analytics.cells import NONE, cut, to_the_second
 from analytics.keyset import DATABASE_FAILURES, explain
-from config import patience
+from config.db import deadline
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
 
@@ -89,7 +89,7 @@ class WebsiteAdmin(ModelAdmin):
         found: dict[Any, traffic.Traffic] = {}
         midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            with patience.at_most(READING_SECONDS):
+            with deadline.at_most(READING_SECONDS):
                 found = traffic.of_websites([row.pk for row in rows], midnight)
         except DATABASE_FAILURES as error:
             messages.error(request, explain(error))

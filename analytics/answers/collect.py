@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from config.answers import Answer
+from config.api.answers import Answer
 
 ID_PATTERN = "^evt_[0-9a-f]{32}$"
 

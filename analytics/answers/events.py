@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from analytics.models.events import DeviceType, EventType
-from config.answers import Answer
+from config.api.answers import Answer
 
 EXAMPLE = {
     "id": "019c0630-fe00-70c8-aa3a-de3497964cb8",

@@ -10,18 +10,34 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.answers.collect import Recorded, RecordedBatch
+from analytics.collect import dialect
 from analytics.ingest.collect import Item, keep, rows_of
 from analytics.models.collect import CollectedEventRow, public_id
-from config import runtime, salts
-from config.budget import Budget
-from config.client import client_address
-from config.dialects import collect
-from config.endpoints import DialectView, endpoint, events_in
-from config.errors import Invalid, RateLimited, RowRefused
-from config.fields import JsonObject, Text, matching
-from config.outcomes import Outcome
-from config.serializers import Items, StrictSerializer
-from config.timestamps import IsoTime
+from config import runtime
+from config.api import address_hash
+from config.api.client_address import client_address
+from config.api.errors import (
+    Invalid,
+    RateLimited,
+    RowRefused,
+)
+from config.api.fields import (
+    JsonObject,
+    Text,
+    matching,
+)
+from config.api.outcomes import Outcome
+from config.api.quota import Budget
+from config.api.serializers import (
+    Items,
+    StrictSerializer,
+)
+from config.api.timestamps import IsoTime
+from config.api.view import (
+    DialectView,
+    endpoint,
+    events_in,
+)
 from websites.authentication import SessionAuthentication, user_of
 
 MAX_BATCH = 100
@@ -65,7 +81,7 @@ class CollectView(DialectView):
     before that costs one.
     """
 
-    dialect = collect.DIALECT
+    dialect = dialect.DIALECT
     budget: Budget | None = None
     is_charged = False
 
@@ -108,7 +124,7 @@ class CollectView(DialectView):
         for event in events:
             if isinstance(event, Invalid):
                 end = Outcome.REJECTED
-                results.append(failure(collect.sentence_of(event, whole="event")))
+                results.append(failure(dialect.sentence_of(event, whole="event")))
             else:
                 row, end = next(stored)
                 results.append(failure(NOT_STORED) if end is Outcome.WRITE_FAILED else success(row))
@@ -119,8 +135,8 @@ class CollectView(DialectView):
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
         """Store events unless the switch is off; return the row of each and what became of it."""
-        is_on = runtime.current().collect_enabled
-        mark = salts.mark_of(client_address(self.request._request)) if items and is_on else ""
+        is_on, request = runtime.current().collect_enabled, self.request._request
+        mark = address_hash.mark_of(client_address(request)) if items and is_on else ""
         rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=mark)
         if not is_on:
             return [(row, Outcome.KILL_SWITCH) for row in rows]

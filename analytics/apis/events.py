@@ -18,12 +18,20 @@ from analytics.answers.events import (
 )
 from analytics.ingest.events import Fate, Item, Kept, keep, keep_batch, row_of
 from analytics.models.events import DeviceType, Event, EventRow, EventType
-from config import ids, runtime
-from config.dialects import events
-from config.dialects.base import Words, iso
-from config.endpoints import DialectView, endpoint, events_in
-from config.errors import Conflict, MissingParameter, NotFound, Problem, RowRefused
-from config.fields import (
+from config import runtime
+from config.api.dialects import flat
+from config.api.dialects.base import (
+    Words,
+    iso,
+)
+from config.api.errors import (
+    Conflict,
+    MissingParameter,
+    NotFound,
+    Problem,
+    RowRefused,
+)
+from config.api.fields import (
     Choice,
     Clamped,
     HttpUrl,
@@ -35,9 +43,21 @@ from config.fields import (
     at_most,
     matching,
 )
-from config.outcomes import Outcome
-from config.serializers import ListOf, StrictSerializer
-from config.timestamps import EventId, UnixMilliseconds
+from config.api.outcomes import Outcome
+from config.api.serializers import (
+    ListOf,
+    StrictSerializer,
+)
+from config.api.timestamps import (
+    EventId,
+    UnixMilliseconds,
+)
+from config.api.view import (
+    DialectView,
+    endpoint,
+    events_in,
+)
+from config.db import uuid7
 from websites import lookup
 from websites.authentication import BearerAuthentication
 from websites.lookup import Site
@@ -101,7 +121,7 @@ class ItemSerializer(StrictSerializer):
         sent, id = data.get("timestamp"), values.get("id")
         if id is None or (type(sent) is not int and type(sent) is not float):
             return []
-        if int(sent) == ids.milliseconds_of(id):
+        if int(sent) == uuid7.ms_of(id):
             return []
         return [Problem("timestamp_mismatch", ("timestamp",), sent)]
 
@@ -136,7 +156,7 @@ EVENT, BATCH, LIST_QUERY = EventSerializer(), BatchSerializer(), ListQuery()
 class EventsView(DialectView):
     """/api/v1/events"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         ingest=True,
@@ -191,7 +211,7 @@ class EventsView(DialectView):
 class EventBatchView(DialectView):
     """/api/v1/events/batch"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         ingest=True,
@@ -222,7 +242,7 @@ class EventBatchView(DialectView):
 class EventView(DialectView):
     """/api/v1/events/:id"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         words=words(failed="Failed to fetch event"),
@@ -236,7 +256,7 @@ class EventView(DialectView):
         A token is asked for only while staff have made reads private; then it must be the owner's.
         """
         owner_id = demanded_owner(request)
-        event_id = ids.parse(id)
+        event_id = uuid7.parse(id)
         event = Event.objects.filter(id=event_id).first() if event_id else None
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):

@@ -11,15 +11,31 @@ from analytics.answers.platform import Healthy, QueuedBatch, Stats, TrackedEvent
 from analytics.ingest import writer
 from analytics.ingest.platform import keep, keep_batch, rows_of
 from analytics.models.platform import Category, PlatformEventRow, Priority
-from config import bodies, health, ids, runtime
-from config.dialects import platform
-from config.dialects.base import iso
-from config.endpoints import DialectView, endpoint, events_in
-from config.fields import Choice, JsonObject, Text, at_least, at_most
-from config.outcomes import Outcome
-from config.routers import ANALYTICS
-from config.serializers import ListOf, StrictSerializer
-from config.timestamps import Timestamp
+from analytics.platform import dialect
+from config import runtime
+from config.api import request_body
+from config.api.dialects.base import iso
+from config.api.fields import (
+    Choice,
+    JsonObject,
+    Text,
+    at_least,
+    at_most,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import (
+    ListOf,
+    StrictSerializer,
+)
+from config.api.timestamps import Timestamp
+from config.api.view import (
+    DialectView,
+    endpoint,
+    events_in,
+)
+from config.db import uuid7
+from config.db.routers import ANALYTICS
+from config.server import health
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 MAX_BATCH = 100
@@ -67,12 +83,12 @@ EVENT, BATCH = EventSerializer(), BatchSerializer()
 class PlatformView(DialectView):
     """A path of this API."""
 
-    dialect = platform.DIALECT
+    dialect = dialect.DIALECT
 
     def json(self) -> Any:
         """Return the JSON value of the request's body, None for an empty one."""
         body = self.body()
-        return bodies.parse(body) if body else None
+        return request_body.parse(body) if body else None
 
     def rows(self, *items: dict[str, Any], client_id: str | None = None) -> list[PlatformEventRow]:
         """Return the rows that events of the caller become."""
@@ -134,7 +150,7 @@ class PlatformStatsView(PlatformView):
     @endpoint(authentication=AnyCaseBearerAuthentication, answers={200: Stats})
     def get(self, request: Request) -> HttpResponse:
         """Add up the events of all users."""
-        stats = platform_stats.stats(ids.moment(ids.now_ms()))
+        stats = platform_stats.stats(uuid7.now())
         answer = {
             "total_events": stats.total,
             "events_by_category": stats.by_category,
@@ -199,4 +215,4 @@ def buffer_status() -> dict[str, Any]:
 
 def now() -> str:
     """Return the server's time as answers show it."""
-    return iso(ids.moment(ids.now_ms()))
+    return iso(uuid7.now())

@@ -11,16 +11,28 @@ from rest_framework.request import Request
 
 from analytics import tracking_tokens
 from analytics.answers.track import Done, Identified
+from analytics.funnel import dialect
 from analytics.ingest import sessions, visitors
 from analytics.models.sessions import PageViewRow, SessionRow
-from config import ids, runtime
-from config.client import client_address
-from config.dialects import track
-from config.endpoints import DialectView, endpoint
-from config.errors import RowRefused, StorageUnavailable
-from config.fields import AnyUuid, Number, Text, WholeNumber
-from config.outcomes import Outcome
-from config.serializers import StrictSerializer
+from config import runtime
+from config.api.client_address import client_address
+from config.api.errors import (
+    RowRefused,
+    StorageUnavailable,
+)
+from config.api.fields import (
+    AnyUuid,
+    Number,
+    Text,
+    WholeNumber,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
+from config.db import uuid7
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 logger = logging.getLogger(__name__)
@@ -106,7 +118,7 @@ SESSION, PAGE_VIEW, LEAVE = SessionSerializer(), PageViewSerializer(), LeaveSeri
 class SessionsView(DialectView):
     """/api/v1/analytics/session"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(
         ingest=True,
@@ -134,7 +146,7 @@ class SessionsView(DialectView):
 class PageViewsView(DialectView):
     """/api/v1/analytics/pageview"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(
         ingest=True,
@@ -146,7 +158,7 @@ class PageViewsView(DialectView):
     def post(self, request: Request) -> HttpResponse:
         """Store a page view of a session."""
         sent = PAGE_VIEW.to_internal_value(self.json())
-        id = ids.new_id_now()
+        id = uuid7.new_id_now()
         outcome = outcome_for(sent["sessionId"], lambda session: view(id, session, sent))
         return self.answer(200, told(id if outcome is Outcome.STORED else None), outcome)
 
@@ -154,7 +166,7 @@ class PageViewsView(DialectView):
 class LeaveView(DialectView):
     """/api/v1/analytics/pageview/:id/leave"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(ingest=True, text_plain=True, rate="RATE_LEAVE", takes=LEAVE, answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
@@ -173,7 +185,7 @@ class LeaveView(DialectView):
 class HeartbeatView(DialectView):
     """/api/v1/analytics/session/:id/heartbeat"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(ingest=True, rate="RATE_HEARTBEAT", answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
@@ -184,7 +196,7 @@ class HeartbeatView(DialectView):
 class IdentifyView(DialectView):
     """/api/v1/analytics/session/:id/identify"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, answers={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
@@ -201,7 +213,7 @@ def reason_to_drop(sent: dict[str, Any], user_agent: str) -> Outcome | None:
         return Outcome.BOT
     if sent["consentAnalytics"] != GRANTED:
         return Outcome.NO_CONSENT
-    page, now = sent["bioPageId"], ids.moment(ids.now_ms())
+    page, now = sent["bioPageId"], uuid7.now()
     if page and not tracking_tokens.is_valid(sent["trackingToken"], page, now):
         return Outcome.UNVERIFIED
     return None
@@ -211,7 +223,7 @@ def outcome_for(id: str, write: Callable[[UUID], bool]) -> Outcome:
     """Write to the session or page view that a text names, and return what became of it."""
     if not runtime.current().tracking_enabled:
         return Outcome.KILL_SWITCH
-    named = ids.parse(id)
+    named = uuid7.parse(id)
     return outcome_of(partial(write, named)) if named else Outcome.UNKNOWN_SESSION
 
 
@@ -236,7 +248,7 @@ def view(id: UUID, session_id: UUID, sent: dict[str, Any]) -> bool:
     """Store a page view; False when its session does not exist."""
     row = PageViewRow(
         id=id,
-        created_at=ids.time_of(id),
+        created_at=uuid7.time_of(id),
         session_id=session_id,
         path=sent["path"],
         title=sent["title"],
@@ -251,12 +263,12 @@ def view(id: UUID, session_id: UUID, sent: dict[str, Any]) -> bool:
 
 def session_row(sent: dict[str, Any], request: Request) -> SessionRow:
     """Return the row of a session that begins now; of the client's address only a place stays."""
-    id = ids.new_id_now()
+    id = uuid7.new_id_now()
     agent = visitors.agent_of(user_agent_of(request))
     place = visitors.place_of(client_address(request._request))
     return SessionRow(
         id=id,
-        created_at=ids.time_of(id),
+        created_at=uuid7.time_of(id),
         visitor_hash=visitors.hash_of(sent["visitorId"]),
         user_id=None,
         bio_page_id=sent["bioPageId"],
@@ -281,7 +293,7 @@ def session_row(sent: dict[str, Any], request: Request) -> SessionRow:
         page_views=0,
         bounced=True,
         duration_seconds=0,
-        last_active_at=ids.time_of(id),
+        last_active_at=uuid7.time_of(id),
     )
 
 

@@ -7,14 +7,24 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from analytics.answers.track import Tracked
+from analytics.funnel import dialect
 from analytics.ingest.funnel import keep
 from config import runtime
-from config.dialects import track
-from config.endpoints import DialectView, endpoint
-from config.errors import EventDataTooLarge, RowRefused, StorageUnavailable
-from config.fields import JsonObject, Text
-from config.outcomes import Outcome
-from config.serializers import StrictSerializer
+from config.api.errors import (
+    EventDataTooLarge,
+    RowRefused,
+    StorageUnavailable,
+)
+from config.api.fields import (
+    JsonObject,
+    Text,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 logger = logging.getLogger(__name__)
@@ -45,7 +55,7 @@ TRACK = TrackSerializer()
 class TrackView(DialectView):
     """/api/v1/analytics/track"""
 
-    dialect = track.DIALECT
+    dialect = dialect.DIALECT
 
     @endpoint(
         ingest=True,

@@ -7,8 +7,11 @@ from functools import partial
 
 from django.db import OperationalError
 
-from config import patience
-from config.routers import ANALYTICS, MAIN
+from config.db import deadline
+from config.db.routers import (
+    ANALYTICS,
+    MAIN,
+)
 
 CHECK_SECONDS = 5.0  # a database that is silent must not hold up the others
 MAX_LENGTH = 200  # of what an error says
@@ -78,7 +81,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
     """Make all checks; one that raises has failed."""
     for name, look in CHECKS.items():
         try:
-            with patience.at_most(CHECK_SECONDS):
+            with deadline.at_most(CHECK_SECONDS):
                 finding = look()
         except OperationalError:
             finding = fail("needs a database that does not answer in time", "Mend that first.")

@@ -6,9 +6,12 @@ from typing import Any
 from django.db import OperationalError, connections
 
 from analytics.doctor.checks import Finding, check_of_each_database, fail, ok, said, warn
-from config.routers import ANALYTICS, MAIN
-from config.serving import connections_wanted
-from config.terminal import duration
+from config.db.routers import (
+    ANALYTICS,
+    MAIN,
+)
+from config.server.console import duration
+from config.server.serving import connections_wanted
 
 VERSIONS = range(15, 19)
 SLOW_MS = 100

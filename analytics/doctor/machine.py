@@ -7,7 +7,7 @@ from django.conf import settings
 from redis import Redis, RedisError
 
 from analytics.doctor.checks import Finding, check, fail, ok, said, warn
-from config.terminal import size
+from config.server.console import size
 
 REDIS_SECONDS = 2
 BAD_BYTES, LOW_BYTES = 1_000_000_000, 5_000_000_000

@@ -7,7 +7,8 @@ from analytics.generation.days import Day, generator
 from analytics.ingest.collect import TABLE
 from analytics.ingest.copy import Rows
 from analytics.models.collect import DASHBOARD_TYPES, CollectedEventRow
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 
 TYPES = (*DASHBOARD_TYPES, "wizard.step")
 WEIGHTS = (60, 24, 8, 3, 5)
@@ -21,7 +22,7 @@ def collected_events(day: Day) -> Rows:
     random, world = day.random, day.world
     rows = {}
     for ms in sorted(day.times(day.rows)):
-        id, at, user = day.new_id(ms), ids.moment(ms), random.choice(world.users)
+        id, at, user = day.new_id(ms), uuid7.from_ms(ms), random.choice(world.users)
         waited = random.random() * WAITS_SECONDS if random.random() < IN_A_BATCH else 0
         [page] = world.some_pages(random, 1)
         rows[id] = CollectedEventRow(
@@ -31,6 +32,6 @@ def collected_events(day: Day) -> Rows:
             user_id=user,
             event_type=random.choices(TYPES, WEIGHTS)[0],
             event_data=f'{{"page":"{world.pages[page].path}","referrer":"/login"}}',
-            ip_hash=sha256(f"{user} {day.date}".encode()).hexdigest()[: salts.LENGTH],
+            ip_hash=sha256(f"{user} {day.date}".encode()).hexdigest()[: address_hash.LENGTH],
         )
     return {TABLE: rows}

@@ -37,7 +37,7 @@ class Day:
         return self.start_ms + DAY_MS - 1
 
     def new_id(self, ms: int) -> UUID:
-        """Return a UUIDv7 for a moment, as config/ids.py makes them but for the seed."""
+        """Return a UUIDv7 for a moment, as config/db/uuid7.py makes them but for the seed."""
         return seeded_id(self.random, ms)
 
 

@@ -7,7 +7,7 @@ from analytics.generation.world import Visitor, session_name, some_referrers
 from analytics.ingest.copy import Rows
 from analytics.ingest.events import TABLE
 from analytics.models.events import EventRow, EventType
-from config import ids
+from config.db import uuid7
 
 EVENTS_OF_A_VISIT = 4  # on the average
 PAUSE_MS = 90_000  # between two events of a visit, at most
@@ -49,7 +49,7 @@ def _row(day: Day, ms: int, visit: Visit, type: str, page: int) -> EventRow:
     agent = visitor.agent
     return EventRow(
         day.new_id(ms),
-        ids.moment(ms),
+        uuid7.from_ms(ms),
         website,
         type,
         day.world.urls[website][page],

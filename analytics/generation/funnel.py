@@ -7,7 +7,7 @@ from analytics.generation.world import session_name
 from analytics.ingest.copy import Rows
 from analytics.ingest.funnel import TABLE
 from analytics.models.funnel import FunnelEventRow
-from config import ids
+from config.db import uuid7
 
 STEPS = ("bio_link_click", "signup_started", "profile_saved", "checkout_started", "checkout_done")
 GOES_ON = 0.6  # of those who have made a step
@@ -31,5 +31,5 @@ def funnel_events(day: Day) -> Rows:
     rows = {}
     for ms, user, session_id, step, data in sorted(made[: day.rows]):
         id = day.new_id(ms)
-        rows[id] = FunnelEventRow(id, ids.moment(ms), user, session_id, step, data)
+        rows[id] = FunnelEventRow(id, uuid7.from_ms(ms), user, session_id, step, data)
     return {TABLE: rows}

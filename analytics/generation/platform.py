@@ -5,7 +5,7 @@ from analytics.generation.world import session_name, some_referrers
 from analytics.ingest.copy import Rows
 from analytics.ingest.platform import TABLE
 from analytics.models.platform import Category, PlatformEventRow, Priority
-from config import ids
+from config.db import uuid7
 
 # Name, category, priority, how many of a hundred events there are.
 KINDS = (
@@ -37,7 +37,7 @@ def platform_events(day: Day) -> Rows:
         id = day.new_id(ms)
         rows[id] = PlatformEventRow(
             id=id,
-            created_at=ids.moment(ms),
+            created_at=uuid7.from_ms(ms),
             user_id=random.choice(world.users),
             event_name=name,
             category=category,

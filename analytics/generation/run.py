@@ -17,8 +17,14 @@ from analytics.generation.world import World
 from analytics.ingest.copy import Rows, copy_all, insert_all
 from analytics.models.streams import streams
 from analytics.partitions import Month
-from config import ids, patience
-from config.routers import MAIN, home
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import (
+    MAIN,
+    home,
+)
 from websites.models import User, Website
 
 GROWTH = 0.6  # of the traffic, from the first day to the last
@@ -52,7 +58,7 @@ def prepare(period: Period) -> World:
         for month in period.months:
             partitions.create(model, month)
     random = Random(period.seed)
-    ms = ids.milliseconds(_start(period.first))
+    ms = uuid7.to_ms(_start(period.first))
     owner, *users = (seeded_id(random, ms) for _ in range(world.USERS + 1))
     websites = {seeded_id(random, ms): name for name, _ in world.WEBSITES}
     bio_pages = [seeded_id(random, ms) for _ in range(world.BIO_PAGES)]
@@ -74,7 +80,7 @@ def generate(period: Period, about: World) -> Iterator[int]:
         for each, of_day in zip(GENERATORS, of_days, strict=True):
             if of_day[n]:
                 random = Random(f"{period.seed} {each.name} {day}")
-                start_ms = ids.milliseconds(_start(day))
+                start_ms = uuid7.to_ms(_start(day))
                 _store(each.make(Day(day, start_ms, of_day[n], random, about)))
                 yield of_day[n]
 
@@ -123,7 +129,7 @@ def _store(rows: Rows) -> None:
 
 def _write(rows: Rows, *, is_new: bool) -> None:
     [alias] = {table.alias for table in rows}
-    with patience.unlimited(alias):
+    with deadline.unlimited(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
         (copy_all if is_new else insert_all)(rows)

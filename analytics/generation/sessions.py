@@ -9,7 +9,7 @@ from analytics.ingest import visitors
 from analytics.ingest.copy import Rows
 from analytics.ingest.sessions import HEARTBEAT_SECONDS, PAGE_VIEWS, SESSIONS
 from analytics.models.sessions import PageViewRow, SessionRow
-from config import ids
+from config.db import uuid7
 
 STAYS = 0.65  # of those who have seen a page; they see another one
 READING_MS = 120_000  # a page, at most
@@ -77,7 +77,7 @@ def _session(day: Day, visit: _Visit) -> SessionRow:
     has_campaign = random.random() < FROM_CAMPAIGNS
     return SessionRow(
         id=visit.session_id,
-        created_at=ids.moment(start),
+        created_at=uuid7.from_ms(start),
         visitor_hash=visitor.hash,
         user_id=random.choice(world.users) if random.random() < IDENTIFIED else None,
         bio_page_id=visit.bio_page_id,
@@ -102,7 +102,7 @@ def _session(day: Day, visit: _Visit) -> SessionRow:
         page_views=count,
         bounced=count < 2,
         duration_seconds=beats * HEARTBEAT_SECONDS,
-        last_active_at=ids.moment(last),
+        last_active_at=uuid7.from_ms(last),
     )
 
 
@@ -116,7 +116,7 @@ def _page_views(day: Day, visit: _Visit) -> dict[UUID, PageViewRow]:
         id = day.new_id(ms)
         rows[id] = PageViewRow(
             id=id,
-            created_at=ids.moment(ms),
+            created_at=uuid7.from_ms(ms),
             session_id=visit.session_id,
             path=day.world.pages[page].path,
             title=day.world.pages[page].title,

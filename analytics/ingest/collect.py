@@ -7,7 +7,7 @@ from uuid import UUID
 from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
 from analytics.models.collect import CollectedEvent, CollectedEventRow
-from config import ids
+from config.db import uuid7
 
 TABLE = Table.of(CollectedEvent)
 
@@ -16,19 +16,19 @@ Item = dict[str, Any]  # what the serializer made of one event
 
 def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[CollectedEventRow]:
     """Return the rows of a user's events; those of one time get ascending ids."""
-    now = ids.now_ms()
+    now = uuid7.now_ms()
     times = [now if item["timestamp"] is None else item["timestamp"] for item in items]
     return [
         CollectedEventRow(
             id=id,
-            created_at=ids.moment(ids.milliseconds_of(id)),
-            received_at=ids.moment(now),
+            created_at=uuid7.from_ms(uuid7.ms_of(id)),
+            received_at=uuid7.from_ms(now),
             user_id=user_id,
             event_type=item["event_type"],
             event_data=item["event_data"],
             ip_hash=ip_hash,
         )
-        for id, item in zip(ids.new_ids(times), items, strict=True)
+        for id, item in zip(uuid7.new_ids(times), items, strict=True)
     ]
 
 

@@ -12,7 +12,7 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from django.db.models import Model
 from psycopg import sql
 
-from config.routers import home
+from config.db.routers import home
 
 logger = logging.getLogger(__name__)
 

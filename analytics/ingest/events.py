@@ -9,7 +9,7 @@ from uuid import UUID
 from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
 from analytics.models.events import Event, EventRow
-from config import ids
+from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
 
@@ -65,13 +65,13 @@ def keep_batch(items: Sequence[Item]) -> list[Kept]:
 
 def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
     """Return the rows of events; those of one time get ascending ids."""
-    now = ids.now_ms()
+    now = uuid7.now_ms()
     times = [_time_of(item, now) for item in items]
-    made = ids.new_ids(times)
+    made = uuid7.new_ids(times)
     return [
         EventRow(
             id=item["id"] or made[n],
-            created_at=ids.moment(times[n]),
+            created_at=uuid7.from_ms(times[n]),
             website_id=sites[n].id,
             event_type=item["eventType"],
             url=item["url"],
@@ -91,7 +91,7 @@ def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
 def _time_of(item: Item, now: int) -> int:
     if item["timestamp"] is not None:
         return int(item["timestamp"])
-    return ids.milliseconds_of(item["id"]) if item["id"] else now
+    return uuid7.ms_of(item["id"]) if item["id"] else now
 
 
 def _keep(rows: Sequence[EventRow]) -> list[Kept]:

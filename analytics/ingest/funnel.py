@@ -9,8 +9,8 @@ from prometheus_client import Counter
 from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
 from analytics.models.funnel import FunnelEvent, FunnelEventRow
-from config import ids
-from config.errors import RowRefused
+from config.api.errors import RowRefused
+from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ TRACKED = Counter("analytics_event_tracked", "Funnel events that were stored.")
 
 def keep(item: dict[str, Any], user_id: UUID) -> None:
     """Store one event of a user; raises StorageUnavailable, or RowRefused for a deleted user."""
-    now = ids.now_ms()
+    now = uuid7.now_ms()
     row = FunnelEventRow(
-        id=ids.new_id(now),
-        created_at=ids.moment(now),
+        id=uuid7.new_id(now),
+        created_at=uuid7.from_ms(now),
         user_id=user_id,
         session_id=item["sessionId"],
         event_type=item["event"],

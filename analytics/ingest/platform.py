@@ -8,8 +8,8 @@ from analytics import platform_stats
 from analytics.ingest import writer
 from analytics.ingest.copy import Table, Written
 from analytics.models.platform import PlatformEvent, PlatformEventRow
-from config import ids
-from config.errors import RowRefused
+from config.api.errors import RowRefused
+from config.db import uuid7
 
 TABLE = Table.of(PlatformEvent, tally=platform_stats.tally)
 
@@ -39,12 +39,12 @@ def rows_of(
 
     `user_agent` is that of the request, for events that name none.
     """
-    now = ids.now_ms()
+    now = uuid7.now_ms()
     times = [now if item["timestamp"] is None else item["timestamp"] for item in items]
     return [
         PlatformEventRow(
             id=id,
-            created_at=ids.moment(ms),
+            created_at=uuid7.from_ms(ms),
             user_id=user_id,
             event_name=item["event_name"],
             category=item["category"],
@@ -56,5 +56,5 @@ def rows_of(
             user_agent=user_agent if item["user_agent"] is None else item["user_agent"],
             client_id=client_id,
         )
-        for item, ms, id in zip(items, times, ids.new_ids(times), strict=True)
+        for item, ms, id in zip(items, times, uuid7.new_ids(times), strict=True)
     ]

@@ -21,9 +21,9 @@ from analytics.ingest import writer
 from analytics.ingest.changes import Changes
 from analytics.ingest.copy import Table, Written
 from analytics.models.sessions import PageView, PageViewRow, Session, SessionRow
-from config import ids
-from config.errors import RowRefused
-from config.routers import ANALYTICS
+from config.api.errors import RowRefused
+from config.db import uuid7
+from config.db.routers import ANALYTICS
 
 SESSIONS = Table.of(Session)
 PAGE_VIEWS = Table.of(PageView)
@@ -55,7 +55,7 @@ def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) ->
 
 def heartbeat(session_id: UUID) -> bool:
     """Add 30 seconds to a session that is active now; one statement. False when there is none."""
-    now = ids.moment(ids.now_ms())
+    now = uuid7.now()
     return _write(CHANGES, _Touch(session_id, now, seconds=HEARTBEAT_SECONDS))
 
 
@@ -232,7 +232,7 @@ def _fill_in(views: Sequence[PageViewRow]) -> None:
     This is a statement of its own, after the sessions were locked: only so does it see what
     another process has just stored in them.
     """
-    earliest = [ids.floor(view.created_at - LONGEST_VIEW) for view in views]
+    earliest = [uuid7.floor(view.created_at - LONGEST_VIEW) for view in views]
     values: dict[str, Any] = {
         "ids": [view.id for view in views],
         "session_ids": [view.session_id for view in views],

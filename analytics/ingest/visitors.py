@@ -11,7 +11,7 @@ import maxminddb
 from django.conf import settings
 from ua_parser import OS, parse
 
-from config.web_urls import host_of
+from config.api.web_urls import host_of
 
 logger = logging.getLogger(__name__)
 DIRECT = "direct"

@@ -38,8 +38,11 @@ from analytics.ingest.copy import (
     is_of_order,
     is_of_rows,
 )
-from config import ids, patience
-from config.errors import StorageUnavailable
+from config.api.errors import StorageUnavailable
+from config.db import (
+    deadline,
+    uuid7,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,7 @@ class Commits:
     def count(self, told: Sequence[Sequence[Written]]) -> None:
         """Count the new rows of one more commit."""
         self.rows += sum(written.count(Written.NEW) for written in told)
-        self.last_at = ids.moment(ids.now_ms())
+        self.last_at = uuid7.now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,10 @@ class GroupWriter:
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
         waiting = _Waiting(target, items)
-        left = patience.left()
+        left = deadline.left()
         with self._changed:
             self._append(waiting)
-        with patience.spending():
+        with deadline.spending():
             waiting.done.acquire(timeout=settings.WRITE_TIMEOUT_SECONDS if left is None else left)
         if waiting.written is None:
             self._withdraw(waiting)
@@ -195,7 +198,7 @@ class GroupWriter:
             time.sleep(self._pause_seconds)
             group = self._next_group()
             try:
-                with patience.at_most(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
+                with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
                     told = _store(self._alias, group)
             except Exception as error:
                 # Whatever it is, the waiting must hear of it and the thread must live.

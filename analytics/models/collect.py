@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import models
 
 from analytics.models.streams import Stream, StreamQuerySet
-from config import ids
+from config.db import uuid7
 
 DASHBOARD_TYPES = ("page_view", "button_click", "form_submit", "error_encountered")
 _PUBLIC_ID = re.compile(r"evt_([0-9a-f]{32})")
@@ -27,7 +27,7 @@ class CollectedEventQuerySet(StreamQuerySet):
 
     def counts_of_today(self) -> dict[str, int]:
         """Return how many events of the day (UTC) there are of each type of the dashboard."""
-        start = ids.moment(ids.now_ms()).replace(hour=0, minute=0, second=0, microsecond=0)
+        start = uuid7.now().replace(hour=0, minute=0, second=0, microsecond=0)
         today = self.between(start, start + timedelta(days=1))
         counted = today.filter(event_type__in=DASHBOARD_TYPES).values_list("event_type")
         found = counted.annotate(events=models.Count("id")).order_by()
@@ -83,4 +83,4 @@ def public_id(id: UUID) -> str:
 def parse_id(text: str) -> UUID | None:
     """Return the id that a text names, in its public or in canonical form, else None."""
     public = _PUBLIC_ID.fullmatch(text)
-    return UUID(public[1]) if public else ids.parse(text)
+    return UUID(public[1]) if public else uuid7.parse(text)

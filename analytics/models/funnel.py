@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from analytics.models.streams import Stream, StreamQuerySet, TextHash
-from config.routers import MAIN
+from config.db.routers import MAIN
 
 
 class FunnelEventQuerySet(StreamQuerySet):

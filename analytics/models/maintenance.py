@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
-from config.routers import ANALYTICS
+from config.db.routers import ANALYTICS
 
 
 class MaintenanceRun(models.Model):

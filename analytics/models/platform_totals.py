@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from django.db import connections, models
 
-from config.routers import ANALYTICS
+from config.db.routers import ANALYTICS
 
 HourCounts = Mapping[tuple[str, datetime], int]  # category and hour of UTC to a number of events
 

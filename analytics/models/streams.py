@@ -7,8 +7,8 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models
 
-from config import ids
-from config.routers import ANALYTICS
+from config.db import uuid7
+from config.db.routers import ANALYTICS
 
 
 class TextHash(models.Func):
@@ -37,8 +37,8 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
     def between(self, start: datetime | None = None, end: datetime | None = None) -> Self:
         """Return the events of [start, end); the bounds on the id let PostgreSQL skip months."""
-        rows = self if start is None else self.filter(id__gte=ids.floor(start))
-        return rows if end is None else rows.filter(id__lt=ids.floor(end))
+        rows = self if start is None else self.filter(id__gte=uuid7.floor(start))
+        return rows if end is None else rows.filter(id__lt=uuid7.floor(end))
 
     def after(self, cursor: UUID) -> Self:
         """Return the events that come after one in a list of the newest first."""

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='Tally',
             fields=[
                 ('pk', models.CompositePrimaryKey('slot', 'api', 'outcome', 'reason', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('slot', models.DateTimeField(help_text='When it began; config/tallies.py tells how long it is.')),
+                ('slot', models.DateTimeField(help_text='When it began.')),
                 ('api', models.CharField(max_length=16)),
                 ('outcome', models.CharField(max_length=16)),
                 ('reason', models.CharField(blank=True, max_length=32)),

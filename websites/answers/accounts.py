@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from config.answers import Answer
+from config.api.answers import Answer
 
 USER_EXAMPLE = {
     "id": "019c0427-2440-74f8-996d-a763b7a969b1",

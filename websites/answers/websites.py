@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from config.answers import Answer
+from config.api.answers import Answer
 
 EXAMPLE = {
     "id": "019c0428-0ea0-7bae-841b-02c41ed0fd8a",

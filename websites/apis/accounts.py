@@ -6,13 +6,29 @@ from django.contrib.auth import get_user, logout
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config.dialects import events
-from config.dialects.base import Words, iso
-from config.endpoints import DialectView, endpoint
-from config.errors import Conflict, Forbidden, InvalidCredentials
-from config.fields import Text, an_email, at_least, at_most, matching
-from config.origin import is_cross_site
-from config.serializers import StrictSerializer
+from config.api.cors import is_cross_site
+from config.api.dialects import flat
+from config.api.dialects.base import (
+    Words,
+    iso,
+)
+from config.api.errors import (
+    Conflict,
+    Forbidden,
+    InvalidCredentials,
+)
+from config.api.fields import (
+    Text,
+    an_email,
+    at_least,
+    at_most,
+    matching,
+)
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
 from websites import accounts, sessions, tokens
 from websites.answers.accounts import LoggedIn, LoggedOut, Me, Refreshed, Registered
 from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
@@ -77,7 +93,7 @@ REFRESH, LOGOUT = RefreshSerializer(), LogoutSerializer()
 class RegisterView(DialectView):
     """/api/v1/auth/register"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         rate="RATE_AUTH",
@@ -97,7 +113,7 @@ class RegisterView(DialectView):
 class LoginView(DialectView):
     """/api/v1/auth/login"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         rate="RATE_AUTH",
@@ -116,7 +132,7 @@ class LoginView(DialectView):
 class RefreshView(DialectView):
     """/api/v1/auth/refresh"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         rate="RATE_AUTH",
@@ -136,7 +152,7 @@ class RefreshView(DialectView):
 class LogoutView(DialectView):
     """/api/v1/auth/logout"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         authentication=BearerAuthentication, words=words(), takes=LOGOUT, answers={200: LoggedOut}
@@ -151,7 +167,7 @@ class LogoutView(DialectView):
 class MeView(DialectView):
     """/api/v1/auth/me"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(authentication=BearerAuthentication, words=words(), answers={200: Me})
     def get(self, request: Request) -> HttpResponse:
@@ -163,7 +179,7 @@ class MeView(DialectView):
 class SessionView(DialectView):
     """/api/v1/auth/session"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @endpoint(
         rate="RATE_AUTH",

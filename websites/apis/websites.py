@@ -8,13 +8,28 @@ from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config import ids
-from config.dialects import events
-from config.dialects.base import Words, iso
-from config.endpoints import DialectView, endpoint
-from config.errors import Conflict, NotFound
-from config.fields import Boolean, Rule, Text, at_least, at_most
-from config.serializers import StrictSerializer
+from config.api.dialects import flat
+from config.api.dialects.base import (
+    Words,
+    iso,
+)
+from config.api.errors import (
+    Conflict,
+    NotFound,
+)
+from config.api.fields import (
+    Boolean,
+    Rule,
+    Text,
+    at_least,
+    at_most,
+)
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
+from config.db import uuid7
 from websites.answers import websites as answers
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain
@@ -58,7 +73,7 @@ NEW, CHANGE = NewWebsite(), WebsiteChange(partial=True)
 class WebsitesView(DialectView):
     """/api/v1/websites"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @bearer(
         failed="Failed to create website",
@@ -85,7 +100,7 @@ class WebsitesView(DialectView):
 class WebsiteView(DialectView):
     """/api/v1/websites/:id"""
 
-    dialect = events.DIALECT
+    dialect = flat.DIALECT
 
     @bearer(
         failed="Failed to fetch website",
@@ -125,7 +140,7 @@ class WebsiteView(DialectView):
 
 def _own(request: Request, id: str) -> Website:
     websites = Website.objects.owned_by(caller_of(request).user_id)
-    website_id = ids.parse(id)
+    website_id = uuid7.parse(id)
     website = websites.filter(id=website_id).first() if website_id else None
     if website is None:
         raise NotFound(NONE)

@@ -9,7 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analytics import generation
 from analytics.generation import Period
 from analytics.partitions import Month
-from config.terminal import Progress, duration, stoppable
+from config.server.console import (
+    Progress,
+    duration,
+    stoppable,
+)
 
 MAX_MONTHS = 120
 

@@ -9,11 +9,15 @@ from django.core.management.base import BaseCommand, CommandError
 from analytics import partitions
 from analytics.models.streams import streams
 from analytics.partitions import MONTHS_AHEAD, Month
-from config import ids
-from config.terminal import columns, size, stoppable
-from config.timestamps import EARLIEST_MS
+from config.api.timestamps import EARLIEST_MS
+from config.db import uuid7
+from config.server.console import (
+    columns,
+    size,
+    stoppable,
+)
 
-FIRST_MONTH = Month.of(ids.moment(EARLIEST_MS))
+FIRST_MONTH = Month.of(uuid7.from_ms(EARLIEST_MS))
 MAX_MONTHS_AHEAD = 120  # a slip of the pen must not make a hundred thousand tables
 MAX_MONTHS_MOVED = 60  # of one stream, by one run
 

@@ -9,9 +9,15 @@ from analytics import retention
 from analytics.models.maintenance import MaintenanceRun
 from analytics.models.streams import Stream
 from analytics.retention import Deleted, Plan, RetentionError, total
-from config import ids, salts
+from config.api import address_hash
+from config.db import uuid7
 from config.models import RuntimeSettings
-from config.terminal import Progress, columns, size, stoppable
+from config.server.console import (
+    Progress,
+    columns,
+    size,
+    stoppable,
+)
 
 STREAMS = {str(model._meta.model_name): model for model in retention.in_order()}
 MAX_DAYS = 36_500  # as of the settings
@@ -43,7 +49,9 @@ class Command(BaseCommand):
                 plans = self._plan(models, days)
                 if dry_run:
                     goes = total(plan.total for plan in plans)
-                    self.stdout.write(f"{_told(goes, salts.old().count())} would be deleted.")
+                    self.stdout.write(
+                        f"{_told(goes, address_hash.old().count())} would be deleted."
+                    )
                 else:
                     self._delete(plans, is_complete=stream is None)
         except RetentionError as error:
@@ -53,7 +61,7 @@ class Command(BaseCommand):
         """Find out and list what is to go."""
         self.stdout.write("Counting ...")
         self.stdout.flush()
-        row, now = RuntimeSettings.load(), ids.moment(ids.now_ms())
+        row, now = RuntimeSettings.load(), uuid7.now()
         plans = [
             retention.plan(model, days or retention.days_kept(model, row), now) for model in models
         ]
@@ -68,7 +76,7 @@ class Command(BaseCommand):
                 for each in plan.carry_out():
                     deleted.append(each)
                     progress.advance(each.rows)
-        summary = f"{_told(total(deleted), salts.delete_old())} deleted"
+        summary = f"{_told(total(deleted), address_hash.delete_old())} deleted"
         if is_complete:
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {progress.seconds:.1f} s.")

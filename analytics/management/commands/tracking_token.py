@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics import tracking_tokens
-from config import ids
+from config.db import uuid7
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("bio_page_id", metavar="bioPageId", help="a UUID")
 
     def handle(self, *, bio_page_id: str, **options: Any) -> None:
-        page = ids.parse(bio_page_id)
+        page = uuid7.parse(bio_page_id)
         if page is None:
             raise CommandError(f"'{bio_page_id}' is not a UUID.")
         try:

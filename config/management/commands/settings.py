@@ -9,7 +9,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from config import ids, runtime
+from config import runtime
+from config.db import uuid7
 from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
 
 
@@ -64,7 +65,7 @@ def parse_end(text: str, names: Iterable[str]) -> datetime:
         end = datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
     except ValueError as error:
         raise CommandError(f"{text} is not of the form 2026-11-24T14:00.") from error
-    if end <= ids.moment(ids.now_ms()):
+    if end <= uuid7.now():
         raise CommandError(f"{end:{MINUTE}} is not to come.")
     if numbers := set(names) - set(RuntimeSettings.switches()):
         raise CommandError(f"Only switches turn back, not {', '.join(sorted(numbers))}.")
@@ -82,7 +83,7 @@ def change(
     except ValidationError as error:
         told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
         raise CommandError(" ".join(told)) from error
-    runtime.forget()
+    runtime.expire()
     return made
 
 

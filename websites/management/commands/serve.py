@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from config import serving
-from config.embedded import EmbeddedPostgresError
+from config.db.embedded_postgres import EmbeddedPostgresError
+from config.server import serving
 from websites import first_run
 
 

@@ -1,0 +1,164 @@
+"""The platform dialect: {"detail": sentence}, and pydantic's list for what is invalid."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework import serializers
+
+from config.api import (
+    errors,
+    request_body,
+)
+from config.api.answers import Answer
+from config.api.dialects.base import (
+    Dialect,
+    Words,
+)
+from config.api.errors import (
+    ApiError,
+    Problem,
+)
+
+MAX_INPUT_BYTES = 1024  # of a wrong value that is shown
+
+Told = tuple[str, str, dict[str, Any] | None]  # type, msg and ctx
+
+
+class PlatformDialect(Dialect):
+    """A sentence for every error, but a list of problems for what is invalid."""
+
+    name = "platform"
+
+    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+        if isinstance(error, errors.Invalid):
+            return 422, {"detail": [_item(problem) for problem in error.problems]}
+        status, sentence = _plain(error)
+        return status, {"detail": sentence}
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        return Invalidity if isinstance(error, errors.Invalid) else Refusal
+
+
+class Refusal(Answer):
+    """What went wrong, in a sentence."""
+
+    detail = serializers.CharField()
+
+
+class BrokenRule(Answer):
+    """One broken rule, in pydantic's words."""
+
+    type = serializers.CharField()
+    loc = serializers.ListField(help_text="The way to the value: names, and places in lists.")
+    msg = serializers.CharField()
+    input = serializers.JSONField(help_text="The wrong value, null in place of a large one.")
+    ctx = serializers.DictField(required=False)
+
+
+class Invalidity(Answer):
+    """Every broken rule of a body."""
+
+    detail = serializers.ListField(child=BrokenRule(), min_length=1)
+
+
+def _plain(error: ApiError) -> tuple[int, str]:
+    match error:
+        case errors.BadRequest():
+            return 400, "Bad Request"
+        case errors.NotAuthenticated():
+            return 401, "Not authenticated"
+        case errors.InvalidCredentials():
+            return 401, "Invalid or expired token"
+        case errors.MethodNotAllowed():
+            return 405, "Method Not Allowed"
+        case errors.BodyTooLarge():
+            return 413, "Request body is too large"
+        case errors.UnsupportedMediaType():
+            return 415, "Unsupported Media Type"
+        case errors.StorageUnavailable():
+            return 503, "Event storage is unavailable"
+        case _:
+            return 500, "Internal Server Error"
+
+
+def _item(problem: Problem) -> dict[str, Any]:
+    type, message, context = _told(problem)
+    item = {
+        "type": type,
+        "loc": ["body", *_location(problem)],
+        "msg": message,
+        "input": _shown(problem),
+    }
+    return item if context is None else item | {"ctx": context}
+
+
+def _told(problem: Problem) -> Told:
+    """Return the type, the message and the context of a problem in pydantic's words."""
+    context, input = problem.context, problem.input
+    match problem.code:
+        case "dict_type" if not problem.location and input is None:
+            return "missing", "Field required", None
+        case "dict_type" if not problem.location or isinstance(problem.location[-1], int):
+            subject = "a valid dictionary or object to extract fields from"
+            return "model_attributes_type", f"Input should be {subject}", None
+        case "string_too_short" | "string_too_long":
+            return _length("String", "character", problem)
+        case "too_short" | "too_long":
+            return _length("List", "item", problem)
+        case "enum" | "enum_type":
+            expected = _either(context["expected"])
+            return "enum", f"Input should be {expected}", {"expected": expected}
+        case "too_large":
+            return _value_error(f"Properties exceed {context['max_bytes']} bytes")
+        case "timestamp_range":
+            return _value_error("Timestamp out of range")
+        case "datetime_from_date_parsing":
+            return problem.code, f"{_PLAIN['datetime_type']} or date, {context['error']}", context
+        case "json_invalid":
+            return problem.code, "JSON decode error", {"error": context["reason"]}
+        case _:
+            return problem.code, _PLAIN[problem.code], None
+
+
+_PLAIN = {
+    "missing": "Field required",
+    "string_type": "Input should be a valid string",
+    "dict_type": "Input should be a valid dictionary",
+    "list_type": "Input should be a valid list",
+    "datetime_type": "Input should be a valid datetime",
+}
+
+
+def _length(kind: str, unit: str, problem: Problem) -> Told:
+    [(name, limit)] = problem.context.items()
+    bound = "at least" if name == "min_length" else "at most"
+    message = f"{kind} should have {bound} {limit} {unit}{'' if limit == 1 else 's'}"
+    if kind == "String":
+        return problem.code, message, problem.context
+    actual = len(problem.input)
+    context = {"field_type": kind, name: limit, "actual_length": actual}
+    return problem.code, f"{message} after validation, not {actual}", context
+
+
+def _value_error(error: str) -> Told:
+    return "value_error", f"Value error, {error}", {"error": error}
+
+
+def _either(choices: Sequence[str]) -> str:
+    *most, last = (f"'{choice}'" for choice in choices)
+    return f"{', '.join(most)} or {last}"
+
+
+def _location(problem: Problem) -> Sequence[str | int]:
+    return [problem.context["position"]] if problem.code == "json_invalid" else problem.location
+
+
+def _shown(problem: Problem) -> Any:
+    """Return the wrong value, or null in place of a large one."""
+    if problem.code == "json_invalid":
+        return {}
+    return problem.input if request_body.compact(problem.input)[1] <= MAX_INPUT_BYTES else None
+
+
+DIALECT = PlatformDialect()

@@ -1,0 +1,74 @@
+"""What all dialects share: statuses that HTTP fixes, headers, and JSON."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from config.api import errors
+from config.api.answers import Answer
+from config.api.errors import ApiError
+
+RETRY_AFTER_SECONDS = 5
+JSON_TYPES = {  # what a value that came is called
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentences in which one endpoint's answers differ from those of its neighbours."""
+
+    invalid: str = ""
+    failed: str = "Request failed"
+    failed_code: str = "INTERNAL_ERROR"
+    unavailable: str = "Storage is unavailable"
+
+
+def json_response(status: int, body: Any) -> HttpResponse:
+    """Return an answer with a JSON body."""
+    content = msgspec.json.encode(body)
+    return HttpResponse(content, status=status, content_type="application/json")
+
+
+def iso(at: datetime) -> str:
+    """Return a time as answers show it: UTC, to the millisecond, with a Z."""
+    return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+class Dialect(ABC):
+    """One API's way to word what went wrong."""
+
+    name: str
+
+    @abstractmethod
+    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+        """Return the status and the body for an error; of an unforeseen one it says nothing."""
+
+    def shape(self, error: ApiError) -> type[Answer]:
+        """Return what that body looks like, for the description of the API."""
+        raise NotImplementedError
+
+    def refuse(self, error: ApiError, words: Words, request: HttpRequest) -> HttpResponse:
+        """Return the whole answer for an error."""
+        status, body = self.describe(error, words, request)
+        response = json_response(status, body)
+        match error:
+            case errors.RateLimited():
+                response["Retry-After"] = str(error.retry_after_seconds)
+            case errors.MethodNotAllowed():
+                response["Allow"] = ", ".join(error.allowed)
+        if status == 401:
+            response["WWW-Authenticate"] = "Bearer"
+        if status == 503 and isinstance(error, errors.StorageUnavailable):
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response

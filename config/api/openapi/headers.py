@@ -1,0 +1,40 @@
+"""The headers of answers, as the description tells of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from config.api.outcomes import Outcome
+
+
+def header(about: str, *, required: bool = True, **schema: Any) -> dict[str, Any]:
+    """Return the description of a header."""
+    return {"description": about, "required": required, "schema": {"type": "string", **schema}}
+
+
+def outcome_header(outcomes: Iterable[str], *, required: bool = True) -> dict[str, Any]:
+    """Return the description of X-Event-Outcome where only some of its values occur."""
+    values = list(outcomes)
+    named = ", ".join(f"`{value}`" for value in values)
+    return header(f"What became of the event: {named}.", required=required, enum=values)
+
+
+HEADERS = {
+    "X-Request-Id": header("A UUID made by the server for this request.", format="uuid"),
+    "Cache-Control": header("Answers of the APIs are not kept.", const="no-store"),
+    "X-Event-Outcome": outcome_header(outcome.value for outcome in Outcome),
+    "Retry-After": header("Seconds until another try makes sense.", pattern="^[1-9][0-9]*$"),
+    "WWW-Authenticate": header("The scheme that is needed.", const="Bearer"),
+    "Allow": header("The methods of the path, comma separated."),
+    "Access-Control-Allow-Origin": header(
+        "Every page may read this answer; sent when the request has an `Origin`.",
+        required=False,
+        const="*",
+    ),
+    "Access-Control-Expose-Headers": header(
+        "The headers that such a page may read.", required=False
+    ),
+    "X-RateLimit-Limit": header("Events that a user may send in one window.", pattern="^[0-9]+$"),
+    "X-RateLimit-Remaining": header("Events that are left in it.", pattern="^[0-9]+$"),
+    "X-RateLimit-Reset": header("Unix time in seconds at which it ends.", pattern="^[0-9]+$"),
+    "Set-Cookie": header("The cookie of the session, or its end."),
+}

@@ -1,0 +1,170 @@
+"""Request bodies: size, content type, JSON. In that order, and no byte is read before its turn."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.http import HttpRequest
+
+from config.api.errors import (
+    BodyTooLarge,
+    Invalid,
+    Problem,
+    UnsupportedMediaType,
+)
+
+MAX_DEPTH = 64
+MAX_DIGITS = 4300  # of a whole number; Python itself refuses to read more
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHER_BYTES = bytes(set(range(256)) - _STEPS.keys() - {ord('"')})
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBERS = "Numbers must be finite and in range"
+_BOM = b"\xef\xbb\xbf"
+
+
+def check_size(request: HttpRequest) -> None:
+    """Raise BodyTooLarge for a Content-Length over the limit, without reading the body."""
+    if _content_length(request) > settings.MAX_BODY_BYTES:
+        raise BodyTooLarge(settings.MAX_BODY_BYTES)
+
+
+def read(request: HttpRequest) -> bytes:
+    """Return the whole body; raises BodyTooLarge at the first byte over the limit."""
+    is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    # Django reads no body without a Content-Length; the server ends this stream for us.
+    stream = request.META["wsgi.input"] if is_chunked else request
+    try:
+        body: bytes = stream.read(settings.MAX_BODY_BYTES + 1)
+    except OSError:  # the client went away in the middle of it
+        raise _invalid("Invalid JSON") from None
+    if len(body) > settings.MAX_BODY_BYTES:
+        raise BodyTooLarge(settings.MAX_BODY_BYTES)
+    return body
+
+
+def check_type(request: HttpRequest, *, text_plain: bool) -> None:
+    """Raise UnsupportedMediaType unless the body says that it is JSON, or says nothing."""
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    accepted = ("", "application/json", "text/plain") if text_plain else ("", "application/json")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if media_type not in accepted or encoding not in ("", "identity"):
+        raise UnsupportedMediaType
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON value of a body; raises Invalid with one json_invalid problem.
+
+    Whatever PostgreSQL could not keep is refused here: NUL, lone surrogates, endless numbers.
+    Whole numbers keep all their digits.
+    """
+    text = body.removeprefix(_BOM)
+    if rb"\u0000" not in text:
+        try:
+            value = msgspec.json.decode(text)
+        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+            pass
+        else:
+            if not _is_deep(text):
+                return value
+    return _parse_slowly(text)
+
+
+def compact(value: Any) -> tuple[str, int]:
+    """Return the compact JSON text of a value, and its size in bytes as UTF-8."""
+    encoded = msgspec.json.encode(value)
+    return encoded.decode(), len(encoded)
+
+
+def _content_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _is_deep(text: bytes) -> bool:
+    """Tell whether brackets nest too deep, the values of repeated keys included."""
+    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return False
+    if b"\\" not in text:  # without escapes less has to be searched for strings
+        text = text.translate(None, _OTHER_BYTES)
+    brackets = _STRING.sub(b"", text).translate(None, _OTHER_BYTES)
+    return any(depth > MAX_DEPTH for depth in accumulate(map(_STEPS.__getitem__, brackets)))
+
+
+def _parse_slowly(text: bytes) -> Any:
+    """Find out which problem comes first; bodies without one come here only for an escape."""
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        raise _invalid("Invalid UTF-8") from None
+    if _is_deep(text):
+        raise _invalid(f"JSON must not be nested deeper than {MAX_DEPTH} levels")
+    refused: list[str] = []
+    overwritten: list[Any] = []
+    try:
+        value = json.loads(
+            decoded,
+            object_pairs_hook=partial(_object, overwritten),
+            parse_constant=refused.append,
+            parse_float=partial(_real, refused),
+            parse_int=partial(_whole, refused),
+        )
+    except json.JSONDecodeError as error:
+        raise _invalid("Invalid JSON", position=error.pos) from None
+    if refused:
+        raise _invalid(_NUMBERS)
+    strings = "".join(_strings([value, *overwritten]))
+    if "\0" in strings:
+        raise _invalid("NUL characters are not allowed")
+    if _SURROGATE.search(strings):
+        raise _invalid("Lone surrogates are not allowed")
+    return value
+
+
+def _invalid(reason: str, *, position: int = 0) -> Invalid:
+    return Invalid(Problem("json_invalid", context={"reason": reason, "position": position}))
+
+
+def _object(overwritten: list[Any], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a repeated key the last value counts, but all of them are checked."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        overwritten += (value for _, value in pairs)
+    return members
+
+
+def _real(refused: list[str], text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        refused.append(text)
+    return number
+
+
+def _whole(refused: list[str], text: str) -> int:
+    if len(text.lstrip("-")) > MAX_DIGITS:
+        refused.append(text)
+        return 0
+    return int(text)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield every string in a JSON value, object keys included."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case list(items):
+                waiting.extend(items)
+            case dict(members):
+                yield from members
+                waiting.extend(members.values())

@@ -1,0 +1,79 @@
+"""UUIDv7: ids whose first 48 bits are a time in Unix milliseconds (RFC 9562, section 5.7)."""
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from uuid_utils import compat
+
+LOWEST = UUID(int=0)
+HIGHEST = UUID(int=(1 << 128) - 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+
+
+def now_ms() -> int:
+    """Return the server's clock in Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def now() -> datetime:
+    """Return the server's clock as a time in UTC, to the millisecond."""
+    return from_ms(now_ms())
+
+
+def to_ms(at: datetime) -> int:
+    """Return a time as Unix milliseconds, finer fractions cut off."""
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    """Return Unix milliseconds as a time in UTC."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def new_id(ms: int) -> UUID:
+    """Return a new id for a time in Unix milliseconds."""
+    return compat.uuid7(nanoseconds=ms * 1_000_000)
+
+
+def new_id_now() -> UUID:
+    """Return a new id for the present."""
+    return new_id(now_ms())
+
+
+def new_ids(times: Sequence[int]) -> list[UUID]:
+    """Return one new id for each time; ids of equal times ascend in the order given."""
+    ids = sorted(map(new_id, times))
+    result = ids.copy()
+    for position, id in zip(sorted(range(len(times)), key=times.__getitem__), ids, strict=True):
+        result[position] = id
+    return result
+
+
+def ms_of(id: UUID) -> int:
+    """Return the time inside an id, in Unix milliseconds."""
+    return id.int >> 80
+
+
+def time_of(id: UUID) -> datetime:
+    """Return the time inside an id."""
+    return from_ms(ms_of(id))
+
+
+def floor(at: datetime) -> UUID:
+    """Return the lowest UUID of a time: ids of earlier times are below it, no others are."""
+    return UUID(int=to_ms(at) << 80)
+
+
+def next_after(id: UUID) -> UUID:
+    """Return the lowest UUID above one."""
+    return UUID(int=id.int + 1)
+
+
+def parse(text: str) -> UUID | None:
+    """Return the UUID that a text in canonical form (8-4-4-4-12, any case) names, else None."""
+    return UUID(text) if _CANONICAL.fullmatch(text) else None
