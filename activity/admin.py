@@ -9,9 +9,20 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from activity.models import ActivityEvent
-from analytics.cells import NONE, cut, link, pretty_json
-from analytics.stream_filters import StreamFilterForm, any_of
-from analytics.user_streams import UsersStreamAdmin, user_id_of
+from analytics.admin.filters import (
+    StreamFilterForm,
+    any_of,
+)
+from analytics.admin.formatting import (
+    NONE,
+    cut,
+    link,
+    pretty_json,
+)
+from analytics.admin.users import (
+    UsersStreamAdmin,
+    user_id_of,
+)
 from config.db import uuid7
 
 STATUS_CLASSES = {"2": "2xx success", "3": "3xx redirect", "4": "4xx refused", "5": "5xx failed"}

@@ -3,12 +3,12 @@
 import re
 from uuid import UUID
 
+from activity.attribution import Subject
 from activity.event_types import event_type_of
 from activity.models import ActivityRow
 from activity.recorder import TABLE
-from activity.subjects import Subject
 from analytics.generation import Day, generator
-from analytics.ingest.copy import Rows
+from analytics.ingest.bulk_copy import Rows
 from config.api import address_hash
 from config.db import uuid7
 

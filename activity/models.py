@@ -7,7 +7,11 @@ from uuid import UUID
 from django.db import models
 
 from activity.event_types import REQUEST
-from analytics.models.streams import Stream, StreamQuerySet, TextHash
+from analytics.streams.base import (
+    Stream,
+    StreamQuerySet,
+    TextHash,
+)
 
 
 class StatusClass(models.Func):

@@ -14,11 +14,20 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from prometheus_client import Counter
 
+from activity.attribution import (
+    Subject,
+    step_in,
+    stored_text,
+    subject_of,
+    text_of,
+)
 from activity.event_types import event_type_of
 from activity.models import ActivityEvent, ActivityRow
-from activity.subjects import Subject, step_in, stored_text, subject_of, text_of
 from analytics.ingest import writer
-from analytics.ingest.copy import Table, Written
+from analytics.ingest.bulk_copy import (
+    Table,
+    Written,
+)
 from config import runtime
 from config.api import (
     address_hash,

@@ -7,8 +7,5 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        from analytics import (
-            checks,  # noqa: F401 - registers the system checks
-            retention_impact,  # noqa: F401 - registers its estimates
-            table_metrics,  # noqa: F401 - registers its metrics
-        )
+        from analytics import checks  # noqa: F401 - registers the system checks
+        from analytics.streams import retention_preview, table_metrics  # noqa: F401 - registers the system checks

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from maxminddb import InvalidDatabaseError
 
-from analytics.ingest import visitors
+from analytics.sessions import visitors
 
 
 @register

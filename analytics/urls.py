@@ -2,7 +2,11 @@
 
 from django.urls import path
 
-from analytics.apis import collect, events, platform, sessions, track
+from analytics.collect import api as collect
+from analytics.events import api as events
+from analytics.funnel import api as track
+from analytics.platform import api as platform
+from analytics.sessions import api as sessions
 
 urlpatterns = [
     path("api/analytics/collect", collect.CollectView.as_view()),

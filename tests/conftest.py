@@ -8,9 +8,9 @@ from django.core.cache import cache
 from django.db import OperationalError, connections
 from django.test import Client
 
-from activity import subjects
-from analytics import table_metrics
+from activity import attribution
 from analytics.ingest import writer
+from analytics.streams import table_metrics
 from config import runtime
 from config.api import (
     address_hash,
@@ -38,7 +38,7 @@ def _nothing_remembered():
     lookup.forget_all()
     tokens.forget_all()
     address_hash.forget()
-    subjects._asks_again_at = 0.0
+    attribution._asks_again_at = 0.0
     table_metrics.FIGURES.forget()
     outcome_counts.forget()
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from analytics.ingest import writer
-from analytics.ingest.copy import Written
+from analytics.ingest.bulk_copy import Written
 from config.api.errors import StorageUnavailable
 
 

@@ -2,8 +2,8 @@
 
 from django.db import connections
 
-from analytics import partitions
-from analytics.models.streams import streams
+from analytics.streams import partitions
+from analytics.streams.base import streams
 from config.db.routers import home
 
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from analytics.ingest.copy import Written
+from analytics.ingest.bulk_copy import Written
 from config.api.errors import StorageUnavailable
 from tests.activity import (
     BAD_FIELDS,

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Permission
 from django.db import OperationalError, connections
 from django.test import Client
 
-from analytics import sizes
-from analytics.models.streams import streams
+from analytics.streams import sizes
+from analytics.streams.base import streams
 from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7

@@ -4,8 +4,8 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics import platform_stats
 from analytics.models import PlatformEvent
+from analytics.platform import stats
 from config.db import uuid7
 from tests.admin_lists import PAGE, assert_paged, shown
 from tests.plans import UUID7, plan_of
@@ -32,7 +32,7 @@ def make_event(user):
         event = PlatformEvent.objects.create(
             id=uuid7.new_id(ms), created_at=uuid7.from_ms(ms), **usual | fields
         )
-        platform_stats.tally([event])
+        stats.tally([event])
         return event
 
     return make
@@ -49,7 +49,7 @@ def crowd():
             "'{}' FROM generate_series(1, 10000) n"
         )
         cursor.execute("ANALYZE analytics_platformevent")
-    platform_stats.rebuild()
+    stats.rebuild()
 
 
 def statement(client, query):

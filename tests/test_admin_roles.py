@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate
 from django.test import Client
 
 from analytics.models import Event
-from analytics.models.streams import streams
+from analytics.streams.base import streams
 from config.db import uuid7
 from websites import roles
 

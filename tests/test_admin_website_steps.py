@@ -11,7 +11,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from analytics import traffic
+from analytics.events import traffic
 from analytics.models import Event
 from config.db import uuid7
 from tests.conftest import away

@@ -580,7 +580,7 @@ def refuse_type(db):
 
 
 def test_a_crash_is_told_without_details(browser, monkeypatch, caplog):
-    monkeypatch.setattr("analytics.apis.collect.keep", None)
+    monkeypatch.setattr("analytics.collect.api.keep", None)
     assert_answer(post(browser, EVENT), 500, SERVER_ERROR, WRITE_FAILED)
     assert "NoneType" in caplog.text
 

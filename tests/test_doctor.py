@@ -15,13 +15,13 @@ from django.db import connections
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from analytics import partitions
 from analytics.doctor import databases, tables, upkeep
 from analytics.doctor.checks import CHECKS, UNFORESEEN, Finding, State, examine
 from analytics.doctor.migrations import waits_of
 from analytics.models import Event, MaintenanceRun
-from analytics.models.streams import streams
-from analytics.partitions import Month
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.redis_server import Redis

@@ -417,7 +417,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypat
     def crash(*rows):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.apis.events.keep_batch", crash)
+    monkeypatch.setattr("analytics.events.api.keep_batch", crash)
     with caplog.at_level(logging.ERROR):
         response = batch(event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)

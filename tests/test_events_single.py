@@ -598,7 +598,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
     def crash(*rows):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.apis.events.keep", crash)
+    monkeypatch.setattr("analytics.events.api.keep", crash)
     with caplog.at_level(logging.ERROR):
         response = post(api, event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from analytics import partitions, platform_stats
 from analytics.models import Event, FunnelEvent, PageView, PlatformEvent, Session
-from analytics.models.streams import streams
+from analytics.platform import stats
+from analytics.streams import partitions
+from analytics.streams.base import streams
 from config.db import uuid7
 from tests import months
 from websites.models import User, Website
@@ -162,6 +163,6 @@ def test_a_mistake_is_told_in_a_sentence(options, sentence):
 def test_the_totals_count_the_platform_events():
     generate()
     events = PlatformEvent.objects.count()
-    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=events, mended=0)
+    assert stats.rebuild() == stats.Rebuilt(events=events, mended=0)
     generate()
-    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=events, mended=0)
+    assert stats.rebuild() == stats.Rebuilt(events=events, mended=0)

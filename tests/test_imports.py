@@ -47,7 +47,7 @@ def are_one_admin(one, other):
 def test_there_is_something_to_look_at():
     assert {"config.runtime", "websites.tokens", "analytics.apps"} <= MODULES.keys()
     assert "config.api.errors" in imports_of("websites.tokens")
-    assert "websites.apis.accounts" in imports_of("websites.urls")
+    assert "websites.accounts_api" in imports_of("websites.urls")
 
 
 @pytest.mark.parametrize("module", MODULES)

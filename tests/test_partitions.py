@@ -8,10 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from analytics import partitions
 from analytics.models import Event, FunnelEvent
-from analytics.models.streams import streams
-from analytics.partitions import Month
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.db.routers import home
 from tests.answers import assert_answer, at_once

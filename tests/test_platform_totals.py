@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.ingest import writer
-from analytics.ingest.copy import Written
-from analytics.ingest.platform import TABLE
+from analytics.ingest.bulk_copy import Written
 from analytics.models import Event, PlatformEvent, PlatformHour, PlatformTotal
-from analytics.models.platform import Category, PlatformEventRow
+from analytics.platform.ingest import TABLE
+from analytics.platform.models import (
+    Category,
+    PlatformEventRow,
+)
 from config.db import uuid7
 from tests.answers import at_once
 from tests.conftest import end_other_sessions

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from activity import recorder
 from activity.models import ActivityEvent
 from analytics.ingest import writer
-from analytics.ingest.copy import Written
+from analytics.ingest.bulk_copy import Written
 from analytics.models import Session
 from config.api import address_hash
 from config.db import uuid7
@@ -80,7 +80,7 @@ def test_a_view_that_crashes_is_recorded(api, token, monkeypatch, caplog):
     def crash(*args):
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr("websites.apis.websites.Website.objects.owned_by", crash)
+    monkeypatch.setattr("websites.websites_api.Website.objects.owned_by", crash)
     with caplog.at_level(logging.CRITICAL):
         response = api.get("/api/v1/websites", headers=bearer(token))
     assert response.status_code == 500
@@ -189,7 +189,7 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
 
 def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr("activity.subjects.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("activity.attribution.time", SimpleNamespace(monotonic=lambda: clock[0]))
     user_id = staff_api.session["_auth_user_id"]
     with away("default", "the main database is away"):
         assert the_row(staff_api.get("/nothing")).user_id is None

@@ -9,9 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections, transaction
 
-from analytics import deletion, partitions, platform_stats
-from analytics.ingest.copy import copy_all
-from analytics.ingest.platform import TABLE as PLATFORM_EVENTS
+from analytics.ingest.bulk_copy import copy_all
 from analytics.models import (
     Event,
     FunnelEvent,
@@ -21,9 +19,15 @@ from analytics.models import (
     PlatformTotal,
     Session,
 )
-from analytics.models.platform import PlatformEventRow
-from analytics.models.streams import streams
-from analytics.partitions import Month
+from analytics.platform import stats
+from analytics.platform.ingest import TABLE as PLATFORM_EVENTS
+from analytics.platform.models import PlatformEventRow
+from analytics.streams import (
+    deletion,
+    partitions,
+)
+from analytics.streams.base import streams
+from analytics.streams.partitions import Month
 from config.api import address_hash
 from config.db import uuid7
 from config.models import DailySalt, RuntimeSettings
@@ -394,7 +398,7 @@ def test_the_totals_of_platform_events_stay_right(user):
     lines = run()
     assert line_of("platformevent", lines) == (5, 1, 0)
     assert PlatformTotal.objects.get().events == len(RECENT)
-    assert platform_stats.rebuild() == platform_stats.Rebuilt(events=4, mended=0)
+    assert stats.rebuild() == stats.Rebuilt(events=4, mended=0)
 
 
 # Beside others

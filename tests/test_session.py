@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import visitors, writer
+from analytics.ingest import writer
 from analytics.models import Session
+from analytics.sessions import visitors
 from config.api.client_address import parse_networks
 from config.db import uuid7
 from tests.answers import assert_answer, bearer
@@ -570,7 +571,7 @@ def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
         response = post(api, session_of())
     assert_answer(response, 200, NO_ID, dropped("write_failed"))
-    assert [each.name for each in caplog.records][-1] == "analytics.apis.sessions"
+    assert [each.name for each in caplog.records][-1] == "analytics.sessions.api"
     monkeypatch.undo()
     assert stored() == []
 
@@ -592,7 +593,7 @@ def test_a_crash_is_told_without_its_reason(api, monkeypatch):
     def crash(*args):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.apis.sessions.session_row", crash)
+    monkeypatch.setattr("analytics.sessions.api.session_row", crash)
     assert_error(post(api, session_of()), 500)
 
 

@@ -8,10 +8,14 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics import partitions, stats
 from analytics.models import Session
-from analytics.partitions import Month
-from analytics.stats import Group, Totals
+from analytics.sessions import stats
+from analytics.sessions.stats import (
+    Group,
+    Totals,
+)
+from analytics.streams import partitions
+from analytics.streams.partitions import Month
 from config.db import uuid7
 from tests.visits import store_session
 

@@ -10,12 +10,16 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.ingest import sessions, writer
-from analytics.ingest.changes import Changes
-from analytics.ingest.copy import Written
-from analytics.ingest.events import TABLE
+from analytics.events.ingest import TABLE
+from analytics.ingest import writer
+from analytics.ingest.bulk_copy import Written
+from analytics.ingest.updates import Changes
 from analytics.models import Event, PageView, Session
-from analytics.models.sessions import PageViewRow, SessionRow
+from analytics.sessions import ingest
+from analytics.sessions.models import (
+    PageViewRow,
+    SessionRow,
+)
 from config.api.errors import (
     RowRefused,
     StorageUnavailable,
@@ -96,14 +100,14 @@ def view_row(session_id, after_ms=0, **changes):
 def started(**changes):
     """Store a session; return its id."""
     row = session_row(**changes)
-    sessions.start(row)
+    ingest.start(row)
     return row.id
 
 
 def viewed(session_id, after_ms=0, **changes):
     """Store a page view; return its id."""
     row = view_row(session_id, after_ms, **changes)
-    assert sessions.view(row) is True
+    assert ingest.view(row) is True
     return row.id
 
 
@@ -145,7 +149,7 @@ def in_one_group(*calls):
 
 def viewing(*rows):
     """Return a call for each of these page views."""
-    return [lambda row=row: sessions.view(row) for row in rows]
+    return [lambda row=row: ingest.view(row) for row in rows]
 
 
 # What each function promises
@@ -181,13 +185,13 @@ def test_a_session_is_stored_as_it_is():
         duration_seconds=0,
         last_active_at=AT,
     )
-    sessions.start(row)
+    ingest.start(row)
     assert list(Session.objects.values_list()) == [row]
 
 
 def test_a_session_that_only_the_database_refuses_is_refused():
     with pytest.raises(RowRefused):
-        sessions.start(session_row(visitor_hash=VISITOR + "0"))
+        ingest.start(session_row(visitor_hash=VISITOR + "0"))
     assert not Session.objects.exists()
 
 
@@ -201,7 +205,7 @@ def test_a_page_view_is_stored_as_it_is_and_counted():
         bio_page_id=uuid7.new_id(AT_MS),
         link_clicked=uuid7.new_id(AT_MS),
     )
-    assert sessions.view(row) is True
+    assert ingest.view(row) is True
     assert list(PageView.objects.values_list()) == [row]
     assert session_of(session_id) == (1, True, 0, row.created_at, None)
 
@@ -222,7 +226,7 @@ def test_a_session_was_last_active_no_earlier_than_before():
 
 def test_a_page_view_of_an_unknown_session_is_not_stored():
     started()
-    assert sessions.view(view_row(NOBODY)) is False
+    assert ingest.view(view_row(NOBODY)) is False
     assert not PageView.objects.exists()
 
 
@@ -230,13 +234,13 @@ def test_a_page_view_whose_id_is_taken_is_refused_and_not_counted():
     session_id = started()
     taken = viewed(session_id)
     with pytest.raises(RowRefused):
-        sessions.view(view_row(session_id, id=taken))
+        ingest.view(view_row(session_id, id=taken))
     assert session_of(session_id) == (1, True, 0, AT, None)
 
 
 def test_leave_sets_duration_and_scroll_depth():
     left, other = (viewed(started()) for _ in range(2))
-    assert sessions.leave(left, duration=47.5, scroll_depth=80) is True
+    assert ingest.leave(left, duration=47.5, scroll_depth=80) is True
     rows = PageView.objects.in_bulk()
     assert (rows[left].duration_seconds, rows[left].scroll_depth) == (47.5, 80.0)
     assert (rows[other].duration_seconds, rows[other].scroll_depth) == (None, None)
@@ -244,8 +248,8 @@ def test_leave_sets_duration_and_scroll_depth():
 
 def test_leave_without_a_scroll_depth_keeps_the_one_that_came_before():
     left = viewed(started())
-    sessions.leave(left, duration=1, scroll_depth=80)
-    assert sessions.leave(left, duration=0, scroll_depth=None) is True
+    ingest.leave(left, duration=1, scroll_depth=80)
+    assert ingest.leave(left, duration=0, scroll_depth=None) is True
     view = PageView.objects.get()
     assert (view.duration_seconds, view.scroll_depth) == (0.0, 80.0)
 
@@ -255,21 +259,21 @@ def test_leave_wins_over_a_duration_that_was_filled_in():
     left = viewed(session_id)
     viewed(session_id, 9000)
     assert durations(session_id) == [9.0, None]
-    sessions.leave(left, duration=4.5, scroll_depth=None)
+    ingest.leave(left, duration=4.5, scroll_depth=None)
     assert durations(session_id) == [4.5, None]
 
 
 def test_leave_of_an_unknown_page_view_changes_nothing():
     session_id = started()
     viewed(session_id)
-    assert sessions.leave(session_id, duration=1, scroll_depth=1) is False
+    assert ingest.leave(session_id, duration=1, scroll_depth=1) is False
     assert durations(session_id) == [None]
 
 
 def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(monkeypatch):
     session_id, other = started(), started()
     monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_001)
-    assert sessions.heartbeat(session_id) is True
+    assert ingest.heartbeat(session_id) is True
     assert session_of(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
     assert session_of(other) == (0, True, 0, AT, None)
 
@@ -278,7 +282,7 @@ def test_identify_sets_the_user_in_place_of_any_other():
     session_id, other = started(), started()
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     for user_id in (first, second):
-        assert sessions.identify(session_id, user_id) is True
+        assert ingest.identify(session_id, user_id) is True
         assert [session.id for session in Session.objects.for_user(user_id)] == [session_id]
     assert session_of(session_id) == (0, True, 0, AT, second)
     assert session_of(other) == (0, True, 0, AT, None)
@@ -286,8 +290,8 @@ def test_identify_sets_the_user_in_place_of_any_other():
 
 def test_an_unknown_session_has_no_heartbeat_and_no_user():
     session_id = started()
-    assert sessions.heartbeat(NOBODY) is False
-    assert sessions.identify(NOBODY, uuid7.new_id(AT_MS)) is False
+    assert ingest.heartbeat(NOBODY) is False
+    assert ingest.identify(NOBODY, uuid7.new_id(AT_MS)) is False
     assert session_of(session_id) == (0, True, 0, AT, None)
 
 
@@ -307,13 +311,13 @@ def test_a_page_view_fills_in_the_duration_of_the_one_before(gap_ms, seconds, gr
         in_one_group(*viewing(*rows))
     else:
         for row in rows:
-            sessions.view(row)
+            ingest.view(row)
     assert durations(session_id) == [seconds, None]
 
 
 def test_a_duration_that_is_known_stays():
     session_id = started()
-    sessions.leave(viewed(session_id), duration=47.5, scroll_depth=None)
+    ingest.leave(viewed(session_id), duration=47.5, scroll_depth=None)
     viewed(session_id, 9000)
     assert durations(session_id) == [47.5, None]
 
@@ -322,8 +326,8 @@ def test_leave_and_the_next_page_view_in_one_group_give_the_duration_of_leave():
     session_id = started()
     left = viewed(session_id)
     in_one_group(
-        lambda: sessions.view(view_row(session_id, 9000)),
-        lambda: sessions.leave(left, duration=47.5, scroll_depth=None),
+        lambda: ingest.view(view_row(session_id, 9000)),
+        lambda: ingest.leave(left, duration=47.5, scroll_depth=None),
     )
     assert durations(session_id) == [47.5, None]
 
@@ -377,17 +381,17 @@ def test_every_change_of_a_group_counts(monkeypatch):
     left = viewed(busy)
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     told = in_one_group(
-        lambda: sessions.heartbeat(busy),
-        lambda: sessions.identify(busy, first),
-        lambda: sessions.view(view_row(busy, 9000)),
-        lambda: sessions.leave(left, duration=1, scroll_depth=50),
-        lambda: sessions.heartbeat(calm),
-        lambda: sessions.heartbeat(NOBODY),
-        lambda: sessions.heartbeat(busy),
-        lambda: sessions.leave(left, duration=2.5, scroll_depth=None),
-        lambda: sessions.identify(busy, second),
-        lambda: sessions.view(view_row(busy, 8000)),
-        lambda: sessions.leave(NOBODY, duration=1, scroll_depth=1),
+        lambda: ingest.heartbeat(busy),
+        lambda: ingest.identify(busy, first),
+        lambda: ingest.view(view_row(busy, 9000)),
+        lambda: ingest.leave(left, duration=1, scroll_depth=50),
+        lambda: ingest.heartbeat(calm),
+        lambda: ingest.heartbeat(NOBODY),
+        lambda: ingest.heartbeat(busy),
+        lambda: ingest.leave(left, duration=2.5, scroll_depth=None),
+        lambda: ingest.identify(busy, second),
+        lambda: ingest.view(view_row(busy, 8000)),
+        lambda: ingest.leave(NOBODY, duration=1, scroll_depth=1),
     )
     new, changed, unknown = Written.NEW, Written.CHANGED, Written.UNKNOWN
     assert told == [
@@ -403,10 +407,10 @@ def test_every_change_of_a_group_counts(monkeypatch):
 def test_events_sessions_and_page_views_share_a_group():
     new = session_row()
     told = in_one_group(
-        lambda: sessions.view(view_row(new.id)),
+        lambda: ingest.view(view_row(new.id)),
         lambda: writer.write(TABLE, [event_row()]),
-        lambda: sessions.start(new),  # new rows come first
-        lambda: sessions.heartbeat(NOBODY),
+        lambda: ingest.start(new),  # new rows come first
+        lambda: ingest.heartbeat(NOBODY),
     )
     assert told == [Written.NEW, Written.NEW, Written.NEW, Written.UNKNOWN]
     assert Event.objects.count() == 1
@@ -419,7 +423,7 @@ def test_a_refused_change_fails_alone_in_its_group():
     everyone = [*many[:42], full, *many[42:]]
     told = in_one_group(
         lambda: writer.write(TABLE, [event_row()]),
-        *(lambda id=id: sessions.heartbeat(id) for id in everyone),
+        *(lambda id=id: ingest.heartbeat(id) for id in everyone),
         *viewing(*map(view_row, everyone)),
     )
     expected = [Written.NEW] + [Written.CHANGED] * 100 + [Written.NEW] * 100
@@ -443,7 +447,7 @@ def test_a_refused_page_view_fails_alone_and_is_not_counted():
     assert session_of(session_id)[:2] == (99, False)
     assert durations(session_id) == [1.0] * 41 + [2.0] + [1.0] * 56 + [None]
     with pytest.raises(RowRefused):
-        sessions.view(rows[42])
+        ingest.view(rows[42])
 
 
 # What each function costs
@@ -467,25 +471,25 @@ def test_a_group_costs_as_many_statements_as_one_call(number):
         return len(statements(*(lambda each=each: call(each) for each in targets)))
 
     def view(session_id):
-        sessions.view(view_row(session_id, next(after)))
+        ingest.view(view_row(session_id, next(after)))
 
-    assert cost(lambda _: sessions.start(session_row()), many) == 1
+    assert cost(lambda _: ingest.start(session_row()), many) == 1
     assert cost(view, many) == 3
     assert cost(lambda _: view(NOBODY), many) == 1
-    assert cost(lambda id: sessions.leave(id, duration=1, scroll_depth=None), left) == 1
-    assert cost(sessions.heartbeat, many) == 1
-    assert cost(lambda id: sessions.identify(id, NOBODY), many) == 1
+    assert cost(lambda id: ingest.leave(id, duration=1, scroll_depth=None), left) == 1
+    assert cost(ingest.heartbeat, many) == 1
+    assert cost(lambda id: ingest.identify(id, NOBODY), many) == 1
 
 
 def test_a_group_of_everything_costs_five_statements():
     session_id = started()
     left = viewed(session_id)
     sent = statements(
-        lambda: sessions.view(view_row(session_id, 1)),
-        lambda: sessions.start(session_row()),
-        lambda: sessions.leave(left, duration=1, scroll_depth=None),
-        lambda: sessions.heartbeat(session_id),
-        lambda: sessions.identify(session_id, NOBODY),
+        lambda: ingest.view(view_row(session_id, 1)),
+        lambda: ingest.start(session_row()),
+        lambda: ingest.leave(left, duration=1, scroll_depth=None),
+        lambda: ingest.heartbeat(session_id),
+        lambda: ingest.identify(session_id, NOBODY),
     )
     assert len(sent) == 5
 
@@ -530,9 +534,9 @@ def test_changes_of_all_kinds_at_once_all_count():
     many = [started() for _ in range(5)]
     left = [viewed(id) for id in many]
     calls = [
-        *(lambda id=id: sessions.heartbeat(id) for id in many * 4),
-        *(lambda id=id: sessions.identify(id, NOBODY) for id in many),
-        *(lambda id=id: sessions.leave(id, duration=1, scroll_depth=2) for id in left * 2),
+        *(lambda id=id: ingest.heartbeat(id) for id in many * 4),
+        *(lambda id=id: ingest.identify(id, NOBODY) for id in many),
+        *(lambda id=id: ingest.leave(id, duration=1, scroll_depth=2) for id in left * 2),
         *viewing(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
     ]
     assert at_once(*calls) == [True] * len(calls)
@@ -545,7 +549,7 @@ def apply_by_scanning(changes):
     """Make changes by plans that meet the rows in the order in which they lie in the table."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-    return sessions._apply(changes)
+    return ingest._apply(changes)
 
 
 @with_threads
@@ -554,15 +558,15 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything():
     one, other = writer.GroupWriter("analytics"), writer.GroupWriter("analytics")
     rows = [session_row() for _ in range(200)]
     left = [view_row(row.id) for row in rows]
-    one.write(sessions.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
-    one.write(sessions.PAGE_VIEWS, sorted(left, reverse=True))
+    one.write(ingest.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
+    one.write(ingest.PAGE_VIEWS, sorted(left, reverse=True))
     after = count(1)
 
     def changes():
         waiting = handed_over(
-            *(lambda row=row: sessions.heartbeat(row.id) for row in rows),
+            *(lambda row=row: ingest.heartbeat(row.id) for row in rows),
             *viewing(*(view_row(row.id, next(after)) for row in rows)),
-            *(lambda row=row: sessions.leave(row.id, duration=1, scroll_depth=1) for row in left),
+            *(lambda row=row: ingest.leave(row.id, duration=1, scroll_depth=1) for row in left),
         )
         return [item for each in waiting for item in each.items]
 
@@ -574,7 +578,7 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything():
 
     scanning = Changes("analytics", apply_by_scanning)
     at_once(
-        lambda: rounds(one, sessions.CHANGES, backwards=False),
+        lambda: rounds(one, ingest.CHANGES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),
     )
     assert {session_of(row.id)[:3] for row in rows} == {(10, False, 300)}
@@ -593,7 +597,7 @@ def test_a_page_view_sees_the_one_that_another_process_stores_meanwhile(foreign,
         wait_until(SOMEBODY_WAITS, watching)
         foreign.commit()
 
-    stored, _ = at_once(lambda: sessions.view(view_row(session_id, 9000)), finish)
+    stored, _ = at_once(lambda: ingest.view(view_row(session_id, 9000)), finish)
     assert stored is True
     assert session_of(session_id)[:2] == (2, False)
     assert durations(session_id) == [9.0, None]
@@ -619,14 +623,14 @@ def test_a_change_that_is_not_confirmed_in_time_is_unavailable(foreign, settings
     foreign.execute("SELECT 1 FROM analytics_session WHERE id = %s FOR UPDATE", [session_id])
     settings.WRITE_TIMEOUT_SECONDS = 0.3
     with pytest.raises(StorageUnavailable):
-        sessions.heartbeat(session_id)
+        ingest.heartbeat(session_id)
 
 
 @with_threads
 def test_after_a_lost_connection_a_change_is_made_once():
     session_id = started()
     end_other_sessions("analytics")
-    assert sessions.heartbeat(session_id) is True
+    assert ingest.heartbeat(session_id) is True
     assert session_of(session_id)[2] == 30
 
 
@@ -643,5 +647,5 @@ def test_after_a_lost_commit_a_change_is_not_made_again(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "commit", lose)
         with pytest.raises(StorageUnavailable):
-            sessions.heartbeat(session_id)
+            ingest.heartbeat(session_id)
     assert session_of(session_id)[2] == 30

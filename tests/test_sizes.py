@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
-from analytics import partitions, sizes
 from analytics.models import Event
-from analytics.partitions import Month
+from analytics.streams import (
+    partitions,
+    sizes,
+)
+from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.runtime import preview
 from config.runtime.preview import Wanted

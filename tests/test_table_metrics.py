@@ -9,9 +9,9 @@ from django.db import connections
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
-from analytics import table_metrics
-from analytics.models.maintenance import MaintenanceRun
-from analytics.models.streams import streams
+from analytics.streams import table_metrics
+from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceRun
 from tests.website_events import AT, AT_MS, event_of, new_id, post
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -76,7 +76,7 @@ def test_the_last_success_of_retention_is_told_once_there_is_one(api):
 
 def test_figures_are_kept_for_a_while(api, website, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr("analytics.table_metrics.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("analytics.streams.table_metrics.time.monotonic", lambda: clock[0])
     assert figures(api)[OLDEST] == {}
     post(api, event_of(website, id=new_id(AT_MS)))
     clock[0] += table_metrics.KEPT_SECONDS - 0.1

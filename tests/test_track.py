@@ -15,11 +15,11 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 
+from analytics.funnel.ingest import TABLE
+from analytics.funnel.models import FunnelEventRow
 from analytics.ingest import writer
-from analytics.ingest.copy import Written
-from analytics.ingest.funnel import TABLE
+from analytics.ingest.bulk_copy import Written
 from analytics.models import FunnelEvent
-from analytics.models.funnel import FunnelEventRow
 from config import runtime
 from config.api.errors import StorageUnavailable
 from config.db import uuid7
@@ -229,7 +229,7 @@ def test_events_go_with_their_user(api, user, token, make_user):
 
 def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, caplog):
     before = counted()
-    with caplog.at_level(logging.DEBUG, logger="analytics.ingest.funnel"):
+    with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
         post(api, token, FULL)
     event = FunnelEvent.objects.get()
     assert counted() == before + 1
@@ -706,6 +706,6 @@ def test_a_crash_is_told_without_its_reason(api, token, monkeypatch):
     def crash(*event):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.apis.track.keep", crash)
+    monkeypatch.setattr("analytics.funnel.api.keep", crash)
     assert_track_error(post(api, token, FULL), *CRASHED, headers=WRITE_FAILED)
     assert stored() == []

@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.template import Context, Template
 
-from analytics import tracking_tokens
-from analytics.tracking_tokens import is_valid
+from analytics.sessions import tracking_tokens
+from analytics.sessions.tracking_tokens import is_valid
 
 PAGE = UUID("3f2504e0-4f89-41d3-9a0c-0305e82c3301")
 OTHER_PAGE = UUID("3f2504e0-4f89-41d3-9a0c-0305e82c3302")

@@ -5,8 +5,11 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from analytics.ingest import visitors
-from analytics.ingest.visitors import Agent, Place
+from analytics.sessions import visitors
+from analytics.sessions.visitors import (
+    Agent,
+    Place,
+)
 from tests.places import city_record, write_places
 
 IPHONE = (

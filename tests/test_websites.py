@@ -299,7 +299,7 @@ def test_changes_of_different_fields_at_once_are_both_kept(put, website):
 
 def test_a_website_that_vanishes_during_its_change_stays_gone(put, website, monkeypatch):
     found = Website.objects.get()
-    monkeypatch.setattr("websites.apis.websites._own", lambda request, id: found)
+    monkeypatch.setattr("websites.websites_api._own", lambda request, id: found)
     Website.objects.all().delete()
     assert_refused(put({"name": "Renamed"}), *NOT_FOUND)
     assert not Website.objects.exists()
@@ -416,7 +416,7 @@ def test_without_the_main_database_every_route_says_so(
 def test_a_crash_is_told_in_the_words_of_the_route(
     call, website, monkeypatch, caplog, method, path, body, message
 ):
-    monkeypatch.setattr("websites.apis.websites.Website", None)
+    monkeypatch.setattr("websites.websites_api.Website", None)
     response = call(method, path.format(website.id), body)
     assert_refused(response, 500, "INTERNAL_ERROR", message)
     assert "NoneType" in caplog.text

@@ -11,11 +11,11 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from analytics.events.ingest import TABLE
+from analytics.events.models import EventRow
 from analytics.ingest import writer
-from analytics.ingest.copy import Written
-from analytics.ingest.events import TABLE
+from analytics.ingest.bulk_copy import Written
 from analytics.models import Event
-from analytics.models.events import EventRow
 from config import runtime
 from config.api.errors import StorageUnavailable
 from config.db import uuid7

@@ -14,7 +14,7 @@ from config.api.errors import (
     Forbidden,
     InvalidCredentials,
 )
-from websites.attempts import Attempt
+from websites.login_throttle import Attempt
 from websites.models import User
 
 TAKEN = "Email already registered"

@@ -1,5 +1,8 @@
-"""What staff look at: one module for each subject."""
+"""Admin pages: what streams share, home and websites; each stream's own stand in its folder."""
 
-from analytics.admin import collect, events, funnel, platform, sessions, websites
-
-__all__ = ["collect", "events", "funnel", "platform", "sessions", "websites"]
+import analytics.admin.websites
+import analytics.collect.admin
+import analytics.events.admin
+import analytics.funnel.admin
+import analytics.platform.admin
+import analytics.sessions.admin  # noqa: F401 - they register themselves

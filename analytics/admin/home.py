@@ -18,11 +18,20 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from prometheus_client import Histogram
 
-from analytics import sizes
-from analytics.cells import list_of, may_view
+from analytics.admin.change_list import (
+    DATABASE_FAILURES,
+    explain,
+)
+from analytics.admin.formatting import (
+    list_of,
+    may_view,
+)
 from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
-from analytics.keyset import DATABASE_FAILURES, explain
-from analytics.models.streams import Stream, streams
+from analytics.streams import sizes
+from analytics.streams.base import (
+    Stream,
+    streams,
+)
 from config.api import outcome_counts
 from config.api.outcomes import APIS
 from config.db import (

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from analytics.cells import list_of
-from analytics.models.streams import Stream
+from analytics.admin.formatting import list_of
+from analytics.streams.base import Stream
 
 EVENTS, PEOPLE, SETTINGS = "Events", "People & websites", "Settings"
 OF_PEOPLE = {"auth", "websites"}  # apps

@@ -16,9 +16,16 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from analytics import traffic
-from analytics.cells import NONE, cut, to_the_second
-from analytics.keyset import DATABASE_FAILURES, explain
+from analytics.admin.change_list import (
+    DATABASE_FAILURES,
+    explain,
+)
+from analytics.admin.formatting import (
+    NONE,
+    cut,
+    to_the_second,
+)
+from analytics.events import traffic
 from config.db import deadline
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website

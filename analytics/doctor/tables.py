@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
-from analytics import partitions
 from analytics.doctor.checks import Finding, check, fail, ok, warn
-from analytics.models.streams import streams
-from analytics.partitions import MONTHS_AHEAD, Month, partition_name
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import (
+    MONTHS_AHEAD,
+    Month,
+    partition_name,
+)
 
 
 @check("partitions ahead")

@@ -6,10 +6,10 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from analytics import retention
 from analytics.doctor.checks import Finding, check, ok, warn
-from analytics.models.maintenance import MaintenanceRun
-from analytics.models.streams import streams
+from analytics.streams import retention
+from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceRun
 from config.models import RuntimeSettings
 
 OVERDUE = timedelta(days=2)

@@ -3,10 +3,13 @@
 from datetime import timedelta
 from hashlib import sha256
 
+from analytics.collect.ingest import TABLE
+from analytics.collect.models import (
+    DASHBOARD_TYPES,
+    CollectedEventRow,
+)
 from analytics.generation.days import Day, generator
-from analytics.ingest.collect import TABLE
-from analytics.ingest.copy import Rows
-from analytics.models.collect import DASHBOARD_TYPES, CollectedEventRow
+from analytics.ingest.bulk_copy import Rows
 from config.api import address_hash
 from config.db import uuid7
 

@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from analytics.generation.world import World
-from analytics.ingest.copy import Rows
+from analytics.ingest.bulk_copy import Rows
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

@@ -2,11 +2,14 @@
 
 from uuid import UUID
 
+from analytics.events.ingest import TABLE
+from analytics.events.models import (
+    EventRow,
+    EventType,
+)
 from analytics.generation.days import Day, generator
 from analytics.generation.world import Visitor, session_name, some_referrers
-from analytics.ingest.copy import Rows
-from analytics.ingest.events import TABLE
-from analytics.models.events import EventRow, EventType
+from analytics.ingest.bulk_copy import Rows
 from config.db import uuid7
 
 EVENTS_OF_A_VISIT = 4  # on the average

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
+from analytics.funnel.ingest import TABLE
+from analytics.funnel.models import FunnelEventRow
 from analytics.generation.days import Day, generator
 from analytics.generation.world import session_name
-from analytics.ingest.copy import Rows
-from analytics.ingest.funnel import TABLE
-from analytics.models.funnel import FunnelEventRow
+from analytics.ingest.bulk_copy import Rows
 from config.db import uuid7
 
 STEPS = ("bio_link_click", "signup_started", "profile_saved", "checkout_started", "checkout_done")

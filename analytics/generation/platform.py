@@ -2,9 +2,13 @@
 
 from analytics.generation.days import Day, generator
 from analytics.generation.world import session_name, some_referrers
-from analytics.ingest.copy import Rows
-from analytics.ingest.platform import TABLE
-from analytics.models.platform import Category, PlatformEventRow, Priority
+from analytics.ingest.bulk_copy import Rows
+from analytics.platform.ingest import TABLE
+from analytics.platform.models import (
+    Category,
+    PlatformEventRow,
+    Priority,
+)
 from config.db import uuid7
 
 # Name, category, priority, how many of a hundred events there are.

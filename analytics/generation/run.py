@@ -10,13 +10,17 @@ from uuid import UUID
 from django.db import IntegrityError, connections, transaction
 from django.utils.module_loading import autodiscover_modules
 
-from analytics import partitions
 from analytics.generation import world
 from analytics.generation.days import GENERATORS, Day, seeded_id
 from analytics.generation.world import World
-from analytics.ingest.copy import Rows, copy_all, insert_all
-from analytics.models.streams import streams
-from analytics.partitions import Month
+from analytics.ingest.bulk_copy import (
+    Rows,
+    copy_all,
+    insert_all,
+)
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import Month
 from config.db import (
     deadline,
     uuid7,

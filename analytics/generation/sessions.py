@@ -5,10 +5,17 @@ from uuid import UUID
 
 from analytics.generation.days import Day, generator
 from analytics.generation.world import Visitor, some_referrers
-from analytics.ingest import visitors
-from analytics.ingest.copy import Rows
-from analytics.ingest.sessions import HEARTBEAT_SECONDS, PAGE_VIEWS, SESSIONS
-from analytics.models.sessions import PageViewRow, SessionRow
+from analytics.ingest.bulk_copy import Rows
+from analytics.sessions import visitors
+from analytics.sessions.ingest import (
+    HEARTBEAT_SECONDS,
+    PAGE_VIEWS,
+    SESSIONS,
+)
+from analytics.sessions.models import (
+    PageViewRow,
+    SessionRow,
+)
 from config.db import uuid7
 
 STAYS = 0.65  # of those who have seen a page; they see another one

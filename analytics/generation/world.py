@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from uuid import UUID
 
-from analytics.ingest import visitors
+from analytics.sessions import visitors
 
 WEBSITES = (("Shop", 60), ("Magazine", 22), ("Docs", 10), ("Jobs", 6), ("Labs", 2))
 USERS = 500

@@ -26,8 +26,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from prometheus_client import Gauge, Histogram
 
-from analytics.ingest.changes import Changed, Changes, Wanted, apply_all, apply_apart
-from analytics.ingest.copy import (
+from analytics.ingest.bulk_copy import (
     Results,
     Row,
     Rows,
@@ -37,6 +36,13 @@ from analytics.ingest.copy import (
     insert_all,
     is_of_order,
     is_of_rows,
+)
+from analytics.ingest.updates import (
+    Changed,
+    Changes,
+    Wanted,
+    apply_all,
+    apply_apart,
 )
 from config.api.errors import StorageUnavailable
 from config.db import (

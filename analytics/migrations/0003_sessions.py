@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from analytics.partitions import CreatePartitionedModel
+from analytics.streams.partitions import CreatePartitionedModel
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ from uuid import UUID
 from django import template
 from django.conf import settings
 
-from analytics import tracking_tokens
+from analytics.sessions import tracking_tokens
 
 register = template.Library()
 

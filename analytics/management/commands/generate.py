@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics import generation
 from analytics.generation import Period
-from analytics.partitions import Month
+from analytics.streams.partitions import Month
 from config.server.console import (
     Progress,
     duration,

@@ -6,9 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analytics import partitions
-from analytics.models.streams import streams
-from analytics.partitions import MONTHS_AHEAD, Month
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import (
+    MONTHS_AHEAD,
+    Month,
+)
 from config.api.timestamps import EARLIEST_MS
 from config.db import uuid7
 from config.server.console import (

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from analytics import platform_stats
+from analytics.platform import stats
 
 
 class Command(BaseCommand):
@@ -16,5 +16,5 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         self.stdout.write("Counting all platform events ...")
-        rebuilt = platform_stats.rebuild()
+        rebuilt = stats.rebuild()
         self.stdout.write(f"{rebuilt.events} events counted, {rebuilt.mended} totals mended.")

@@ -5,10 +5,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics import retention
-from analytics.models.maintenance import MaintenanceRun
-from analytics.models.streams import Stream
-from analytics.retention import Deleted, Plan, RetentionError, total
+from analytics.streams import retention
+from analytics.streams.base import Stream
+from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.retention import (
+    Deleted,
+    Plan,
+    RetentionError,
+    total,
+)
 from config.api import address_hash
 from config.db import uuid7
 from config.models import RuntimeSettings

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics import tracking_tokens
+from analytics.sessions import tracking_tokens
 from config.db import uuid7
 
 

@@ -1,0 +1,43 @@
+"""Collected events on their way in: from validated values to stored rows."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from analytics.collect.models import (
+    CollectedEvent,
+    CollectedEventRow,
+)
+from analytics.ingest import writer
+from analytics.ingest.bulk_copy import (
+    Table,
+    Written,
+)
+from config.db import uuid7
+
+TABLE = Table.of(CollectedEvent)
+
+Item = dict[str, Any]  # what the serializer made of one event
+
+
+def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[CollectedEventRow]:
+    """Return the rows of a user's events; those of one time get ascending ids."""
+    now = uuid7.now_ms()
+    times = [now if item["timestamp"] is None else item["timestamp"] for item in items]
+    return [
+        CollectedEventRow(
+            id=id,
+            created_at=uuid7.from_ms(uuid7.ms_of(id)),
+            received_at=uuid7.from_ms(now),
+            user_id=user_id,
+            event_type=item["event_type"],
+            event_data=item["event_data"],
+            ip_hash=ip_hash,
+        )
+        for id, item in zip(uuid7.new_ids(times), items, strict=True)
+    ]
+
+
+def keep(rows: Sequence[CollectedEventRow]) -> list[bool]:
+    """Store rows in one transaction; return for each whether the database took it."""
+    return [written is Written.NEW for written in writer.write(TABLE, rows)] if rows else []

@@ -1,0 +1,358 @@
+"""The events API: events of websites with tracking codes, taken in and read back."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from analytics.events.ingest import (
+    Fate,
+    Item,
+    Kept,
+    keep,
+    keep_batch,
+    row_of,
+)
+from analytics.events.models import (
+    DeviceType,
+    Event,
+    EventRow,
+    EventType,
+)
+from analytics.events.responses import (
+    CreatedBatch,
+    EventPage,
+    KnownEvent,
+    PartialBatch,
+    ShownEvent,
+    WholeEvent,
+)
+from config import runtime
+from config.api.dialects import flat
+from config.api.dialects.base import (
+    Words,
+    iso,
+)
+from config.api.errors import (
+    Conflict,
+    MissingParameter,
+    NotFound,
+    Problem,
+    RowRefused,
+)
+from config.api.fields import (
+    Choice,
+    Clamped,
+    HttpUrl,
+    JsonObject,
+    Text,
+    Uuid,
+    a_url,
+    at_least,
+    at_most,
+    matching,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import (
+    ListOf,
+    StrictSerializer,
+)
+from config.api.timestamps import (
+    EventId,
+    UnixMilliseconds,
+)
+from config.api.view import (
+    DialectView,
+    endpoint,
+    events_in,
+)
+from config.db import uuid7
+from websites import lookup
+from websites.authentication import BearerAuthentication
+from websites.lookup import Site
+
+MAX_BATCH = 1000
+ID_IN_USE = "Event id already in use"
+UNKNOWN_CODE = "Website with this tracking code not found"
+NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
+OUTCOMES = {
+    Fate.NEW: Outcome.STORED,
+    Fate.KNOWN: Outcome.DUPLICATE,
+    Fate.REPEATED: Outcome.DUPLICATE,
+    Fate.CONFLICT: Outcome.REJECTED,
+    Fate.REFUSED: Outcome.WRITE_FAILED,
+    Fate.HOMELESS: Outcome.REJECTED,
+}
+BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.REJECTED)
+FAILURES = {
+    Fate.HOMELESS: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
+    Fate.CONFLICT: ("CONFLICT", ID_IN_USE),
+    Fate.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
+}
+
+
+def words(*, invalid: str = "", failed: str) -> Words:
+    """Return the sentences of one endpoint of this API."""
+    unavailable = "Event storage is unavailable"
+    return Words(invalid, failed, failed_code="INTERNAL_SERVER_ERROR", unavailable=unavailable)
+
+
+class ItemSerializer(StrictSerializer):
+    """One event of a batch: its tracking code is looked up, whatever its form."""
+
+    trackingCode = Text()
+    eventType = Choice(*EventType.values)
+    url = HttpUrl(a_url(), at_least(1))
+    referrer = HttpUrl(a_url(), required=False, allow_null=True)
+    sessionId = Text(at_least(1), at_most(255))
+    visitorId = Text(at_least(1), at_most(255))
+    deviceType = Choice(*DeviceType.values, required=False, allow_null=True)
+    browser = Text(at_most(100), required=False, allow_null=True)
+    os = Text(at_most(100), required=False, allow_null=True)
+    location = Text(at_most(100), required=False, allow_null=True)
+    timestamp = UnixMilliseconds(required=False)
+    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, allow_null=True)
+    id = EventId(required=False)
+
+    example: ClassVar[Any] = {
+        "trackingCode": "pm-a7x9k2-1769596260000",
+        "eventType": "pageview",
+        "url": "https://example.com/blog/article-1",
+        "referrer": "https://google.com",
+        "sessionId": "sess-1",
+        "visitorId": "vis-1",
+        "deviceType": "desktop",
+        "properties": {"articleId": "art-123", "readingTime": 5},
+    }
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        """Demand that a timestamp is the time inside a given id."""
+        sent, id = data.get("timestamp"), values.get("id")
+        if id is None or (type(sent) is not int and type(sent) is not float):
+            return []
+        if int(sent) == uuid7.ms_of(id):
+            return []
+        return [Problem("timestamp_mismatch", ("timestamp",), sent)]
+
+
+class EventSerializer(ItemSerializer):
+    """A single event."""
+
+    trackingCode = Text(at_least(1), matching(r"\Apm-[\s\S]{0,61}\Z"))
+
+
+class BatchSerializer(StrictSerializer):
+    """Some events, of one website or several."""
+
+    events = ListOf(ItemSerializer(), at_least=1, at_most=MAX_BATCH)
+
+    example: ClassVar[Any] = {"events": [ItemSerializer.example]}
+
+
+class ListQuery(StrictSerializer):
+    """What to list; numbers that make no sense are brought into their range."""
+
+    trackingCode = Text(at_least(1))
+    eventType = Text(required=False)
+    limit = Clamped(1, MAX_BATCH, otherwise=100, zero=100)
+    offset = Clamped(0, 1_000_000, otherwise=0)
+    cursor = Uuid(required=False)
+
+
+EVENT, BATCH, LIST_QUERY = EventSerializer(), BatchSerializer(), ListQuery()
+
+
+class EventsView(DialectView):
+    """/api/v1/events"""
+
+    dialect = flat.DIALECT
+
+    @endpoint(
+        ingest=True,
+        text_plain=True,
+        words=words(invalid="Invalid event data", failed="Failed to create event"),
+        takes=EVENT,
+        answers={201: ShownEvent, 200: KnownEvent},
+        refuses=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Store one event of a website.
+
+        With an `id` of the client's own, sending again is harmless: 200 and `duplicate`.
+        """
+        item = EVENT.to_internal_value(self.json())
+        site = lookup.active_site(item["trackingCode"])
+        if site is None:
+            raise NotFound(UNKNOWN_CODE)
+        if not runtime.current().events_enabled:
+            return self.answer(201, shown(row_of(item, site)), Outcome.KILL_SWITCH)
+        kept = keep(item, site)
+        if kept.fate is Fate.CONFLICT:
+            raise Conflict(ID_IN_USE)
+        if kept.fate is Fate.REFUSED:
+            raise RowRefused
+        status = 201 if kept.fate is Fate.NEW else 200
+        return self.answer(status, shown(kept.stored), OUTCOMES[kept.fate])
+
+    @endpoint(
+        words=words(invalid="Invalid query parameters", failed="Failed to fetch events"),
+        optional_authentication=BearerAuthentication,
+        takes=LIST_QUERY,
+        answers={200: EventPage},
+        refuses=(MissingParameter("trackingCode"), NotFound(NO_WEBSITE)),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List the events of a website, the newest first.
+
+        A token is asked for only while staff have made reads private; then it must be the owner's.
+        """
+        code = request.query_params.get("trackingCode")
+        if not code:
+            raise MissingParameter("trackingCode")
+        owner_id = demanded_owner(request)
+        query = LIST_QUERY.to_internal_value(request.query_params.dict())
+        site = lookup.active_site(code)
+        if site is None or owner_id not in (None, site.user_id):
+            raise NotFound(NO_WEBSITE)
+        return self.answer(200, page_of(site, query))
+
+
+class EventBatchView(DialectView):
+    """/api/v1/events/batch"""
+
+    dialect = flat.DIALECT
+
+    @endpoint(
+        ingest=True,
+        text_plain=True,
+        words=words(invalid="Invalid batch event data", failed="Failed to create batch events"),
+        takes=BATCH,
+        answers={201: CreatedBatch, 207: PartialBatch},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Store up to 1000 events, of one website or several.
+
+        One event that breaks a rule makes the whole request a 400, and nothing is stored; one whose
+        website is unknown fails alone.
+        """
+        body = self.json()
+        self.events_in_request = events_in(body)
+        items = BATCH.to_internal_value(body)["events"]
+        if not runtime.current().events_enabled:
+            dropped = {Outcome.KILL_SWITCH: len(items)}
+            return self.answer(201, told([], []), Outcome.KILL_SWITCH, events=dropped)
+        kept = keep_batch(items)
+        answer = told(items, kept)
+        ends = Counter(OUTCOMES[each.fate] for each in kept)
+        outcome = next(end for end in BEST_FIRST if ends[end])
+        return self.answer(201 if answer["success"] else 207, answer, outcome, events=ends)
+
+
+class EventView(DialectView):
+    """/api/v1/events/:id"""
+
+    dialect = flat.DIALECT
+
+    @endpoint(
+        words=words(failed="Failed to fetch event"),
+        optional_authentication=BearerAuthentication,
+        answers={200: WholeEvent},
+        refuses=(NotFound(NO_EVENT),),
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Show one event with its properties.
+
+        A token is asked for only while staff have made reads private; then it must be the owner's.
+        """
+        owner_id = demanded_owner(request)
+        event_id = uuid7.parse(id)
+        event = Event.objects.filter(id=event_id).first() if event_id else None
+        site = lookup.active_site_of_id(event.website_id) if event else None
+        if event is None or site is None or owner_id not in (None, site.user_id):
+            raise NotFound(NO_EVENT)
+        return self.answer(200, shown(event) | {"properties": event.properties})
+
+
+def demanded_owner(request: Request) -> UUID | None:
+    """Return the user whose websites alone may be read; None while reads are public."""
+    if runtime.current().public_event_reads:
+        return None
+    caller, _ = BearerAuthentication().authenticate(request)
+    return caller.user_id
+
+
+def page_of(site: Site, query: dict[str, Any]) -> dict[str, Any]:
+    """Return one page of a website's events, the newest first."""
+    limit, offset, cursor = query["limit"], query["offset"], query["cursor"]
+    matching = Event.objects.of_website(site.id)
+    if query["eventType"]:
+        matching = matching.of_type(query["eventType"])
+    start = 0 if cursor else offset
+    rest = matching.after(cursor) if cursor else matching
+    found = list(rest.newest_first()[start : start + limit + 1])  # one more tells of older ones
+    page = found[:limit]
+    return {
+        "events": [listed(event) for event in page],
+        "pagination": {
+            "total": matching.count(),
+            "limit": limit,
+            "offset": start,
+            "nextCursor": str(page[-1].id) if len(found) > limit else None,
+        },
+    }
+
+
+def listed(event: Event) -> dict[str, Any]:
+    """Return the eleven keys under which a list shows an event."""
+    keys = shown(event)
+    del keys["websiteId"]
+    return keys
+
+
+def shown(event: Event | EventRow) -> dict[str, Any]:
+    """Return the twelve keys under which an event is shown."""
+    return {
+        "id": str(event.id),
+        "websiteId": str(event.website_id),
+        "eventType": event.event_type,
+        "url": event.url,
+        "referrer": event.referrer,
+        "sessionId": event.session_id,
+        "visitorId": event.visitor_id,
+        "deviceType": event.device_type,
+        "browser": event.browser,
+        "os": event.os,
+        "location": event.location,
+        "createdAt": iso(event.created_at),
+    }
+
+
+def told(items: Sequence[Item], kept: Sequence[Kept]) -> dict[str, Any]:
+    """Return the body that answers a batch."""
+    created, errors = [], []
+    for index, (item, each) in enumerate(zip(items, kept, strict=True)):
+        if each.fate in FAILURES:
+            code, message = FAILURES[each.fate]
+            message = message.format(item["trackingCode"])
+            errors.append({"index": index, "error": code, "message": message})
+        elif each.fate is not Fate.REPEATED:
+            created.append(briefly(each.stored))
+    answer = {"success": not errors, "eventsCreated": len(created), "events": created}
+    if errors:
+        message = f"Created {len(created)} events with {len(errors)} errors"
+        return answer | {"errors": errors, "message": message}
+    return answer | {"message": f"Successfully created {len(created)} events"}
+
+
+def briefly(event: Event | EventRow) -> dict[str, Any]:
+    """Return the five keys under which a batch shows an event."""
+    return {
+        "id": str(event.id),
+        "websiteId": str(event.website_id),
+        "eventType": event.event_type,
+        "url": event.url,
+        "createdAt": iso(event.created_at),
+    }

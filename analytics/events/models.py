@@ -1,0 +1,92 @@
+"""Page views, clicks and custom events of websites."""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from django.db import models
+
+from analytics.streams.base import (
+    Stream,
+    StreamQuerySet,
+    TextHash,
+)
+
+
+class EventType(models.TextChoices):
+    """What happened on the page."""
+
+    PAGEVIEW = "pageview"
+    CLICK = "click"
+    CUSTOM = "custom"
+
+
+class DeviceType(models.TextChoices):
+    """What the page was seen on."""
+
+    MOBILE = "mobile"
+    TABLET = "tablet"
+    DESKTOP = "desktop"
+
+
+class EventQuerySet(StreamQuerySet):
+    """Many events of websites."""
+
+    def of_website(self, website_id: UUID) -> Self:
+        """Return the events of one website."""
+        return self.filter(website_id=website_id)
+
+    def of_type(self, event_type: str) -> Self:
+        """Return the events of one type; of an unknown type there are none."""
+        known = event_type in EventType.values
+        return self.filter(event_type=event_type) if known else self.none()
+
+
+class Event(Stream):
+    """One event of a website, as its page sent it."""
+
+    retention_setting: ClassVar = "event_retention_days"
+
+    website_id = models.UUIDField()
+    event_type = models.CharField(max_length=8, choices=EventType)
+    url = models.TextField("URL")
+    referrer = models.TextField(null=True)
+    session_id = models.CharField(max_length=255)
+    visitor_id = models.CharField(max_length=255)
+    device_type = models.CharField(max_length=7, null=True, choices=DeviceType)
+    browser = models.CharField(max_length=100, null=True)
+    os = models.CharField("OS", max_length=100, null=True)
+    location = models.CharField(max_length=100, null=True)
+    properties = models.JSONField(null=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The list of a website: WHERE website_id = … [AND id < cursor] ORDER BY id DESC.
+            models.Index(fields=["website_id", "id"], name="event_website_id"),
+            # The admin's search: WHERE session_id__by_hash = …, WHERE visitor_id__by_hash = ….
+            models.Index(TextHash("session_id"), name="event_session_hash"),
+            models.Index(TextHash("visitor_id"), name="event_visitor_hash"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.url}"
+
+
+class EventRow(NamedTuple):
+    """An event on its way into the table: a value for each column, in the table's order."""
+
+    id: UUID
+    created_at: datetime
+    website_id: UUID
+    event_type: str
+    url: str
+    referrer: str | None
+    session_id: str
+    visitor_id: str
+    device_type: str | None
+    browser: str | None
+    os: str | None
+    location: str | None
+    properties: str | None  # JSON text

@@ -1,0 +1,42 @@
+"""Funnel events on their way in: from validated values to stored rows."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from analytics.funnel.models import (
+    FunnelEvent,
+    FunnelEventRow,
+)
+from analytics.ingest import writer
+from analytics.ingest.bulk_copy import (
+    Table,
+    Written,
+)
+from config.api.errors import RowRefused
+from config.db import uuid7
+
+logger = logging.getLogger(__name__)
+
+TABLE = Table.of(FunnelEvent)
+TRACKED = Counter("analytics_event_tracked", "Funnel events that were stored.")
+
+
+def keep(item: dict[str, Any], user_id: UUID) -> None:
+    """Store one event of a user; raises StorageUnavailable, or RowRefused for a deleted user."""
+    now = uuid7.now_ms()
+    row = FunnelEventRow(
+        id=uuid7.new_id(now),
+        created_at=uuid7.from_ms(now),
+        user_id=user_id,
+        session_id=item["sessionId"],
+        event_type=item["event"],
+        event_data=item["properties"] or "{}",
+    )
+    [written] = writer.write(TABLE, [row])
+    if written is Written.REFUSED:
+        raise RowRefused
+    TRACKED.inc()
+    logger.debug("Stored funnel event %s of user %s: %.100s", row.id, user_id, row.event_type)

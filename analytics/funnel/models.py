@@ -1,0 +1,74 @@
+"""Steps of logged-in users through funnels; in the main database, where they join the users."""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+
+from analytics.streams.base import (
+    Stream,
+    StreamQuerySet,
+    TextHash,
+)
+from config.db.routers import MAIN
+
+
+class FunnelEventQuerySet(StreamQuerySet):
+    """Many funnel events."""
+
+    def for_user(self, user_id: UUID) -> Self:
+        """Return the events of one user."""
+        return self.filter(user_id=user_id)
+
+    def of_type(self, event_type: str) -> Self:
+        """Return the events of one type, which is any text."""
+        return self.filter(event_type__by_hash=event_type)
+
+
+class FunnelEvent(Stream):
+    """One step of a user, as the user's client told it."""
+
+    home: ClassVar = MAIN
+    retention_setting: ClassVar = "track_retention_days"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        # PostgreSQL deletes them with their user. With CASCADE the admin would load them all
+        # before it asks, and then refuse, because nobody may delete an event there.
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+    )
+    session_id = models.TextField(null=True)
+    event_type = models.TextField()
+    event_data = models.JSONField()
+
+    objects = FunnelEventQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # A user's way: WHERE user_id = … [AND id < cursor] ORDER BY id DESC; and the deletion
+            # of a user: DELETE … WHERE user_id = ….
+            models.Index(fields=["user_id", "id"], name="funnel_user_id"),
+            # The admin's filter: WHERE event_type__by_hash = … ORDER BY id DESC. Texts of any
+            # length fit in, which an index of the text itself would refuse.
+            models.Index(TextHash("event_type"), "id", name="funnel_type_hash_id"),
+            # The admin's search: WHERE session_id__by_hash = ….
+            models.Index(TextHash("session_id"), name="funnel_session_hash"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_type
+
+
+class FunnelEventRow(NamedTuple):
+    """A funnel event on its way into the table: a value for each column, in the table's order."""
+
+    id: UUID
+    created_at: datetime
+    user_id: UUID
+    session_id: str | None
+    event_type: str
+    event_data: str  # JSON text

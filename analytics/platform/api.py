@@ -1,0 +1,231 @@
+"""The platform API: categorised events of a product's users, and statistics of all of them."""
+
+from collections import Counter
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from analytics.ingest import writer
+from analytics.platform import dialect, stats
+from analytics.platform.ingest import (
+    keep,
+    keep_batch,
+    rows_of,
+)
+from analytics.platform.models import (
+    Category,
+    PlatformEventRow,
+    Priority,
+)
+from analytics.platform.responses import (
+    Healthy,
+    QueuedBatch,
+    Stats,
+    TrackedEvent,
+    Unhealthy,
+)
+from config import runtime
+from config.api import request_body
+from config.api.dialects.base import iso
+from config.api.fields import (
+    Choice,
+    JsonObject,
+    Text,
+    at_least,
+    at_most,
+)
+from config.api.outcomes import Outcome
+from config.api.serializers import (
+    ListOf,
+    StrictSerializer,
+)
+from config.api.timestamps import Timestamp
+from config.api.view import (
+    DialectView,
+    endpoint,
+    events_in,
+)
+from config.db import uuid7
+from config.db.routers import ANALYTICS
+from config.server import health
+from websites.authentication import AnyCaseBearerAuthentication, caller_of
+
+MAX_BATCH = 100
+FLUSH_INTERVAL_SECONDS = 0  # the writer never waits on purpose
+
+
+class EventSerializer(StrictSerializer):
+    """One event."""
+
+    event_name = Text(at_least(1), at_most(100))
+    category = Choice(*Category.values, required=False, absent=Category.USER_ACTION.value)
+    priority = Choice(*Priority.values, required=False, absent=Priority.MEDIUM.value)
+    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, absent="{}")
+    timestamp = Timestamp(required=False, allow_null=True)
+    session_id = Text(required=False, allow_null=True)
+    page_url = Text(required=False, allow_null=True)
+    referrer = Text(required=False, allow_null=True)
+    user_agent = Text(required=False, allow_null=True)
+
+    example: ClassVar[Any] = {
+        "event_name": "order_placed",
+        "category": "trading",
+        "priority": "high",
+        "properties": {"pair": "BTC-USD"},
+        "session_id": "s-1",
+        "page_url": "https://app.example.com/trade",
+    }
+
+
+class BatchSerializer(StrictSerializer):
+    """Some events of one client."""
+
+    events = ListOf(EventSerializer(), at_least=1, at_most=MAX_BATCH)
+    client_id = Text(required=False, allow_null=True)
+
+    example: ClassVar[Any] = {
+        "events": [{"event_name": "a"}, {"event_name": "b", "category": "feature"}],
+        "client_id": "web-1",
+    }
+
+
+EVENT, BATCH = EventSerializer(), BatchSerializer()
+
+
+class PlatformView(DialectView):
+    """A path of this API."""
+
+    dialect = dialect.DIALECT
+
+    def json(self) -> Any:
+        """Return the JSON value of the request's body, None for an empty one."""
+        body = self.body()
+        return request_body.parse(body) if body else None
+
+    def rows(self, *items: dict[str, Any], client_id: str | None = None) -> list[PlatformEventRow]:
+        """Return the rows that events of the caller become."""
+        return rows_of(
+            items,
+            caller_of(self.request).user_id,
+            user_agent=self.request.headers.get("User-Agent"),
+            client_id=client_id,
+        )
+
+
+class PlatformEventsView(PlatformView):
+    """/api/v1/analytics"""
+
+    @endpoint(
+        ingest=True,
+        authentication=AnyCaseBearerAuthentication,
+        takes=EVENT,
+        answers={200: TrackedEvent},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Store one event of the user of the token."""
+        [row] = self.rows(EVENT.to_internal_value(self.json()))
+        outcome = Outcome.KILL_SWITCH
+        if runtime.current().platform_enabled:
+            keep(row)
+            outcome = Outcome.STORED
+        return self.answer(200, told(row), outcome)
+
+
+class PlatformBatchView(PlatformView):
+    """/api/v1/analytics/batch"""
+
+    @endpoint(
+        ingest=True,
+        authentication=AnyCaseBearerAuthentication,
+        takes=BATCH,
+        answers={200: QueuedBatch},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Store up to 100 events; one that breaks a rule makes all of them a 422."""
+        body = self.json()
+        self.events_in_request = events_in(body)
+        batch = BATCH.to_internal_value(body)
+        rows = self.rows(*batch["events"], client_id=batch["client_id"])
+        if not runtime.current().platform_enabled:
+            ends = Counter({Outcome.KILL_SWITCH: len(rows)})
+            return self.answer(200, told_batch(rows), Outcome.KILL_SWITCH, events=ends)
+        stored = keep_batch(rows)
+        failed = len(rows) - stored
+        ends = Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
+        outcome = Outcome.STORED if stored else Outcome.WRITE_FAILED
+        return self.answer(200, told_batch(rows, failed=failed), outcome, events=+ends)
+
+
+class PlatformStatsView(PlatformView):
+    """/api/v1/analytics/stats"""
+
+    @endpoint(authentication=AnyCaseBearerAuthentication, answers={200: Stats})
+    def get(self, request: Request) -> HttpResponse:
+        """Add up the events of all users."""
+        figures = stats.stats(uuid7.now())
+        answer = {
+            "total_events": figures.total,
+            "events_by_category": figures.by_category,
+            "events_today": figures.today,
+            "events_this_hour": figures.this_hour,
+            "buffer_status": buffer_status(),
+        }
+        return self.answer(200, answer)
+
+
+class PlatformHealthView(PlatformView):
+    """/api/v1/analytics/health"""
+
+    @endpoint(answers={200: Healthy, 503: Unhealthy})
+    def get(self, request: Request) -> HttpResponse:
+        """Tell whether the analytics database answers, and how the writer stands."""
+        is_healthy = health.answering(ANALYTICS)[ANALYTICS]
+        answer = {
+            "status": "healthy" if is_healthy else "unhealthy",
+            "service": "analytics",
+            "timestamp": now(),
+            "buffer": buffer_status(),
+        }
+        return self.answer(200 if is_healthy else 503, answer)
+
+
+def told(row: PlatformEventRow) -> dict[str, Any]:
+    """Return the body that answers a single event."""
+    return {
+        "success": True,
+        "event_id": str(row.id),
+        "message": "Event tracked successfully",
+        "timestamp": now(),
+    }
+
+
+def told_batch(rows: list[PlatformEventRow], *, failed: int = 0) -> dict[str, Any]:
+    """Return the body that answers a batch."""
+    queued = len(rows) - failed
+    return {
+        "success": failed == 0,
+        "events_received": len(rows),
+        "events_queued": queued,
+        "events_failed": failed,
+        "message": f"Queued {queued} events",
+        "timestamp": now(),
+    }
+
+
+def buffer_status() -> dict[str, Any]:
+    """Return how the writer of this process stands, in this API's words."""
+    state = writer.state(ANALYTICS)
+    return {
+        "buffer_size": state.waiting_rows,
+        "max_buffer_size": writer.MAX_WAITING_ROWS,
+        "flush_interval_seconds": FLUSH_INTERVAL_SECONDS,
+        "last_flush": state.last_commit_at and iso(state.last_commit_at),
+        "events_pending": state.waiting_rows,
+        "events_flushed_total": state.committed_rows,
+    }
+
+
+def now() -> str:
+    """Return the server's time as answers show it."""
+    return iso(uuid7.now())

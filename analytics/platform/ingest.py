@@ -1,0 +1,66 @@
+"""Platform events on their way in: from validated values to stored rows."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from analytics.ingest import writer
+from analytics.ingest.bulk_copy import (
+    Table,
+    Written,
+)
+from analytics.platform import stats
+from analytics.platform.models import (
+    PlatformEvent,
+    PlatformEventRow,
+)
+from config.api.errors import RowRefused
+from config.db import uuid7
+
+TABLE = Table.of(PlatformEvent, tally=stats.tally)
+
+Item = dict[str, Any]  # what the serializer made of one event
+
+
+def keep(row: PlatformEventRow) -> None:
+    """Store one event; raises StorageUnavailable, or RowRefused when the database refuses it."""
+    if keep_batch([row]) == 0:
+        raise RowRefused
+
+
+def keep_batch(rows: Sequence[PlatformEventRow]) -> int:
+    """Store events in one transaction; return how many of them the database did not refuse."""
+    written = writer.write(TABLE, rows)
+    return len(rows) - written.count(Written.REFUSED)
+
+
+def rows_of(
+    items: Sequence[Item],
+    user_id: UUID,
+    *,
+    user_agent: str | None,
+    client_id: str | None = None,
+) -> list[PlatformEventRow]:
+    """Return the rows of a user's events; those of one time get ascending ids.
+
+    `user_agent` is that of the request, for events that name none.
+    """
+    now = uuid7.now_ms()
+    times = [now if item["timestamp"] is None else item["timestamp"] for item in items]
+    return [
+        PlatformEventRow(
+            id=id,
+            created_at=uuid7.from_ms(ms),
+            user_id=user_id,
+            event_name=item["event_name"],
+            category=item["category"],
+            priority=item["priority"],
+            properties=item["properties"],
+            session_id=item["session_id"],
+            page_url=item["page_url"],
+            referrer=item["referrer"],
+            user_agent=user_agent if item["user_agent"] is None else item["user_agent"],
+            client_id=client_id,
+        )
+        for item, ms, id in zip(items, times, uuid7.new_ids(times), strict=True)
+    ]

@@ -1,0 +1,149 @@
+"""Sessions of visitors and the page views in them."""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from django.db import models
+
+from analytics.streams.base import (
+    Stream,
+    StreamQuerySet,
+)
+
+
+class SessionQuerySet(StreamQuerySet):
+    """Many sessions."""
+
+    def for_user(self, user_id: UUID) -> Self:
+        """Return the sessions that were identified as a user's."""
+        return self.filter(user_id=user_id)
+
+
+class Session(Stream):
+    """One visit; `created_at` is when it started."""
+
+    retention_setting: ClassVar = "session_retention_days"
+
+    visitor_hash = models.CharField(max_length=64)
+    user_id = models.UUIDField(null=True)
+    bio_page_id = models.UUIDField(null=True)
+    referrer = models.TextField(null=True)
+    referrer_domain = models.TextField()
+    landing_page = models.TextField(null=True)
+    device = models.TextField(null=True)
+    browser = models.TextField(null=True)
+    os = models.TextField("OS", null=True)
+    os_version = models.TextField("OS version", null=True)
+    timezone = models.TextField(null=True)
+    language = models.TextField(null=True)
+    country = models.TextField(null=True)
+    city = models.TextField(null=True)
+    utm_source = models.TextField("UTM source", null=True)
+    utm_medium = models.TextField("UTM medium", null=True)
+    utm_campaign = models.TextField("UTM campaign", null=True)
+    utm_term = models.TextField("UTM term", null=True)
+    utm_content = models.TextField("UTM content", null=True)
+    screen_width = models.IntegerField(null=True)
+    screen_height = models.IntegerField(null=True)
+    page_views = models.IntegerField(default=0)
+    bounced = models.BooleanField(default=True)
+    duration_seconds = models.IntegerField(default=0)
+    last_active_at = models.DateTimeField()
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The sessions of a user: WHERE user_id = … [AND id < cursor] ORDER BY id DESC.
+            models.Index(
+                fields=["user_id", "id"],
+                name="session_user_id",
+                condition=models.Q(user_id__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.referrer_domain} {self.id}"
+
+
+class PageViewQuerySet(StreamQuerySet):
+    """Many page views."""
+
+    def of_session(self, session_id: UUID) -> Self:
+        """Return the page views of one session."""
+        return self.filter(session_id=session_id)
+
+
+class PageView(Stream):
+    """One page that was looked at within a session; `created_at` is when it was entered."""
+
+    retention_setting: ClassVar = "session_retention_days"
+
+    session_id = models.UUIDField()
+    path = models.TextField()
+    title = models.TextField(null=True)
+    referrer = models.TextField(null=True)
+    bio_page_id = models.UUIDField(null=True)
+    link_clicked = models.UUIDField(null=True)
+    duration_seconds = models.FloatField(null=True)
+    scroll_depth = models.FloatField(null=True)
+
+    objects = PageViewQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The page views of a session, and the latest one before another:
+            # WHERE session_id = … [AND id < …] ORDER BY id DESC [LIMIT 1].
+            models.Index(fields=["session_id", "id"], name="pageview_session_id"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class SessionRow(NamedTuple):
+    """A session on its way into the table: a value for each column, in the table's order."""
+
+    id: UUID
+    created_at: datetime
+    visitor_hash: str
+    user_id: UUID | None
+    bio_page_id: UUID | None
+    referrer: str | None
+    referrer_domain: str
+    landing_page: str | None
+    device: str | None
+    browser: str | None
+    os: str | None
+    os_version: str | None
+    timezone: str | None
+    language: str | None
+    country: str | None
+    city: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    screen_width: int | None
+    screen_height: int | None
+    page_views: int
+    bounced: bool
+    duration_seconds: int
+    last_active_at: datetime
+
+
+class PageViewRow(NamedTuple):
+    """A page view on its way into the table: a value for each column, in the table's order."""
+
+    id: UUID
+    created_at: datetime
+    session_id: UUID
+    path: str
+    title: str | None
+    referrer: str | None
+    bio_page_id: UUID | None
+    link_clicked: UUID | None
+    duration_seconds: float | None
+    scroll_depth: float | None

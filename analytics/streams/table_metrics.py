@@ -1,0 +1,92 @@
+"""How large the tables of events are, how far back they reach and how far ahead, for /metrics.
+
+Every worker would read the same, so the figures are kept for a while. Those of a database that is
+away are missing until it answers.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+from django.db import Error, connections
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from analytics.streams import sizes
+from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.sizes import Size
+from config.db import (
+    deadline,
+    uuid7,
+)
+from config.db.routers import ANALYTICS
+from config.server import metrics
+
+logger = logging.getLogger(__name__)
+KEPT_SECONDS = 15
+READ_SECONDS = 2  # for all tables of one database
+
+FAMILIES = {
+    "millrace_table_rows": "Rows of a stream of events, as PostgreSQL estimates them.",
+    "millrace_table_bytes": "Size of a stream of events on disk, with all indexes.",
+    "millrace_oldest_event_timestamp_seconds": "Time of the oldest event.",
+    "millrace_partitions_until_timestamp_seconds": "Where the last monthly partition ends.",
+}
+RETENTION = "When manage.py retention last came to its end."
+
+
+class TableFigures(Collector):
+    """Reads the figures, at most once in KEPT_SECONDS."""
+
+    def __init__(self) -> None:
+        self._reading = threading.Lock()
+        self._families: list[GaugeMetricFamily] = []
+        self._read_at = float("-inf")
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return one family of samples for each figure."""
+        with self._reading:
+            if time.monotonic() - self._read_at >= KEPT_SECONDS:
+                self._families = _families()
+                self._read_at = time.monotonic()
+            return self._families
+
+    def forget(self) -> None:
+        """Read again at the next request: for tests."""
+        self._read_at = float("-inf")
+
+
+FIGURES = TableFigures()
+metrics.OF_DATABASES.register(FIGURES)
+
+
+def _families() -> list[GaugeMetricFamily]:
+    families = {
+        name: GaugeMetricFamily(name, text, labels=["table"]) for name, text in FAMILIES.items()
+    }
+    retention = GaugeMetricFamily("millrace_retention_success_timestamp_seconds", RETENTION)
+    for alias in connections:
+        try:
+            with deadline.at_most(READ_SECONDS):
+                samples = [sample for size in sizes.of_streams(alias) for sample in _samples(size)]
+                last = MaintenanceRun.last("retention") if alias == ANALYTICS else None
+        except Error as error:
+            logger.warning("Tables of '%s' cannot be measured: %s", alias, error)
+            continue
+        for name, table, value in samples:
+            families[name].add_metric([table], value)
+        if last:
+            retention.add_metric([], last.finished_at.timestamp())
+    return [*families.values(), retention]
+
+
+def _samples(size: Size) -> Iterator[tuple[str, str, float]]:
+    table = size.model._meta.db_table
+    yield "millrace_table_rows", table, size.rows
+    yield "millrace_table_bytes", table, size.bytes
+    if size.oldest:
+        yield "millrace_oldest_event_timestamp_seconds", table, size.oldest.timestamp()
+    if size.months:
+        until = uuid7.time_of(size.months[-1].high).timestamp()
+        yield "millrace_partitions_until_timestamp_seconds", table, until

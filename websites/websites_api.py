@@ -1,0 +1,172 @@
+"""The websites API: a user's websites and their tracking codes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from config.api.dialects import flat
+from config.api.dialects.base import (
+    Words,
+    iso,
+)
+from config.api.errors import (
+    Conflict,
+    NotFound,
+)
+from config.api.fields import (
+    Boolean,
+    Rule,
+    Text,
+    at_least,
+    at_most,
+)
+from config.api.serializers import StrictSerializer
+from config.api.view import (
+    DialectView,
+    endpoint,
+)
+from config.db import uuid7
+from websites import websites_responses as answers
+from websites.authentication import BearerAuthentication, caller_of
+from websites.domains import is_domain
+from websites.models import Website
+
+NONE = "Website not found"
+TAKEN = "This domain is already registered for your account"
+
+
+def bearer(*, failed: str, **more: Any) -> endpoint:
+    """Return what every endpoint of this API is."""
+    words = Words(invalid="Invalid request body", failed=failed)
+    return endpoint(authentication=BearerAuthentication, words=words, **more)
+
+
+class NewWebsite(StrictSerializer):
+    """A website to be."""
+
+    name = Text(at_least(1, code="website_name_empty"), at_most(255, code="website_name_too_long"))
+    domain = Text(at_least(1), Rule(is_domain, "url_parsing"), at_most(255))
+    description = Text(at_most(1000), required=False, allow_null=True)
+
+    example: ClassVar[Any] = {
+        "name": "My Website",
+        "domain": "example.com",
+        "description": "My example website",
+    }
+
+
+class WebsiteChange(NewWebsite):
+    """What is to be different; whatever is left out stays."""
+
+    isActive = Boolean()
+
+    example: ClassVar[Any] = {"name": "Renamed", "isActive": False}
+
+
+NEW, CHANGE = NewWebsite(), WebsiteChange(partial=True)
+
+
+class WebsitesView(DialectView):
+    """/api/v1/websites"""
+
+    dialect = flat.DIALECT
+
+    @bearer(
+        failed="Failed to create website",
+        takes=NEW,
+        answers={201: answers.Website},
+        refuses=(Conflict(TAKEN),),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Make a website; it takes events at once."""
+        values = NEW.to_internal_value(self.json())
+        with _one_of_a_host():
+            website = Website.objects.create(user_id=caller_of(request).user_id, **values)
+        self.note(project_id=website.pk)
+        return self.answer(201, _shown(website))
+
+    @bearer(failed="Failed to fetch websites", answers={200: answers.WebsiteList})
+    def get(self, request: Request) -> HttpResponse:
+        """List all websites of the caller, the newest first."""
+        websites = Website.objects.owned_by(caller_of(request).user_id)
+        shown = [_shown(website) for website in websites]
+        return self.answer(200, {"websites": shown, "total": len(shown)})
+
+
+class WebsiteView(DialectView):
+    """/api/v1/websites/:id"""
+
+    dialect = flat.DIALECT
+
+    @bearer(
+        failed="Failed to fetch website",
+        answers={200: answers.Website},
+        refuses=(NotFound(NONE),),
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Show one website."""
+        return self.answer(200, _shown(_own(request, id)))
+
+    @bearer(
+        failed="Failed to update website",
+        takes=CHANGE,
+        answers={200: answers.Website},
+        refuses=(NotFound(NONE), Conflict(TAKEN)),
+    )
+    def put(self, request: Request, id: str) -> HttpResponse:
+        """Change a website; what is left out stays."""
+        website = _own(request, id)  # what does not exist comes before what is wrong with the body
+        changes = CHANGE.to_internal_value(self.json())
+        if "isActive" in changes:
+            changes["is_active"] = changes.pop("isActive")
+        with _one_of_a_host():
+            website.change(**changes)
+        return self.answer(200, _shown(website))
+
+    @bearer(
+        failed="Failed to delete website",
+        answers={200: answers.Deleted},
+        refuses=(NotFound(NONE),),
+    )
+    def delete(self, request: Request, id: str) -> HttpResponse:
+        """Delete a website; its events cannot be read any more."""
+        _own(request, id).delete()
+        return self.answer(200, {"success": True, "message": "Website deleted successfully"})
+
+
+def _own(request: Request, id: str) -> Website:
+    websites = Website.objects.owned_by(caller_of(request).user_id)
+    website_id = uuid7.parse(id)
+    website = websites.filter(id=website_id).first() if website_id else None
+    if website is None:
+        raise NotFound(NONE)
+    return website
+
+
+@contextmanager
+def _one_of_a_host() -> Iterator[None]:
+    try:
+        with transaction.atomic(using="default"):
+            yield
+    except IntegrityError as error:
+        raise Conflict(TAKEN) from error
+    except Website.DoesNotExist as error:  # deleted since it was found
+        raise NotFound(NONE) from error
+
+
+def _shown(website: Website) -> dict[str, Any]:
+    return {
+        "id": str(website.id),
+        "userId": str(website.user_id),
+        "name": website.name,
+        "domain": website.domain,
+        "description": website.description,
+        "trackingCode": website.tracking_code,
+        "isActive": website.is_active,
+        "createdAt": iso(website.created_at),
+        "updatedAt": iso(website.updated_at),
+    }
