@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 from django.core.cache import cache
-from django.db import OperationalError, connections
+from django.db import connections
 from django.test import Client
 
 from activity import attribution
@@ -16,13 +16,18 @@ from config.api import (
     address_hash,
     outcome_counts,
 )
-from tests.described import assert_described
-from tests.inline_writer import InlineWriter
-from tests.live import Postgres, directory, migrate, production
+from tests.support.accounts import PASSWORD
+from tests.support.databases import away, end_other_sessions
+from tests.support.inline_writer import InlineWriter
+from tests.support.live import (
+    Postgres,
+    directory,
+    migrate,
+    production,
+)
+from tests.support.openapi import assert_described
 from websites import lookup, tokens
 from websites.models import User, Website
-
-PASSWORD = "SecurePass123"
 
 
 @pytest.fixture(autouse=True)
@@ -75,15 +80,6 @@ def _answers_are_described(monkeypatch):
         return response
 
     monkeypatch.setattr(Client, "request", request)
-
-
-def end_other_sessions(alias):
-    """Cut every other connection to a database, as a restart of PostgreSQL does."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 @pytest.fixture
@@ -200,12 +196,3 @@ def analytics_away():
     """Let every statement in the analytics database fail, as without a server."""
     with away("analytics", "the analytics database is away"):
         yield
-
-
-def away(alias, message):
-    """Let every statement in a database fail for the time of a block."""
-
-    def refuse(*statement):
-        raise OperationalError(message)
-
-    return connections[alias].execute_wrapper(refuse)

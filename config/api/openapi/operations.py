@@ -100,7 +100,8 @@ class AutoSchema(openapi.AutoSchema):
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """Return a name that also tells the API, for two of them may have an `Event`."""
-        api = type(serializer).__module__.removesuffix(".api").rpartition(".")[2]
+        module = re.sub(r"[._](api|dialect|responses)$", "", type(serializer).__module__)
+        api = module.rpartition(".")[2]
         name = type(serializer).__name__.removesuffix("Serializer")
         return f"{api.capitalize()}{name}"
 

@@ -1,0 +1,140 @@
+"""/accounts/login/ and /accounts/logout/, the pages on which people log in and out."""
+
+import re
+
+import pytest
+from django.contrib.sessions.models import Session
+
+from tests.support.accounts import PASSWORD
+from tests.support.databases import away
+from tests.support.responses import assert_answer
+
+pytestmark = pytest.mark.django_db
+
+LOGIN, LOGOUT = "/accounts/login/", "/accounts/logout/"
+GOOD = {"username": "user@example.com", "password": PASSWORD}
+
+
+def told(response):
+    """Return the text of a page, without its markup."""
+    text = re.sub(
+        r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", response.content.decode(), flags=re.S
+    )
+    return " ".join(text.split())
+
+
+def test_the_page_asks_for_what_browsers_can_fill_in(client):
+    response = client.get(LOGIN)
+    html = response.content.decode()
+    assert response.status_code == 200
+    for field in ("username", "current-password"):
+        assert f'autocomplete="{field}"' in html
+    assert 'type="email"' in html
+    assert 'name="viewport"' in html
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("email", ["user@example.com", " User@Example.com "])
+def test_who_logs_in_is_greeted(client, user, email):
+    response = client.post(LOGIN, GOOD | {"username": email}, follow=True)
+    assert response.redirect_chain == [(LOGIN, 302)]
+    assert "You are logged in as user@example.com" in told(response)
+    [session] = Session.objects.all()
+    assert session.get_decoded()["_auth_user_id"] == str(user.id)
+    assert client.cookies["sessionid"].value == session.pk
+
+
+def test_staff_go_to_the_admin(client, make_user):
+    make_user("staff@example.com", is_staff=True)
+    response = client.post(LOGIN, GOOD | {"username": "staff@example.com"})
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+@pytest.mark.parametrize(
+    ("next", "leads_to"),
+    [
+        ("/admin/websites/website/?q=a", "/admin/websites/website/?q=a"),
+        ("https://evil.example/", LOGIN),
+        ("//evil.example/", LOGIN),
+        ("javascript:alert(1)", LOGIN),
+    ],
+)
+def test_next_leads_to_pages_of_the_service_only(client, user, next, leads_to):
+    kept = next if leads_to == next else ""
+    assert f'name="next" value="{kept}"' in client.get(LOGIN, {"next": next}).content.decode()
+    assert client.post(LOGIN, GOOD | {"next": next})["Location"] == leads_to
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"password": "wrong"}, "Invalid email or password."),
+        ({"username": "nobody@example.com"}, "Invalid email or password."),
+        ({"username": "a\0b"}, "Null characters are not allowed."),
+        ({"username": ""}, "This field is required."),
+        ({"password": ""}, "This field is required."),
+    ],
+)
+def test_errors_are_told_in_plain_words(client, user, change, error):
+    response = client.post(LOGIN, GOOD | change)
+    assert response.status_code == 200
+    assert error in told(response)
+    assert PASSWORD not in response.content.decode()
+    assert not Session.objects.exists()
+
+
+def test_an_inactive_account_is_told_to_who_knows_its_password(client, user):
+    user.is_active = False
+    user.save()
+    assert "Account is inactive." in told(client.post(LOGIN, GOOD))
+    assert not Session.objects.exists()
+
+
+def test_without_the_main_database_the_page_says_so(client, user):
+    with away("default", "the main database is away"):
+        response = client.post(LOGIN, GOOD)
+    assert "The database does not answer; try again soon." in told(response)
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_the_eleventh_attempt_of_a_minute_is_refused(client, user):
+    for _ in range(10):
+        client.post(LOGIN, GOOD | {"password": "wrong"})
+    response = client.post(LOGIN, GOOD)
+    wait = int(response["Retry-After"])
+    assert response.status_code == 429
+    assert f"Too many attempts. Try again in {wait} seconds." in told(response)
+    assert 'value="user@example.com"' in response.content.decode()
+    assert not Session.objects.exists()
+    assert client.get(LOGIN).status_code == 200
+    assert client.post(LOGIN, GOOD, REMOTE_ADDR="192.0.2.7").status_code == 302
+
+
+def test_a_form_of_another_site_is_refused(user, client):
+    strict = client.__class__(enforce_csrf_checks=True)
+    assert strict.post(LOGIN, GOOD).status_code == 403
+    assert not Session.objects.exists()
+
+
+def test_logging_out_ends_the_session(client, user):
+    client.post(LOGIN, GOOD)
+    response = client.post(LOGOUT)
+    assert (response.status_code, response["Location"]) == (302, LOGIN)
+    assert not Session.objects.exists()
+    assert "You are logged in" not in told(client.get(LOGIN))
+    assert client.get(LOGOUT).status_code == 405
+
+
+def test_each_login_has_a_new_key(client, user):
+    keys = set()
+    for _ in range(2):
+        client.post(LOGIN, GOOD)
+        keys.add(client.cookies["sessionid"].value)
+    assert len(keys) == 2
+    assert Session.objects.count() == 1
+
+
+def test_the_rest_of_accounts_is_unknown(client):
+    body = {"error": "NOT_FOUND", "message": "Route not found"}
+    for path in ("/accounts/", "/accounts/login", "/accounts/profile/"):
+        assert_answer(client.get(path), 404, body)

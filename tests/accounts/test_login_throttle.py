@@ -1,0 +1,272 @@
+"""Guessing passwords: strangers have so many failures in a window, known networks as many each."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.test import Client, override_settings
+
+from tests.support.accounts import PASSWORD
+from tests.support.responses import (
+    assert_refused,
+    at_once,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+LOGIN, ADMIN = "/api/v1/auth/login", "/admin/login/"
+SESSION, PAGE = "/api/v1/auth/session", "/accounts/login/"
+WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
+NOW = 1_800_000_000 + 600.25  # ten minutes into an hour
+TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
+KNOWN, UNKNOWN = "user@example.com", "nobody@example.com"
+HOME, DAY_SECONDS = "198.51.100.7", 86_400
+AWAY = {
+    "default": {"BACKEND": "config.api.redis_cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+}
+addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none meets its own limit
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The time of the windows, in Unix seconds."""
+    told = [NOW]
+    monkeypatch.setattr("config.api.quota.time.time", lambda: told[0])
+    return told
+
+
+@pytest.fixture(autouse=True)
+def _three_failures(settings, user):
+    settings.LOGIN_FAILURES = "3/h"
+
+
+def log_in(api, email=KNOWN, password="wrong", address=None, path=LOGIN):
+    """Try to log in to an API, as a stranger unless an address is given."""
+    body = {"email": email, "password": password}
+    address = address or next(addresses)
+    return api.post(path, body, content_type="application/json", REMOTE_ADDR=address)
+
+
+def log_in_to_admin(client, email, password, address=None, path=ADMIN):
+    """Try to log in on a page, as a stranger unless an address is given."""
+    body = {"username": email, "password": password}
+    return client.post(path, body, REMOTE_ADDR=address or next(addresses))
+
+
+def lock_strangers_out(api, email=KNOWN):
+    for _ in range(3):
+        log_in(api, email)
+    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
+
+
+def errors_of(response):
+    assert response.status_code == 200
+    return response.context["form"].non_field_errors()
+
+
+def counters():
+    """Return the keys under which attempts are counted."""
+    store: Any = cache
+    return [key for key in store._cache if "LOGIN_FAILURES" in key]
+
+
+@pytest.mark.parametrize("email", [KNOWN, UNKNOWN])
+def test_after_too_many_failures_nobody_is_told_whether_the_account_exists(api, email):
+    for _ in range(3):
+        assert_refused(log_in(api, email), *WRONG)
+    assert_refused(log_in(api, email), *TOO_MANY)
+    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
+
+
+def test_an_account_too_many_hashes_no_password(api, monkeypatch):
+    for _ in range(3):
+        log_in(api)
+    monkeypatch.setattr(MD5PasswordHasher, "encode", None)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_failures_of_one_account_are_no_others_business(api, make_user):
+    other = make_user("other@example.com")
+    for _ in range(3):
+        log_in(api)
+    assert log_in(api, other.email, PASSWORD).status_code == 200
+
+
+def test_the_case_of_an_email_makes_no_other_account(api):
+    for email in (KNOWN, KNOWN.upper(), "User@Example.com"):
+        log_in(api, email)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_a_login_forgets_the_failures_before_it(api):
+    for _ in range(2):
+        log_in(api)
+    assert log_in(api, password=PASSWORD).status_code == 200
+    for _ in range(3):
+        assert_refused(log_in(api), *WRONG)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_the_next_window_begins_with_none(api, clock):
+    for _ in range(4):
+        log_in(api)
+    clock[0] += 2999.7
+    assert_refused(log_in(api), *TOO_MANY[:3], {"Retry-After": "1"})
+    clock[0] += 0.1
+    assert log_in(api, password=PASSWORD).status_code == 200
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_guesses_at_the_same_moment_all_count():
+    calls = [lambda: log_in(Client()).status_code for _ in range(8)]
+    assert sorted(at_once(*calls)) == [401] * 3 + [429] * 5
+
+
+def test_the_admin_counts_with_the_api(api, client, make_user):
+    staff = make_user("staff@example.com", is_staff=True)
+    for _ in range(2):
+        [error] = errors_of(log_in_to_admin(client, staff.email, "wrong"))
+        assert error.startswith("Please enter the correct email and password")
+    assert_refused(log_in(api, staff.email), *WRONG)
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
+    assert error == "Too many attempts to log in; try again in 50 min."
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_page_for_people_counts_with_the_api(api, client):
+    for _ in range(3):
+        log_in(api)
+    response = log_in_to_admin(client, KNOWN, PASSWORD, path=PAGE)
+    assert (response.status_code, response["Retry-After"]) == (429, "3000")
+    assert "Too many attempts. Try again in 3000 seconds." in response.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_session_of_a_browser_counts_with_the_api(api):
+    for _ in range(3):
+        log_in(api)
+    assert_refused(log_in(api, password=PASSWORD, path=SESSION), *TOO_MANY)
+
+
+def test_staff_log_in_to_the_admin(client, make_user):
+    staff = make_user("staff@example.com", is_staff=True)
+    assert log_in_to_admin(client, "Staff@Example.com", PASSWORD).status_code == 302
+    assert client.session["_auth_user_id"] == str(staff.pk)
+
+
+def test_an_inactive_account_cannot_log_in_to_the_admin(client, make_user):
+    staff = make_user("staff@example.com", is_staff=True, is_active=False)
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
+    assert error.startswith("Please enter the correct email and password")
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, make_user):
+    settings.RATE_AUTH = "2/m"
+    staff = make_user("staff@example.com", is_staff=True)
+    for email in ("a@example.com", "b@example.com"):
+        errors_of(log_in_to_admin(client, email, "wrong", "192.0.2.1"))
+    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.1"))
+    assert error == "Too many attempts to log in; try again in 1 min."
+    assert log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.2").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("door", "path"),
+    [(log_in, LOGIN), (log_in, SESSION), (log_in_to_admin, PAGE), (log_in_to_admin, ADMIN)],
+)
+def test_strangers_keep_no_owner_out_who_comes_from_where_he_came_from(make_user, door, path):
+    owner, stranger = make_user("owner@example.com", is_staff=True), Client()
+
+    def enter():
+        return door(Client(), owner.email, PASSWORD, HOME, path).status_code in (200, 204, 302)
+
+    assert enter()
+    lock_strangers_out(stranger, owner.email)
+    assert enter()
+    assert_refused(log_in(stranger, owner.email, PASSWORD), *TOO_MANY)
+
+
+def test_a_known_network_has_as_many_failures_of_its_own(api):
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == 200
+    for _ in range(3):
+        assert_refused(log_in(api, address=HOME), *WRONG)
+    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+    for _ in range(3):
+        assert_refused(log_in(api), *WRONG)
+    assert_refused(log_in(api), *TOO_MANY)
+
+
+def test_of_ipv6_the_network_is_known_not_the_address(api):
+    log_in(api, KNOWN, PASSWORD, "2001:db8::7")
+    lock_strangers_out(api)
+    assert log_in(api, KNOWN, PASSWORD, "2001:db8::8").status_code == 200
+    assert_refused(log_in(api, KNOWN, PASSWORD, "2001:db8:0:1::7"), *TOO_MANY)
+
+
+def test_a_network_is_known_to_the_accounts_that_were_logged_in_to_from_there(api, make_user):
+    log_in(api, make_user("other@example.com").email, PASSWORD, HOME)
+    assert_refused(log_in(api, address=HOME), *WRONG)
+    lock_strangers_out(api, "another@example.com")
+    for _ in range(2):
+        log_in(api)
+    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(29, True), (31, False)])
+def test_a_network_is_known_for_thirty_days(api, clock, days, is_known):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    clock[0] += days * DAY_SECONDS
+    lock_strangers_out(api)
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == (200 if is_known else 429)
+
+
+def test_a_network_in_an_email_is_not_that_network(api, client):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    for _ in range(4):
+        log_in_to_admin(client, f"{HOME} {KNOWN}", "wrong")
+    assert log_in(api, KNOWN, PASSWORD, HOME).status_code == 200
+
+
+def test_the_cache_knows_no_email_and_no_address(api):
+    log_in(api, KNOWN, PASSWORD, HOME)
+    log_in(api, address=HOME)
+    log_in(api)
+    store: Any = cache
+    kept = repr(store._cache)
+    assert len(counters()) == 2
+    assert "network:" in kept
+    assert not any(private in kept for private in ("example", HOME, "192.0."))
+
+
+def test_without_the_cache_logins_pass(api, settings, caplog):
+    settings.CACHES = AWAY
+    assert [log_in(api).status_code for _ in range(4)] == [401] * 4
+    assert log_in(api, password=PASSWORD).status_code == 200
+    assert caplog.text.count("requests pass") == 5  # nobody waits twice for a store that is away
+
+
+def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):
+    with override_settings(CACHES=AWAY):
+        log_in(api)
+    for _ in range(3):
+        assert authenticate(username=KNOWN, password="wrong") is None
+    with pytest.raises(ValidationError, match="Too many attempts"):
+        authenticate(username=KNOWN, password=PASSWORD)
+
+
+@pytest.mark.parametrize("step", ["get", "take", "delete", "set"])
+def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog, step):
+    monkeypatch.setattr(f"config.api.local_cache.LocalCache.{step}", None)
+    assert log_in(api, password=PASSWORD).status_code == 200
+    assert "requests pass" in caplog.text
+
+
+def test_what_the_database_could_not_judge_does_not_count(api, monkeypatch, main_database_away):
+    for _ in range(4):
+        assert log_in(api).status_code == 503
+    assert not counters()

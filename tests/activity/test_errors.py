@@ -1,0 +1,294 @@
+"""POST /api/v1/activity/events: what is refused, and the order of the checks."""
+
+import json
+import logging
+
+import pytest
+
+from analytics.ingest.bulk_copy import Written
+from config.api.errors import StorageUnavailable
+from tests.api.test_requests import Stream
+from tests.support.activity import (
+    BAD_FIELDS,
+    BAD_INPUT,
+    BAD_METADATA,
+    BAD_TOKEN,
+    BAD_TYPE,
+    PATH,
+    WRITE_FAILED,
+    assert_accepted,
+    assert_activity_error,
+    frontend_rows,
+    post,
+    post_bytes,
+    request_rows,
+    switch,
+)
+from tests.support.inline_writer import InlineWriter
+from tests.support.responses import (
+    assert_answer,
+    bearer,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+NUMBERS = "Numbers must be finite and in range"
+TOO_LARGE = ("PAYLOAD_TOO_LARGE", "Request body is too large")
+WRONG_TYPE = ("UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
+OFF = ("ACTIVITY_RECORDER_UNAVAILABLE", "Activity recorder is not configured")
+OFF_HEADERS = {"X-Event-Outcome": "dropped; reason=kill_switch", "Retry-After": None}
+FAILED = ("ACTIVITY_RECORD_FAILED", "Activity event could not be recorded")
+
+
+@pytest.mark.parametrize(
+    "type",
+    [
+        *("bad event!", "", "   ", "frontend_", "FRONTEND_", "x" * 65, "clic\u212a", "a/b", "é"),
+        *("a\nb", f"frontend_frontend_{'x' * 56}", "a\x00b".replace("\x00", " ")),
+    ],
+)
+def test_bad_types(api, type):
+    assert_activity_error(post(api, {"type": type}), 400, *BAD_TYPE)
+
+
+@pytest.mark.parametrize("body", [{}, {"type": None}, {"Type": "x"}])
+def test_no_type(api, body):
+    assert_activity_error(post(api, body), 400, *BAD_TYPE)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sessionId": "é" * 65},
+        {"sessionId": " " * 129},
+        {"projectId": "x" * 129},
+        {"page": "x" * 513},
+        {"page": "é" * 257},
+        {"page": "x" * 513, "metadata": {"a": "x" * 16_384}},
+    ],
+)
+def test_texts_that_are_too_long(api, fields):
+    assert_activity_error(post(api, {"type": "x"} | fields), 400, *BAD_FIELDS)
+
+
+@pytest.mark.parametrize("size", [16_384, 16_384 - 60, 1_000_000])
+def test_metadata_that_is_too_large_with_the_servers_keys(api, size):
+    metadata = {"a": "x" * (size - 8)}
+    assert len(json.dumps(metadata, separators=(",", ":"))) == size
+    assert_activity_error(post(api, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
+
+
+def test_metadata_of_many_small_keys_is_too_large(api):
+    metadata = {str(n): n for n in range(50_000)}
+    assert_activity_error(post(api, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"type": 5}, {"type": ["a"]}, {"type": True}),
+        *({"sessionId": 5}, {"projectId": []}, {"page": {}}),
+        *({"metadata": []}, {"metadata": "{}"}, {"metadata": 1}),
+        {"type": "bad event!", "sessionId": 5},
+        {"type": None, "metadata": []},
+    ],
+)
+def test_values_of_another_type_come_before_all_that_is_wrong_with_others(api, fields):
+    assert_activity_error(post(api, {"type": "x"} | fields), 400, *BAD_INPUT)
+
+
+def test_a_bad_type_comes_before_long_texts(api):
+    body = {"type": "bad event!", "page": "x" * 513, "metadata": {"a": "x" * 16_384}}
+    assert_activity_error(post(api, body), 400, *BAD_TYPE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b'{"type": ', b"{'a':1}", b'{"a":1} x', b'{"a":1,}', b"[1]", b"null", b'"x"', b"5"],
+)
+def test_bodies_that_are_no_object(api, body):
+    assert_activity_error(post_bytes(api, body), 400, *BAD_INPUT)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"NaN", NUMBERS),
+        (b"-Infinity", NUMBERS),
+        (b"1e400", NUMBERS),
+        (b"9" * 5000, NUMBERS),
+        (b'"\xff"', "Invalid UTF-8"),
+        (rb'"\u0000"', "NUL characters are not allowed"),
+        (rb'"\ud800"', "Lone surrogates are not allowed"),
+        (b"[" * 64 + b"]" * 64, "JSON must not be nested deeper than 64 levels"),
+        (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
+    ],
+)
+def test_json_that_cannot_be_kept(api, value, reason):
+    body = b'{"type": "x", "ignored": ' + value + b"}"
+    assert_activity_error(post_bytes(api, body), 400, *BAD_INPUT, {"reason": reason})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Bearer invalid", "Bearer", "Bearer ", "Basic dTpw", "Bearer a.b.c", "nonsense"),
+        "lower-case",
+    ],
+)
+def test_a_bad_token_never_falls_back_to_anonymous(api, token, header):
+    sent = f"bearer {token}" if header == "lower-case" else header
+    response = post(api, {"type": "x"}, headers={"Authorization": sent})
+    assert_activity_error(response, 401, *BAD_TOKEN)
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": 1}, {"token_type": "refresh"}, {"algorithm": "none"}, {"key": "k" * 50}]
+)
+def test_tokens_that_do_not_hold(api, forge, claims):
+    response = post(api, {"type": "x"}, headers=bearer(forge(**claims)))
+    assert_activity_error(response, 401, *BAD_TOKEN)
+
+
+def test_the_body_is_judged_before_the_token(api, token):
+    bad = bearer("invalid")
+    assert_activity_error(post_bytes(api, b"", headers=bad), 400, *BAD_INPUT)
+    assert_activity_error(post(api, {"type": "!"}, headers=bad), 400, *BAD_TYPE)
+    large = {"type": "x", "metadata": {"a": "x" * 16_384}}
+    assert_activity_error(post(api, large, headers=bad), 400, *BAD_METADATA)
+    assert_activity_error(post(api, {"type": "x"}, headers=bad), 401, *BAD_TOKEN)
+    assert_accepted(post(api, {"type": "x"}, headers=bearer(token)))
+
+
+def test_an_empty_authorization_is_anonymous(api):
+    assert_accepted(post(api, {"type": "x"}, headers={"Authorization": ""}))
+    assert frontend_rows()[0].user_id is None
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options", "head"])
+def test_other_methods(api, method):
+    response = getattr(api, method)(PATH)
+    headers = {"Allow": "POST"}
+    if method == "head":
+        assert (response.status_code, response["Allow"]) == (405, "POST")
+    else:
+        words = ("METHOD_NOT_ALLOWED", "Method not allowed")
+        assert_activity_error(response, 405, *words, headers=headers)
+
+
+def test_a_host_that_is_not_served(api):
+    response = post(api, {"type": "x"}, headers={"Host": "evil.example"})
+    assert_activity_error(response, 400, "BAD_REQUEST", "Bad request")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+)
+def test_bodies_of_other_types(api, headers):
+    response = post_bytes(api, b'{"type":"x"}', headers["Content-Type"], headers=headers)
+    assert_activity_error(response, 415, *WRONG_TYPE)
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "text/html"}, {"Content-Encoding": "gzip"}])
+def test_the_type_of_an_empty_body_does_not_matter(api, headers):
+    type = headers.get("Content-Type", "application/json")
+    assert_activity_error(post_bytes(api, b"", type, headers=headers), 400, *BAD_INPUT)
+
+
+def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
+    body = b'{"type":"x","filling":"' + b"x" * (1_048_576 - 25) + b'"}'
+    assert_accepted(post_bytes(api, body))
+    assert_answer(
+        post_bytes(api, body + b" "),
+        413,
+        {"error": {"code": TOO_LARGE[0], "message": TOO_LARGE[1]}},
+        {"X-Event-Outcome": "rejected"},
+    )
+
+
+def test_a_chunked_body_is_read_up_to_the_limit(api):
+    stream = Stream(b'{"type":"' + b"x" * 5_000_000)
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input": stream}
+    assert_activity_error(post_bytes(api, b"", **chunked), 413, *TOO_LARGE)
+    assert stream.taken == 1_048_577
+
+
+@pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
+def test_while_the_switch_is_off_only_the_size_and_the_method_are_checked(api, text):
+    switch(text)
+    good = post(api, {"type": "x"})
+    assert_activity_error(good, 503, *OFF, headers=OFF_HEADERS)
+    bad = post_bytes(api, b"nonsense", "text/html", headers=bearer("invalid"))
+    assert_activity_error(bad, 503, *OFF, headers=OFF_HEADERS)
+    large = post_bytes(api, b"x" * 1_048_577)
+    assert_activity_error(large, 413, *TOO_LARGE)
+    chunks = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    stream = {"wsgi.input": Stream(b"x" * 1_048_577)}
+    assert_activity_error(post_bytes(api, b"", **chunks, **stream), 413, *TOO_LARGE)
+    assert api.get(PATH).status_code == 405
+    assert request_rows() == []
+
+
+def test_without_the_analytics_database(api, monkeypatch, analytics_away):
+    response = post(api, {"type": "x"})
+    body = {"error": {"code": FAILED[0], "message": FAILED[1]}}
+    assert_answer(response, 500, body, WRITE_FAILED)
+
+
+def test_a_write_that_is_not_confirmed(api, monkeypatch):
+    def refuse(self, target, items):
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InlineWriter, "write", refuse)
+        response = post(api, {"type": "x"})
+    assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
+
+
+def test_a_row_that_the_database_refuses(api, monkeypatch):
+    monkeypatch.setattr(InlineWriter, "write", lambda *args: [Written.REFUSED])
+    response = post(api, {"type": "x"})
+    assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
+
+
+def test_without_the_main_database_a_signed_token_is_enough(api, token, user, request):
+    request.getfixturevalue("main_database_away")
+    assert_accepted(post(api, {"type": "x"}, headers=bearer(token)))
+    assert_answer(
+        post(api, {"type": "x"}, headers=bearer("invalid")),
+        401,
+        {"error": {"code": BAD_TOKEN[0], "message": BAD_TOKEN[1]}},
+        {"X-Event-Outcome": "rejected"},
+    )
+    [row] = frontend_rows()
+    assert row.user_id == str(user.id)
+
+
+def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
+    def crash():
+        raise RuntimeError("a secret")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
+        patch.setattr("activity.api.salts.mark_of", lambda address: crash())
+        response = post(api, {"type": "x"})
+    words = ("INTERNAL_ERROR", "Internal server error")
+    assert_activity_error(response, 500, *words, headers=WRITE_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b'{"type":"x"}', 202), (b"[", 400), (b'{"type":"!"}', 400)]
+)
+def test_pages_of_every_origin_may_read_the_answer(api, body, status):
+    response = post_bytes(api, body, headers={"Origin": "https://any.example"})
+    assert response.status_code == status
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in response
+    preflight = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
+    response = api.options(PATH, headers=preflight)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response["Access-Control-Allow-Origin"] == "*"

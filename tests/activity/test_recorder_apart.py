@@ -1,0 +1,75 @@
+"""Whatever happens to the recorder's rows, nobody who waits for other rows feels it."""
+
+import time
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from activity.models import ActivityEvent
+from analytics.ingest import writer
+from analytics.models import Event
+from tests.ingest.test_writer import connect
+from tests.support.events import (
+    event_of,
+    post,
+)
+from tests.support.responses import at_once
+from websites import lookup
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+
+TABLE = ActivityEvent._meta.db_table
+PROMPT_SECONDS = 2.0  # less than any time limit
+
+
+@pytest.fixture(autouse=True)
+def _warm(api, website):
+    """Let the writers run and know the website."""
+    lookup.active_site(website.tracking_code)
+    assert post(api, event_of(website)).status_code == 201
+    writer.drain()
+
+
+@pytest.fixture
+def locked_table():
+    """Hold the table of the recorder's rows, as a change of it would."""
+    with connect() as connection:
+        connection.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@pytest.fixture
+def refusing_table():
+    """Let PostgreSQL refuse the recorder's rows with an error that is not about them."""
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE insufficient_privilege; END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON {TABLE} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        yield
+        cursor.execute(f"DROP TRIGGER refuse ON {TABLE}")
+        cursor.execute("DROP FUNCTION refuse()")
+
+
+@pytest.mark.usefixtures("locked_table")
+def test_a_lock_on_its_table_holds_nobody_up(api, website):
+    for _ in range(3):
+        begun = time.monotonic()
+        assert post(api, event_of(website)).status_code == 201
+        assert time.monotonic() - begun < PROMPT_SECONDS
+    assert Event.objects.count() == 4
+
+
+@pytest.mark.usefixtures("refusing_table")
+def test_a_refusal_of_its_rows_fails_nobody(website):
+    event = event_of(website)
+    answers = at_once(*[lambda: post(Client(), event)] * 20)
+    writer.drain()
+    assert {answer.status_code for answer in answers} == {201}
+    assert Event.objects.count() == 21
+    assert ActivityEvent.objects.count() == 1

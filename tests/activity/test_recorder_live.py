@@ -1,0 +1,78 @@
+"""The recorder in real servers: what is queued outlives a stop, an outage disturbs nobody."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from activity.models import ActivityEvent
+from tests.support.live import (
+    Link,
+    new_website,
+    register,
+    serving,
+    wait_until,
+)
+from tests.support.load import load_on
+
+pytestmark = pytest.mark.slow
+
+REQUESTS = 4000
+GROWTH_BYTES = 30_000_000  # of a worker, whatever allocators keep included
+ANSWER_SECONDS = 1.0
+
+
+def recorded(postgres):
+    """Return the ids of all requests that have a row, one for each row."""
+    table = ActivityEvent._meta.db_table
+    with psycopg.connect(postgres.url("analytics")) as connection:
+        rows = connection.execute(f"SELECT metadata->>'request_id' FROM {table}").fetchall()
+    return [id for (id,) in rows]
+
+
+def memory_bytes(pid):
+    """Return what a process has in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_what_is_queued_is_stored_when_the_server_is_told_to_stop(environment, postgres):
+    with serving(environment) as server:
+        code = new_website(server.port, register(server.port))
+        with load_on(server.port, code) as load:
+            load.wait_for_more(3000)
+            server.process.terminate()
+            load.wait_for_failure()
+            server.process.wait(30)
+    rows = recorded(postgres)
+    assert load.request_ids
+    assert load.request_ids - set(rows) == set()
+    assert len(rows) == len(set(rows))
+    load.assert_kept_once(postgres.url("analytics"))
+
+
+def test_without_postgresql_answers_are_as_usual_warnings_few_and_memory_bounded(
+    environment, postgres
+):
+    with serving(environment) as server, Link(server.port) as link:
+        link.ask("GET", "/nothing")
+        wait_until(lambda: recorded(postgres))
+        [worker] = server.workers
+        with postgres.stopped():
+            begun, before = time.monotonic(), memory_bytes(worker)
+            answers = [link.ask("GET", f"/nothing/{n}") for n in range(REQUESTS)]
+            seconds, growth = time.monotonic() - begun, memory_bytes(worker) - before
+        assert {(answer.status, answer.headers["Content-Length"]) for answer in answers} == {
+            (404, str(len(answers[0].body)))
+        }
+        assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+        assert growth < GROWTH_BYTES
+        warnings = server.printed.count("activity_record_failed")
+        assert 1 <= warnings <= seconds + 2
+        told = [int(n) for n in re.findall(r"; (\d+) rows lost", server.printed)]
+        assert 0 < sum(told) <= REQUESTS
+        back = link.ask("GET", "/nothing/again")
+        wait_until(lambda: back.headers["X-Request-Id"] in recorded(postgres))

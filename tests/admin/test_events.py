@@ -1,0 +1,411 @@
+"""Website events in the admin: looked at page by page, found, and never touched."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from analytics.models import Event
+from config.db import uuid7
+from tests.support.admin import (
+    PAGE,
+    shown,
+)
+from tests.support.events import AT_MS
+from tests.support.query_plans import (
+    UUID7,
+    plan_of,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+EVENTS = "/admin/analytics/event/"
+SUGGESTIONS = f"{EVENTS}websites"
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+TOO_SLOW = "This takes too long; narrow the time or the filters."
+AWAY = "The database does not answer; try again in a moment."
+
+
+@pytest.fixture
+def make_event(website):
+    """Store an event."""
+
+    def make(ms=AT_MS, **fields):
+        usual = {
+            "id": uuid7.new_id(ms),
+            "created_at": uuid7.from_ms(ms),
+            "website_id": website.id,
+            "event_type": "pageview",
+            "url": "https://example.com/",
+            "session_id": "sess-1",
+            "visitor_id": "vis-1",
+        }
+        return Event.objects.create(**usual | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_events(make_event):
+    """Store some events, a minute apart; return their ids, the newest first."""
+
+    def make(count, **fields):
+        made = [make_event(AT_MS + n * MINUTE_MS, **fields).pk for n in range(count)]
+        return made[::-1]
+
+    return make
+
+
+def links(response):
+    """Return the links to other pages, by their words."""
+    pages = response.context["cl"]
+    named = {"Newest": pages.newest_link, "Newer": pages.newer_link, "Older": pages.older_link}
+    there = {words: link for words, link in named.items() if link}
+    html = response.content.decode()
+    assert {words for words in named if f">\n\n\n{words}\n</a>" in html} == set(there)
+    return there
+
+
+def follow(client, response, words):
+    return client.get(EVENTS + links(response)[words])
+
+
+def statements(client, query):
+    """Return the SQL of a list in the main and in the analytics database."""
+    with (
+        CaptureQueriesContext(connections["default"]) as main,
+        CaptureQueriesContext(connections["analytics"]) as analytics,
+    ):
+        assert client.get(EVENTS, query).status_code == 200
+    return [q["sql"] for q in main], [q["sql"] for q in analytics]
+
+
+def test_two_pages_and_back_show_each_event_once(staff_api, make_events):
+    made = make_events(PAGE + 3)
+    first = staff_api.get(EVENTS)
+    assert shown(first) == made[:PAGE]
+    assert set(links(first)) == {"Older"}
+    second = follow(staff_api, first, "Older")
+    assert shown(second) == made[PAGE:]
+    assert set(links(second)) == {"Newest", "Newer"}
+    back = follow(staff_api, second, "Newer")
+    assert shown(back) == made[:PAGE]
+    assert set(links(back)) == {"Newest", "Older"}
+    assert shown(follow(staff_api, second, "Newest")) == made[:PAGE]
+
+
+def test_a_page_in_the_middle_has_both_neighbours(staff_api, make_events):
+    made = make_events(3 * PAGE)
+    second = follow(staff_api, staff_api.get(EVENTS), "Older")
+    third = follow(staff_api, second, "Older")
+    assert shown(second) + shown(third) == made[PAGE:]
+    again = follow(staff_api, third, "Newer")
+    assert shown(again) == made[PAGE : 2 * PAGE]
+    assert set(links(again)) == {"Newest", "Newer", "Older"}
+
+
+def test_links_keep_filters_and_search(staff_api, make_events, website):
+    wanted = make_events(PAGE + 1, visitor_id="v ä&1", event_type="click")
+    make_events(3, visitor_id="v ä&1")
+    chosen = {"q": "v ä&1", "event_type": "click", "website": str(website.id), "period": ""}
+    first = staff_api.get(EVENTS, chosen)
+    assert shown(first) == wanted[:PAGE]
+    second = follow(staff_api, first, "Older")
+    assert shown(second) == wanted[PAGE:]
+    assert shown(follow(staff_api, second, "Newer")) == wanted[:PAGE]
+
+
+def test_a_new_filter_begins_at_the_first_page(staff_api, make_events):
+    made = make_events(PAGE + 1)
+    html = staff_api.get(EVENTS, {"before": made[0]}).content.decode()
+    forms = html.split('id="changelist-search"')[1]
+    assert 'name="before"' not in forms
+
+
+@pytest.mark.usefixtures("unrecorded")
+@pytest.mark.parametrize(
+    ("query", "main"),
+    [
+        ({}, 3),  # session, user, websites of the page
+        ({"q": "vis-1", "event_type": "click", "period": "month"}, 2),
+        ({"website": "{website}", "since": "2026-01-28", "until": "2026-01-28"}, 4),
+        ({"before": "{event}"}, 3),
+        ({"after": "{event}", "_facets": "1", "all": "", "p": "7", "o": "3.-1"}, 3),
+    ],
+)
+def test_a_page_takes_few_queries_and_counts_nothing(staff_api, make_events, website, query, main):
+    middle = make_events(5)[2]
+    query = {k: v.format(website=website.id, event=middle) for k, v in query.items()}
+    in_main, in_analytics = statements(staff_api, query)
+    assert (len(in_main), len(in_analytics)) == (main, 1)
+    assert not [q for q in in_main + in_analytics if "COUNT(" in q or "OFFSET" in q]
+    assert '"properties"' not in in_analytics[0]
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_the_list_of_a_website_walks_its_index_and_the_search_its_hashes(staff_api, website):
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO analytics_event "
+            "(id, created_at, website_id, event_type, url, session_id, visitor_id) "
+            f"SELECT {UUID7}, now(), gen_random_uuid(), 'click', 'https://a.test', "
+            "'sess-' || n, 'vis-' || n FROM generate_series(1, 5000) n"
+        )
+        cursor.execute("ANALYZE analytics_event")
+    [of_website] = statements(staff_api, {"website": website.id})[1]
+    plan, used = plan_of(of_website, allow_scans=False)
+    assert "event_website_id" in used
+    assert "Seq Scan" not in plan
+    [search] = statements(staff_api, {"q": "vis-7"})[1]
+    plan, used = plan_of(search, allow_scans=False)
+    assert {"event_session_hash", "event_visitor_hash"} <= used
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("field", ["session_id", "visitor_id"])
+def test_search_finds_exact_sessions_and_visitors(staff_api, make_event, field):
+    event = make_event(**{field: "abc-1"})
+    make_event(**{field: "abc-12"})
+    assert shown(staff_api.get(EVENTS, {"q": " abc-1 "})) == [event.pk]
+    assert shown(staff_api.get(EVENTS, {"q": "abc"})) == []
+
+
+def test_search_finds_a_uuid_as_id_session_or_visitor(staff_api, make_event):
+    event = make_event()
+    text = str(event.pk)
+    others = [
+        make_event(AT_MS + 1, session_id=text).pk,
+        make_event(AT_MS + 2, visitor_id=text).pk,
+    ]
+    make_event()
+    assert shown(staff_api.get(EVENTS, {"q": text})) == [*others[::-1], event.pk]
+    assert shown(staff_api.get(EVENTS, {"q": text.upper()})) == [event.pk]
+
+
+def test_the_search_box_says_what_it_finds(staff_api):
+    assert "Exact session, visitor or event id" in staff_api.get(EVENTS).content.decode()
+
+
+def test_events_of_one_website(staff_api, make_event, make_website, user, website):
+    event = make_event()
+    make_event(website_id=make_website(user, "b.example").id)
+    response = staff_api.get(EVENTS, {"website": website.id})
+    assert shown(response) == [event.pk]
+    option = f'<option value="{website.id}" selected>My Website (example.com)</option>'
+    assert option in response.content.decode()
+
+
+def test_events_of_a_deleted_website_are_found_by_its_id(staff_api, make_event):
+    gone = uuid7.new_id_now()
+    event = make_event(website_id=gone)
+    response = staff_api.get(EVENTS, {"website": gone})
+    assert shown(response) == [event.pk]
+    assert "(deleted)" in response.content.decode()
+    assert f"{gone} (deleted)" in staff_api.get(f"{EVENTS}{event.pk}/change/").content.decode()
+
+
+def test_websites_are_suggested_by_name_domain_and_code(staff_api, make_website, user, website):
+    for n in range(30):
+        make_website(user, f"shop{n}.test", name=f"Shop {n:02}")
+    answer = staff_api.get(SUGGESTIONS, {"term": "SHOP"}).json()
+    assert [found["text"] for found in answer["results"]] == [
+        f"Shop {n:02} (shop{n}.test)" for n in range(20)
+    ]
+    expected = [{"id": str(website.id), "text": "My Website (example.com)"}]
+    for term in ("y Web", "xample.c", website.tracking_code, "my\0 website"):
+        assert staff_api.get(SUGGESTIONS, {"term": term}).json()["results"] == expected
+
+
+def test_events_of_one_type(staff_api, make_event):
+    click = make_event(event_type="click")
+    make_event()
+    assert shown(staff_api.get(EVENTS, {"event_type": "click"})) == [click.pk]
+
+
+@pytest.mark.parametrize(
+    ("period", "length"),
+    [
+        ("hour", timedelta(hours=1)),
+        ("day", timedelta(hours=24)),
+        ("week", timedelta(days=7)),
+        ("month", timedelta(days=30)),
+    ],
+)
+def test_events_of_a_period(staff_api, make_event, monkeypatch, period, length):
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    start = uuid7.to_ms(now - length)
+    make_event(start - 1)
+    event = make_event(start)
+    assert shown(staff_api.get(EVENTS, {"period": period})) == [event.pk]
+
+
+def test_events_from_day_to_day(staff_api, make_event):
+    midnight = uuid7.to_ms(datetime(2026, 1, 28, tzinfo=UTC))
+    times = [midnight - 1, midnight, midnight + 2 * DAY_MS - 1, midnight + 2 * DAY_MS]
+    before, first, last, after = (make_event(ms).pk for ms in times)
+    days = {"since": "2026-01-28", "until": "2026-01-29"}
+    assert shown(staff_api.get(EVENTS, days)) == [last, first]
+    assert shown(staff_api.get(EVENTS, {"since": "2026-01-28"})) == [after, last, first]
+    assert shown(staff_api.get(EVENTS, {"until": "2026-01-29"})) == [last, first, before]
+
+
+def test_a_row_tells_the_essentials(staff_api, make_event, website):
+    make_event(
+        url="https://example.com/" + "a" * 100,
+        referrer="https://<b>.test/",
+        device_type="mobile",
+        browser="Firefox",
+    )
+    html = staff_api.get(EVENTS).content.decode()
+    assert "2026-01-28 20:00:00" in html
+    assert f'href="?website={website.id}"' in html
+    assert "My Website" in html
+    assert "https://example.com/aaaaaaaaaaaaaaa…<" in html
+    assert "https://&lt;b&gt;.test/" in html
+    assert "Mobile, Firefox" in html
+
+
+def test_the_detail_shows_everything(staff_api, make_event, website):
+    event = make_event(
+        referrer="https://google.com",
+        device_type="tablet",
+        browser="Chrome",
+        os="Android",
+        location="DE",
+        properties={"price": 5, "articleTags": ["ü", "<i>"]},
+    )
+    html = staff_api.get(f"{EVENTS}{event.pk}/change/").content.decode()
+    assert 'name="url"' not in html
+    assert 'name="_save"' not in html
+    for text in (str(event.pk), "2026-01-28 20:00:00", "https://example.com/", "Tablet"):
+        assert text in html
+    for text in ("https://google.com", "Chrome", "Android", "DE", "Pageview"):
+        assert text in html
+    assert f'href="/admin/websites/website/{website.id}/change/"' in html
+    assert f'href="{EVENTS}?q=vis-1"' in html
+    assert f'href="{EVENTS}?q=sess-1"' in html
+    assert (
+        "{\n  &quot;price&quot;: 5,\n  &quot;articleTags&quot;: [\n    &quot;ü&quot;,\n"
+        "    &quot;&lt;i&gt;&quot;\n  ]\n}</pre>" in html
+    )
+
+
+def test_the_way_back_from_a_detail_leads_to_its_page(staff_api, make_events):
+    made = make_events(PAGE + 1)
+    html = staff_api.get(EVENTS, {"before": made[0], "q": "vis-1"}).content.decode()
+    kept = f"_changelist_filters=before%3D{made[0]}%26q%3Dvis-1"
+    assert f"{made[1]}/change/?{kept}" in html
+
+
+def test_nobody_adds_changes_or_deletes(staff_api, make_event):
+    event = make_event()
+    before = list(Event.objects.values())
+    for path in ("add/", f"{event.pk}/change/", f"{event.pk}/delete/", f"{event.pk}/history/"):
+        assert staff_api.post(EVENTS + path, {"post": "yes", "url": "x"}).status_code == 403
+    delete = {"action": "delete_selected", "_selected_action": str(event.pk), "post": "yes"}
+    assert staff_api.post(EVENTS, delete | {"index": "0"}).status_code == 200
+    assert list(Event.objects.values()) == before
+
+
+def test_staff_needs_the_permission_to_view(make_user, make_event):
+    event = make_event()
+    staff = make_user("viewer@example.com", is_staff=True)
+    client = Client()
+    client.force_login(staff)
+    pages = [EVENTS, f"{EVENTS}{event.pk}/change/", SUGGESTIONS]
+    assert [client.get(page).status_code for page in pages] == [403, 403, 403]
+    staff.user_permissions.add(Permission.objects.get(codename="view_event"))
+    assert [client.get(page).status_code for page in pages] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "before=abc",
+            "before=",
+            "after=",
+            "after=abc",
+            "before=%00",
+            "e=1",
+            "p=9999999999999999",
+        ),
+        *("o=99.-99.x", "all=", "_facets=1", "unknown=1", "url__contains=x", "id__gte=abc"),
+        "website__user__password__startswith=a",
+    ],
+)
+def test_senseless_parameters_change_nothing(staff_api, make_event, query):
+    event = make_event()
+    assert shown(staff_api.get(f"{EVENTS}?{query}")) == [event.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("website=abc", "Website: Enter a valid UUID."),
+        ("website=%00", "Website: Enter a valid UUID."),
+        ("event_type=%00", "Type: Select a valid choice."),
+        ("event_type=hover", "Type: Select a valid choice. hover is not"),
+        ("period=year", "Time: Select a valid choice. year is not"),
+        ("since=yesterday", "From day (UTC): Enter a valid date."),
+        ("since=0001-01-01", "From day (UTC): Ensure this value is greater"),
+        ("until=9999-12-31", "To day (UTC), inclusive: Ensure this value is less"),
+    ],
+)
+def test_a_filter_without_sense_shows_nothing_and_says_so(staff_api, make_event, query, told):
+    make_event()
+    response = staff_api.get(f"{EVENTS}?{query}")
+    assert shown(response) == []
+    assert told in response.content.decode()
+
+
+def test_a_nul_in_the_search_is_told(staff_api):
+    response = staff_api.get(f"{EVENTS}?q=a%00b")
+    assert response.status_code == 200
+    assert "Null characters are not allowed." in response.content.decode()
+
+
+@pytest.mark.parametrize("id", ["abc", "019c0630-fe00-70c8-aa3a-de3497964cb8", "_00", "a%00b"])
+def test_an_unknown_event_leads_to_the_index(staff_api, id):
+    response = staff_api.get(f"{EVENTS}{id}/change/")
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+def test_pages_beyond_the_ends_are_empty_and_lead_back(staff_api, make_event):
+    event = make_event()
+    for query in ({"before": event.pk}, {"after": event.pk}):
+        response = staff_api.get(EVENTS, query)
+        assert shown(response) == []
+        assert "No events here." in response.content.decode()
+        assert shown(follow(staff_api, response, "Newest")) == [event.pk]
+
+
+def test_a_query_that_takes_too_long_is_told(staff_api):
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 100")
+    # Another session holds the table, so that the page's query cannot end by itself.
+    params = connections["analytics"].get_connection_params()
+    known = {name: params[name] for name in ("dbname", "user", "host", "port") if name in params}
+    with psycopg.connect(**known, password=params.get("password")) as other:
+        other.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
+        response = staff_api.get(EVENTS, {"event_type": "custom"})
+        other.rollback()
+    assert shown(response) == []
+    html = response.content.decode()
+    assert TOO_SLOW in html
+    assert "No events here." not in html
+
+
+def test_the_analytics_database_away_is_told(staff_api, analytics_away):
+    response = staff_api.get(EVENTS)
+    assert shown(response) == []
+    assert AWAY in response.content.decode()
+    detail = staff_api.get(f"{EVENTS}{uuid7.new_id_now()}/change/", follow=True)
+    assert detail.redirect_chain == [("/admin/", 302)]
+    assert AWAY in detail.content.decode()

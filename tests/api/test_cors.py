@@ -1,0 +1,151 @@
+"""CORS: pages of any origin may post events and read the answers, without credentials."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+
+from analytics.ingest import writer
+from config import runtime
+from config.models import RuntimeSettings
+from tests.support.events import (
+    BATCH_PATH,
+    ID,
+    PATH,
+    event_of,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+ORIGIN = "https://any.example"
+EXPOSED = {"X-Request-Id", "X-Event-Outcome", "Retry-After"}
+
+
+def items(response, header):
+    return {item.strip() for item in response.get(header, "").split(",") if item.strip()}
+
+
+def assert_readable(response):
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert items(response, "Access-Control-Expose-Headers") == EXPOSED
+    assert "Access-Control-Allow-Credentials" not in response
+
+
+def assert_no_cors(response):
+    assert [name for name in response.headers if name.lower().startswith("access-control-")] == []
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+@pytest.mark.parametrize("origin", [ORIGIN, "http://localhost:3000", "null", "capacitor://x"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "nonsense"])
+def test_a_preflight_allows_every_origin(api, path, origin, method):
+    headers = {"Origin": origin, "Access-Control-Request-Method": method}
+    response = api.options(path, headers=headers)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert response["Access-Control-Max-Age"] == "86400"
+    assert items(response, "Access-Control-Allow-Methods") >= {
+        *("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"),
+    }
+    assert items(response, "Access-Control-Allow-Headers") >= {
+        *("accept", "authorization", "content-type"),
+        *("user-agent", "x-csrftoken", "x-requested-with"),
+    }
+    assert "Access-Control-Allow-Credentials" not in response
+    assert response["X-Request-Id"]
+    assert response["Cache-Control"] == "no-store"
+    assert response["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/websites", "/api/v1/auth/login", "/api/v1/auth/me", f"{PATH}/{ID}", "/health/live"],
+)
+def test_other_routes_answer_no_preflight(api, path):
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    response = api.options(path, headers=headers)
+    told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
+    assert (response.status_code, response.json()) == (405, told)
+    assert_no_cors(response)
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_options_without_a_method_is_no_preflight(api, path):
+    response = api.options(path, headers={"Origin": ORIGIN})
+    assert response.status_code == 405
+    assert_readable(response)
+
+
+def away(rows):
+    raise OperationalError("the analytics database is away")
+
+
+def crash(rows):
+    raise RuntimeError("a secret")
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "extra"),
+    [
+        (201, {}, {}),
+        (201, {}, {"content_type": "text/plain"}),
+        (400, {"url": "x"}, {}),
+        (400, {}, {"HTTP_HOST": "evil.example"}),
+        (404, {"trackingCode": "pm-nobody"}, {}),
+        (405, {}, {"method": "PUT"}),
+        (413, {"filling": "x" * 1_048_576}, {}),
+        (415, {}, {"content_type": "text/html"}),
+        (500, {}, {"copy_all": crash}),
+        (503, {}, {"copy_all": away}),
+    ],
+    ids=lambda value: str(value)[:25],
+)
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_pages_can_read_every_answer(api, website, monkeypatch, path, status, changes, extra):
+    extra = {"method": "POST", "content_type": "application/json"} | extra
+    if store := extra.pop("copy_all", None):
+        monkeypatch.setattr(writer, "copy_all", store)
+    event = event_of(website, **changes)
+    body = json.dumps(event if path == PATH else {"events": [event]}).encode()
+    method, content_type = extra.pop("method"), extra.pop("content_type")
+    response = api.generic(method, path, body, content_type, HTTP_ORIGIN=ORIGIN, **extra)
+    if (path, status) == (BATCH_PATH, 404):
+        status = 207
+    assert response.status_code == status
+    assert_readable(response)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, "{code}"), (400, ""), (404, "pm-nobody"), (401, "{code}")]
+)
+def test_pages_can_read_the_list(api, website, status, code):
+    if status == 401:
+        RuntimeSettings(pk=1, public_event_reads="false").save()
+        runtime.expire()
+    query = {"trackingCode": code.format(code=website.tracking_code)}
+    response = api.get(PATH, query, headers={"Origin": ORIGIN})
+    assert response.status_code == status
+    assert_readable(response)
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_without_an_origin_there_is_no_cors_header(api, path):
+    assert_no_cors(api.post(path, {}, content_type="application/json"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PATH}/",
+        f"{BATCH_PATH}/",
+        f"{PATH}/{ID}",
+        f"{PATH}%0A",
+        "/api/v1/eventsx",
+        "/api/v1/websites",
+        "/api/v1/auth/me",
+        "/health/live",
+        "/nothing",
+    ],
+)
+def test_other_routes_send_no_cors_header(api, path):
+    assert_no_cors(api.get(path, headers={"Origin": ORIGIN}))

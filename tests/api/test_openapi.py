@@ -1,0 +1,275 @@
+"""The description of the APIs: complete, true, and shown to programs and to people."""
+
+import json
+import re
+from io import StringIO
+
+import pytest
+import yaml
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from config.api.fields import StrictField
+from config.api.openapi.about import TAGS
+from config.api.openapi.document import document
+from config.api.outcomes import Outcome
+from config.api.view import (
+    METHODS,
+    DialectView,
+    endpoint_of,
+)
+from tests.support.openapi import (
+    assert_described,
+    validator,
+)
+from tests.support.responses import assert_refused
+
+SCHEMA, DOCS = "/api/schema/", "/api/docs/"
+JSON, YAML = "application/json", "application/yaml"
+
+
+def routes(patterns, prefix="/"):
+    """Yield the path and the view of everything that is routed."""
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, path)
+        elif isinstance(pattern, URLPattern):
+            yield path, getattr(pattern.callback, "cls", None)
+
+
+ENDPOINTS = [
+    (re.sub(r"<\w+:(\w+)>", r"{\1}", path), method, view)
+    for path, view in routes(get_resolver().url_patterns)
+    if isinstance(view, type) and issubclass(view, DialectView)
+    for method in METHODS
+    if hasattr(view, method.lower())
+]
+NAMES = [f"{method} {path}" for path, method, view in ENDPOINTS]
+OPERATIONS = {
+    operation["operationId"]: operation
+    for methods in document()["paths"].values()
+    for operation in methods.values()
+}
+
+
+def test_the_generator_has_nothing_to_warn_of():
+    written = StringIO()
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=written)
+    assert yaml.safe_load(written.getvalue()) == document()
+
+
+def test_there_is_something_to_look_at():
+    assert {"POST /api/v1/events", "GET /health/live"} <= set(NAMES)
+    assert document()["openapi"].startswith("3.1.")
+
+
+@pytest.mark.parametrize(("path", "method", "view"), ENDPOINTS, ids=NAMES)
+def test_every_endpoint_says_what_it_is_and_what_it_answers(path, method, view):
+    """An endpoint that fails here lacks `answers=` in its decorator, or a docstring."""
+    operation = document()["paths"][path][method.lower()]
+    assert endpoint_of(view, method).answers
+    assert operation["summary"]
+    assert operation["tags"][0] in TAGS
+    assert {"400", "405", "413", "500"} <= operation["responses"].keys()
+
+
+def test_every_tag_is_in_use():
+    assert {operation["tags"][0] for operation in OPERATIONS.values()} == set(TAGS)
+
+
+@pytest.mark.django_db(databases=["default", "analytics"])
+@pytest.mark.parametrize(("path", "method", "view"), ENDPOINTS, ids=NAMES)
+def test_what_an_example_shows_is_taken(path, method, view):
+    for taker in endpoint_of(view, method).takers if method != "GET" else ():
+        assert taker.to_internal_value(taker.example)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_example_of_a_body_is_as_its_schema_says(operation):
+    requests = operation.get("requestBody", {}).get("content", {})
+    answers = [each.get("content", {}) for each in operation["responses"].values()]
+    for content in [part for each in (requests, *answers) for part in each.values()]:
+        check = validator(json.dumps(content["schema"]))
+        for example in content.get("examples", {}).values():
+            check.validate(example["value"])
+
+
+@pytest.mark.parametrize(
+    ("field", "taken", "refused"),
+    [
+        ("trackingCode", "pm-1", "xm-1"),
+        ("eventType", "click", "scroll"),
+        ("url", "HTTPS://example.com", "ftp://example.com"),
+        ("sessionId", "é" * 255, "é" * 256),
+        ("browser", None, 5),
+        ("deviceType", None, "tv"),
+        ("timestamp", 1_769_630_400_000.5, 1_769_630_400),
+        ("properties", {}, []),
+        ("id", "019C0630-fe00-70c8-aa3a-de3497964cb8", "019c0630-fe00-40c8-aa3a-de3497964cb8"),
+    ],
+)
+def test_rules_of_fields_are_part_of_the_schema(field, taken, refused):
+    properties = document()["components"]["schemas"]["EventsEvent"]["properties"]
+    check = validator(json.dumps(properties[field]))
+    assert check.is_valid(taken)
+    assert not check.is_valid(refused)
+
+
+def test_all_rules_of_one_kind_are_part_of_the_schema():
+    properties = document()["components"]["schemas"]["AccountsRegister"]["properties"]
+    check = validator(json.dumps(properties["password"]))
+    assert check.is_valid("SecurePass123")
+    for weak in ("securepass123", "SECUREPASS123", "SecurePass", "Secur3", "S3" + "x" * 127):
+        assert not check.is_valid(weak)
+
+
+def test_a_strict_field_must_describe_itself():
+    class Unknown(StrictField):
+        pass
+
+    with pytest.raises(NotImplementedError):
+        Unknown().json_schema()
+
+
+@pytest.mark.parametrize(
+    ("path", "media_types"),
+    [("/api/v1/events", [JSON, "text/plain"]), ("/api/v1/analytics/track", [JSON])],
+)
+def test_public_routes_also_take_text(path, media_types):
+    assert [*document()["paths"][path]["post"]["requestBody"]["content"]] == media_types
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "security"),
+    [
+        ("/api/v1/events", "post", None),
+        ("/api/v1/events", "get", [{}, {"bearer": []}]),
+        ("/api/v1/websites", "get", [{"bearer": []}]),
+    ],
+)
+def test_an_operation_says_who_may_call(path, method, security):
+    assert document()["paths"][path][method].get("security") == security
+
+
+def test_an_ingest_route_tells_the_outcomes_that_occur():
+    answers = document()["paths"]["/api/v1/events"]["post"]["responses"]
+    headers = {
+        status: answer["headers"].get("X-Event-Outcome") for status, answer in answers.items()
+    }
+    assert headers["201"] == {"$ref": "#/components/headers/X-Event-Outcome"}
+    assert headers["404"]["schema"]["enum"] == ["rejected"]
+    assert headers["503"]["schema"]["enum"] == ["dropped; reason=write_failed"]
+    assert headers["405"] is None
+    whole = document()["components"]["headers"]["X-Event-Outcome"]["schema"]["enum"]
+    assert whole == [outcome.value for outcome in Outcome]
+
+
+def test_a_refusal_is_in_the_words_of_its_endpoint():
+    answers = document()["paths"]["/api/v1/events"]["post"]["responses"]
+    [conflict] = answers["409"]["content"][JSON]["examples"].values()
+    assert conflict["value"] == {"error": "CONFLICT", "message": "Event id already in use"}
+    assert answers["405"]["headers"].keys() >= {"Allow", "X-Request-Id"}
+    assert "Retry-After" in answers["503"]["headers"]
+    assert "429" not in answers
+
+
+@pytest.fixture
+def answered(api, website):
+    """A real answer, and what it is described by."""
+    return api.get("/api/v1/events", {"trackingCode": website.tracking_code})
+
+
+def spoilt_status(response):
+    response.status_code = 202
+
+
+def spoilt_type(response):
+    response["Content-Type"] = "text/html"
+
+
+def spoilt_body(response):
+    response.content = json.dumps(response.json() | {"more": 1}).encode()
+
+
+def lost_header(response):
+    del response["X-Request-Id"]
+
+
+def wrong_header(response):
+    response["Cache-Control"] = "public"
+
+
+def surplus_header(response):
+    response["Retry-After"] = "5"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [spoilt_status, spoilt_type, spoilt_body, lost_header, wrong_header, surplus_header],
+)
+def test_an_answer_that_is_not_described_is_found(answered, spoil):
+    assert_described(answered)
+    spoil(answered)
+    with pytest.raises(AssertionError):
+        assert_described(answered)
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "media_type"),
+    [
+        ("", None, JSON),
+        ("", "text/html,application/xhtml+xml,*/*;q=0.8", JSON),
+        ("", "image/png", JSON),
+        ("", "application/yaml", YAML),
+        ("", "application/json;q=0.5, application/yaml", YAML),
+        ("", "application/vnd.oai.openapi", "application/vnd.oai.openapi"),
+        ("", "application/vnd.oai.openapi+json", "application/vnd.oai.openapi+json"),
+        ("?format=yaml", "application/json", YAML),
+        ("?format=json", "application/yaml", JSON),
+        ("?format=xml", None, JSON),
+    ],
+)
+def test_the_schema_comes_as_it_is_asked_for(api, query, accept, media_type):
+    response = api.get(SCHEMA + query, headers={"Accept": accept} if accept else {})
+    assert (response.status_code, response["Content-Type"]) == (200, media_type)
+    assert response["Cache-Control"] == "no-store"
+    assert "X-Request-Id" in response
+    read = json.loads if "json" in media_type else yaml.safe_load
+    assert read(response.content) == document()
+
+
+def test_the_page_needs_nothing_from_elsewhere(api):
+    response = api.get(DOCS)
+    assert response.status_code == 200
+    page = response.text
+    assert "X-Request-Id" in response
+    assert "//" not in page.replace("<!--", "")
+    static = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
+    assert len(static) == 4
+    assert "<script>" not in page  # the policy of pages forbids it
+    for path in static:
+        assert finders.find(path)
+    assert '"url": "/api/schema/?format=json"' in page
+    assert '"validatorUrl": null' in page
+
+
+@pytest.mark.parametrize("path", [SCHEMA, DOCS])
+def test_pages_can_only_be_read(api, path):
+    assert api.head(path).status_code == 200
+    for method in ("post", "put", "patch", "delete", "options"):
+        response = getattr(api, method)(path)
+        allow = {"Allow": "GET, HEAD"}
+        assert_refused(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", allow)
+
+
+@pytest.mark.parametrize("path", [SCHEMA, DOCS])
+def test_an_operator_may_keep_the_description_to_himself(api, settings, path):
+    settings.API_DOCS = False
+    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")
+
+
+@pytest.mark.parametrize("path", [SCHEMA[:-1], DOCS[:-1]])
+def test_paths_of_pages_are_exact_too(api, path):
+    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")

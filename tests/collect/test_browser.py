@@ -1,0 +1,163 @@
+"""The collect API as a real browser meets it: cookies, origins, logging out."""
+
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from config.db.embedded_postgres import database_url
+from tests.support.collect import EVENT
+from tests.support.live import (
+    PASSWORD,
+    directory,
+    first_run,
+    register,
+    serving,
+)
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+COLLECT = "/api/analytics/collect"
+SEND = """async ([address, options, event]) => {
+    const body = JSON.stringify(event);
+    const answer = await fetch(address, {method: "POST", body: body, ...options});
+    return [answer.status, answer.type === "opaque" ? null : await answer.json()];
+}"""
+AS_JSON = {"headers": {"Content-Type": "application/json"}}
+AS_TEXT = {"mode": "no-cors", "credentials": "include"}  # what needs no leave of the service
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
+]
+
+
+class Service:
+    """A running server, and what a browser does with it."""
+
+    def __init__(self, port: int, database: psycopg.Connection[tuple[int]]) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+        self._database = database
+
+    def log_in(self, page: Page) -> None:
+        page.goto(f"{self.address}/accounts/login/")
+        page.get_by_label("Email").fill("owner@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text("You are logged in as owner@example.com.").wait_for()
+
+    def stored(self) -> int:
+        """Return how many events there are."""
+        found = self._database.execute("SELECT count(*) FROM analytics_collectedevent").fetchone()
+        assert found
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with ExitStack() as stack:
+        var_dir = stack.enter_context(directory())
+        server = stack.enter_context(serving(first_run(var_dir)))
+        register(server.port)
+        url = database_url(Path(var_dir), "millrace_analytics")
+        database = stack.enter_context(psycopg.connect(url, autocommit=True))
+        yield Service(server.port, database)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser that has no cookies yet."""
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+class EmptyPage(http.server.BaseHTTPRequestHandler):
+    """Answers every request with a page that does nothing."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def another_origin(host: str) -> Iterator[str]:
+    """Serve a page from another port of this machine; give its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{host}:{server.server_port}/"
+        server.shutdown()
+
+
+def sent_cookies(page: Page) -> list[str]:
+    """Return a list to which the names of cookies are added as the page sends them."""
+    names: list[str] = []
+
+    def note(sent: dict[str, Any]) -> None:
+        cookies = [each for each in sent["associatedCookies"] if not each["blockedReasons"]]
+        names.extend(each["cookie"]["name"] for each in cookies)
+
+    session = page.context.new_cdp_session(page)
+    session.on("Network.requestWillBeSentExtraInfo", note)
+    session.send("Network.enable")
+    return names
+
+
+def test_a_page_of_the_service_collects_until_its_user_logs_out(service, page):
+    before = service.stored()
+    service.log_in(page)
+    status, body = page.evaluate(SEND, [COLLECT, AS_JSON, EVENT])
+    assert (status, body["success"]) == (200, True)
+    batch = {"events": [EVENT, {"event_type": "click"}]}
+    status, body = page.evaluate(SEND, [COLLECT, AS_JSON, batch])
+    assert (status, [result["success"] for result in body["results"]]) == (200, [True, False])
+    assert service.stored() == before + 2
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log in").wait_for()
+    refused = [403, {"success": False, "error": "Valid session required"}]
+    assert page.evaluate(SEND, [COLLECT, AS_JSON, EVENT]) == refused
+    assert service.stored() == before + 2
+
+
+# Pages of 127.0.0.1 are of the same site, whatever their port: the browser sends them the cookie.
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_page_of_another_origin_collects_nothing(service, page, host):
+    before = service.stored()
+    service.log_in(page)
+    address = service.address + COLLECT
+    with another_origin(host) as other:
+        page.goto(other)
+        cookies = sent_cookies(page)
+        with page.expect_response(address) as answered:
+            page.evaluate(SEND, [address, AS_TEXT, EVENT])
+        assert answered.value.status == 403
+        with pytest.raises(Error, match="Failed to fetch"):  # the preflight is refused
+            page.evaluate(SEND, [address, AS_JSON, EVENT])
+        assert ("sessionid" in cookies) == (host == "127.0.0.1")
+    assert service.stored() == before
+    page.goto(service.address + "/accounts/login/")
+    assert page.evaluate(SEND, [COLLECT, AS_JSON, EVENT])[0] == 200
+    assert service.stored() == before + 1

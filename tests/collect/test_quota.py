@@ -1,0 +1,231 @@
+"""POST /api/analytics/collect: a hundred events a minute for each user."""
+
+from functools import partial
+
+import pytest
+from django.core.cache.backends import locmem
+
+from config.api.errors import RateLimited
+from config.api.quota import Budget
+from tests.support.collect import (
+    EVENT,
+    PATH,
+    REJECTED,
+    budget_in,
+    event,
+    log_in,
+    post,
+    post_bytes,
+    stored,
+)
+from tests.support.redis_server import Redis
+from tests.support.responses import (
+    assert_answer,
+    at_once,
+)
+
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "analytics"]),
+    pytest.mark.usefixtures("still_clock"),
+]
+
+NOW = 1_800_000_000  # of the still clock: a window begins
+END = NOW + 60
+
+
+@pytest.fixture
+def browser(api, user):
+    """A client that is logged in as the user."""
+    log_in(api)
+    return api
+
+
+def batch(client, size, good=True):
+    return post(client, {"events": [event() if good else 5] * size})
+
+
+def assert_limited(response, left, wait=60, limit=100):
+    """Demand the refusal of a cost that does not fit into what is left."""
+    body = {
+        "error": f"Rate limit exceeded. Please try again in {wait} seconds.",
+        "retryAfter": wait,
+    }
+    assert_answer(response, 429, body, REJECTED | {"Retry-After": str(wait)})
+    assert budget_in(response) == (limit, left, END)
+
+
+def test_a_single_event_costs_one(browser):
+    for left in range(99, -1, -1):
+        response = post(browser, EVENT)
+        assert (response.status_code, budget_in(response)) == (200, (100, left, END))
+    assert_limited(post(browser, EVENT), left=0)
+    assert len(stored()) == 100
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_batch_costs_its_events_valid_or_not(browser, good):
+    assert budget_in(batch(browser, 100, good)) == (100, 0, END)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"[1, 2, 3]", "application/json", 400),
+        (b'{"event_type": 5}', "application/json", 400),
+        (b'{"events": []}', "application/json", 400),
+        (b'{"events": "x"}', "application/json", 400),
+        (b'{"events": [' + b"1," * 100 + b"1]}", "application/json", 400),
+        (b'{"events": [1, 2, 3]}', "text/plain", 415),
+        (b"x" * 1_048_577, "application/json", 413),
+    ],
+)
+def test_a_body_in_which_no_events_can_be_counted_costs_one(browser, body, content_type, status):
+    response = post_bytes(browser, body, content_type)
+    assert (response.status_code, budget_in(response)) == (status, (100, 99, END))
+
+
+def test_when_nothing_is_left_the_body_is_not_looked_at(browser, settings):
+    batch(browser, 100)
+    for body, content_type in ((b"{", "application/json"), (b"x", "text/html")):
+        assert_limited(post_bytes(browser, body, content_type), left=0)
+    settings.MAX_BODY_BYTES = 1
+    assert_limited(post_bytes(browser, b"{}"), left=0)
+
+
+def test_the_shape_comes_before_the_budget_and_the_fields_after_it(browser):
+    batch(browser, 99)
+    assert_limited(batch(browser, 2, good=False), left=1)
+    too_long = batch(browser, 101)
+    assert (too_long.status_code, budget_in(too_long)) == (400, (100, 0, END))
+
+
+def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
+    other = {"Origin": "https://evil.example"}
+    refused = [browser.get(PATH), post(browser, EVENT, headers=other)]
+    refused.append(post(browser.__class__(), EVENT))
+    assert [response.status_code for response in refused] == [405, 403, 403]
+    assert not any("X-RateLimit-Limit" in response for response in refused)
+    assert budget_in(post(browser, EVENT)) == (100, 99, END)
+
+
+def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
+    make_user("other@example.com")
+    other, again = browser.__class__(), browser.__class__()
+    log_in(other, "other@example.com")
+    log_in(again)
+    batch(browser, 100)
+    assert budget_in(post(other, EVENT)) == (100, 99, END)
+    assert_limited(post(again, EVENT, REMOTE_ADDR="192.0.2.7"), left=0)
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(0.5, 60), (1, 59), (59, 1), (59.9, 1)])
+def test_the_rest_of_the_window_has_to_be_waited_for(browser, monkeypatch, seconds, wait):
+    batch(browser, 100)
+    monkeypatch.setattr("config.api.quota.time.time", lambda: NOW + seconds)
+    assert_limited(post(browser, EVENT), left=0, wait=wait)
+
+
+def test_the_next_window_begins_anew(browser, monkeypatch):
+    batch(browser, 100)
+    monkeypatch.setattr("config.api.quota.time.time", lambda: NOW + 60.0)
+    response = batch(browser, 100)
+    assert (response.status_code, budget_in(response)) == (200, (100, 0, END + 60))
+
+
+def test_the_limit_is_a_setting(browser, settings):
+    settings.RATE_COLLECT = "5/30s"
+    response = batch(browser, 4)
+    assert budget_in(response) == (5, 1, NOW + 30)
+    assert batch(browser, 2).status_code == 429
+
+
+def test_without_the_store_of_counters_requests_pass(browser, settings, caplog):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "config.api.redis_cache.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1",
+        }
+    }
+    for _ in range(3):
+        response = batch(browser, 60)
+        assert (response.status_code, budget_in(response)) == (200, (100, 100, END))
+    assert "requests pass" in caplog.text
+
+
+def test_a_store_that_goes_away_in_the_middle_lets_the_request_pass(browser, monkeypatch, caplog):
+    monkeypatch.setattr("config.api.local_cache.LocalCache.take", None)
+    assert batch(browser, 60).status_code == 200
+    assert "requests pass" in caplog.text
+
+
+# Whatever the store of the counters is
+
+
+@pytest.fixture(scope="module")
+def redis():
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.slow)])
+def store(request, settings):
+    """Count in this store; return it if it is a server."""
+    if request.param == "memory":
+        return None
+    server = request.getfixturevalue("redis")
+    server.forget_all()
+    backend = {"BACKEND": "config.api.redis_cache.RedisCache", "LOCATION": server.url}
+    settings.CACHES = {"default": backend}
+    return server
+
+
+def test_a_cost_that_does_not_fit_is_refused_as_a_whole_and_costs_nothing(browser, store):
+    first = batch(browser, 60)
+    assert (first.status_code, budget_in(first)) == (200, (100, 40, END))
+    assert_limited(batch(browser, 60), left=40)
+    third = batch(browser, 40)
+    assert (third.status_code, budget_in(third)) == (200, (100, 0, END))
+    assert len(stored()) == 100
+    assert_limited(post(browser, EVENT), left=0)
+
+
+def spend_at_once(caller, *costs):
+    """Return which of some costs fit that one caller spends at the same moment."""
+
+    def spend(cost):
+        try:
+            Budget("RATE_COLLECT", caller).spend(cost)
+        except RateLimited:
+            return 0
+        return cost
+
+    return [cost for cost in at_once(*(partial(spend, cost) for cost in costs)) if cost]
+
+
+def test_costs_at_once_are_refused_only_if_they_do_not_fit(store):
+    for caller in range(20):
+        assert sorted(spend_at_once(caller, 60, 60, 40, 70)) in ([40, 60], [70])
+        assert sum(spend_at_once(caller, *[1] * 20)) in (0, 20)
+    assert sum(spend_at_once("many", *[3] * 40)) == 99
+
+
+def test_a_counter_ends_with_its_window(store):
+    Budget("RATE_COLLECT", "user").spend(1)
+    if store:
+        with store.client() as client:
+            [key] = client.keys()
+            assert 0 < client.ttl(key) <= 60
+    else:
+        [expires_at] = vars(locmem)["_expire_info"][""].values()
+        assert NOW < expires_at <= END
+
+
+@pytest.mark.parametrize("store", [pytest.param("redis", marks=pytest.mark.slow)], indirect=True)
+def test_while_redis_is_stopped_requests_pass_and_afterwards_are_counted_again(browser, store):
+    batch(browser, 60)
+    with store.stopped():
+        assert budget_in(batch(browser, 60)) == (100, 100, END)
+    assert budget_in(batch(browser, 60)) == (100, 40, END)
+    assert_limited(batch(browser, 60), left=40)

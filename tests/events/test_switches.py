@@ -1,0 +1,323 @@
+"""Runtime settings as the events API obeys them: kill switch, size cap, who may read."""
+
+import json
+import time
+from uuid import UUID
+
+import jwt
+import pytest
+
+from analytics.models import Event
+from config import runtime
+from config.db import uuid7
+from config.models import RuntimeSettings
+from tests.support.events import (
+    AT_MS,
+    BATCH_PATH,
+    DUPLICATE,
+    ID,
+    KILL_SWITCH,
+    PATH,
+    REJECTED,
+    assert_refused_event,
+    event_of,
+    full_event_of,
+    invalid,
+    new_id,
+    post,
+    post_bytes,
+    shown,
+    stored,
+)
+from tests.support.responses import (
+    assert_answer,
+    assert_refused,
+    bearer,
+)
+from tests.support.runtime_settings import (
+    OFF,
+    set_to,
+)
+from websites import tokens
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+NO_EVENTS = {
+    "success": True,
+    "eventsCreated": 0,
+    "events": [],
+    "message": "Successfully created 0 events",
+}
+NO_HEADER = (401, "UNAUTHORIZED", "Missing or invalid authorization header")
+BAD_TOKEN = (401, "UNAUTHORIZED", "Invalid or expired token")
+NO_SITE = (404, "NOT_FOUND", "Website not found")
+NO_EVENT = (404, "NOT_FOUND", "Event not found")
+
+
+# The kill switch
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, website, text):
+    set_to(events_enabled=text)
+    sent = full_event_of(website)
+    response = post(api, sent)
+    id = response.json()["id"]
+    assert_answer(response, 201, shown(sent, website, id=id), KILL_SWITCH)
+    assert (UUID(id).version, uuid7.ms_of(UUID(id))) == (7, AT_MS)
+    assert stored() == []
+    assert_refused(api.get(f"{PATH}/{id}"), *NO_EVENT)
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_while_the_switch_is_off_a_batch_creates_nothing(api, website, text):
+    set_to(events_enabled=text)
+    response = post(api, {"events": [event_of(website)] * 2}, BATCH_PATH)
+    assert_answer(response, 201, NO_EVENTS, KILL_SWITCH)
+    assert stored() == []
+
+
+@pytest.mark.parametrize("codes", [["pm-nobody"], ["", "abc", "pm-nobody"]])
+def test_while_the_switch_is_off_a_batch_asks_for_no_website(api, website, codes):
+    set_to(events_enabled="false")
+    events = [event_of(website, trackingCode=code) for code in codes]
+    assert_answer(post(api, {"events": events}, BATCH_PATH), 201, NO_EVENTS, KILL_SWITCH)
+
+
+def test_the_switch_can_be_thrown_while_the_service_runs(api, website):
+    outcomes = []
+    for text in ("true", "false", "true"):
+        set_to(events_enabled=text)
+        outcomes.append(post(api, event_of(website))["X-Event-Outcome"])
+    assert outcomes == ["stored", "dropped; reason=kill_switch", "stored"]
+    assert len(stored()) == 2
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_a_switch_takes_effect_within_two_seconds(api, website, monkeypatch, path):
+    body = event_of(website) if path == PATH else {"events": [event_of(website)]}
+    assert post(api, body, path)["X-Event-Outcome"] == "stored"
+    RuntimeSettings.load().change({"events_enabled": "false"}, changed_by="staff@example.com")
+    later = time.monotonic() + 2
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
+    assert post(api, body, path)["X-Event-Outcome"] == "dropped; reason=kill_switch"
+
+
+def test_the_switches_of_other_apis_do_not_matter(api, website):
+    others = ("tracking", "activity", "platform", "collect")
+    set_to(**{f"{name}_enabled": "false" for name in others})
+    assert post(api, event_of(website))["X-Event-Outcome"] == "stored"
+
+
+def test_an_id_that_is_known_does_not_matter_while_the_switch_is_off(api, website):
+    sent = full_event_of(website, id=ID, os="stored")
+    post(api, sent)
+    set_to(events_enabled="false")
+    again = sent | {"os": "sent again"}
+    assert_answer(post(api, again), 201, shown(again, website, id=ID), KILL_SWITCH)
+    assert [event["os"] for event in stored()] == ["stored"]
+    set_to(events_enabled="true")
+    assert_answer(post(api, again), 200, shown(sent, website, id=ID), DUPLICATE)
+
+
+def test_events_can_be_read_while_the_switch_is_off(api, website):
+    post(api, event_of(website, id=ID))
+    set_to(events_enabled="false")
+    assert api.get(f"{PATH}/{ID}").status_code == 200
+    listed = api.get(PATH, {"trackingCode": website.tracking_code}).json()
+    assert listed["pagination"]["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "body", "status"),
+    [
+        (PATH, "text/html", b"{}", 415),
+        (PATH, "application/json", b"{", 400),
+        (PATH, "application/json", b"{}", 400),
+        (PATH, "application/json", b"x" * 1_048_577, 413),
+        (BATCH_PATH, "text/html", b"{}", 415),
+        (BATCH_PATH, "application/json", b"{", 400),
+        (BATCH_PATH, "application/json", b"{}", 400),
+        (BATCH_PATH, "application/json", b"x" * 1_048_577, 413),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_every_check_works_while_the_switch_is_off(api, path, content_type, body, status):
+    set_to(events_enabled="false")
+    response = post_bytes(api, body, path, content_type)
+    assert (response.status_code, response["X-Event-Outcome"]) == (status, "rejected")
+
+
+def test_an_unknown_website_comes_before_the_switch(api, website):
+    set_to(events_enabled="false")
+    told = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
+    response = post(api, event_of(website, trackingCode="pm-nobody"))
+    assert_answer(response, 404, told, REJECTED)
+
+
+def test_the_cap_comes_before_the_switch(api, website):
+    set_to(events_enabled="false")
+    event = event_of(website, properties={"a": "x" * 10_000})
+    messages = ["Properties exceed 10000 bytes"]
+    assert_refused_event(post(api, event), 400, invalid(fields={"properties": messages}))
+    told = invalid(fields={"events": messages}, message="Invalid batch event data")
+    assert_refused_event(post(api, {"events": [event]}, BATCH_PATH), 400, told)
+
+
+# The cap on properties
+
+
+def of_bytes(size):
+    """Return properties of so many bytes, in two-byte letters but for one at the most."""
+    room = size - len('{"a":""}')
+    value = {"a": "é" * (room // 2) + "x" * (room % 2)}
+    assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == size
+    return value
+
+
+@pytest.mark.parametrize("cap", [None, 10, 101, 20_000])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_properties_of_exactly_the_cap_pass(api, website, cap, more, ensure_ascii):
+    if cap:
+        set_to(max_event_data_bytes=cap)
+    value = of_bytes((cap or 10_000) + more)
+    body = json.dumps(event_of(website, properties=value), ensure_ascii=ensure_ascii, indent=4)
+    response = post_bytes(api, body)
+    if more <= 0:
+        assert response.status_code == 201
+        assert [event["properties"] for event in stored()] == [value]
+    else:
+        messages = [f"Properties exceed {cap or 10_000} bytes"]
+        assert_refused_event(response, 400, invalid(fields={"properties": messages}))
+
+
+@pytest.mark.parametrize(
+    ("sent", "size"),
+    [
+        (b"{}", 2),
+        (b'{"a":"\xc3\xa9"}', 10),
+        (b'{ "a" : [ 1 , 2 ] }', 11),
+        (b'{"a":"\\u0041\\/"}', 10),
+        (b'{"a":"\\n\\u000a\\t\\b\\f\\r"}', 20),
+        (b'{"a":"\\"\\\\"}', 12),
+        (b'{"a":"\\u0001\\u001f"}', 20),
+        (b'{"a":"\\u007f\\u2028"}', 12),
+        (b'{"a":"\\ud83d\\ude00"}', 12),
+        (b'{"a":1,"a":22}', 8),
+    ],
+)
+def test_the_size_is_that_of_compact_json(api, website, sent, size):
+    body = json.dumps(event_of(website, properties="HERE")).encode().replace(b'"HERE"', sent)
+    statuses = []
+    for cap in (size, size - 1):
+        # The form takes 2 to 1048576; below that only the row itself can be changed.
+        RuntimeSettings.objects.update_or_create(pk=1, defaults={"max_event_data_bytes": cap})
+        runtime.expire()
+        statuses.append(post_bytes(api, body).status_code)
+    assert statuses == [201, 400]
+    assert [event["properties"] for event in stored()] == [json.loads(sent)]
+
+
+def test_the_cap_holds_for_each_event_of_a_batch(api, website):
+    fits, exceeds = (event_of(website, properties=of_bytes(size)) for size in (10_000, 10_001))
+    response = post(api, {"events": [fits, exceeds]}, BATCH_PATH)
+    messages = ["Properties exceed 10000 bytes"]
+    told = invalid(fields={"events": messages}, message="Invalid batch event data")
+    assert_refused_event(response, 400, told)
+    assert post(api, {"events": [fits, fits]}, BATCH_PATH).status_code == 201
+    assert len(stored()) == 2
+
+
+# Who may read
+
+
+@pytest.fixture
+def stranger(make_user):
+    return tokens.issue(make_user("stranger@example.com")).access
+
+
+@pytest.fixture(params=["list", "event"])
+def read(request, api, website):
+    """Read the website's events, or the one event that it has, with these headers."""
+    post(api, event_of(website, id=ID))
+    path, query = PATH, {"trackingCode": website.tracking_code}
+    if request.param == "event":
+        path, query = f"{PATH}/{ID}", {}
+    return lambda headers=None: api.get(path, query, headers=headers)
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_while_reads_are_private_the_owner_alone_may_read(read, token, stranger, text, request):
+    set_to(public_event_reads=text)
+    hidden = NO_SITE if "list" in request.node.name else NO_EVENT
+    assert_refused(read(), *NO_HEADER)
+    assert_refused(read(bearer(stranger)), *hidden)
+    response = read(bearer(token))
+    assert response.status_code == 200
+    assert ID in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "refusal"),
+    [
+        ("", NO_HEADER),
+        ("Bearer", NO_HEADER),
+        ("Bearer ", NO_HEADER),
+        ("bearer {token}", NO_HEADER),
+        ("BEARER {token}", NO_HEADER),
+        ("Basic {token}", NO_HEADER),
+        ("Token {token}", NO_HEADER),
+        ("{token}", NO_HEADER),
+        ("Bearer junk", BAD_TOKEN),
+        ("Bearer a.b.c", BAD_TOKEN),
+        ("Bearer {token}x", BAD_TOKEN),
+        ("Bearer {refresh}", BAD_TOKEN),
+        ("Bearer {unsigned}", BAD_TOKEN),
+    ],
+)
+def test_while_reads_are_private_a_valid_token_is_needed(read, user, token, authorization, refusal):
+    set_to(public_event_reads="false")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    header = authorization.format(
+        token=token, refresh=tokens.issue(user).refresh, unsigned=jwt.encode(claims, "", "none")
+    )
+    assert_refused(read({"Authorization": header}), *refusal)
+    assert read(bearer(token)).status_code == 200
+
+
+def test_while_reads_are_private_the_user_must_be_active(read, user, token):
+    set_to(public_event_reads="false")
+    user.is_active = False
+    user.save()
+    assert_refused(read(bearer(token)), *BAD_TOKEN)
+
+
+def test_reads_are_public_by_default(read, stranger):
+    assert read().status_code == 200
+    assert read(bearer(stranger)).status_code == 200
+
+
+def test_while_reads_are_private_checks_come_in_their_order(api, website, token):
+    set_to(public_event_reads="false")
+    query = {"cursor": "abc", "trackingCode": "pm-nobody"}
+    missing = (400, "MISSING_PARAMETER", "trackingCode query parameter is required")
+    assert_refused(api.get(PATH, {"cursor": "abc"}), *missing)
+    assert_refused(api.get(PATH, query), *NO_HEADER)
+    assert api.get(PATH, query, headers=bearer(token)).status_code == 400
+    del query["cursor"]
+    assert_refused(api.get(PATH, query, headers=bearer(token)), *NO_SITE)
+    assert api.delete(PATH).status_code == 405
+
+
+@pytest.mark.parametrize("id", ["abc", new_id(AT_MS)], ids=["no uuid", "unknown"])
+def test_while_reads_are_private_an_unknown_event_needs_a_token_too(api, token, id):
+    set_to(public_event_reads="false")
+    assert_refused(api.get(f"{PATH}/{id}"), *NO_HEADER)
+    assert_refused(api.get(f"{PATH}/{id}", headers=bearer(token)), *NO_EVENT)
+
+
+def test_events_are_taken_in_while_reads_are_private(api, website):
+    set_to(public_event_reads="false")
+    assert post(api, event_of(website)).status_code == 201
+    assert Event.objects.count() == 1

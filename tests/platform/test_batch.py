@@ -1,0 +1,180 @@
+"""POST /api/v1/analytics/batch, and what becomes of events that the database refuses."""
+
+import pytest
+from django.db import OperationalError, connections
+
+from analytics.ingest import writer
+from config.db import uuid7
+from tests.support.platform import (
+    AT,
+    AT_TEXT,
+    BATCH_PATH,
+    FULL,
+    KILL_SWITCH,
+    NAMED,
+    PATH,
+    REJECTED,
+    STORED,
+    UNAVAILABLE,
+    WRITE_FAILED,
+    assert_queued,
+    assert_refused,
+    assert_totals_are_exact,
+    assert_tracked,
+    names,
+    post,
+    post_batch,
+    stored,
+    totals,
+)
+from tests.support.responses import assert_answer
+from tests.support.runtime_settings import (
+    OFF,
+    set_to,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+
+@pytest.fixture
+def without_refused():
+    """Let the database refuse events that are called `refused`."""
+    check = "ADD CHECK (event_name <> 'refused') NOT VALID"
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
+
+
+def test_a_batch_is_stored_with_its_client(api, token, user):
+    response = post_batch(
+        api, token, FULL, {"event_name": "b", "category": "feature"}, client_id="w"
+    )
+    assert_queued(response, 2)
+    old, new = stored()
+    assert (old["event_name"], old["category"], old["created_at"]) == (
+        "order_placed",
+        "trading",
+        AT,
+    )
+    assert (new["event_name"], new["category"], new["priority"]) == ("b", "feature", "medium")
+    assert {(row["user_id"], row["client_id"]) for row in (old, new)} == {(user.id, "w")}
+    assert_totals_are_exact()
+
+
+@pytest.mark.parametrize("sent", [{}, {"client_id": None}])
+def test_a_batch_without_a_client(api, token, sent):
+    headers = {"User-Agent": "Firefox"}
+    body = {"events": [NAMED, FULL], **sent}
+    assert_queued(post(api, token, body, BATCH_PATH, headers=headers), 2)
+    assert {row["client_id"] for row in stored()} == {None}
+    assert [row["user_agent"] for row in stored()] == ["Terminal/2.0", "Firefox"]
+
+
+def test_100_events_of_one_time_keep_their_order(api, token):
+    called = [f"event-{n}" for n in range(100)]
+    events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
+    assert_queued(post_batch(api, token, *events), 100)
+    assert names() == called
+    assert {uuid7.time_of(row["id"]) for row in stored()} == {AT}
+    assert_totals_are_exact()
+
+
+def test_events_of_several_times_lie_under_their_own(api, token):
+    times = [1_769_630_400, 1_769_540_000, 1_769_630_399]
+    post_batch(api, token, *(NAMED | {"timestamp": time} for time in times))
+    assert [uuid7.ms_of(row["id"]) // 1000 for row in stored()] == sorted(times)
+    assert_totals_are_exact()
+
+
+# While the switch is off
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
+    set_to(platform_enabled=text)
+    assert_tracked(post(api, token, NAMED), KILL_SWITCH)
+    assert_queued(post_batch(api, token, NAMED, FULL), 2, headers=KILL_SWITCH)
+    assert (stored(), totals()) == ([], ({}, {}))
+
+
+def test_while_the_switch_is_off_all_checks_are_as_usual(api, token):
+    set_to(platform_enabled="false")
+    assert_refused(post(api, "x", NAMED), 401, "Invalid or expired token", REJECTED)
+    over = NAMED | {"properties": {"a": "x" * 10_000}}
+    for path, body in ((PATH, over), (BATCH_PATH, {"events": [over]}), (BATCH_PATH, {})):
+        response = post(api, token, body, path)
+        assert (response.status_code, response["X-Event-Outcome"]) == (422, "rejected")
+    stats = api.get("/api/v1/analytics/stats", headers={"Authorization": f"Bearer {token}"})
+    assert stats.status_code == 200
+
+
+def test_after_the_switch_is_on_again_events_are_stored(api, token):
+    set_to(platform_enabled="false")
+    post(api, token, {"event_name": "lost"})
+    set_to(platform_enabled="true")
+    assert_tracked(post(api, token, NAMED))
+    assert names() == ["a"]
+
+
+# When storage fails
+
+
+def test_a_single_event_that_the_database_refuses(api, token, without_refused):
+    response = post(api, token, {"event_name": "refused"})
+    assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)
+    assert totals() == ({}, {})
+    assert_tracked(post(api, token, NAMED))
+    assert_totals_are_exact()
+
+
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_refused, place):
+    called = ["a", "b", "c", "d", "e"]
+    events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
+    events[place]["event_name"] = "refused"
+    assert_queued(post_batch(api, token, *events), 4, failed=1, headers=STORED)
+    del called[place]
+    assert names() == called
+    assert_totals_are_exact()
+
+
+def test_a_batch_of_which_the_database_refuses_everything(api, token, without_refused):
+    refused = {"event_name": "refused"}
+    response = post_batch(api, token, refused, refused)
+    assert_queued(response, 0, failed=2, headers=WRITE_FAILED)
+    assert (stored(), totals()) == ([], ({}, {}))
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_without_the_analytics_database(api, token, monkeypatch, path):
+    def refuse(rows):
+        raise OperationalError("the analytics database is away")
+
+    body = NAMED if path == PATH else {"events": [NAMED, NAMED]}
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "copy_all", refuse)
+        assert_answer(post(api, token, body, path), 503, UNAVAILABLE, WRITE_FAILED)
+    assert (stored(), totals()) == ([], ({}, {}))
+    assert post(api, token, body, path)["X-Event-Outcome"] == "stored"
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_without_the_main_database_a_signed_token_is_enough(
+    api, token, user, forge, path, main_database_away
+):
+    body = NAMED if path == PATH else {"events": [NAMED]}
+    assert post(api, token, body, path)["X-Event-Outcome"] == "stored"
+    assert [row["user_id"] for row in stored()] == [user.id]
+    expired = post(api, forge(exp=1), body, path)
+    assert_answer(expired, 401, {"detail": "Invalid or expired token"}, REJECTED)
+    assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_an_unforeseen_error_tells_nothing_of_itself(api, token, monkeypatch, path):
+    def crash(*rows):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(writer, "write", crash)
+    body = NAMED if path == PATH else {"events": [NAMED]}
+    response = post(api, token, body, path)
+    assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)

@@ -1,0 +1,97 @@
+"""millrace_ingest_total: every platform event by what became of it."""
+
+import pytest
+from django.db import OperationalError, connections
+
+from analytics.ingest import writer
+from tests.support.metrics import (
+    KILL_SWITCH,
+    REJECTED,
+    STORED,
+    WRITE_FAILED,
+    counter,
+)
+from tests.support.platform import (
+    BATCH_PATH,
+    HEALTH_PATH,
+    NAMED,
+    PATH,
+    STATS_PATH,
+    post,
+    post_batch,
+    post_bytes,
+)
+from tests.support.responses import bearer
+from tests.support.runtime_settings import set_to
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+
+@pytest.fixture
+def counted(api):
+    return counter(api, "platform")
+
+
+def test_stored_events(api, token, counted):
+    post(api, token, NAMED)
+    assert counted() == {STORED: 1}
+    post_batch(api, token, *[NAMED] * 7)
+    assert counted() == {STORED: 7}
+
+
+def test_events_while_the_switch_is_off(api, token, counted):
+    set_to(platform_enabled="false")
+    post(api, token, NAMED)
+    assert counted() == {KILL_SWITCH: 1}
+    post_batch(api, token, *[NAMED] * 7)
+    assert counted() == {KILL_SWITCH: 7}
+
+
+def test_events_without_a_database(api, token, counted, monkeypatch):
+    def away(rows):
+        raise OperationalError("the analytics database is away")
+
+    monkeypatch.setattr(writer, "copy_all", away)
+    post(api, token, NAMED)
+    assert counted() == {WRITE_FAILED: 1}
+    post_batch(api, token, *[NAMED] * 7)
+    assert counted() == {WRITE_FAILED: 7}
+
+
+def test_events_that_the_database_refuses(api, token, counted):
+    check = "ADD CHECK (event_name <> 'refused') NOT VALID"
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
+    post_batch(api, token, NAMED, {"event_name": "refused"}, NAMED)
+    assert counted() == {STORED: 2, WRITE_FAILED: 1}
+    post(api, token, {"event_name": "refused"})
+    assert counted() == {WRITE_FAILED: 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [({"events": [{}] * 5}, 5), ({"events": [NAMED] * 101}, 101), ({"events": []}, 1), ([1], 1)],
+    ids=lambda value: str(value)[:25],
+)
+def test_a_batch_that_is_refused_as_a_whole(api, token, counted, body, count):
+    post(api, token, body, BATCH_PATH)
+    assert counted() == {REJECTED: count}
+
+
+def test_a_request_that_is_refused(api, token, counted):
+    for body, content_type in (
+        (b"{", "application/json"),
+        (b"{}", "application/json"),
+        (b"{}", ""),
+    ):
+        post_bytes(api, token, body, PATH, content_type)
+        assert counted() == {REJECTED: 1}
+    post(api, "no token", NAMED)
+    assert counted() == {REJECTED: 1}
+
+
+def test_what_is_no_ingest_is_not_counted(api, token, counted):
+    api.get(STATS_PATH, headers=bearer(token))
+    api.get(HEALTH_PATH)
+    api.put(PATH)
+    assert counted() == {}

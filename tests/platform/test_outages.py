@@ -1,0 +1,104 @@
+"""The platform API while one database is away: a prompt answer, and nothing lies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.live import (
+    Answer,
+    Postgres,
+    Server,
+    ask,
+    register,
+)
+from tests.support.outages import (
+    LIMIT_SECONDS,
+    serving_on_two,
+)
+
+PATH = "/api/v1/analytics"
+EVENT = {"event_name": "order_placed"}
+AWAY = {"detail": "Event storage is unavailable"}
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server in production on two database servers, with an account."""
+
+    server: Server
+    databases: dict[str, Postgres]
+    token: str
+
+    def post(self) -> Answer:
+        return self._ask("POST", "", EVENT)
+
+    def post_batch(self) -> Answer:
+        return self._ask("POST", "/batch", {"events": [EVENT, EVENT]})
+
+    def stats(self) -> Answer:
+        return self._ask("GET", "/stats")
+
+    def health(self) -> Answer:
+        return ask(self.server.port, "GET", f"{PATH}/health")
+
+    def _ask(self, method: str, path: str, body: object = None) -> Answer:
+        return ask(self.server.port, method, PATH + path, body, token=self.token)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with serving_on_two() as (server, databases):
+        yield Service(server, databases, register(server.port))
+
+
+@pytest.fixture(params=["stopped", "frozen"])
+def away(request, service):
+    """Take one of the databases away for the time of a block."""
+    return lambda alias: getattr(service.databases[alias], request.param)()
+
+
+def assert_all_is_well(service: Service) -> None:
+    """Check that events are stored, and counted by the next answer."""
+    total = total_of(service)
+    assert [service.post().outcome, service.post_batch().outcome] == ["stored", "stored"]
+    assert total_of(service) == total + 3
+    assert (service.health().status, service.health().json["status"]) == (200, "healthy")
+
+
+def total_of(service: Service) -> int:
+    answer = service.stats()
+    assert answer.status == 200, answer
+    total: int = answer.json["total_events"]
+    return total
+
+
+def test_without_the_analytics_database(service, away):
+    assert_all_is_well(service)
+    total = total_of(service)
+    with away("analytics"):
+        for answer in (service.post(), service.post_batch(), service.stats()):
+            assert (answer.status, answer.json) == (503, AWAY)
+            assert answer.headers["Retry-After"] == "5"
+            assert answer.seconds < LIMIT_SECONDS
+        assert service.post().outcome == "dropped; reason=write_failed"
+        health = service.health()
+        assert (health.status, health.json["status"]) == (503, "unhealthy")
+        assert health.json["buffer"]["last_flush"]
+        assert "Retry-After" not in health.headers
+        assert health.seconds < LIMIT_SECONDS
+    assert total_of(service) == total
+    assert_all_is_well(service)
+
+
+def test_without_the_main_database_a_signed_token_is_enough(service, away):
+    total = total_of(service)
+    with away("default"):
+        for answer in (service.post(), service.post_batch()):
+            assert (answer.status, answer.outcome) == (200, "stored")
+            assert answer.seconds < LIMIT_SECONDS
+        assert total_of(service) == total + 3
+        assert service.health().status == 200
+    assert_all_is_well(service)

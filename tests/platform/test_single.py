@@ -1,0 +1,282 @@
+"""POST /api/v1/analytics"""
+
+import json
+from io import BytesIO
+from uuid import UUID
+
+import pytest
+
+from analytics.models import PlatformEvent
+from config.db import uuid7
+from tests.support.platform import (
+    AT,
+    BATCH_PATH,
+    FULL,
+    NAMED,
+    PATH,
+    REJECTED,
+    STATS_PATH,
+    assert_refused,
+    assert_totals_are_exact,
+    assert_tracked,
+    names,
+    post,
+    post_bytes,
+    stored,
+)
+from tests.support.responses import bearer
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+MB = 1024 * 1024
+
+
+def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
+    id = assert_tracked(post(api, token, FULL))
+    assert uuid7.time_of(id) == AT
+    assert stored() == [
+        {
+            "id": id,
+            "created_at": AT,
+            "user_id": user.id,
+            "event_name": "order_placed",
+            "category": "trading",
+            "priority": "high",
+            "properties": {"pair": "BTC-USD"},
+            "session_id": "s-1",
+            "page_url": "https://app.example.com/trade",
+            "referrer": "https://app.example.com/",
+            "user_agent": "Terminal/2.0",
+            "client_id": None,
+        }
+    ]
+    assert_totals_are_exact()
+
+
+def test_what_does_not_come_has_its_default(api, token, user):
+    before = uuid7.now_ms()
+    id = assert_tracked(post(api, token, NAMED))
+    assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
+    [row] = stored()
+    assert row == {
+        "id": id,
+        "created_at": uuid7.time_of(id),
+        "user_id": user.id,
+        "event_name": "a",
+        "category": "user_action",
+        "priority": "medium",
+        "properties": {},
+        **dict.fromkeys(("session_id", "page_url", "referrer", "user_agent", "client_id")),
+    }
+
+
+def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
+    nulls = ("timestamp", "session_id", "page_url", "referrer", "user_agent")
+    sent = NAMED | dict.fromkeys(nulls)
+    id = assert_tracked(post(api, token, sent, headers={"User-Agent": "Firefox"}))
+    [row] = stored()
+    assert {row[name] for name in nulls[1:4]} == {None}
+    assert (row["user_agent"], row["created_at"]) == ("Firefox", uuid7.time_of(id))
+
+
+@pytest.mark.parametrize(
+    ("sent", "header", "kept"),
+    [
+        ({}, "Firefox \xff", "Firefox \xff"),
+        ({}, "x" * 8000, "x" * 8000),
+        ({"user_agent": "Terminal/2.0"}, "Firefox", "Terminal/2.0"),
+        ({"user_agent": ""}, "Firefox", ""),
+    ],
+)
+def test_the_user_agent_is_that_of_the_event_or_of_the_request(api, token, sent, header, kept):
+    post(api, token, NAMED | sent, headers={"User-Agent": header})
+    assert stored()[0]["user_agent"] == kept
+
+
+def test_who_is_named_in_the_body_is_ignored(api, token, user):
+    other = "019c0630-fe00-7d71-bb46-7075e0512424"
+    assert_tracked(post(api, token, NAMED | {"user_id": other, "userId": other, "client_id": "x"}))
+    assert (stored()[0]["user_id"], stored()[0]["client_id"]) == (user.id, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_name", "é" * 100),
+        ("event_name", " "),
+        ("session_id", ""),
+        ("page_url", "not a url"),
+        ("referrer", "x" * 100_000),
+        ("properties", {"__proto__": 1, "constructor": None, "$where": [], "": {}}),
+        ("properties", {"a": "\U0001f600\u202e\uffff\u2028"}),
+        ("properties", {"a": int("9" * 400)}),
+        ("properties", {"a": "\\u0000"}),
+        *(("category", name) for name in ("page_view", "auth", "error", "performance", "system")),
+        *(("priority", name) for name in ("low", "medium", "critical")),
+    ],
+)
+def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
+    assert_tracked(post(api, token, NAMED | {field: value}))
+    [row] = PlatformEvent.objects.all()
+    assert getattr(row, field) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'\xef\xbb\xbf{"event_name": "a"}', "application/json"),
+        (b'{"event_name": "b", "event_name": "a"}', "application/json; charset=latin1"),
+        (b'{"event_name": "\\u0061"}', ""),
+        (b'{"event_name": "a", "fill": "' + b"x" * (MB - 31) + b'"}', "application/json"),
+    ],
+)
+def test_json_of_many_kinds_is_read(api, token, body, content_type):
+    assert len(body) <= MB
+    assert_tracked(post_bytes(api, token, body, content_type=content_type))
+    assert names() == ["a"]
+
+
+def test_a_chunked_body_is_read(api, token):
+    assert_tracked(post_chunked(api, token, json.dumps(NAMED).encode()))
+    assert names() == ["a"]
+
+
+def post_chunked(api, token, body, path=PATH, content_type="application/json"):
+    environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(body)}
+    return post_bytes(api, token, b"", path, content_type, **environ)
+
+
+@pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
+@pytest.mark.parametrize("accept", ["text/html", "application/xml"])
+def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
+    assert_tracked(post(api, token, NAMED, PATH + query, headers={"Accept": accept}))
+
+
+# Who may call
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])
+@pytest.mark.parametrize("authorization", [None, "", "Basic YTpi", "Bearer", "Bearer ", "{token}"])
+def test_without_a_bearer_token(api, token, path, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization.format(token=token)}
+    response = ask(api, path, headers)
+    assert_refused(response, 401, "Not authenticated", outcome_of(path))
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])
+@pytest.mark.parametrize(
+    "claims",
+    [{"algorithm": "none"}, {"key": "x" * 50}, {"exp": 1}, {"token_type": "refresh"}],
+)
+def test_with_a_token_that_is_none(api, forge, path, claims):
+    response = ask(api, path, bearer(forge(**claims)))
+    assert_refused(response, 401, "Invalid or expired token", outcome_of(path))
+
+
+def test_with_a_token_of_nobody(api, token, user):
+    user.delete()
+    response = ask(api, PATH, bearer(token))
+    assert_refused(response, 401, "Invalid or expired token", REJECTED)
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])
+def test_the_scheme_may_be_written_in_any_case(api, token, scheme, path):
+    assert ask(api, path, {"Authorization": f"{scheme} {token}"}).status_code == 200
+
+
+def ask(api, path, headers):
+    """Send what would be accepted from a known caller."""
+    if path == STATS_PATH:
+        return api.get(path, headers=headers)
+    body = NAMED if path == PATH else {"events": [NAMED]}
+    return api.post(path, body, content_type="application/json", headers=headers)
+
+
+def outcome_of(path):
+    return {} if path == STATS_PATH else REJECTED
+
+
+# The order of checks
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allow"),
+    [
+        (PATH, "GET", "POST"),
+        (PATH, "DELETE", "POST"),
+        (PATH, "HEAD", "POST"),
+        (PATH, "OPTIONS", "POST"),
+        (BATCH_PATH, "PUT", "POST"),
+        (STATS_PATH, "POST", "GET, HEAD"),
+        ("/api/v1/analytics/health", "PATCH", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_refused_before_anything_else(api, path, method, allow):
+    response = api.generic(method, path, b"{", "text/xml")
+    if method == "HEAD":
+        assert (response.status_code, response["Allow"], response.content) == (405, allow, b"")
+    else:
+        assert_refused(response, 405, "Method Not Allowed", {"Allow": allow})
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_there_is_no_preflight(api, path):
+    headers = {
+        "Origin": "https://any.example",
+        "Access-Control-Request-Method": "POST",
+    }
+    response = api.options(path, headers=headers)
+    assert_refused(response, 405, "Method Not Allowed", {"Allow": "POST"})
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_the_token_comes_before_the_body(api, path):
+    for body, content_type in ((b"{", "application/json"), (b"x" * (MB + 1), "text/xml")):
+        response = api.generic("POST", path, body, content_type)
+        assert_refused(response, 401, "Not authenticated", REJECTED)
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_the_size_comes_before_the_type(api, token, path):
+    response = post_bytes(api, token, b"x" * (MB + 1), path, "text/xml")
+    assert_refused(response, 413, "Request body is too large", REJECTED)
+    response = post_chunked(api, token, b"x" * (5 * MB), path, "text/xml")
+    assert_refused(response, 413, "Request body is too large", REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("application/x-www-form-urlencoded", {}),
+        ("multipart/form-data; boundary=x", {}),
+        ("text/plain", {}),
+        ("application/json", {"Content-Encoding": "gzip"}),
+    ],
+)
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_the_type_comes_before_the_json(api, token, path, content_type, headers):
+    response = post_bytes(api, token, b"{", path, content_type, headers=headers)
+    assert_refused(response, 415, "Unsupported Media Type", REJECTED)
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH, "/api/v1/analytics/health"])
+def test_a_host_that_is_not_served(api, path):
+    headers = {"Host": "evil.example"}
+    assert_refused(api.get(path, headers=headers), 400, "Bad Request")
+
+
+def test_a_host_that_is_not_served_is_told_of_a_post_too(api, token):
+    response = post(api, token, NAMED, headers={"Host": "evil.example"})
+    assert_refused(response, 400, "Bad Request", REJECTED)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/analytics/", "/api/v1/analytics/batch/"])
+def test_paths_are_exact(api, token, path):
+    response = post(api, token, NAMED, path)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
+
+
+def test_ids_are_uuids_of_version_7(api, token):
+    id = UUID(post(api, token, NAMED).json()["event_id"])
+    assert id.version == 7

@@ -1,0 +1,172 @@
+"""A database that is away or silent: a prompt 503 instead of a hang, and no help to come back."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import pytest
+
+from tests.support.live import (
+    PASSWORD,
+    Answer,
+    Postgres,
+    Server,
+    ask,
+    event,
+    new_website,
+    register,
+)
+from tests.support.outages import (
+    LIMIT_SECONDS,
+    serving_on_two,
+)
+from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS
+
+CALLERS = 16  # at once; fewer than the server has threads, or some would wait for their turn
+EVENTS_AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Event storage is unavailable"}
+AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Storage is unavailable"}
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server in production on two database servers, with an account and one of its websites."""
+
+    server: Server
+    databases: dict[str, Postgres]
+    token: str
+    tracking_code: str = ""
+
+    def post_event(self) -> Answer:
+        return ask(self.server.port, "POST", "/api/v1/events", event(self.tracking_code))
+
+    def post_batch(self) -> Answer:
+        events = [event(self.tracking_code) for _ in range(3)]
+        return ask(self.server.port, "POST", "/api/v1/events/batch", {"events": events})
+
+    def list_events(self) -> Answer:
+        path = f"/api/v1/events?trackingCode={self.tracking_code}&limit=1"
+        return ask(self.server.port, "GET", path)
+
+    def log_in(self) -> Answer:
+        account = {"email": "owner@example.com", "password": PASSWORD}
+        return ask(self.server.port, "POST", "/api/v1/auth/login", account)
+
+    def list_websites(self) -> Answer:
+        return ask(self.server.port, "GET", "/api/v1/websites", token=self.token)
+
+    def ask_health(self, what: str) -> Answer:
+        return ask(self.server.port, "GET", f"/health/{what}")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    with serving_on_two(RATE_AUTH="10000/m") as (server, databases):
+        yield Service(server, databases, register(server.port))
+
+
+@pytest.fixture
+def service(running: Service) -> Service:
+    """The service with a new website, when its threads have connections to both databases."""
+    code = new_website(running.server.port, running.token)
+    service = replace(running, tracking_code=code)
+    assert {answer.status for answer in at_once(CALLERS, service.list_events)} == {200}
+    return service
+
+
+@pytest.fixture(params=["stopped", "frozen"])
+def away(request, service):
+    """Take one of the databases away for the time of a block."""
+    return lambda alias: getattr(service.databases[alias], request.param)()
+
+
+def at_once(times: int, *calls: Callable[[], Answer]) -> list[Answer]:
+    """Make calls at the same time, so many of them in turn; return the answers in that order."""
+    with ThreadPoolExecutor(times) as callers:
+        turns = [callers.submit(calls[turn % len(calls)]) for turn in range(times)]
+        return [turn.result() for turn in turns]
+
+
+def assert_prompt(answers: list[Answer]) -> None:
+    assert max(answer.seconds for answer in answers) < LIMIT_SECONDS
+
+
+def assert_unavailable(answers: list[Answer], body: dict[str, str]) -> None:
+    """Check that all answers are the 503 of the dialect, in time."""
+    assert_prompt(answers)
+    assert {answer.status for answer in answers} == {503}
+    assert all(answer.json == body for answer in answers)
+    assert {answer.headers["Retry-After"] for answer in answers} == {"5"}
+
+
+def assert_events_refused(service: Service) -> None:
+    """Check that events are neither taken in nor shown, and that the header says so."""
+    posted = at_once(CALLERS, service.post_event, service.post_batch)
+    assert_unavailable(posted, EVENTS_AWAY)
+    assert {answer.outcome for answer in posted} == {"dropped; reason=write_failed"}
+    listed = at_once(CALLERS, service.list_events)
+    assert_unavailable(listed, EVENTS_AWAY)
+    assert {answer.outcome for answer in listed} == {None}
+
+
+def assert_health_tells(service: Service, unavailable: str) -> None:
+    """Check that the process is alive, and says which database is not."""
+    live, ready = service.ask_health("live"), service.ask_health("ready")
+    assert_prompt([live, ready])
+    assert (live.status, live.body) == (200, b'{"status":"ok"}')
+    databases = {"default": "ok", "analytics": "ok"} | {unavailable: "unavailable"}
+    assert ready.status == 503
+    assert ready.json == {"status": "unavailable", "databases": databases}
+
+
+def test_without_the_analytics_database_events_are_refused_in_time(service, away):
+    workers = service.server.workers
+    service.post_event()  # so that the process knows the website
+    with away("analytics"):
+        for _ in range(2):
+            assert_events_refused(service)
+            assert_health_tells(service, unavailable="analytics")
+        assert service.log_in().status == 200
+        assert service.list_websites().status == 200
+    assert service.post_event().outcome == "stored"
+    assert service.post_batch().outcome == "stored"
+    answers = at_once(CALLERS, service.list_events, service.post_event)
+    assert {answer.status for answer in answers} == {200, 201}
+    assert service.ask_health("ready").status == 200
+    assert service.server.workers == workers
+
+
+def test_without_the_main_database_events_of_known_websites_are_stored(service, away):
+    workers = service.server.workers
+    code = new_website(service.server.port, service.token)
+    service = replace(service, tracking_code=code)
+    known_since = monotonic()
+    assert service.post_event().outcome == "stored"
+    with away("default"):
+        assert stored_until_refused(service)
+        assert monotonic() - known_since >= KNOWN_SECONDS
+        for _ in range(2):
+            assert_events_refused(service)
+            answers = at_once(CALLERS, service.log_in, service.list_websites)
+            assert_unavailable(answers, AWAY)
+            assert_health_tells(service, unavailable="default")
+    assert service.post_event().outcome == "stored"
+    answers = at_once(CALLERS, service.list_websites, service.list_events, service.post_event)
+    assert {answer.status for answer in answers} == {200, 201}
+    assert service.log_in().status == 200
+    assert service.ask_health("ready").status == 200
+    assert service.server.workers == workers
+
+
+def stored_until_refused(service: Service) -> int:
+    """Post events until one is refused; return how many posts were stored before."""
+    stored = 0
+    while True:
+        answers = at_once(4, service.post_event, service.post_batch)
+        assert_prompt(answers)
+        if 503 in {answer.status for answer in answers}:
+            return stored
+        assert {answer.outcome for answer in answers} == {"stored"}
+        stored += len(answers)

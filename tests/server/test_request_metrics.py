@@ -1,0 +1,99 @@
+"""millrace_http_request_seconds: every request by its route, method and status."""
+
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.db import uuid7
+from tests.support.accounts import PASSWORD
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+LOGIN = "/api/v1/auth/login"
+
+
+def counted(api):
+    """Return how many requests were counted until now, by route, method and status."""
+    page = api.get("/metrics").content.decode()
+    return {
+        (sample.labels["route"], sample.labels["method"], sample.labels["status"]): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "millrace_http_request_seconds_count"
+    }
+
+
+@pytest.fixture
+def told(api):
+    """Return the labels under which one request is counted."""
+
+    def tell(send, *arguments, **more):
+        before = counted(api)
+        send(*arguments, **more)
+        after = counted(api)
+        changed = {key for key in after if after[key] != before.get(key, 0)}
+        changed -= {("metrics", "GET", "200")}
+        [labels] = changed
+        assert after[labels] == before.get(labels, 0) + 1
+        return labels
+
+    return tell
+
+
+def test_requests_are_told_by_their_route_and_not_by_their_path(api, told):
+    for _ in range(2):
+        path = f"/api/v1/events/{uuid7.new_id_now()}"
+        assert told(api.get, path) == ("api/v1/events/<str:id>", "GET", "404")
+
+
+def test_each_status_counts_for_itself(api, told, user):
+    for password, status in ((PASSWORD, "200"), ("wrong", "401"), ("", "400")):
+        sent = {"email": user.email, "password": password}
+        labels = told(api.post, LOGIN, sent, content_type="application/json")
+        assert labels == ("api/v1/auth/login", "POST", status)
+
+
+def test_a_crash_is_counted(api, told, monkeypatch):
+    monkeypatch.setattr("websites.accounts.prove", None)
+    sent = {"email": "user@example.com", "password": PASSWORD}
+    labels = told(api.post, LOGIN, sent, content_type="application/json")
+    assert labels == ("api/v1/auth/login", "POST", "500")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/analytics/nothing", "/x?y=z"])
+def test_unknown_paths_are_one(api, told, path):
+    assert told(api.get, path) == ("unknown", "GET", "404")
+
+
+def test_invented_methods_are_one(api, told):
+    for method in ("BREW", "brew", "X" * 1000):
+        assert told(api.generic, method, "/health/live") == ("health/live", "other", "405")
+
+
+def test_pages_of_the_admin_are_one(staff_api, told):
+    for path in ("/admin/", "/admin/websites/user/"):
+        assert told(staff_api.get, path) == ("admin/", "GET", "200")
+
+
+def test_what_no_route_answers_is_counted(api, told):
+    refused = told(api.get, "/health/live", headers={"Host": "evil.example"})
+    assert refused == ("none", "GET", "400")
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    assert told(api.options, "/api/v1/events", headers=headers) == ("none", "OPTIONS", "200")
+
+
+def test_times_are_told_in_seconds(api, monkeypatch):
+    name = 'millrace_http_request_seconds_sum{method="GET",route="health/live",status="200"}'
+    clock = iter([100.0, 102.5])
+
+    def total():
+        page = api.get("/metrics").content.decode()
+        return sum(float(line.split()[1]) for line in page.splitlines() if line.startswith(name))
+
+    api.get("/health/live")
+    before = total()
+    with monkeypatch.context() as patch:
+        patch.setattr("config.middleware.time", SimpleNamespace(perf_counter=clock.__next__))
+        api.get("/health/live")
+    assert total() - before == pytest.approx(2.5)

@@ -1,0 +1,289 @@
+"""Two worker processes and a Redis: what one of them learns, the other one knows."""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from time import monotonic, time
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+
+import psycopg
+import pytest
+
+from config.db.embedded_postgres import database_url
+from tests.support.live import (
+    Answer,
+    Link,
+    Server,
+    directory,
+    event,
+    first_run,
+    refusal,
+    serving,
+    wait_until,
+)
+from tests.support.redis_server import Redis
+
+SEEN_SECONDS = 2  # a change of a switch, by all workers
+PROMPT_SECONDS = 3  # requests while Redis is away
+ADMIN = "admin@example.com"
+SWITCH = "/admin/config/runtimesettings/1/change/"
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server of two workers, with a connection to each of them."""
+
+    server: Server
+    redis: Redis
+    links: list[Link]
+    var_dir: Path
+
+    @property
+    def password(self) -> str:
+        return self.server.said("Admin user").partition("password: ")[2]
+
+    def post_event(self, link: Link) -> Answer:
+        return link.ask("POST", "/api/v1/events", event(self.server.said("Tracking code")))
+
+    @contextmanager
+    def no_event_is_written(self) -> Iterator[Callable[[], bool]]:
+        """Hold the table of events: its readers pass, its writers wait; tell whether one does."""
+        url = database_url(self.var_dir, "millrace_analytics")
+        with psycopg.connect(url) as holder:
+            holder.execute("LOCK TABLE analytics_event IN SHARE MODE")
+            waiting = "SELECT FROM pg_locks WHERE NOT granted"
+            yield lambda: bool(holder.execute(waiting).rowcount)
+
+    def log_in(self, link: Link, password: str = "") -> Answer:
+        account = {"email": ADMIN, "password": password or self.password}
+        return link.ask("POST", "/api/v1/auth/login", account)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Server, Redis, Path]]:
+    with ExitStack() as stack:
+        redis, var_dir = stack.enter_context(Redis()), stack.enter_context(directory())
+        environment = first_run(var_dir) | {
+            "WORKERS": "2",
+            "REDIS_URL": redis.url,
+            "RATE_AUTH": "10/d",  # no window ends within the test
+            "LOGIN_FAILURES": "4/d",
+            "WRITE_TIMEOUT_SECONDS": "30",  # no write ends by itself within the test
+        }
+        yield stack.enter_context(serving(environment)), redis, var_dir
+
+
+@pytest.fixture
+def service(running: tuple[Server, Redis, Path]) -> Iterator[Service]:
+    server, redis, var_dir = running
+    redis.forget_all()
+    with ExitStack() as stack:
+        yield Service(server, redis, links_to_all_workers(server, stack), var_dir)
+
+
+def links_to_all_workers(server: Server, stack: ExitStack) -> list[Link]:
+    """Open connections until there is one to each worker."""
+    links: dict[int, Link] = {}
+    while len(links) < len(server.workers):
+        link = stack.enter_context(Link(server.port))
+        link.ask("GET", "/health/live")
+        links.setdefault(worker_of(link, server), link)
+    return list(links.values())
+
+
+def link_to(worker: int, server: Server, stack: ExitStack) -> Link:
+    """Open connections until there is one to a certain worker."""
+    while True:
+        link = stack.enter_context(Link(server.port))
+        link.ask("GET", "/health/live")
+        if worker_of(link, server) == worker:
+            return link
+
+
+def worker_of(link: Link, server: Server) -> int:
+    """Return the process id of the worker that holds the other end of a connection."""
+    local, remote = (f"0100007F:{port:04X}" for port in (server.port, link.client_port))
+    for line in Path("/proc/net/tcp").read_text().splitlines():
+        _, here, there, *_, inode = line.split()[:10]
+        if (here, there) == (local, remote):
+            [pid] = [pid for pid in server.workers if holds_socket(pid, inode)]
+            return pid
+    raise AssertionError("no such connection")
+
+
+def holds_socket(pid: int, inode: str) -> bool:
+    files = Path(f"/proc/{pid}/fd").iterdir()
+    return any(file.is_symlink() and str(file.readlink()) == f"socket:[{inode}]" for file in files)
+
+
+class Form(HTMLParser):
+    """The fields of a page's forms, with the values that a browser would send."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._select = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "input" and name and given.get("type") != "submit":
+            self.values[name] = value
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and "selected" in given:
+            self.values[self._select] = value
+
+
+class Admin:
+    """Somebody who is logged in to the admin, with a browser."""
+
+    def __init__(self, service: Service) -> None:
+        self._address = service.server.said("Address").rstrip("/")
+        self._browser: OpenerDirector = build_opener(HTTPCookieProcessor())
+        page = self._send("/admin/login/", username=ADMIN, password=service.password)
+        assert "Site administration" in page or "/admin/logout/" in page
+
+    def set(self, **settings: str) -> None:
+        """Save runtime settings, and confirm them."""
+        page = self._send(SWITCH, reason="a test", **settings)
+        assert "was changed successfully" in self._submit(SWITCH, page)
+
+    def stored_today(self) -> int:
+        """Return how many events of websites were stored, as the home page tells it."""
+        with self._browser.open(f"{self._address}/admin/") as answer:
+            told = re.search(r">Events</td>\s*<td[^>]*>([\d,]+)<", answer.read().decode())
+        assert told
+        return int(told[1].replace(",", ""))
+
+    def _send(self, path: str, **values: str) -> str:
+        """Fill in the form of a page and send it; return the page that follows."""
+        with self._browser.open(self._address + path) as answer:
+            return self._submit(path, answer.read().decode(), **values)
+
+    def _submit(self, path: str, page: str, **values: str) -> str:
+        sent = urlencode(Form(page).values | values).encode()
+        with self._browser.open(self._address + path, sent) as answer:
+            return str(answer.read().decode())
+
+
+def outcomes_of_all_workers(service: Service) -> set[str | None]:
+    """Post an event to each worker; return what became of them."""
+    return {service.post_event(link).outcome for link in service.links}
+
+
+def stored_in_metrics(link: Link) -> float:
+    """Return how many events were stored, as a worker tells it."""
+    return in_metrics(link, 'millrace_ingest_total{api="events",outcome="stored",reason=""}')
+
+
+def waiting_in_metrics(link: Link) -> float:
+    """Return how many rows wait for the analytics database, as a worker tells it."""
+    return in_metrics(link, 'millrace_write_waiting_rows{database="analytics"}')
+
+
+def in_metrics(link: Link, name: str) -> float:
+    page = link.ask("GET", "/metrics").body.decode()
+    told = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
+    return float(told[1]) if told else 0
+
+
+def test_two_workers_without_redis_do_not_start():
+    with directory() as var_dir:
+        said = refusal(first_run(var_dir) | {"WORKERS": "2"})
+        assert not Path(var_dir, "postgres").exists()
+    assert said == (
+        "SystemCheckError: System check identified some issues:\n"
+        "\n"
+        "ERRORS:\n"
+        "?: (config.E001) WORKERS is 2, but REDIS_URL is not set.\n"
+        "\tHINT: One process counts rate limits in memory. Set REDIS_URL, or WORKERS=1."
+    )
+
+
+def test_both_workers_see_a_switch_in_time(service):
+    admin = Admin(service)
+    for value, outcome in (("false", "dropped; reason=kill_switch"), ("true", "stored")):
+        assert outcome not in outcomes_of_all_workers(service)
+        admin.set(events_enabled=value)
+        saved = monotonic()
+        while outcomes_of_all_workers(service) != {outcome}:
+            assert monotonic() - saved < SEEN_SECONDS
+        assert all(outcomes_of_all_workers(service) == {outcome} for _ in range(20))
+
+
+def test_both_workers_count_rate_limits_together(service):
+    links = service.links * 6
+    answers = [service.log_in(link).status for link in links]
+    assert answers == [200] * 10 + [429] * 2
+
+
+def test_both_workers_count_the_failures_of_an_account_together(service):
+    answers = [service.log_in(link, "wrong").status for link in service.links * 3]
+    assert answers == [401] * 4 + [429] * 2
+    assert {service.log_in(link).status for link in service.links} == {429}
+
+
+def test_figures_of_tables_are_no_sums_over_workers(service):
+    name = 'millrace_partitions_until_timestamp_seconds{table="analytics_event"}'
+    [until] = {in_metrics(link, name) for link in service.links}
+    assert 0 < until - time() < 365 * 86_400
+
+
+def test_both_workers_tell_the_sum_of_their_metrics(service):
+    one, other = service.links
+    before = stored_in_metrics(one)
+    for link in [one] * 3 + [other] * 4:
+        assert service.post_event(link).outcome == "stored"
+    assert stored_in_metrics(one) == stored_in_metrics(other) == before + 7
+
+
+def test_of_a_killed_worker_only_its_counts_stay(service):
+    one, other = service.links
+    doomed = worker_of(one, service.server)
+    assert service.post_event(one).outcome == "stored"
+    stored = stored_in_metrics(other)
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        links = [link_to(doomed, service.server, stack) for _ in range(3)]
+        with service.no_event_is_written() as is_one_being_written:
+            asked = [pool.submit(service.post_event, links.pop())]
+            wait_until(is_one_being_written)
+            asked += [pool.submit(service.post_event, link) for link in links]
+            wait_until(lambda: waiting_in_metrics(other) >= 2)
+            os.kill(doomed, signal.SIGKILL)
+            assert all(isinstance(each.exception(), ConnectionError) for each in asked)
+    wait_until(lambda: len({*service.server.workers} - {doomed}) == 2)
+    with ExitStack() as stack:
+        for link in links_to_all_workers(service.server, stack):
+            assert waiting_in_metrics(link) == 0
+            assert stored_in_metrics(link) == stored
+
+
+def test_both_workers_add_to_the_same_tallies(service):
+    admin = Admin(service)
+    before = admin.stored_today()
+    for link in service.links * 3:
+        assert service.post_event(link).outcome == "stored"
+    wait_until(lambda: admin.stored_today() >= before + 6)
+
+
+@pytest.mark.parametrize("outage", ["stopped", "frozen"])
+def test_without_redis_requests_pass_and_afterwards_are_counted_again(service, outage):
+    with getattr(service.redis, outage)():
+        answers = [service.log_in(link) for link in service.links * 2]
+        assert {answer.status for answer in answers} == {200}
+        assert max(answer.seconds for answer in answers) < PROMPT_SECONDS
+        assert {service.post_event(link).outcome for link in service.links} == {"stored"}
+    service.redis.forget_all()
+    answers = [service.log_in(link).status for link in service.links * 6]
+    assert answers == [200] * 10 + [429] * 2

@@ -1,0 +1,168 @@
+"""`manage.py generate`: made-up rows that hold all that real ones hold."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Count
+
+from analytics.models import Event, FunnelEvent, PageView, PlatformEvent, Session
+from analytics.platform import stats
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from config.db import uuid7
+from tests.support.cleanup import drop_partitions
+from websites.models import User, Website
+
+# It vacuums at its end, which no transaction allows.
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+
+ROWS = 1000
+PERIOD = ("--months", "1", "--until", "2026-03-05")
+START, END = datetime(2026, 2, 5, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _no_months_stay():
+    yield
+    drop_partitions()
+
+
+def generate(*options, events=ROWS):
+    out = StringIO()
+    command = ("generate", "--events", str(events), "--yes-really", *PERIOD, *options)
+    call_command(*command, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def all_ids():
+    return {id for model in streams() for id in model._default_manager.values_list("id", flat=True)}
+
+
+def test_it_makes_the_number_of_rows_that_is_asked_for():
+    lines = generate()
+    assert lines[-1].startswith("1,000 rows from 2026-02-05 to 2026-03-05 in 0:")
+    assert sum(model._default_manager.count() for model in streams()) == ROWS
+    assert all(model._default_manager.exists() for model in streams())
+    assert Event.objects.count() > ROWS / 2
+
+
+@pytest.mark.parametrize("events", [1, 2, 7])
+def test_few_rows_are_as_exact(events):
+    generate(events=events)
+    assert len(all_ids()) == events
+
+
+@pytest.mark.parametrize("model", streams(), ids=lambda model: model.__name__)
+def test_each_row_is_in_its_month_and_its_id_tells_its_time(model):
+    generate()
+    rows = list(model._default_manager.values_list("id", "created_at"))
+    assert {id.version for id, _ in rows} == {7}
+    assert {id.variant for id, _ in rows} == {"specified in RFC 4122"}
+    assert [uuid7.time_of(id) for id, _ in rows] == [at for _, at in rows]
+    assert all(START <= at < END for _, at in rows)
+    assert list(partitions.months_in_default(model)) == []
+
+
+def test_events_are_of_websites_that_are_there():
+    generate()
+    websites = set(Website.objects.values_list("id", flat=True))
+    assert set(Event.objects.values_list("website_id", flat=True)) <= websites
+    hosts = {f"https://{website.domain}/" for website in Website.objects.all()}
+    assert {"/".join(url.split("/")[:3]) + "/" for url in
+            Event.objects.values_list("url", flat=True)} <= hosts  # fmt: skip
+    assert not Event.objects.filter(event_type="pageview", properties__isnull=False).exists()
+
+
+def test_sessions_count_their_page_views():
+    generate()
+    counted = Counter(PageView.objects.values_list("session_id", flat=True))
+    sessions = {session.id: session for session in Session.objects.all()}
+    assert counted.keys() <= sessions.keys()
+    for id, session in sessions.items():
+        assert session.page_views == counted[id]
+        assert session.bounced == (counted[id] < 2)
+        assert session.duration_seconds % 30 == 0
+        assert session.last_active_at >= session.created_at
+    assert len({session.page_views for session in sessions.values()}) > 3
+
+
+def test_a_page_view_lasts_until_the_next_one():
+    generate()
+    several = PageView.objects.values("session_id").annotate(n=Count("id")).filter(n__gt=1)
+    for group in several:
+        views = list(PageView.objects.of_session(group["session_id"]).order_by("id"))
+        for view, following in pairwise(views):
+            lasted = (following.created_at - view.created_at).total_seconds()
+            assert view.duration_seconds == pytest.approx(lasted)
+
+
+def test_users_of_funnel_events_cannot_log_in():
+    generate()
+    assert FunnelEvent.objects.exists()
+    assert not any(user.has_usable_password() for user in User.objects.all())
+
+
+def test_weeks_and_days_have_their_rhythm():
+    generate(events=10_000)
+    times = Event.objects.values_list("created_at", flat=True)
+    days, hours = Counter(at.weekday() for at in times), Counter(at.hour for at in times)
+    assert days[1] > days[5] * 1.2
+    assert hours[19] > hours[3] * 3
+
+
+def test_the_same_seed_again_adds_nothing_and_brings_back_what_is_gone():
+    generate()
+    first = all_ids()
+    generate()
+    assert all_ids() == first
+    middle = uuid7.floor(datetime(2026, 2, 17, 12, tzinfo=UTC))
+    for model in streams():
+        model._default_manager.filter(id__lt=middle).delete()
+    assert 0 < len(all_ids()) < ROWS
+    generate()
+    assert all_ids() == first
+
+
+def test_another_seed_is_other_traffic():
+    generate()
+    first = all_ids()
+    generate("--seed", "2")
+    assert len(all_ids()) == 2 * ROWS
+    assert len(all_ids() - first) == ROWS
+    assert Website.objects.count() == 10
+
+
+def test_a_database_that_may_be_in_use_is_left_alone():
+    with pytest.raises(CommandError, match="cannot be told from real traffic"):
+        call_command("generate", "--events", "10")
+    assert not User.objects.exists()
+    assert all_ids() == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--events", "0"], "--events must be at least 1."),
+        (["--events", "5", "--months", "0"], "--months must be from 1 to 120."),
+        (["--events", "5", "--months", "121"], "--months must be from 1 to 120."),
+        (["--events", "5", "--until", "soon"], "'soon' is not a day; write it like 2026-11-24."),
+        (["--events", "5", "--until", "2999-01-01"], "--until 2999-01-01 is in the future."),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(options, sentence):
+    with pytest.raises(CommandError) as told:
+        call_command("generate", "--yes-really", *options)
+    assert str(told.value) == sentence
+    assert not User.objects.exists()
+
+
+def test_the_totals_count_the_platform_events():
+    generate()
+    events = PlatformEvent.objects.count()
+    assert stats.rebuild() == stats.Rebuilt(events=events, mended=0)
+    generate()
+    assert stats.rebuild() == stats.Rebuilt(events=events, mended=0)

@@ -1,0 +1,380 @@
+"""Monthly partitions: made ahead, never in the way of a row, skipped by reads of other months."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from analytics.models import Event, FunnelEvent
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from analytics.streams.partitions import Month
+from config.db import uuid7
+from config.db.routers import home
+from tests.support.events import (
+    PATH,
+    event_of,
+    full_event_of,
+    post,
+    shown,
+    stored,
+)
+from tests.support.responses import (
+    assert_answer,
+    at_once,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+DEFAULT = "analytics_event_default"
+JANUARY = "analytics_event_y2031m01"
+FEBRUARY = "analytics_event_y2031m02"
+OUT_OF_RANGE = "Months of events go from 2015-01 to 2040-11."
+
+
+def run(*options):
+    out = StringIO()
+    call_command("partitions", *options, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def place_of(event_id):
+    """Return the name of the partition that a row lies in."""
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "SELECT tableoid::regclass::text FROM analytics_event WHERE id = %s", [event_id]
+        )
+        [[name]] = cursor.fetchall()
+    return name
+
+
+@pytest.fixture
+def put(website):
+    """Store an event of a time, as it may come from an imported archive, and return its id."""
+
+    def put(at):
+        event = Event(
+            id=uuid7.new_id(uuid7.to_ms(at)),
+            created_at=at,
+            website_id=website.id,
+            event_type="pageview",
+            url="https://example.com/",
+            session_id="sess-1",
+            visitor_id="vis-1",
+            properties={"a": "é"},
+        )
+        event.save(force_insert=True)
+        return event.id
+
+    return put
+
+
+# The command
+
+
+@pytest.fixture(autouse=True)
+def _still_clock(monkeypatch):
+    """Hold the command's clock in the last moment of November 2030."""
+
+    class Still:
+        @staticmethod
+        def now(zone):
+            return datetime(2030, 11, 30, 23, 59, 59, 999_999, tzinfo=zone)
+
+    monkeypatch.setattr("analytics.management.commands.partitions.datetime", Still)
+
+
+def made(*months):
+    """Return what the command tells of these months, of which it had to make all."""
+    names = [f"{model._meta.db_table}_{month}" for model in streams() for month in months]
+    return [f"made {name}" for name in names], f"{len(names)} partitions made"
+
+
+def test_it_makes_this_month_and_three_more():
+    lines, total = made("y2030m11", "y2030m12", "y2031m01", "y2031m02")
+    assert run() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
+    assert "made analytics_event_y2030m11" in lines
+    expected = {"analytics_event_y2030m11", "analytics_event_y2030m12", JANUARY, FEBRUARY}
+    assert {DEFAULT, *expected} <= set(partitions.existing(Event))
+
+
+@pytest.mark.parametrize("model", streams(), ids=lambda model: model.__name__)
+def test_each_stream_has_its_partitions_where_it_lives(model):
+    run()
+    name = f"{model._meta.db_table}_y2031m02"
+    assert {f"{model._meta.db_table}_default", name} <= set(partitions.existing(model))
+    for alias in connections:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            assert cursor.fetchone() == (alias == home(model),)
+
+
+def test_it_makes_the_months_that_it_is_told():
+    before = partitions.existing(Event)
+    lines, total = made("y2031m01", "y2031m02")
+    assert run("--from", "2031-01", "--until", "2031-02") == [
+        *lines,
+        f"2031-01 to 2031-02: {total}, the others were there.",
+    ]
+    assert partitions.existing(Event) == sorted([*before, JANUARY, FEBRUARY])
+
+
+def test_it_can_be_repeated():
+    run("--from", "2031-01", "--until", "2031-01")
+    before = partitions.existing(Event)
+    assert run("--from", "2031-01", "--until", "2031-01") == [
+        "2031-01 to 2031-01: 0 partitions made, the others were there."
+    ]
+    assert partitions.existing(Event) == before
+
+
+def test_it_fills_a_gap():
+    run("--from", "2031-01", "--until", "2031-01")
+    run("--from", "2031-03", "--until", "2031-03")
+    lines, total = made("y2031m02")
+    assert run("--from", "2031-01", "--until", "2031-03") == [
+        *lines,
+        f"2031-01 to 2031-03: {total}, the others were there.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--from", "soon"], "'soon' is not a month; write it like 2026-11."),
+        (["--from", "2031-13"], "'2031-13' is not a month; write it like 2026-11."),
+        (["--from", "2031-01", "--until", "2031"], "'2031' is not a month; write it like 2026-11."),
+        (["--from", "2031-01-01"], "'2031-01-01' is not a month; write it like 2026-11."),
+        (["--from", "0000-01"], "'0000-01' is not a month; write it like 2026-11."),
+        (["--from", "2014-12", "--until", "2015-02"], OUT_OF_RANGE),
+        (["--from", "0001-01", "--until", "2015-02"], OUT_OF_RANGE),
+        (["--from", "2031-01", "--until", "2040-12"], OUT_OF_RANGE),
+        (["--from", "2031-01", "--until", "9999-12"], OUT_OF_RANGE),
+        (["--from", "2031-02", "--until", "2031-01"], "--until 2031-01 is before --from 2031-02."),
+    ],
+)
+def test_a_bad_month_is_told_in_a_sentence_and_nothing_is_changed(options, sentence):
+    before = partitions.existing(Event)
+    with pytest.raises(CommandError) as told:
+        run(*options)
+    assert str(told.value) == sentence
+    assert partitions.existing(Event) == before
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_two_at_once_do_not_disturb_each_other():
+    month = Month(2031, 1)
+    try:
+        made = at_once(*[lambda: partitions.create(Event, month)] * 4)
+        assert sorted(made) == [False, False, False, True]
+        assert JANUARY in partitions.existing(Event)
+    finally:
+        with connections["analytics"].cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {JANUARY}")
+
+
+# Where rows lie
+
+
+def test_a_row_goes_into_its_month(put):
+    run("--from", "2031-01", "--until", "2031-02")
+    first = put(datetime(2031, 1, 1, tzinfo=UTC))
+    last = put(datetime(2031, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC))
+    next_month = put(datetime(2031, 2, 1, tzinfo=UTC))
+    assert [place_of(id) for id in (first, last, next_month)] == [JANUARY, JANUARY, FEBRUARY]
+
+
+def test_rows_move_out_of_the_default_partition(put):
+    times = [
+        datetime(2030, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+        datetime(2031, 1, 1, tzinfo=UTC),
+        datetime(2031, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+        datetime(2031, 2, 1, tzinfo=UTC),
+    ]
+    events = [put(at) for at in times]
+    before = stored()
+    assert {place_of(id) for id in events} == {DEFAULT}
+    run("--from", "2031-01", "--until", "2031-01")
+    assert [place_of(id) for id in events] == [DEFAULT, JANUARY, JANUARY, DEFAULT]
+    assert stored() == before
+    assert len(before) == 4
+
+
+def test_a_partition_of_rows_that_moved_refers_to_the_users(user):
+    id = uuid7.new_id(uuid7.to_ms(datetime(2031, 1, 1, tzinfo=UTC)))
+    event = FunnelEvent(
+        id=id, created_at=uuid7.time_of(id), user=user, event_type="a", event_data={}
+    )
+    event.save(force_insert=True)
+    run("--from", "2031-01", "--until", "2031-01")
+    partition = "analytics_funnelevent_y2031m01"
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {partition}")
+        assert cursor.fetchall() == [(id,)]
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid = %s::regclass AND contype = 'f'",
+            [partition],
+        )
+        [[reference]] = cursor.fetchall()
+    assert reference == "FOREIGN KEY (user_id) REFERENCES websites_user(id) ON DELETE CASCADE"
+    user.delete()
+    assert not FunnelEvent.objects.exists()
+
+
+def test_a_partition_has_the_indexes_of_its_table():
+    def indexes(table):
+        with connections["analytics"].cursor() as cursor:
+            cursor.execute(
+                "SELECT regexp_replace(indexdef, '^.* USING ', '') AS columns "
+                "FROM pg_indexes WHERE tablename = %s ORDER BY columns",
+                [table],
+            )
+            return [columns for (columns,) in cursor.fetchall()]
+
+    run("--from", "2031-01", "--until", "2031-01")
+    assert {"btree (id)", "btree (website_id, id)"} <= set(indexes(JANUARY))
+    assert indexes(JANUARY) == indexes("analytics_event") == indexes(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "at"),
+    [
+        (1_420_070_400_000, "2015-01-01T00:00:00.000Z"),
+        (1_430_000_000_123, "2015-04-25T22:13:20.123Z"),
+    ],
+)
+def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
+    api, website, timestamp, at
+):
+    run("--from", "2026-01", "--until", "2026-12")
+    sent = full_event_of(website, timestamp=timestamp)
+    id = post(api, sent).json()["id"]
+    assert place_of(id) == DEFAULT
+    told = shown(sent, website, id=id, at=at) | {"properties": sent["properties"]}
+    assert_answer(api.get(f"{PATH}/{id}"), 200, told)
+    [listed] = api.get(PATH, {"trackingCode": website.tracking_code}).json()["events"]
+    assert listed["id"] == id
+
+
+def test_a_repeated_id_is_found_after_its_row_moved(api, website):
+    at = uuid7.to_ms(datetime(2026, 1, 15, tzinfo=UTC))
+    sent = event_of(website, id=str(uuid7.new_id(at)))
+    post(api, sent)
+    assert place_of(sent["id"]) == DEFAULT
+    run("--from", "2026-01", "--until", "2026-01")
+    assert place_of(sent["id"]) == "analytics_event_y2026m01"
+    assert post(api, sent).status_code == 200
+    assert len(stored()) == 1
+
+
+# What is in them, and in the default one
+
+
+def run_and_warn(*options):
+    out, err = StringIO(), StringIO()
+    call_command("partitions", *options, stdout=out, stderr=err)
+    return out.getvalue().splitlines(), err.getvalue().splitlines()
+
+
+def test_the_list_has_a_line_for_each_partition(put):
+    run("--from", "2031-01", "--until", "2031-02")
+    put(datetime(2020, 5, 1, tzinfo=UTC))
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("ANALYZE analytics_event_y2031m01")
+    before = {model: partitions.existing(model) for model in streams()}
+    lines, _ = run_and_warn("--list")
+    assert lines[0].split() == ["stream", "month", "rows", "size"]
+    assert len(lines) - 2 == sum(map(len, before.values()))
+    assert [line.split()[1:3] for line in lines if line.startswith("event ")] == [
+        ["2031-01", "0"],
+        ["2031-02", "0"],
+        ["default", "1"],
+    ]
+    assert lines[-1].startswith(f"{len(lines) - 2} partitions, about 1 rows, ")
+    assert {model: partitions.existing(model) for model in streams()} == before
+
+
+def test_rows_in_a_default_partition_are_told_on_stderr(put):
+    _, warnings = run_and_warn()
+    assert warnings == []
+    put(datetime(2015, 1, 1, tzinfo=UTC))
+    put(datetime(2020, 5, 1, tzinfo=UTC))
+    put(datetime(2020, 5, 31, 23, tzinfo=UTC))
+    sentence = (
+        "analytics_event_default holds 3 rows of 2 months from 2015-01 to 2020-05; "
+        "manage.py partitions --move gives them partitions."
+    )
+    assert run_and_warn()[1] == run_and_warn("--list")[1] == [sentence]
+
+
+def test_rows_move_to_months_of_their_own_on_request(put):
+    run()
+    ids = [put(datetime(*month, 1, tzinfo=UTC)) for month in ((2015, 1), (2020, 5), (2031, 6))]
+    before = stored()
+    lines, warnings = run_and_warn("--move")
+    assert lines == [
+        "made analytics_event_y2031m06",
+        "made analytics_event_y2020m05",
+        "made analytics_event_y2015m01",
+        "2030-11 to 2031-02: 0 partitions made, the others were there. "
+        "3 more for rows in default partitions.",
+    ]
+    assert warnings == []
+    assert [place_of(id)[-8:] for id in ids] == ["y2015m01", "y2020m05", "y2031m06"]
+    assert stored() == before
+
+
+def test_a_run_moves_so_many_months_and_the_next_one_the_others(put, monkeypatch):
+    monkeypatch.setattr("analytics.management.commands.partitions.MAX_MONTHS_MOVED", 2)
+    run()
+    for year in (2018, 2019, 2020):
+        put(datetime(year, 1, 1, tzinfo=UTC))
+    lines, warnings = run_and_warn("--move")
+    assert lines[:-1] == ["made analytics_event_y2020m01", "made analytics_event_y2019m01"]
+    assert "holds 1 rows of 1 months from 2018-01 to 2018-01" in warnings[0]
+    assert run("--move")[:-1] == ["made analytics_event_y2018m01"]
+
+
+def test_rows_that_no_request_can_have_sent_stay_where_they_are(put):
+    run()
+    id = put(datetime(2014, 12, 31, 23, tzinfo=UTC))
+    _, warnings = run_and_warn("--move")
+    assert place_of(id) == DEFAULT
+    assert "holds 1 rows of 1 months from 2014-12 to 2014-12" in warnings[0]
+
+
+# Reads of a time
+
+
+def scanned(rows):
+    """Return the partitions that PostgreSQL reads for a query."""
+    return set(re.findall(r"analytics_event_(?:y\d{4}m\d\d|default)(?!_)", rows.explain()))
+
+
+def test_a_read_of_a_month_skips_all_other_partitions():
+    run("--from", "2031-01", "--until", "2031-03")
+    start, end = Month(2031, 1).start, Month(2031, 2).start
+    assert scanned(Event.objects.all()) >= {DEFAULT, JANUARY, FEBRUARY}
+    assert scanned(Event.objects.between(start, end)) == {JANUARY}
+    assert scanned(Event.objects.between(start, end + timedelta(days=1))) == {JANUARY, FEBRUARY}
+    assert scanned(Event.objects.between(end, end + timedelta(days=1))) == {FEBRUARY}
+    assert JANUARY not in scanned(Event.objects.between(end))
+    assert FEBRUARY not in scanned(Event.objects.between(end=end))
+
+
+def test_between_takes_its_start_and_not_its_end(put):
+    start, end = Month(2031, 1).start, Month(2031, 2).start
+    instant = timedelta(milliseconds=1)
+    before, first, last, after = (put(at) for at in (start - instant, start, end - instant, end))
+
+    def found(*bounds):
+        return set(Event.objects.between(*bounds).values_list("id", flat=True))
+
+    assert found(start, end) == {first, last}
+    assert found(start) == {first, last, after}
+    assert found(None, end) == {before, first, last}
+    assert found() == {before, first, last, after}

@@ -1,0 +1,3 @@
+"""Accounts of tests."""
+
+PASSWORD = "SecurePass123"

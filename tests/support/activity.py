@@ -1,0 +1,64 @@
+"""Activity: what front ends send, what then is stored, and how they are refused."""
+
+from uuid import UUID
+
+from activity.models import ActivityEvent
+from config import runtime
+from config.models import RuntimeSettings
+from tests.support.responses import assert_answer
+
+PATH = "/api/v1/activity/events"
+ACCEPTED = {"status": "accepted"}
+STORED = {"X-Event-Outcome": "stored"}
+REJECTED = {"X-Event-Outcome": "rejected"}
+WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
+BAD_TYPE = ("INVALID_ACTIVITY_EVENT", "Invalid activity event type", {"field": "type"})
+BAD_FIELDS = ("INVALID_ACTIVITY_EVENT", "Invalid activity event fields")
+BAD_METADATA = ("INVALID_ACTIVITY_EVENT", "Activity metadata is too large", {"field": "metadata"})
+BAD_TOKEN = ("UNAUTHORIZED", "Invalid bearer token")
+BAD_INPUT = ("INVALID_INPUT", "Invalid request body")
+
+
+def post(api, body, content_type="application/json", **more):
+    """Send JSON."""
+    return api.post(PATH, body, content_type=content_type, **more)
+
+
+def post_bytes(api, body, content_type="application/json", **more):
+    """Send bytes as they are."""
+    return api.generic("POST", PATH, body, content_type, **more)
+
+
+def frontend_rows():
+    """Return what front ends told, the oldest first."""
+    return list(ActivityEvent.objects.filter(method="FRONTEND").order_by("id"))
+
+
+def request_rows():
+    """Return what the recorder saw, the oldest first."""
+    return list(ActivityEvent.objects.exclude(method="FRONTEND").order_by("id"))
+
+
+def the_row(response):
+    """Return the recorder's row of the request that has this answer."""
+    row = ActivityEvent.objects.get(metadata__request_id=response["X-Request-Id"])
+    assert UUID(str(row.id)).version == 7
+    return row
+
+
+def assert_accepted(response):
+    """Demand the answer to an event that is stored."""
+    assert_answer(response, 202, ACCEPTED, STORED)
+
+
+def assert_activity_error(response, status, code, message, details=None, *, headers=REJECTED):
+    """Demand an error of the activity dialect, and that no front end's row was stored."""
+    error = {"code": code, "message": message} | ({"details": details} if details else {})
+    assert_answer(response, status, {"error": error}, headers)
+    assert frontend_rows() == []
+
+
+def switch(text):
+    """Set the switch of activity, as the admin does."""
+    RuntimeSettings.load().change({"activity_enabled": text}, changed_by="staff@example.com")
+    runtime.expire()

@@ -1,0 +1,16 @@
+"""Partitions of tests whose transactions are real, and which no rollback takes away."""
+
+from django.db import connections
+
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from config.db.routers import home
+
+
+def drop_partitions():
+    """Drop all partitions but the default ones."""
+    for model in streams():
+        with connections[home(model)].cursor() as cursor:
+            for each in partitions.listed(model):
+                if not each.is_default:
+                    cursor.execute(f"DROP TABLE {each.name}")

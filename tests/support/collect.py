@@ -1,0 +1,84 @@
+"""Collected events: what browsers send, how they are answered, what is stored."""
+
+from uuid import UUID
+
+from analytics.models import CollectedEvent
+from tests.support.accounts import PASSWORD
+from tests.support.responses import assert_answer
+
+PATH = "/api/analytics/collect"
+EVENT = {
+    "event_type": "page_view",
+    "event_data": {"page": "/dashboard", "referrer": "/login"},
+    "timestamp": "2026-01-28T20:00:00Z",
+}
+STORED = {"X-Event-Outcome": "stored"}
+REJECTED = {"X-Event-Outcome": "rejected"}
+KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
+WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
+UNAVAILABLE = {"success": False, "error": "Event storage is unavailable"}
+
+
+def log_in(client, email="user@example.com"):
+    """Begin a session in a client's cookies."""
+    account = {"email": email, "password": PASSWORD}
+    answer = client.post("/api/v1/auth/session", account, content_type="application/json")
+    assert answer.status_code == 204
+
+
+def post(client, body, content_type="application/json", **more):
+    """Send JSON."""
+    return client.post(PATH, body, content_type=content_type, **more)
+
+
+def post_bytes(client, body, content_type="application/json", **more):
+    """Send bytes as they are."""
+    return client.generic("POST", PATH, body, content_type, **more)
+
+
+def event(**changes):
+    """Return an event with no more than it needs."""
+    return {"event_type": "click", "event_data": {}} | changes
+
+
+def id_in(response):
+    """Return the id that was answered, in its public form."""
+    return response.json()["event_id"]
+
+
+def uuid_of(public_id):
+    """Return the UUID of a public form."""
+    assert public_id.startswith("evt_")
+    id = UUID(public_id[4:])
+    assert (id.hex, id.version) == (public_id[4:], 7)
+    return id
+
+
+def recorded(public_id):
+    """Return the body that answers a single event."""
+    return {"success": True, "event_id": public_id, "message": "Event recorded successfully"}
+
+
+def stored():
+    """Return the rows of all events, the oldest first, each a value for every column."""
+    return list(CollectedEvent.objects.order_by("id").values())
+
+
+def assert_stored(response):
+    """Demand the usual answer to a single event, and its row; return the row."""
+    assert_answer(response, 200, recorded(id_in(response)), STORED)
+    return CollectedEvent.objects.filter(id=uuid_of(id_in(response))).values().get()
+
+
+def assert_refused(response, status, error, *, details=None, headers=None):
+    """Demand an error of the dialect, and no row."""
+    body = {"success": False, "error": error}
+    if details is not None:
+        body["details"] = [{"field": name, "message": text} for name, text in details]
+    assert_answer(response, status, body, REJECTED | (headers or {}))
+    assert stored() == []
+
+
+def budget_in(response):
+    """Return limit, rest and end of the window as an answer tells them."""
+    return tuple(int(response[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))

@@ -1,0 +1,115 @@
+"""Events of websites: what clients send, and what then is shown and stored."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from analytics.models import Event
+from config.db import uuid7
+from tests.support.responses import assert_answer
+
+PATH = "/api/v1/events"
+BATCH_PATH = "/api/v1/events/batch"
+AT_MS = 1_769_630_400_000
+AT = datetime(2026, 1, 28, 20, 0, tzinfo=UTC)
+AT_TEXT = "2026-01-28T20:00:00.000Z"
+ID = "019c0630-fe00-70c8-aa3a-de3497964cb8"  # its time is AT
+STORED = {"X-Event-Outcome": "stored"}
+DUPLICATE = {"X-Event-Outcome": "duplicate"}
+REJECTED = {"X-Event-Outcome": "rejected"}
+KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
+WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
+UNAVAILABLE = {"error": "SERVICE_UNAVAILABLE", "message": "Event storage is unavailable"}
+
+
+def event_of(website, **changes):
+    """Return an event with no more than it needs."""
+    required = {
+        "trackingCode": website.tracking_code,
+        "eventType": "pageview",
+        "url": "https://example.com/",
+        "sessionId": "sess-1",
+        "visitorId": "vis-1",
+    }
+    return required | changes
+
+
+def full_event_of(website, **changes):
+    """Return an event in which every optional field but `id` comes."""
+    optional = {
+        "url": "https://example.com/blog/article-1",
+        "referrer": "https://google.com",
+        "deviceType": "desktop",
+        "browser": "Chrome",
+        "os": "Windows",
+        "location": "US",
+        "timestamp": AT_MS,
+        "properties": {"articleId": "art-123", "readingTime": 5},
+    }
+    return event_of(website, **optional | changes)
+
+
+def post(api, body, path=PATH, **more):
+    """Send JSON."""
+    return api.post(path, body, content_type="application/json", **more)
+
+
+def post_bytes(api, body, path=PATH, content_type="application/json", **more):
+    """Send bytes as they are."""
+    return api.generic("POST", path, body, content_type, **more)
+
+
+def shown(sent, website, *, id, at=AT_TEXT):
+    """Return the twelve keys under which an event is shown."""
+    copied = [
+        *("eventType", "url", "referrer", "sessionId", "visitorId"),
+        *("deviceType", "browser", "os", "location"),
+    ]
+    own = {"id": id, "websiteId": str(website.id), "createdAt": at}
+    return own | {name: sent.get(name) for name in copied}
+
+
+def briefly(sent, website, *, id, at=AT_TEXT):
+    """Return the five keys under which a batch shows an event."""
+    told = shown(sent, website, id=id, at=at)
+    return {name: told[name] for name in ("id", "websiteId", "eventType", "url", "createdAt")}
+
+
+def stored():
+    """Return the rows of all events, the newest first, each a value for every column."""
+    return list(Event.objects.newest_first().values())
+
+
+def row(sent, website, *, id, at=AT):
+    """Return the row that an event becomes."""
+    return {
+        "id": UUID(id),
+        "created_at": at,
+        "website_id": website.id,
+        "event_type": sent["eventType"],
+        "url": sent["url"],
+        "referrer": sent.get("referrer"),
+        "session_id": sent["sessionId"],
+        "visitor_id": sent["visitorId"],
+        "device_type": sent.get("deviceType"),
+        "browser": sent.get("browser"),
+        "os": sent.get("os"),
+        "location": sent.get("location"),
+        "properties": sent.get("properties"),
+    }
+
+
+def invalid(*, fields=None, form=(), message="Invalid event data"):
+    """Return the body of a validation error."""
+    details = {"formErrors": list(form), "fieldErrors": fields or {}}
+    return {"error": "VALIDATION_ERROR", "message": message, "details": details}
+
+
+def assert_refused_event(response, status, body, headers=None):
+    """Demand an error of an ingest route that tells `rejected`, and no row."""
+    assert_answer(response, status, body, REJECTED | (headers or {}))
+    assert not Event.objects.exists()
+
+
+def new_id(ms=AT_MS):
+    """Return a new UUIDv7 for a time in Unix milliseconds, as text."""
+    return str(uuid7.new_id(ms))

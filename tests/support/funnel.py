@@ -1,0 +1,59 @@
+"""Funnel events of users: what clients send, what is stored, and how they are refused."""
+
+from analytics.models import FunnelEvent
+from tests.support.responses import (
+    assert_answer,
+    bearer,
+)
+
+PATH = "/api/v1/analytics/track"
+TRACKED = {"success": True, "data": {"tracked": True}}
+STORED = {"X-Event-Outcome": "stored"}
+REJECTED = {"X-Event-Outcome": "rejected"}
+KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
+WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
+FULL = {
+    "event": "bio_link_click",
+    "sessionId": "019c0630-fe00-7d71-bb46-7075e0512424",
+    "deviceType": "mobile",
+    "locale": "tr-TR",
+    "properties": {"linkId": "abc-123", "position": 2},
+}
+
+
+def post(api, token, body, content_type="application/json", **more):
+    """Send a body as the holder of a token."""
+    return api.post(PATH, body, content_type=content_type, headers=bearer(token), **more)
+
+
+def post_bytes(api, token, body, content_type="application/json", **more):
+    """Send bytes as they are."""
+    return api.generic("POST", PATH, body, content_type, headers=bearer(token), **more)
+
+
+def stored():
+    """Return what the rows of all events hold, the oldest first."""
+    names = ("user_id", "session_id", "event_type", "event_data")
+    return list(FunnelEvent.objects.order_by("id").values_list(*names))
+
+
+def assert_track_error(
+    response, status, code, message, key, *, variables=None, details=(), headers=REJECTED
+):
+    """Demand an error of the track dialect, with all its six keys."""
+    error = {
+        "code": code,
+        "message": message,
+        "i18nKey": key,
+        "i18nVars": variables or {},
+        "details": [{"message": message} for message in details],
+        "correlationId": response["X-Request-Id"],
+    }
+    assert_answer(response, status, {"success": False, "error": error}, headers)
+
+
+def assert_invalid(response, *messages):
+    """Demand a validation error with these messages, and no row."""
+    told = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
+    assert_track_error(response, *told, details=messages)
+    assert stored() == []

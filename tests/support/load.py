@@ -1,0 +1,142 @@
+"""Load on a server: clients that post events, and remember what they were promised."""
+
+import http.client
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from analytics.models import Event
+from config.db import uuid7
+from tests.support.live import (
+    PATIENCE_SECONDS,
+    Answer,
+    Link,
+    event,
+    wait_until,
+)
+
+CLIENTS = 16
+SINGLE, BATCH = "/api/v1/events", "/api/v1/events/batch"
+ADDRESS = "https://load.example/"
+# Path, number of events, and whether the client chooses their ids.
+KINDS = ((SINGLE, 1, False), (SINGLE, 1, True), (BATCH, 5, False), (BATCH, 20, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request with events; one with ids may be repeated until it is answered."""
+
+    path: str
+    events: list[dict[str, str]]
+    has_ids: bool
+
+    @property
+    def body(self) -> Any:
+        """The JSON body."""
+        return self.events[0] if self.path == SINGLE else {"events": self.events}
+
+
+class Load:
+    """What became of the events of many clients; the URL of each event is unique."""
+
+    def __init__(self, port: int, tracking_code: str) -> None:
+        self._port = port
+        self._tracking_code = tracking_code
+        self._is_over = threading.Event()
+        self._counting = threading.Lock()
+        self.acknowledged: dict[str, str] = {}  # an event's URL to the id that was answered
+        self.request_ids: set[str] = set()  # of all requests that were answered
+        self.failures = 0
+        self.slowest = 0.0  # seconds of an answer
+        self.surprises: list[Answer] = []
+
+    def wait_for_more(self, events: int) -> None:
+        """Wait until so many more events have been acknowledged than by now."""
+        enough = len(self.acknowledged) + events
+        wait_until(lambda: len(self.acknowledged) >= enough)
+
+    def wait_for_failure(self) -> None:
+        """Wait until one more request has failed than by now."""
+        until_now = self.failures
+        wait_until(lambda: self.failures > until_now)
+
+    def assert_kept_once(self, database_url: str) -> None:
+        """Look for each acknowledged event in the database, and for events that are there twice."""
+        with psycopg.connect(database_url) as connection:
+            rows = connection.execute(
+                f"SELECT url, id::text FROM {Event._meta.db_table} WHERE url LIKE '{ADDRESS}%'"
+            )
+            stored = rows.fetchall()
+        lost = self.acknowledged.items() - set(stored)
+        assert not lost, f"{len(lost)} of {len(self.acknowledged)} acknowledged events are lost"
+        twice = [url for url, count in Counter(url for url, _ in stored).items() if count > 1]
+        assert not twice, f"{len(twice)} events are stored twice"
+        assert not self.surprises, self.surprises[:3]
+
+    def post(self, number: int) -> None:
+        """Be one client, until the load is over."""
+        kinds = itertools.islice(itertools.cycle(KINDS), number, None)
+        unanswered: Post | None = None
+        with Link(self._port) as link:
+            while not self._is_over.is_set():
+                sent = unanswered or self._new_post(*next(kinds))
+                is_answered = self._send(link, sent)
+                unanswered = sent if sent.has_ids and not is_answered else None
+                if not is_answered:
+                    self._is_over.wait(0.02)  # the server needs the processor to come back
+
+    def end(self) -> None:
+        """Let each client end after its request."""
+        self._is_over.set()
+
+    def _new_post(self, path: str, count: int, has_ids: bool) -> Post:
+        events = []
+        for _ in range(count):
+            id = {"id": str(uuid7.new_id_now())} if has_ids else {}
+            events.append(event(self._tracking_code, f"{ADDRESS}{uuid4()}", **id))
+        return Post(path, events, has_ids)
+
+    def _send(self, link: Link, post: Post) -> bool:
+        """Post; tell whether a final answer came."""
+        try:
+            answer = link.ask("POST", post.path, post.body)
+        except (OSError, http.client.HTTPException):
+            link.close()
+            return self._fail()
+        self.request_ids.add(answer.headers["X-Request-Id"])
+        self.slowest = max(self.slowest, answer.seconds)
+        if answer.status == 503:
+            return self._fail()
+        if answer.outcome in ("stored", "duplicate"):
+            told = answer.json
+            self.acknowledged |= {each["url"]: each["id"] for each in told.get("events", [told])}
+        else:
+            self.surprises.append(answer)
+        return True
+
+    def _fail(self) -> bool:
+        with self._counting:
+            self.failures += 1
+        return False
+
+
+@contextmanager
+def load_on(port: int, tracking_code: str) -> Iterator[Load]:
+    """Post events from many clients until the block ends, and then let their requests end."""
+    load = Load(port, tracking_code)
+    clients = [threading.Thread(target=load.post, args=[number]) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield load
+    finally:
+        load.end()
+        for client in clients:
+            client.join(PATIENCE_SECONDS)

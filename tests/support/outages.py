@@ -1,0 +1,34 @@
+"""A server in production on two database servers, each of which can be taken away."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.support.live import (
+    Postgres,
+    Server,
+    directory,
+    migrate,
+    production,
+    serving,
+)
+
+WRITE_TIMEOUT_SECONDS = 2
+LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
+
+
+@contextmanager
+def serving_on_two(**variables: str) -> Iterator[tuple[Server, dict[str, Postgres]]]:
+    """Run a server with so few seconds to write; give it and its databases by their aliases."""
+    with ExitStack() as stack:
+        databases = {
+            alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
+            for alias in ("default", "analytics")
+        }
+        environment = production(
+            stack.enter_context(directory()),
+            main_url=databases["default"].url("main"),
+            analytics_url=databases["analytics"].url("analytics"),
+        )
+        environment |= {"WRITE_TIMEOUT_SECONDS": str(WRITE_TIMEOUT_SECONDS)} | variables
+        migrate(environment)
+        yield stack.enter_context(serving(environment)), databases

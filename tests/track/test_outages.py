@@ -1,0 +1,157 @@
+"""The track API while one database is away: the other one's rows are stored, and nothing lies."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.db.models import Model
+
+from analytics.models import FunnelEvent, PageView, Session
+from config.db.routers import home
+from tests.support.live import (
+    Answer,
+    Postgres,
+    Server,
+    ask,
+    register,
+)
+from tests.support.outages import (
+    LIMIT_SECONDS,
+    serving_on_two,
+)
+
+LIMITS = ("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW", "RATE_LEAVE", "RATE_HEARTBEAT")
+API = "/api/v1/analytics"
+DATABASE = {"default": "main", "analytics": "analytics"}
+STORED, FAILED = "stored", "dropped; reason=write_failed"
+TRACKED = {"success": True, "data": {"tracked": True}}
+NO_ID = {"success": True, "data": {"id": None}}
+OK = {"success": True, "data": {"ok": True}}
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server in production on two database servers, with an account, a session and its view."""
+
+    server: Server
+    databases: dict[str, Postgres]
+    token: str
+    session_id: str = ""
+    page_view_id: str = ""
+
+    def track(self, event: str = "signup") -> Answer:
+        return self._ask("POST", "track", {"event": event}, is_user=True)
+
+    def start_session(self) -> Answer:
+        return self._ask("POST", "session", {"visitorId": "v", "consentAnalytics": "granted"})
+
+    def view_page(self) -> Answer:
+        return self._ask("POST", "pageview", {"sessionId": self.session_id, "path": "/"})
+
+    def leave(self) -> Answer:
+        return self._ask("PATCH", f"pageview/{self.page_view_id}/leave", {"duration": 5})
+
+    def heartbeat(self) -> Answer:
+        return self._ask("PATCH", f"session/{self.session_id}/heartbeat")
+
+    def identify(self) -> Answer:
+        return self._ask("PATCH", f"session/{self.session_id}/identify", is_user=True)
+
+    def _ask(self, method: str, path: str, body: object = None, *, is_user: bool = False) -> Answer:
+        token = self.token if is_user else ""
+        return ask(self.server.port, method, f"{API}/{path}", body, token=token)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    with serving_on_two(**dict.fromkeys(LIMITS, "10000/m")) as (server, databases):
+        yield Service(server, databases, register(server.port))
+
+
+@pytest.fixture
+def service(running: Service) -> Service:
+    """The service with a new session that has one page view."""
+    service = replace(running, session_id=id_of(running.start_session()))
+    return replace(service, page_view_id=id_of(service.view_page()))
+
+
+@pytest.fixture(params=["stopped", "frozen"])
+def away(request, service):
+    """Take one of the databases away for the time of a block."""
+    return lambda alias: getattr(service.databases[alias], request.param)()
+
+
+def id_of(answer: Answer) -> str:
+    """Return the id of what was stored."""
+    assert (answer.status, answer.outcome) == (200, STORED), answer
+    id: str = answer.json["data"]["id"]
+    assert id
+    return id
+
+
+def assert_told(call: Callable[[], Answer], body: object, outcome: str) -> None:
+    """Check that a request has this answer, in time, twice."""
+    for _ in range(2):
+        answer = call()
+        assert (answer.status, answer.json, answer.outcome) == (200, body, outcome)
+        assert answer.seconds < LIMIT_SECONDS
+
+
+def assert_all_is_well(service: Service) -> None:
+    """Check that each endpoint stores."""
+    workers = service.server.workers
+    assert id_of(service.start_session())
+    assert id_of(service.view_page())
+    assert_told(service.track, TRACKED, STORED)
+    for call in (service.leave, service.heartbeat, service.identify):
+        assert_told(call, OK, STORED)
+    assert service.server.workers == workers
+
+
+def stored_in(service: Service, model: type[Model], column: str, value: str) -> int:
+    """Return how many rows have a value in a column, in the one database that has the table."""
+    alias = home(model)
+    statement = f"SELECT FROM {model._meta.db_table} WHERE {column} = %s"
+    with psycopg.connect(service.databases[alias].url(DATABASE[alias])) as connection:
+        return connection.execute(statement, [value]).rowcount
+
+
+def test_without_the_analytics_database_only_track_stores(service, away):
+    event = str(uuid4())
+    with away("analytics"):
+        assert_told(lambda: service.track(event), TRACKED, STORED)
+        assert stored_in(service, FunnelEvent, "event_type", event) == 2
+        for call in (service.start_session, service.view_page):
+            assert_told(call, NO_ID, FAILED)
+        for call in (service.leave, service.heartbeat, service.identify):
+            assert_told(call, OK, FAILED)
+        assert_told(lambda: service.track(event), TRACKED, STORED)
+    assert_all_is_well(service)
+    assert stored_in(service, FunnelEvent, "event_type", event) == 4
+
+
+def test_without_the_main_database_all_but_track_store(service, away):
+    event = str(uuid4())
+    with away("default"):
+        for _ in range(2):
+            session_id = id_of(service.start_session())
+            assert stored_in(service, Session, "id", session_id) == 1
+            page_view_id = id_of(service.view_page())
+            assert stored_in(service, PageView, "id", page_view_id) == 1
+        assert_told(lambda: service.track(event), TRACKED, FAILED)
+        for call in (service.leave, service.heartbeat, service.identify):
+            assert_told(call, OK, STORED)
+    assert_all_is_well(service)
+    assert_told(lambda: service.track(event), TRACKED, STORED)
+
+
+def test_without_the_main_database_a_token_that_is_none_is_refused(service):
+    with service.databases["default"].stopped():
+        answer = replace(service, token=service.token[:-2]).track()
+    assert (answer.status, answer.outcome) == (401, "rejected")
+    assert answer.json["error"]["message"] == "Invalid or expired token"
+    assert_all_is_well(service)

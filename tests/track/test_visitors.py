@@ -1,0 +1,239 @@
+"""What a request tells of its visitor."""
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from analytics.sessions import visitors
+from analytics.sessions.visitors import (
+    Agent,
+    Place,
+)
+from tests.support.geoip import (
+    city_record,
+    write_places,
+)
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
+)
+IPAD = IPHONE.replace("iPhone; CPU iPhone", "iPad; CPU")
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36"
+PIXEL = f"Mozilla/5.0 (Linux; Android 13; Pixel 7) {CHROME} Mobile Safari/537.36"
+GALAXY_TAB = f"Mozilla/5.0 (Linux; Android 13; SM-X700) {CHROME} Safari/537.36"
+FIREFOX_TABLET = "Mozilla/5.0 (Android 14; Tablet; rv:121.0) Gecko/121.0 Firefox/121.0"
+MAC = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.2 Safari/605.1.15"
+)
+LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0"
+TELEVISION = f"Mozilla/5.0 (Linux; Android 9; BRAVIA 4K UR2) {CHROME} Safari/537.36"
+OLD_WINDOWS = (
+    "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0; Tablet PC 2.0; InfoPath.3)"
+)
+
+
+# Crawlers
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        "Googlebot/2.1",
+        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        "BOT",
+        "CrawlerX",
+        "Baiduspider",
+        "Mozilla/5.0 (compatible; Yahoo! Slurp)",
+        "facebookexternalhit/1.1",
+        f"{WINDOWS} HeadlessChrome/120",
+        "Chrome-Lighthouse",
+        "curl/8.0",
+        "Wget/1.21",
+        "python-requests/2.31",
+        "Mozilla/5.0 Link-Preview",
+        "x" * 60_000 + "bot",
+    ],
+)
+def test_crawlers_are_known_by_a_word_in_any_case(user_agent):
+    assert visitors.is_bot(user_agent)
+
+
+@pytest.mark.parametrize(
+    "user_agent", ["", IPHONE, IPAD, WINDOWS, PIXEL, MAC, LINUX, "python requests", "previe"]
+)
+def test_browsers_are_no_crawlers(user_agent):
+    assert not visitors.is_bot(user_agent)
+
+
+# User agents
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "expected"),
+    [
+        ("", Agent()),
+        (IPHONE, Agent("mobile", "Mobile Safari", "iOS", "17.2")),
+        (IPAD, Agent("tablet", "Mobile Safari", "iOS", "17.2")),
+        (WINDOWS, Agent("desktop", "Chrome", "Windows", "10")),
+        (PIXEL, Agent("mobile", "Chrome Mobile", "Android", "13")),
+        (GALAXY_TAB, Agent("tablet", "Chrome", "Android", "13")),
+        (FIREFOX_TABLET, Agent("tablet", "Firefox Mobile", "Android", "14")),
+        (MAC, Agent("desktop", "Safari", "Mac OS X", "10.15.7")),
+        (LINUX, Agent("desktop", "Firefox", "Linux", None)),
+        (OLD_WINDOWS, Agent("desktop", "IE", "Windows", "7")),
+        (TELEVISION, Agent("desktop", "Chrome", "Android", "9")),
+        ("x", Agent("desktop")),
+        ("\xff\xfe 😀", Agent("desktop")),
+    ],
+)
+def test_a_user_agent_names_device_browser_and_system(user_agent, expected):
+    assert visitors.agent_of(user_agent) == expected
+
+
+def test_what_is_read_of_a_user_agent_is_bounded():
+    visitors._agent_of.cache_clear()
+    long = "Mozilla/5.0 (" + "Android " * 8000
+    assert visitors.agent_of(long) == visitors.agent_of(long + "Mobile")
+    info = visitors._agent_of.cache_info()
+    assert (info.currsize, info.hits, info.maxsize) == (1, 1, 4096)
+
+
+def test_a_user_agent_is_parsed_once(monkeypatch):
+    visitors._agent_of.cache_clear()
+    visitors.agent_of(IPHONE)
+    monkeypatch.setattr(visitors, "parse", None)
+    assert visitors.agent_of(IPHONE).device == "mobile"
+
+
+# Visitors and referrers
+
+
+def test_the_mark_of_a_visitor_is_sha_256():
+    expected = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
+    assert visitors.hash_of("vis-abc") == expected
+    assert len(visitors.hash_of("😀" * 1000)) == 64
+
+
+@pytest.mark.parametrize(
+    ("referrer", "expected"),
+    [
+        (None, "direct"),
+        ("", "direct"),
+        ("https://www.instagram.com/p/x", "instagram.com"),
+        ("HTTP://WWW.Example.COM:8080?q", "example.com"),
+        ("https://www.www.example.com", "www.example.com"),
+        ("https://wwwexample.com", "wwwexample.com"),
+        ("https://user:secret@example.com/", "example.com"),
+        ("https://example.com/a path with spaces", "example.com"),
+        ("https://example.com#x", "example.com"),
+        ("https://m.example.co.uk\\x", "m.example.co.uk"),
+        ("//example.com/x", "example.com"),
+        ("android-app://com.google.android.gm/", "com.google.android.gm"),
+        ("https://MÜNCHEN.example/", "münchen.example"),
+        ("http://192.168.0.1/", "192.168.0.1"),
+        ("http://[2001:DB8::1]/", "[2001:db8::1]"),
+        ("not a url", "direct"),
+        ("example.com/x", "direct"),
+        ("http://[", "direct"),
+        ("http://", "direct"),
+        ("http:///x", "direct"),
+        ("http://www.", "direct"),
+        ("http://exa mple.com/", "direct"),
+        ("http://example.com:port/", "direct"),
+        ("javascript:alert(1)", "direct"),
+        ("mailto:a@b.c", "direct"),
+        ("x" * 10_000, "direct"),
+        ("http://" + "x" * 10_000, "direct"),
+        ("http://" + "[" * 10_000, "direct"),
+        ("https://example.com/" + "x" * 10_000, "example.com"),
+    ],
+)
+def test_the_domain_of_a_referrer_is_its_host(referrer, expected):
+    assert visitors.referrer_domain(referrer) == expected
+
+
+# Places
+
+
+@pytest.fixture
+def use_places(settings, tmp_path):
+    """Write a place database and let the service use it."""
+
+    def use(records, **options):
+        settings.GEOIP_DATABASE = write_places(tmp_path / "places.mmdb", records, **options)
+
+    yield use
+    visitors.places.cache_clear()
+
+
+ISTANBUL = city_record("Turkey", "Istanbul")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("198.51.100.7", Place("Turkey", "Istanbul")),
+        ("2001:db8::7", Place("Germany", None)),
+        ("203.0.113.9", Place()),
+        ("192.0.2.1", Place()),
+        ("unknown", Place()),
+        ("", Place()),
+    ],
+)
+def test_an_address_has_a_country_and_a_city(use_places, address, expected):
+    use_places(
+        {
+            "198.51.100.0/24": ISTANBUL,
+            "2001:db8::/32": city_record("Germany"),
+            "192.0.2.0/24": {"country": "a text", "city": ["x"]},
+        }
+    )
+    assert visitors.place_of(address) == expected
+
+
+def test_a_database_of_ipv4_knows_no_ipv6_address(use_places):
+    use_places({"198.51.100.0/24": ISTANBUL}, ip_version=4)
+    assert visitors.place_of("198.51.100.7") == Place("Turkey", "Istanbul")
+    assert visitors.place_of("2001:db8::7") == Place()
+
+
+def test_without_a_database_no_place_is_known():
+    assert visitors.place_of("198.51.100.7") == Place()
+    assert run_checks() == []
+
+
+def test_a_good_database_passes_the_check(use_places):
+    use_places({"198.51.100.0/24": ISTANBUL})
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database", b"\xab\xcd\xefMaxMind.com\xff\xff"])
+def test_a_bad_database_stops_the_start_with_a_sentence(settings, tmp_path, content):
+    path = tmp_path / "places.mmdb"
+    if content is not None:
+        path.write_bytes(content)
+    settings.GEOIP_DATABASE = str(path)
+    with pytest.raises(SystemCheckError) as stopped:
+        call_command("check")
+    sentence = f"GEOIP_DATABASE is no readable place database: {path}"
+    assert f"(analytics.E001) {sentence}" in str(stopped.value)
+
+
+def test_a_directory_is_no_database(settings, tmp_path):
+    settings.GEOIP_DATABASE = str(tmp_path)
+    [error] = run_checks()
+    assert error.id == "analytics.E001"
+
+
+def test_a_database_that_is_spoilt_breaks_no_request(settings, tmp_path):
+    path = tmp_path / "places.mmdb"
+    write_places(path, {"198.51.100.0/24": ISTANBUL})
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"Istanbul", b"\xff" * 8))
+    settings.GEOIP_DATABASE = str(path)
+    assert visitors.place_of("198.51.100.7") == Place()
+    visitors.places.cache_clear()
