@@ -75,7 +75,7 @@ class ActivityEventAdmin(UsersStreamAdmin):
     fieldsets: ClassVar = [
         (None, {"fields": ["id", "time", "event_type", "method", "path"]}),
         ("Answer", {"fields": ["status", "duration"]}),
-        ("Subject", {"fields": ["account", "session", "project"]}),
+        ("Attribution", {"fields": ["account", "session", "project"]}),
         ("Metadata", {"fields": ["readable_metadata"]}),
     ]
 

@@ -7,11 +7,12 @@ from django.http import HttpResponse
 from rest_framework.fields import ChoiceField
 from rest_framework.request import Request
 
-from activity import dialect, recorder
+from activity import recorder
 from activity.models import ActivityRow
 from config import runtime
 from config.api import (
     address_hash,
+    registry,
     request_body,
 )
 from config.api.answers import Answer
@@ -30,7 +31,7 @@ from config.api.fields import (
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
 )
 from config.db import uuid7
@@ -117,18 +118,17 @@ class ActivitySerializer(StrictSerializer):
 ACTIVITY = ActivitySerializer()
 
 
-class ActivityView(DialectView):
+class ActivityView(ApiView):
     """/api/v1/activity/events"""
 
-    dialect = dialect.DIALECT
+    api = registry.ACTIVITY
 
     @endpoint(
         ingest=True,
-        text_plain=True,
         optional_authentication=BearerAuthentication,
-        takes=ACTIVITY,
-        answers={202: Accepted},
-        refuses=(SwitchedOff(), Invalid(Problem("too_large", ("metadata",)))),
+        request=ACTIVITY,
+        responses={202: Accepted},
+        errors=(SwitchedOff(), Invalid(Problem("too_large", ("metadata",)))),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one thing that happened in a front end."""
@@ -140,11 +140,11 @@ class ActivityView(DialectView):
         sent = ACTIVITY.to_internal_value(request_body.parse(body))
         metadata = completed(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)
-        metadata["remote_addr"] = address_hash.mark_of(client_address(request._request))
+        metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))
         row = row_of(sent, caller_id, request_body.compact(metadata)[0])
         if not recorder.store(row):
             raise RowRefused
-        return self.answer(202, {"status": "accepted"}, Outcome.STORED)
+        return self.respond(202, {"status": "accepted"}, Outcome.STORED)
 
 
 def completed(metadata: dict[str, Any], request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 
 from config.api.errors import InvalidCredentials
-from config.api.view import noted
+from config.api.view import annotations
 from websites import tokens
 
 MAX_ID_LENGTH = 128
@@ -20,7 +20,7 @@ _asks_again_at = 0.0  # the main database, which has failed
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Attribution:
     """A user, a session and a project, each as text; None for what is not known."""
 
     user_id: str | None = None
@@ -35,10 +35,10 @@ class Subject:
         return "authenticated_user" if self.user_id else "anonymous"
 
 
-def subject_of(request: HttpRequest) -> Subject:
+def attribution_of(request: HttpRequest) -> Attribution:
     """Return whom and what a request is about, once its view is done."""
-    notes, path = noted(request), stored_text(request.path_info)
-    return Subject(
+    notes, path = annotations(request), stored_text(request.path_info)
+    return Attribution(
         user_id=text_of(notes.get("user_id") or _user_id_of(request)),
         session_id=text_of(notes.get("session_id") or _session_in(path)),
         project_id=text_of(notes.get("project_id") or _project_in(path)),

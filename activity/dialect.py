@@ -10,7 +10,7 @@ from config.api import errors
 from config.api.answers import Answer
 from config.api.dialects.base import (
     Dialect,
-    Words,
+    Messages,
 )
 from config.api.errors import (
     ApiError,
@@ -27,15 +27,15 @@ _BAD_METADATA = "Activity metadata is too large"
 class ActivityDialect(Dialect):
     """Nested errors; of all that is wrong with a body only the gravest is told."""
 
-    name = "activity"
-
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         if isinstance(error, errors.Invalid):
             return 400, {"error": _gravest(error.problems)}
         status, code, message = _plain(error)
         return status, {"error": {"code": code, "message": message}}
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         return Refusal
 
 

@@ -1,9 +1,9 @@
-"""Activity for development: the requests that the recorder would have seen."""
+"""Activity for development: the requests that the recorder would have timing."""
 
 import re
 from uuid import UUID
 
-from activity.attribution import Subject
+from activity.attribution import Attribution
 from activity.event_types import event_type_of
 from activity.models import ActivityRow
 from activity.recorder import TABLE
@@ -53,7 +53,7 @@ def _row(day: Day, id: UUID, *, method: str, path: str, status: int, least_ms: i
     random, world = day.random, day.world
     session, website = day.new_id(uuid7.ms_of(id)), random.choice(world.websites)
     is_begun = path.endswith("/session") and status < 400
-    subject = Subject(
+    subject = Attribution(
         user_id=str(random.choice(world.users)) if HAS_TOKEN(path) and status != 401 else None,
         session_id=str(session) if is_begun or "{session}" in path else None,
         project_id=str(website) if "{website}" in path else None,

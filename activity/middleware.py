@@ -19,13 +19,13 @@ def record(get_response: GetResponse) -> GetResponse:
         begun, begun_ms = time.perf_counter(), uuid7.now_ms()
         response = get_response(request)
         if recorder.is_recorded(request.path_info):
-            seen = recorder.Seen(
+            timing = recorder.RequestTiming(
                 begun_ms=begun_ms,
                 duration_ms=round((time.perf_counter() - begun) * 1000),
                 status_code=response.status_code,
             )
             # Servers close an answer after they have sent it.
-            record_it = partial(recorder.record_request, request, seen)
+            record_it = partial(recorder.record_request, request, timing)
             response._resource_closers.append(record_it)  # type: ignore[attr-defined]
         return response
 

@@ -15,10 +15,10 @@ from django.http import HttpRequest
 from prometheus_client import Counter
 
 from activity.attribution import (
-    Subject,
+    Attribution,
+    attribution_of,
     step_in,
     stored_text,
-    subject_of,
     text_of,
 )
 from activity.event_types import event_type_of
@@ -53,7 +53,7 @@ STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RequestTiming:
     """What the middleware saw of a request: when it came, how long it took, how it ended."""
 
     begun_ms: int
@@ -77,17 +77,17 @@ def store(row: ActivityRow) -> bool:
     return writer.write(TABLE, [row]) != [Written.REFUSED]
 
 
-def record_request(request: HttpRequest, seen: Seen) -> None:
+def record_request(request: HttpRequest, timing: RequestTiming) -> None:
     """Record a request that has been answered; whatever goes wrong is logged and counted."""
     try:
-        with deadline.at_most(LOOKUP_SECONDS):
+        with deadline.within(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
-                _offer(_row_of_request(request, seen), _request_id_of(request))
+                _enqueue(_row_of_request(request, timing), _request_id_of(request))
     except (DatabaseError, InterfaceError):
-        _lose(_request_id_of(request))
+        _count_lost(_request_id_of(request))
     except Exception:  # the answer is sent, and there is nobody else to tell
         logger.exception("The recorder failed")
-        _lose(_request_id_of(request))
+        _count_lost(_request_id_of(request))
 
 
 def record_step(
@@ -107,30 +107,30 @@ def record_step(
     except Invalid as error:
         raise ValueError(f"The metadata: {error.problems[0].context['reason']}.") from error
     try:
-        with deadline.at_most(LOOKUP_SECONDS):
+        with deadline.within(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 row = _row_of_step(event_type, request, subject, metadata)
-                _offer(row, _request_id_of(request))
+                _enqueue(row, _request_id_of(request))
     except (DatabaseError, InterfaceError):
-        _lose(_request_id_of(request))
+        _count_lost(_request_id_of(request))
 
 
-def _row_of_request(request: HttpRequest, seen: Seen) -> ActivityRow:
-    subject, path = subject_of(request), stored_text(request.path_info)
+def _row_of_request(request: HttpRequest, timing: RequestTiming) -> ActivityRow:
+    subject, path = attribution_of(request), stored_text(request.path_info)
     step = step_in(path)
     facts = _facts_of(request, subject) | ({"step_number": step} if step else {})
     method = str(request.method)
     return ActivityRow(
-        id=uuid7.new_id(seen.begun_ms),
-        created_at=uuid7.from_ms(seen.begun_ms),
-        event_type=event_type_of(method, path, seen.status_code),
+        id=uuid7.new_id(timing.begun_ms),
+        created_at=uuid7.from_ms(timing.begun_ms),
+        event_type=event_type_of(method, path, timing.status_code),
         user_id=subject.user_id,
         session_id=subject.session_id,
         project_id=subject.project_id,
         method=method[:MAX_METHOD_LENGTH],
         path=path[:MAX_PATH_LENGTH],
-        status_code=seen.status_code,
-        duration_ms=seen.duration_ms,
+        status_code=timing.status_code,
+        duration_ms=timing.duration_ms,
         metadata=request_body.compact(facts)[0],
     )
 
@@ -141,7 +141,7 @@ def _row_of_step(
     given: Mapping[str, object],
     metadata: dict[str, Any],
 ) -> ActivityRow:
-    found = subject_of(request) if request else Subject()
+    found = attribution_of(request) if request else Attribution()
     known = {name: text_of(id) for name, id in given.items() if id is not None}
     subject = replace(found, **known)
     facts = _facts_of(request, subject) if request else {"actor_type": subject.actor_type}
@@ -161,10 +161,10 @@ def _row_of_step(
     )
 
 
-def _facts_of(request: HttpRequest, subject: Subject) -> dict[str, Any]:
+def _facts_of(request: HttpRequest, subject: Attribution) -> dict[str, Any]:
     return {
         "request_id": _request_id_of(request),
-        "remote_addr": address_hash.mark_of(client_address(request)),
+        "remote_addr": address_hash.hash_address(client_address(request)),
         "actor_type": subject.actor_type,
     }
 
@@ -173,8 +173,8 @@ def _request_id_of(request: HttpRequest | None) -> str:
     return getattr(request, "request_id", "-")
 
 
-def _offer(row: ActivityRow, request_id: str) -> None:
-    writer.offer(TABLE, row, partial(_lose, request_id))
+def _enqueue(row: ActivityRow, request_id: str) -> None:
+    writer.enqueue(TABLE, row, partial(_count_lost, request_id))
 
 
 class _Warnings:
@@ -185,7 +185,7 @@ class _Warnings:
     next_at = 0.0
 
 
-def _lose(request_id: str) -> None:
+def _count_lost(request_id: str) -> None:
     """Count a row that is lost, and warn, for many rows once."""
     LOST.inc()
     with _Warnings.lock:

@@ -1,27 +1,11 @@
-"""What happened, one module for each kind of event."""
+"""The models of all streams, where Django looks for them; each stream's stand in its folder."""
 
-from analytics.collect.models import CollectedEvent
-from analytics.events.models import Event
-from analytics.funnel.models import FunnelEvent
-from analytics.platform.models import PlatformEvent
-from analytics.platform.totals import (
-    PlatformHour,
-    PlatformTotal,
-)
-from analytics.sessions.models import (
-    PageView,
-    Session,
-)
+from importlib import import_module
+
 from analytics.streams.maintenance import MaintenanceRun
+from config.api.registry import STREAM_PACKAGES
 
-__all__ = [
-    "CollectedEvent",
-    "Event",
-    "FunnelEvent",
-    "MaintenanceRun",
-    "PageView",
-    "PlatformEvent",
-    "PlatformHour",
-    "PlatformTotal",
-    "Session",
-]
+__all__ = ["MaintenanceRun"]
+
+for package in STREAM_PACKAGES:
+    import_module(f"{package}.models")

@@ -15,8 +15,8 @@ from config import runtime
 from config.db import uuid7
 from config.models import MAX_REASON, MINUTE, ON, RuntimeSettings, SettingChange, SwitchField
 from config.runtime import preview
-from config.runtime.preview import Wanted
-from config.runtime.setting_status import states
+from config.runtime.preview import PendingChange
+from config.runtime.setting_status import setting_statuses
 
 
 class SwitchSelect(UnfoldAdminSelectWidget):
@@ -62,7 +62,7 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, state in states().items():
+        for name, state in setting_statuses().items():
             if name in self.fields:
                 self.fields[name].help_text = render_to_string(
                     "admin/setting_state.html", {"state": state}
@@ -77,11 +77,11 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             end = cleaned.get(f"{name}_until")
             if end and f"{name}_until" in self.changed_data and end <= uuid7.now():
                 self.add_error(f"{name}_until", "Choose a time to come.")
-        if not self.errors and self.wanted() and not cleaned.get("reason"):
+        if not self.errors and self.pending_changes() and not cleaned.get("reason"):
             self.add_error("reason", "Say why.")
         return cleaned
 
-    def wanted(self) -> list[Wanted]:
+    def pending_changes(self) -> list[PendingChange]:
         """Return the changes that a valid form asks for.
 
         The end of a switch goes with its old value, unless the form gives the new value an end.
@@ -92,12 +92,12 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             is_new, has_new_end = name in self.changed_data, f"{name}_until" in self.changed_data
             if is_sent and (is_new or has_new_end):
                 end = self.cleaned_data.get(f"{name}_until") if has_new_end else None
-                found.append(Wanted(name, self.initial[name], self.cleaned_data[name], end))
+                found.append(PendingChange(name, self.initial[name], self.cleaned_data[name], end))
         return found
 
-    def told(self) -> str:
-        """Return the wanted changes as a text, by which one knows that they are the same."""
-        return repr(self.wanted())
+    def fingerprint(self) -> str:
+        """Return a text that is equal for equal pending changes."""
+        return repr(self.pending_changes())
 
 
 @admin.register(RuntimeSettings)
@@ -148,26 +148,32 @@ class RuntimeSettingsAdmin(ModelAdmin):
             form = self.get_form(request, change=True)(
                 request.POST, instance=RuntimeSettings.load()
             )
-            if form.is_valid() and form.wanted() and request.POST.get("confirmed") != form.told():
-                return self.ask(request, form)
+            if (
+                form.is_valid()
+                and form.pending_changes()
+                and request.POST.get("confirmed") != form.fingerprint()
+            ):
+                return self.ask_confirmation(request, form)
         context = {"show_save_and_continue": False, **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
 
-    def ask(self, request: HttpRequest, form: RuntimeSettingsForm) -> HttpResponse:
+    def ask_confirmation(self, request: HttpRequest, form: RuntimeSettingsForm) -> HttpResponse:
         """Return the page that says what the changes mean, and repeats the form unseen."""
-        now = states()
+        now = setting_statuses()
         context = {
             **self.admin_site.each_context(request),
             "title": "Confirm the changes",
             "opts": self.opts,
-            "changes": [(now[each.name], each, preview.of(each)) for each in form.wanted()],
+            "changes": [
+                (now[each.name], each, preview.preview(each)) for each in form.pending_changes()
+            ],
             "sent": [
                 (name, value)
                 for name, values in request.POST.lists()
                 if name not in {"csrfmiddlewaretoken", "confirmed"}
                 for value in values
             ],
-            "confirmed": form.told(),
+            "confirmed": form.fingerprint(),
             "reason": form.cleaned_data["reason"],
         }
         return TemplateResponse(request, "admin/confirm_settings.html", context)
@@ -181,12 +187,12 @@ class RuntimeSettingsAdmin(ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: RuntimeSettings, form: RuntimeSettingsForm, change: bool
     ) -> None:
-        wanted = form.wanted()
+        pending_changes = form.pending_changes()
         form.changes = obj.change(
-            {each.name: each.new for each in wanted},
+            {each.name: each.new for each in pending_changes},
             changed_by=request.user.get_username(),
             reason=form.cleaned_data["reason"],
-            ends={each.name: each.until for each in wanted if each.until},
+            ends={each.name: each.until for each in pending_changes if each.until},
         )
         runtime.expire()
 

@@ -36,7 +36,7 @@ PAGE_PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def stamp(get_response: GetResponse) -> GetResponse:
+def request_id(get_response: GetResponse) -> GetResponse:
     """Name each request by a UUID of the server's own; keep answers of the APIs out of caches."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -67,7 +67,7 @@ def trusted_forwarding(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def timed(get_response: GetResponse) -> GetResponse:
+def request_metrics(get_response: GetResponse) -> GetResponse:
     """Tell the metrics how long each request took."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -98,18 +98,18 @@ def content_policy(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def limited_patience(get_response: GetResponse) -> GetResponse:
+def request_deadline(get_response: GetResponse) -> GetResponse:
     """Let no request wait for databases beyond its limit, whatever has become of them."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_api = request.path_info.startswith("/api/")
-        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
+        with deadline.within(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
             return get_response(request)
 
     return middleware
 
 
-def served_host(get_response: GetResponse) -> GetResponse:
+def allowed_host(get_response: GetResponse) -> GetResponse:
     """Refuse a Host that is not served in the dialect of the path, before anything reads it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -122,7 +122,7 @@ def served_host(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def allowed_staff(get_response: GetResponse) -> GetResponse:
+def admin_allowlist(get_response: GetResponse) -> GetResponse:
     """Show the admin to the networks in ADMIN_ALLOWED_IPS; to others its paths are unknown."""
     if not settings.ADMIN_ALLOWED_IPS:
         raise MiddlewareNotUsed

@@ -1,4 +1,4 @@
-"""Runtime settings, one row that staff edit while it runs, their history; salts; tallies."""
+"""Runtime settings, one row that staff edit while it runs, their history; salts; outcome counts."""
 
 import secrets
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ MAX_REASON = 255
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
-def worded(name: str, old: Any, new: Any, *, until: datetime | None) -> str:
+def describe_change(name: str, old: Any, new: Any, *, until: datetime | None) -> str:
     """Return a change of a setting as people read it."""
     end = f" until {until:{MINUTE}}" if until else ""
     return f"{name}: {str(old) or '(empty)'} → {str(new) or '(empty)'}{end}"
@@ -132,10 +132,10 @@ class RuntimeSettings(models.Model):
     def _locked(cls) -> Self:
         """Return the row, locked and as it is in force, its ended switches already in history."""
         row = cls.objects.select_for_update().filter(pk=1).first() or cls(pk=1)
-        SettingChange.objects.bulk_create(row.settle())
+        SettingChange.objects.bulk_create(row.apply_expired())
         return row
 
-    def settle(self) -> "list[SettingChange]":
+    def apply_expired(self) -> "list[SettingChange]":
         """Turn the switches back whose end has come; return what that changed."""
         made = []
         for name, end in self._ended().items():
@@ -178,7 +178,7 @@ class RuntimeSettings(models.Model):
         """
         with transaction.atomic(using="default"):
             row = self._locked()
-            before = {name: row._told(name) for name in changes}
+            before = {name: row._value_and_end(name) for name in changes}
             for name, value in changes.items():
                 setattr(row, name, value)
                 row.ends.pop(name, None)
@@ -195,11 +195,11 @@ class RuntimeSettings(models.Model):
                     reason=reason,
                 )
                 for name, (old, end) in before.items()
-                if (old, end) != row._told(name)
+                if (old, end) != row._value_and_end(name)
             ]
             return SettingChange.objects.bulk_create(made)
 
-    def _told(self, name: str) -> tuple[str, datetime | None]:
+    def _value_and_end(self, name: str) -> tuple[str, datetime | None]:
         return str(getattr(self, name)), self.end_of(name)
 
 
@@ -231,7 +231,7 @@ class SettingChange(models.Model):
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:
-        return worded(self.name, self.old, self.new, until=self.until)
+        return describe_change(self.name, self.old, self.new, until=self.until)
 
     @property
     def changed_at(self) -> datetime:
@@ -255,15 +255,15 @@ class DailySalt(models.Model):
         return f"Salt of {self.day}"
 
 
-class TallyQuerySet(models.QuerySet["Tally"]):
-    """Many tallies."""
+class OutcomeCountQuerySet(models.QuerySet["OutcomeCount"]):
+    """Many outcome counts."""
 
-    def since(self, start: datetime) -> "TallyQuerySet":
-        """Return the tallies of the slots that began then or later."""
+    def since(self, start: datetime) -> "OutcomeCountQuerySet":
+        """Return the counts of the slots that began then or later."""
         return self.filter(slot__gte=start)
 
 
-class Tally(models.Model):
+class OutcomeCount(models.Model):
     """How many events ended in one way within one slot of time, in all processes together."""
 
     home: ClassVar = ANALYTICS
@@ -275,7 +275,10 @@ class Tally(models.Model):
     reason = models.CharField(max_length=32, blank=True)
     events = models.BigIntegerField()
 
-    objects = TallyQuerySet.as_manager()
+    objects = OutcomeCountQuerySet.as_manager()
+
+    class Meta:
+        db_table = "config_tally"  # its name from before, so that no table has to be renamed
 
     def __str__(self) -> str:
         return f"{self.events} {self.api} {self.outcome} {self.reason} in {self.slot}"

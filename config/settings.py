@@ -13,6 +13,7 @@ from config.api.client_address import (
     Network,
     parse_networks,
 )
+from config.api.cors import PUBLIC_PATHS
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres
 
@@ -174,15 +175,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "activity.middleware.record",  # outermost, so that it sees all of a request
     "config.middleware.trusted_forwarding",  # before anything reads a header
-    "config.middleware.stamp",
-    "config.middleware.timed",
+    "config.middleware.request_id",
+    "config.middleware.request_metrics",
     "config.middleware.content_policy",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.middleware.limited_patience",
+    "config.middleware.request_deadline",
     "corsheaders.middleware.CorsMiddleware",
-    "config.middleware.served_host",
-    "config.middleware.allowed_staff",
+    "config.middleware.allowed_host",
+    "config.middleware.admin_allowlist",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -227,7 +228,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
-    "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see DialectView
+    "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see ApiView
     "DEFAULT_SCHEMA_CLASS": "config.api.openapi.operations.AutoSchema",
 }
 SPECTACULAR_SETTINGS = SPECTACULAR
@@ -249,10 +250,7 @@ RATELIMIT_FAIL_OPEN = True  # limits protect the service, they must not stop it
 
 # Public ingest routes answer every origin, without credentials.
 CORS_ALLOW_ALL_ORIGINS = True
-CORS_URLS_REGEX = (
-    r"^/api/v1/(events|events/batch|analytics/session|analytics/pageview"
-    r"|analytics/pageview/[^/]+/leave|analytics/session/[^/]+/heartbeat|activity/events)\Z"
-)
+CORS_URLS_REGEX = PUBLIC_PATHS
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES

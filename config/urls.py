@@ -15,7 +15,7 @@ urlpatterns = [
     path("", include("websites.urls")),
     path("", include("analytics.urls")),
     path("", include("activity.urls")),
-    re_path(r"", views.unknown_path),
+    re_path(r"", views.unknown_path, name="unknown"),
 ]
 handler400 = views.bad_request
 handler404 = views.page_not_found

@@ -1,4 +1,4 @@
-"""Answers that belong to no API: unknown paths, health and metrics, the description of all APIs."""
+"""Views of no API: unknown paths, health and metrics, the description of all APIs."""
 
 import hmac
 from collections.abc import Callable
@@ -15,14 +15,12 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.fields import CharField
 from rest_framework.request import Request
 
-from analytics.funnel import dialect
 from config.api.answers import (
     Live,
     Ready,
     Unready,
 )
 from config.api.client_address import is_loopback
-from config.api.dialects import flat
 from config.api.dialects.base import json_response
 from config.api.errors import (
     ApiError,
@@ -36,10 +34,12 @@ from config.api.openapi.document import (
     MEDIA_TYPES,
     written,
 )
+from config.api.registry import EVENTS, HEALTH, Api
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
-    refuse,
+    endpoint_of,
+    error_response,
 )
 from config.server import (
     health,
@@ -61,48 +61,45 @@ SWAGGER_UI = {
 PAGES = ("/admin/", "/accounts/")  # for people
 
 
-class _TrackPath(DialectView):
-    dialect = dialect.DIALECT
-
-
-class _OtherPath(DialectView):
-    dialect = flat.DIALECT
-
-
-def view_of(path: str) -> type[DialectView]:
-    """Return the API view of a path, or a view that speaks the dialect of such paths."""
+def _endpoint_at(path: str, method: str | None) -> tuple[Api, endpoint]:
+    """Return the API of a path and the endpoint there, a plain one where no view serves it."""
     try:
-        view = getattr(resolve(path).func, "cls", None)
+        match = resolve(path)
     except Resolver404:  # the target of a request may be no path at all, but *
-        return _OtherPath
-    if isinstance(view, type) and issubclass(view, DialectView):
-        return view
-    return _TrackPath if path.startswith("/api/v1/analytics/") else _OtherPath
+        return EVENTS, endpoint()
+    view = getattr(match.func, "cls", None)
+    if isinstance(view, type) and issubclass(view, ApiView):
+        return view.api, endpoint_of(view, method)
+    return match.kwargs.get("api", EVENTS), endpoint()
+
+
+def _error_at_path(request: HttpRequest, error: ApiError) -> HttpResponse:
+    return error_response(request, error, *_endpoint_at(request.path_info, request.method))
 
 
 @csrf_exempt
-def unknown_path(request: HttpRequest) -> HttpResponse:
-    """Answer a path that nothing else serves, whatever the method."""
-    return refuse(request, NotFound(), view=view_of(request.path_info))
+def unknown_path(request: HttpRequest, api: Api = EVENTS) -> HttpResponse:
+    """Respond to a path that nothing else serves, whatever the method."""
+    return error_response(request, NotFound(), api, endpoint())
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a page that is not there, or a target that is no path."""
+    """Respond to a page that is not there, or a target that is no path."""
     if request.path_info.startswith(PAGES):
         return defaults.page_not_found(request, exception)
-    return unknown_path(request)
+    return _error_at_path(request, NotFound())
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a request that Django refuses before it finds the route."""
-    return refuse(request, BadRequest(), view=view_of(request.path_info))
+    """Respond to a request that Django refuses before it finds the route."""
+    return _error_at_path(request, BadRequest())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that crashed outside of an API view; Django has logged why."""
+    """Respond to a request that crashed outside of an API view; Django has logged why."""
     if request.path_info.startswith(PAGES):
         return defaults.server_error(request)  # a page, for people
-    return refuse(request, ApiError(), view=view_of(request.path_info))
+    return _error_at_path(request, ApiError())
 
 
 def published(show: Page) -> Page:
@@ -114,7 +111,7 @@ def published(show: Page) -> Page:
         if not settings.API_DOCS:
             return unknown_path(request)
         if request.method not in ("GET", "HEAD"):
-            return refuse(request, MethodNotAllowed(["GET", "HEAD"]), view=_OtherPath)
+            return error_response(request, MethodNotAllowed(["GET", "HEAD"]), HEALTH, endpoint())
         return show(request)
 
     return view
@@ -134,19 +131,23 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api_docs.html", {"swagger_ui": SWAGGER_UI})
 
 
-class LiveView(_OtherPath):
+class LiveView(ApiView):
     """Whether the process answers at all."""
 
-    @endpoint(answers={200: Live})
+    api = HEALTH
+
+    @endpoint(responses={200: Live})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether the process answers at all; asks no database."""
         return json_response(200, {"status": "ok"})
 
 
-class ReadyView(_OtherPath):
+class ReadyView(ApiView):
     """Whether both databases answer in time."""
 
-    @endpoint(answers={200: Ready, 503: Unready})
+    api = HEALTH
+
+    @endpoint(responses={200: Ready, 503: Unready})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether both databases answer within two seconds."""
         told = health.answering(*connections)
@@ -156,10 +157,12 @@ class ReadyView(_OtherPath):
         return json_response(200 if is_ready else 503, {"status": status, "databases": states})
 
 
-class MetricsView(_OtherPath):
+class MetricsView(ApiView):
     """Metrics of all workers in Prometheus' text format, for those who may see them."""
 
-    @endpoint(answers={200: CharField}, refuses=(Forbidden(METRICS_TOKEN_REQUIRED),))
+    api = HEALTH
+
+    @endpoint(responses={200: CharField}, errors=(Forbidden(METRICS_TOKEN_REQUIRED),))
     def get(self, request: Request) -> HttpResponseBase:
         """Show the metrics of all workers in Prometheus' text format.
 

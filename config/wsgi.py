@@ -9,4 +9,4 @@ application = get_wsgi_application()
 
 from config.api import outcome_counts  # noqa: E402 - its models need the applications
 
-outcome_counts.keep()
+outcome_counts.start()

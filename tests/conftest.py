@@ -40,12 +40,12 @@ def _nothing_remembered():
     """Let no test see what another one left in the memory of the process."""
     cache.clear()
     runtime.reset()
-    lookup.forget_all()
-    tokens.forget_all()
-    address_hash.forget()
+    lookup.reset()
+    tokens.reset()
+    address_hash.reset()
     attribution._asks_again_at = 0.0
-    table_metrics.FIGURES.forget()
-    outcome_counts.forget()
+    table_metrics.FIGURES.reset()
+    outcome_counts.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -58,12 +58,12 @@ def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
         # The connection of a writer's thread would keep the database from being dropped; with rows
         # still to write it would come back.
         writer.drain()
-        for alias in {*writer._writers, *writer._offered_to}:
+        for alias in {*writer._writers, *writer._background_writers}:
             end_other_sessions(alias)
         writer._writers.clear()
-        writer._offered_to.clear()
+        writer._background_writers.clear()
     else:
-        for started in ("_writers", "_offered_to"):
+        for started in ("_writers", "_background_writers"):
             inline = {alias: InlineWriter(alias) for alias in connections}
             monkeypatch.setattr(writer, started, inline)
         yield

@@ -14,7 +14,7 @@ from config.api.errors import (
     Forbidden,
     InvalidCredentials,
 )
-from websites.login_throttle import Attempt
+from websites.login_throttle import LoginThrottle
 from websites.models import User
 
 TAKEN = "Email already registered"
@@ -39,13 +39,13 @@ def register(*, email: str, password: str, name: str | None) -> tuple[User, str]
     return user, api_key
 
 
-def prove(request: HttpRequest, *, email: str, password: str) -> User:
+def authenticate(request: HttpRequest, *, email: str, password: str) -> User:
     """Return the active user of an email and password.
 
     Raises RateLimited after too many failures, else InvalidCredentials or Forbidden.
     """
     user = User.objects.filter(email=email.lower()).first()
-    attempt = Attempt(request, email)
+    attempt = LoginThrottle(request, email)
     # Django takes as long over an unusable password as over any other.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:

@@ -6,10 +6,10 @@ from django.contrib.auth import get_user, logout
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from config.api import registry
 from config.api.cors import is_cross_site
-from config.api.dialects import flat
 from config.api.dialects.base import (
-    Words,
+    Messages,
     iso,
 )
 from config.api.errors import (
@@ -26,7 +26,7 @@ from config.api.fields import (
 )
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
 )
 from websites import accounts, sessions, tokens
@@ -42,9 +42,9 @@ from websites.models import User
 from websites.tokens import Pair
 
 
-def words(*, failed: str = "Request failed") -> Words:
+def messages(*, failed: str = "Request failed") -> Messages:
     """Return the sentences of one endpoint of this API."""
-    return Words(invalid="Invalid request body", failed=failed)
+    return Messages(invalid="Invalid request body", failed=failed)
 
 
 class RegisterSerializer(StrictSerializer):
@@ -96,127 +96,130 @@ REGISTER, LOGIN = RegisterSerializer(), LoginSerializer()
 REFRESH, LOGOUT = RefreshSerializer(), LogoutSerializer()
 
 
-class RegisterView(DialectView):
+class RegisterView(ApiView):
     """/api/v1/auth/register"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
     @endpoint(
         rate="RATE_AUTH",
-        words=words(failed="Registration failed"),
-        takes=REGISTER,
-        answers={201: Registered},
-        refuses=(Conflict(accounts.TAKEN),),
+        messages=messages(failed="Registration failed"),
+        request=REGISTER,
+        responses={201: Registered},
+        errors=(Conflict(accounts.TAKEN),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Make an account."""
         account = REGISTER.to_internal_value(self.json())
         user, api_key = accounts.register(**account)
-        self.note(user_id=user.pk)
-        return self.answer(201, _logged_in(user, apiKey=api_key))
+        self.annotate(user_id=user.pk)
+        return self.respond(201, _logged_in(user, apiKey=api_key))
 
 
-class LoginView(DialectView):
+class LoginView(ApiView):
     """/api/v1/auth/login"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
     @endpoint(
         rate="RATE_AUTH",
-        words=words(failed="Login failed"),
-        takes=LOGIN,
-        answers={200: LoggedIn},
-        refuses=(InvalidCredentials(accounts.WRONG), Forbidden(accounts.INACTIVE)),
+        messages=messages(failed="Login failed"),
+        request=LOGIN,
+        responses={200: LoggedIn},
+        errors=(InvalidCredentials(accounts.WRONG), Forbidden(accounts.INACTIVE)),
     )
     def post(self, request: Request) -> HttpResponse:
         """Log in by email and password."""
-        user = accounts.prove(request._request, **LOGIN.to_internal_value(self.json()))
-        self.note(user_id=user.pk)
-        return self.answer(200, _logged_in(user))
+        user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
+        self.annotate(user_id=user.pk)
+        return self.respond(200, _logged_in(user))
 
 
-class RefreshView(DialectView):
+class RefreshView(ApiView):
     """/api/v1/auth/refresh"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
     @endpoint(
         rate="RATE_AUTH",
-        words=words(),
-        takes=REFRESH,
-        answers={200: Refreshed},
-        refuses=(InvalidCredentials(tokens.NO_REFRESH),),
+        messages=messages(),
+        request=REFRESH,
+        responses={200: Refreshed},
+        errors=(InvalidCredentials(tokens.NO_REFRESH),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Exchange a refresh token, which is then revoked, for two new tokens."""
         sent = REFRESH.to_internal_value(self.json())
         pair = tokens.rotate(sent["refreshToken"])
-        self.note(user_id=pair.user_id)
-        return self.answer(200, {"tokens": _shown_tokens(pair)})
+        self.annotate(user_id=pair.user_id)
+        return self.respond(200, {"tokens": _shown_tokens(pair)})
 
 
-class LogoutView(DialectView):
+class LogoutView(ApiView):
     """/api/v1/auth/logout"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
     @endpoint(
-        authentication=BearerAuthentication, words=words(), takes=LOGOUT, answers={200: LoggedOut}
+        authentication=BearerAuthentication,
+        messages=messages(),
+        request=LOGOUT,
+        responses={200: LoggedOut},
     )
     def post(self, request: Request) -> HttpResponse:
         """Revoke the access token of the header, and a refresh token of the same user."""
         sent = LOGOUT.to_internal_value(self.json())
         tokens.log_out(str(request.auth), caller_of(request), sent["refreshToken"])
-        return self.answer(200, {"message": "Logged out successfully"})
+        return self.respond(200, {"message": "Logged out successfully"})
 
 
-class MeView(DialectView):
+class MeView(ApiView):
     """/api/v1/auth/me"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
-    @endpoint(authentication=BearerAuthentication, words=words(), answers={200: Me})
+    @endpoint(authentication=BearerAuthentication, messages=messages(), responses={200: Me})
     def get(self, request: Request) -> HttpResponse:
         """Show the user of the token."""
         user = accounts.active_user(caller_of(request).user_id)
-        return self.answer(200, {"user": _shown_user(user, isActive=user.is_active)})
+        return self.respond(200, {"user": _shown_user(user, isActive=user.is_active)})
 
 
-class SessionView(DialectView):
+class SessionView(ApiView):
     """/api/v1/auth/session"""
 
-    dialect = flat.DIALECT
+    api = registry.ACCOUNTS
 
     @endpoint(
         rate="RATE_AUTH",
-        words=words(failed="Login failed"),
-        takes=LOGIN,
-        answers={204: None},
-        refuses=(
+        messages=messages(failed="Login failed"),
+        request=LOGIN,
+        responses={204: None},
+        errors=(
             Forbidden(CROSS_SITE),
             InvalidCredentials(accounts.WRONG),
             Forbidden(accounts.INACTIVE),
         ),
-        tells=("Set-Cookie",),
+        headers=("Set-Cookie",),
     )
     def post(self, request: Request) -> HttpResponse:
         """Begin a session of a browser, whose cookie collect needs."""
-        user = accounts.prove(request._request, **LOGIN.to_internal_value(self.json()))
-        self.note(user_id=user.pk)
+        user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
+        self.annotate(user_id=user.pk)
         sessions.begin(request._request, user)
         return _no_content()
 
     @endpoint(
-        words=words(failed="Login failed"),
-        answers={204: None},
-        refuses=(Forbidden(CROSS_SITE),),
-        tells=("Set-Cookie",),
+        messages=messages(failed="Login failed"),
+        responses={204: None},
+        errors=(Forbidden(CROSS_SITE),),
+        headers=("Set-Cookie",),
     )
     def delete(self, request: Request) -> HttpResponse:
         """End the session of the cookie, if there is one."""
         user = get_user(request._request)  # DRF has put its own, nobody, into the request
         if user.is_authenticated:
-            self.note(user_id=user.pk)
+            self.annotate(user_id=user.pk)
         logout(request._request)
         return _no_content()
 

@@ -23,7 +23,7 @@ class BearerAuthentication(BaseAuthentication):
     """Demand `Authorization: Bearer <token>`, the scheme written exactly so."""
 
     scheme = "bearer"  # as the description of the API calls it
-    refuses = (NotAuthenticated(), InvalidCredentials())
+    errors = (NotAuthenticated(), InvalidCredentials())
 
     def authenticate(self, request: Request) -> tuple[Caller, str]:
         """Return the caller and the token; raises NotAuthenticated or InvalidCredentials."""
@@ -49,7 +49,7 @@ class SessionAuthentication(BaseAuthentication):
     """Demand the session of an active user, from no page of another site."""
 
     scheme = "session"
-    refuses = (Forbidden(CROSS_SITE), Forbidden(NO_SESSION))
+    errors = (Forbidden(CROSS_SITE), Forbidden(NO_SESSION))
 
     def authenticate(self, request: Request) -> tuple[User, None]:
         """Return the user; raises Forbidden. Session and user are read for each request."""

@@ -34,7 +34,9 @@ class AccountBackend(ModelBackend):
         try:
             if request:
                 ratelimit.count(request, settings.RATE_AUTH)
-            return accounts.prove(request or HttpRequest(), email=username, password=password)
+            return accounts.authenticate(
+                request or HttpRequest(), email=username, password=password
+            )
         except (InvalidCredentials, Forbidden):
             return None
         except RateLimited as error:

@@ -11,27 +11,27 @@ from django.utils.crypto import salted_hmac
 
 from config.api import counters
 from config.api.client_address import network_of
-from config.api.quota import Budget
+from config.api.quota import Quota
 
 KNOWN_SECONDS = 30 * 86_400  # since the last login
 
 
-class Attempt:
+class LoginThrottle:
     """An attempt to log in, which counts as failed until it has succeeded."""
 
     def __init__(self, request: HttpRequest, email: str) -> None:
         """Count it, before its password is looked at; raises RateLimited after too many."""
         self._counters = counters.of(request)
         self._network = _mark("network", email, network_of(request))
-        is_known = self._counters.ask(lambda: cache.get(self._network, False), otherwise=False)
+        is_known = self._counters.call(lambda: cache.get(self._network, False), otherwise=False)
         caller = self._network if is_known else _mark("strangers", email)
-        self._failures = Budget("LOGIN_FAILURES", caller, counters=self._counters)
-        self._failures.spend(1)
+        self._failures = Quota("LOGIN_FAILURES", caller, cache_of_request=self._counters)
+        self._failures.consume(1)
 
     def succeed(self) -> None:
         """Forget the failures that it was counted with, and know the network again."""
         self._failures.forget()
-        self._counters.ask(lambda: cache.set(self._network, True, KNOWN_SECONDS), otherwise=None)
+        self._counters.call(lambda: cache.set(self._network, True, KNOWN_SECONDS), otherwise=None)
 
 
 def _mark(kind: str, email: str, network: str = "") -> str:

@@ -58,7 +58,7 @@ def forget(code: str) -> None:
         _unknown.pop(code, None)
 
 
-def forget_all() -> None:
+def reset() -> None:
     """Let every website be read anew."""
     with _lock:
         _known.clear()

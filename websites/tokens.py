@@ -108,7 +108,7 @@ def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
         _revoke(claims)
 
 
-def forget_all() -> None:
+def reset() -> None:
     """Let every token be judged anew."""
     with _lock:
         _verdicts.clear()
@@ -126,7 +126,7 @@ def _judge(token: str) -> Caller | None:
         return None  # known from the token alone, nothing to remember
     verdict: Caller | None = caller
     try:
-        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
+        with deadline.within(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
             verdict = caller if _holder(caller) else None
     except (OperationalError, InterfaceError) as error:
         logger.warning("Tokens are judged by their signature alone: %s", error)

@@ -49,7 +49,9 @@ class LoginForm(AuthenticationForm):
         if email and password:
             assert self.request  # the view always passes it
             try:
-                self.user_cache = accounts.prove(self.request, email=email, password=password)
+                self.user_cache = accounts.authenticate(
+                    self.request, email=email, password=password
+                )
             except (InvalidCredentials, Forbidden) as error:
                 raise ValidationError(f"{error.message}.") from error
             except (OperationalError, InterfaceError) as error:

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config.api.dialects import flat
+from config.api import registry
 from config.api.dialects.base import (
-    Words,
+    Messages,
     iso,
 )
 from config.api.errors import (
@@ -26,7 +26,7 @@ from config.api.fields import (
 )
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
 )
 from config.db import uuid7
@@ -41,8 +41,8 @@ TAKEN = "This domain is already registered for your account"
 
 def bearer(*, failed: str, **more: Any) -> endpoint:
     """Return what every endpoint of this API is."""
-    words = Words(invalid="Invalid request body", failed=failed)
-    return endpoint(authentication=BearerAuthentication, words=words, **more)
+    words = Messages(invalid="Invalid request body", failed=failed)
+    return endpoint(authentication=BearerAuthentication, messages=words, **more)
 
 
 class NewWebsite(StrictSerializer):
@@ -70,52 +70,52 @@ class WebsiteChange(NewWebsite):
 NEW, CHANGE = NewWebsite(), WebsiteChange(partial=True)
 
 
-class WebsitesView(DialectView):
+class WebsitesView(ApiView):
     """/api/v1/websites"""
 
-    dialect = flat.DIALECT
+    api = registry.WEBSITES
 
     @bearer(
         failed="Failed to create website",
-        takes=NEW,
-        answers={201: answers.Website},
-        refuses=(Conflict(TAKEN),),
+        request=NEW,
+        responses={201: answers.Website},
+        errors=(Conflict(TAKEN),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Make a website; it takes events at once."""
         values = NEW.to_internal_value(self.json())
         with _one_of_a_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
-        self.note(project_id=website.pk)
-        return self.answer(201, _shown(website))
+        self.annotate(project_id=website.pk)
+        return self.respond(201, _shown(website))
 
-    @bearer(failed="Failed to fetch websites", answers={200: answers.WebsiteList})
+    @bearer(failed="Failed to fetch websites", responses={200: answers.WebsiteList})
     def get(self, request: Request) -> HttpResponse:
         """List all websites of the caller, the newest first."""
         websites = Website.objects.owned_by(caller_of(request).user_id)
         shown = [_shown(website) for website in websites]
-        return self.answer(200, {"websites": shown, "total": len(shown)})
+        return self.respond(200, {"websites": shown, "total": len(shown)})
 
 
-class WebsiteView(DialectView):
+class WebsiteView(ApiView):
     """/api/v1/websites/:id"""
 
-    dialect = flat.DIALECT
+    api = registry.WEBSITES
 
     @bearer(
         failed="Failed to fetch website",
-        answers={200: answers.Website},
-        refuses=(NotFound(NONE),),
+        responses={200: answers.Website},
+        errors=(NotFound(NONE),),
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one website."""
-        return self.answer(200, _shown(_own(request, id)))
+        return self.respond(200, _shown(_own(request, id)))
 
     @bearer(
         failed="Failed to update website",
-        takes=CHANGE,
-        answers={200: answers.Website},
-        refuses=(NotFound(NONE), Conflict(TAKEN)),
+        request=CHANGE,
+        responses={200: answers.Website},
+        errors=(NotFound(NONE), Conflict(TAKEN)),
     )
     def put(self, request: Request, id: str) -> HttpResponse:
         """Change a website; what is left out stays."""
@@ -125,17 +125,17 @@ class WebsiteView(DialectView):
             changes["is_active"] = changes.pop("isActive")
         with _one_of_a_host():
             website.change(**changes)
-        return self.answer(200, _shown(website))
+        return self.respond(200, _shown(website))
 
     @bearer(
         failed="Failed to delete website",
-        answers={200: answers.Deleted},
-        refuses=(NotFound(NONE),),
+        responses={200: answers.Deleted},
+        errors=(NotFound(NONE),),
     )
     def delete(self, request: Request, id: str) -> HttpResponse:
         """Delete a website; its events cannot be read any more."""
         _own(request, id).delete()
-        return self.answer(200, {"success": True, "message": "Website deleted successfully"})
+        return self.respond(200, {"success": True, "message": "Website deleted successfully"})
 
 
 def _own(request: Request, id: str) -> Website:

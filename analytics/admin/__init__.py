@@ -1,8 +1,11 @@
 """Admin pages: what streams share, home and websites; each stream's own stand in its folder."""
 
-import analytics.admin.websites
-import analytics.collect.admin
-import analytics.events.admin
-import analytics.funnel.admin
-import analytics.platform.admin
-import analytics.sessions.admin  # noqa: F401 - they register themselves
+from importlib import import_module
+
+from analytics.admin import websites
+from config.api.registry import STREAM_PACKAGES
+
+__all__ = ["websites"]
+
+for package in STREAM_PACKAGES:
+    import_module(f"{package}.admin")

@@ -33,7 +33,7 @@ from analytics.streams.base import (
     streams,
 )
 from config.api import outcome_counts
-from config.api.outcomes import APIS
+from config.api.registry import BY_SWITCH
 from config.db import (
     deadline,
     uuid7,
@@ -43,7 +43,7 @@ from config.db.routers import (
     MAIN,
 )
 from config.models import RuntimeSettings
-from config.runtime.setting_status import states
+from config.runtime.setting_status import setting_statuses
 from config.server import console
 
 READING_SECONDS = 2.0  # for all that one database tells
@@ -72,20 +72,20 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the context of the home page what its reader may see."""
     context["title"] = "Home"
     if admin.site.get_model_admin(RuntimeSettings).has_view_permission(request):
-        with deadline.at_most(READING_SECONDS):
+        with deadline.within(READING_SECONDS):
             context["settings"] = {
                 "url": reverse("admin:config_runtimesettings_change", args=[1]),
-                "states": _tell(states),
+                "states": _tell(setting_statuses),
             }
     if visible := [model for model in streams() if may_view(request.user, model)]:
         now = uuid7.now()
-        with deadline.at_most(READING_SECONDS):
+        with deadline.within(READING_SECONDS):
             context |= {"sees_events": True, "outcomes": OUTCOMES}
             context["today"] = _tell(lambda: today(now))
             context["chart"] = _tell(lambda: last_hours(now))
             context["writes"] = _tell(lambda: writes(now))
             context["analytics"] = _tell(lambda: database(ANALYTICS, visible, now))
-        with deadline.at_most(READING_SECONDS):
+        with deadline.within(READING_SECONDS):
             context["main"] = _tell(lambda: database(MAIN, visible, now))
         context["databases"] = list(filter(None, (context["main"], context["analytics"])))
     return context
@@ -95,7 +95,7 @@ def today(now: datetime) -> list[dict[str, Any]]:
     """Return for each API how many of today's events ended how, and why some were dropped."""
     sums = outcome_counts.sums(now.replace(hour=0, minute=0, second=0, microsecond=0))
     rows = []
-    for api in APIS:
+    for api in (BY_SWITCH[name].name for name in RuntimeSettings.switches() if name in BY_SWITCH):
         ends: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         for (of_api, outcome, reason), events in sums.items():

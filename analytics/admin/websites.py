@@ -96,7 +96,7 @@ class WebsiteAdmin(ModelAdmin):
         found: dict[Any, traffic.Traffic] = {}
         midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            with deadline.at_most(READING_SECONDS):
+            with deadline.within(READING_SECONDS):
                 found = traffic.of_websites([row.pk for row in rows], midnight)
         except DATABASE_FAILURES as error:
             messages.error(request, explain(error))

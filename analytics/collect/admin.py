@@ -31,10 +31,10 @@ from analytics.admin.users import (
     user_id_of,
 )
 from analytics.collect.models import (
+    CollectedEvent,
     parse_id,
     public_id,
 )
-from analytics.models import CollectedEvent
 
 
 class CollectFilterForm(StreamFilterForm):

@@ -6,14 +6,15 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.collect import dialect
+from analytics.collect.dialect import sentence_of
 from analytics.collect.ingest import (
     Item,
-    keep,
     rows_of,
+    store,
 )
 from analytics.collect.models import (
     CollectedEventRow,
@@ -24,7 +25,7 @@ from analytics.collect.responses import (
     RecordedBatch,
 )
 from config import runtime
-from config.api import address_hash
+from config.api import address_hash, registry
 from config.api.client_address import client_address
 from config.api.errors import (
     Invalid,
@@ -37,14 +38,14 @@ from config.api.fields import (
     matching,
 )
 from config.api.outcomes import Outcome
-from config.api.quota import Budget
+from config.api.quota import Quota
 from config.api.serializers import (
     Items,
     StrictSerializer,
 )
 from config.api.timestamps import IsoTime
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
     events_in,
 )
@@ -84,24 +85,24 @@ class BatchSerializer(StrictSerializer):
 EVENT, BATCH = EventSerializer(), BatchSerializer()
 
 
-class CollectView(DialectView):
+class CollectView(ApiView):
     """/api/analytics/collect
 
-    The budget of a user counts events, of which a body is asked first. A request that is refused
+    The quota of a user counts events, of which a body is asked first. A request that is refused
     before that costs one.
     """
 
-    dialect = dialect.DIALECT
-    budget: Budget | None = None
+    api = registry.COLLECT
+    quota: Quota | None = None
     is_charged = False
 
     @endpoint(
         ingest=True,
         authentication=SessionAuthentication,
         rate="RATE_COLLECT",
-        takes=(EVENT, BATCH),
-        answers={200: (Recorded, RecordedBatch)},
-        tells=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+        request=(EVENT, BATCH),
+        responses={200: (Recorded, RecordedBatch)},
+        headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of the user of the session, or up to 100.
@@ -125,7 +126,7 @@ class CollectView(DialectView):
             raise RowRefused
         message = "Event recorded successfully"
         told = {"success": True, "event_id": public_id(row.id), "message": message}
-        return self.answer(200, told, end)
+        return self.respond(200, told, end)
 
     def answer_batch(self, events: Sequence[Item | Invalid]) -> HttpResponse:
         """Store the valid ones of a batch and tell what became of each."""
@@ -134,37 +135,37 @@ class CollectView(DialectView):
         for event in events:
             if isinstance(event, Invalid):
                 end = Outcome.REJECTED
-                results.append(failure(dialect.sentence_of(event, whole="event")))
+                results.append(failure(sentence_of(event, whole="event")))
             else:
                 row, end = next(stored)
                 results.append(failure(NOT_STORED) if end is Outcome.WRITE_FAILED else success(row))
             ends[end] += 1
         outcome = next(end for end in BEST_FIRST if ends[end])
         told = {"success": True, "processed": len(events), "results": results}
-        return self.answer(200, told, outcome, events=ends)
+        return self.respond(200, told, outcome, events=ends)
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
         """Store events unless the switch is off; return the row of each and what became of it."""
         is_on, request = runtime.current().collect_enabled, self.request._request
-        mark = address_hash.mark_of(client_address(request)) if items and is_on else ""
+        mark = address_hash.hash_address(client_address(request)) if items and is_on else ""
         rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=mark)
         if not is_on:
             return [(row, Outcome.KILL_SWITCH) for row in rows]
-        ends = [Outcome.STORED if is_new else Outcome.WRITE_FAILED for is_new in keep(rows)]
+        ends = [Outcome.STORED if is_new else Outcome.WRITE_FAILED for is_new in store(rows)]
         return list(zip(rows, ends, strict=True))
 
     def charge(self, cost: int) -> None:
-        """Take the cost of the request from the user's budget; raises RateLimited."""
-        assert self.budget
+        """Take the cost of the request from the user's quota; raises RateLimited."""
+        assert self.quota
         self.is_charged = True
-        self.budget.spend(cost)
+        self.quota.consume(cost)
 
     def check_throttles(self, request: Request) -> None:
-        self.budget = Budget("RATE_COLLECT", user_of(request).id)
-        self.budget.demand_some()
+        self.quota = Quota("RATE_COLLECT", user_of(request).id)
+        self.quota.require_remaining()
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        if self.budget and not self.is_charged and not isinstance(exc, RateLimited):
+        if self.quota and not self.is_charged and not isinstance(exc, RateLimited):
             with suppress(RateLimited):  # another request has just taken what was left
                 self.charge(1)
         return super().handle_exception(exc)
@@ -172,10 +173,10 @@ class CollectView(DialectView):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        if self.budget:
-            response["X-RateLimit-Limit"] = str(self.budget.limit)
-            response["X-RateLimit-Remaining"] = str(self.budget.left)
-            response["X-RateLimit-Reset"] = str(self.budget.ends_at)
+        if self.quota:
+            response["X-RateLimit-Limit"] = str(self.quota.limit)
+            response["X-RateLimit-Remaining"] = str(self.quota.remaining)
+            response["X-RateLimit-Reset"] = str(self.quota.ends_at)
         return super().finalize_response(request, response, *args, **kwargs)
 
 
@@ -200,3 +201,8 @@ def success(row: CollectedEventRow) -> dict[str, Any]:
 def failure(sentence: str) -> dict[str, Any]:
     """Return the result of an event of a batch that was not."""
     return {"success": False, "error": sentence}
+
+
+urlpatterns = [
+    path("api/analytics/collect", CollectView.as_view()),
+]

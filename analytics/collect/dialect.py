@@ -11,7 +11,7 @@ from config.api.answers import Answer
 from config.api.dialects.base import (
     JSON_TYPES,
     Dialect,
-    Words,
+    Messages,
 )
 from config.api.errors import (
     ApiError,
@@ -40,9 +40,9 @@ _MESSAGES = {
 class CollectDialect(Dialect):
     """One sentence for each error; invalid ones add `details`, the 429 is a body of its own."""
 
-    name = "collect"
-
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         if isinstance(error, errors.RateLimited):
             wait = error.retry_after_seconds
             sentence = f"Rate limit exceeded. Please try again in {wait} seconds."
@@ -53,7 +53,7 @@ class CollectDialect(Dialect):
             body["details"] = _details(error.problems)
         return status, body
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         match error:
             case errors.RateLimited():
                 return LimitRefusal

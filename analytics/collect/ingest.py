@@ -38,6 +38,6 @@ def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[Colle
     ]
 
 
-def keep(rows: Sequence[CollectedEventRow]) -> list[bool]:
+def store(rows: Sequence[CollectedEventRow]) -> list[bool]:
     """Store rows in one transaction; return for each whether the database took it."""
     return [written is Written.NEW for written in writer.write(TABLE, rows)] if rows else []

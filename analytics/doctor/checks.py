@@ -81,7 +81,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
     """Make all checks; one that raises has failed."""
     for name, look in CHECKS.items():
         try:
-            with deadline.at_most(CHECK_SECONDS):
+            with deadline.within(CHECK_SECONDS):
                 finding = look()
         except OperationalError:
             finding = fail("needs a database that does not answer in time", "Mend that first.")

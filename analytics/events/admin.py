@@ -25,8 +25,7 @@ from analytics.admin.formatting import (
     link_for,
     pretty_json,
 )
-from analytics.events.models import EventType
-from analytics.models import Event
+from analytics.events.models import Event, EventType
 from config.db import uuid7
 from websites.models import Website
 

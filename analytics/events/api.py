@@ -6,15 +6,16 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.urls import path
 from rest_framework.request import Request
 
 from analytics.events.ingest import (
-    Fate,
+    EventResult,
     Item,
-    Kept,
-    keep,
-    keep_batch,
+    StoreResult,
     row_of,
+    store,
+    store_batch,
 )
 from analytics.events.models import (
     DeviceType,
@@ -31,9 +32,9 @@ from analytics.events.responses import (
     WholeEvent,
 )
 from config import runtime
-from config.api.dialects import flat
+from config.api import registry
 from config.api.dialects.base import (
-    Words,
+    Messages,
     iso,
 )
 from config.api.errors import (
@@ -65,7 +66,7 @@ from config.api.timestamps import (
     UnixMilliseconds,
 )
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
     events_in,
 )
@@ -79,25 +80,25 @@ ID_IN_USE = "Event id already in use"
 UNKNOWN_CODE = "Website with this tracking code not found"
 NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
 OUTCOMES = {
-    Fate.NEW: Outcome.STORED,
-    Fate.KNOWN: Outcome.DUPLICATE,
-    Fate.REPEATED: Outcome.DUPLICATE,
-    Fate.CONFLICT: Outcome.REJECTED,
-    Fate.REFUSED: Outcome.WRITE_FAILED,
-    Fate.HOMELESS: Outcome.REJECTED,
+    EventResult.NEW: Outcome.STORED,
+    EventResult.DUPLICATE: Outcome.DUPLICATE,
+    EventResult.DUPLICATE_IN_BATCH: Outcome.DUPLICATE,
+    EventResult.CONFLICT: Outcome.REJECTED,
+    EventResult.REFUSED: Outcome.WRITE_FAILED,
+    EventResult.UNKNOWN_WEBSITE: Outcome.REJECTED,
 }
 BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.REJECTED)
 FAILURES = {
-    Fate.HOMELESS: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
-    Fate.CONFLICT: ("CONFLICT", ID_IN_USE),
-    Fate.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
+    EventResult.UNKNOWN_WEBSITE: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
+    EventResult.CONFLICT: ("CONFLICT", ID_IN_USE),
+    EventResult.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
 }
 
 
-def words(*, invalid: str = "", failed: str) -> Words:
+def messages(*, invalid: str = "", failed: str) -> Messages:
     """Return the sentences of one endpoint of this API."""
     unavailable = "Event storage is unavailable"
-    return Words(invalid, failed, failed_code="INTERNAL_SERVER_ERROR", unavailable=unavailable)
+    return Messages(invalid, failed, failed_code="INTERNAL_SERVER_ERROR", unavailable=unavailable)
 
 
 class ItemSerializer(StrictSerializer):
@@ -165,18 +166,17 @@ class ListQuery(StrictSerializer):
 EVENT, BATCH, LIST_QUERY = EventSerializer(), BatchSerializer(), ListQuery()
 
 
-class EventsView(DialectView):
+class EventsView(ApiView):
     """/api/v1/events"""
 
-    dialect = flat.DIALECT
+    api = registry.EVENTS
 
     @endpoint(
         ingest=True,
-        text_plain=True,
-        words=words(invalid="Invalid event data", failed="Failed to create event"),
-        takes=EVENT,
-        answers={201: ShownEvent, 200: KnownEvent},
-        refuses=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
+        messages=messages(invalid="Invalid event data", failed="Failed to create event"),
+        request=EVENT,
+        responses={201: ShownEvent, 200: KnownEvent},
+        errors=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of a website.
@@ -188,21 +188,21 @@ class EventsView(DialectView):
         if site is None:
             raise NotFound(UNKNOWN_CODE)
         if not runtime.current().events_enabled:
-            return self.answer(201, shown(row_of(item, site)), Outcome.KILL_SWITCH)
-        kept = keep(item, site)
-        if kept.fate is Fate.CONFLICT:
+            return self.respond(201, shown(row_of(item, site)), Outcome.KILL_SWITCH)
+        kept = store(item, site)
+        if kept.result is EventResult.CONFLICT:
             raise Conflict(ID_IN_USE)
-        if kept.fate is Fate.REFUSED:
+        if kept.result is EventResult.REFUSED:
             raise RowRefused
-        status = 201 if kept.fate is Fate.NEW else 200
-        return self.answer(status, shown(kept.stored), OUTCOMES[kept.fate])
+        status = 201 if kept.result is EventResult.NEW else 200
+        return self.respond(status, shown(kept.stored), OUTCOMES[kept.result])
 
     @endpoint(
-        words=words(invalid="Invalid query parameters", failed="Failed to fetch events"),
+        messages=messages(invalid="Invalid query parameters", failed="Failed to fetch events"),
         optional_authentication=BearerAuthentication,
-        takes=LIST_QUERY,
-        answers={200: EventPage},
-        refuses=(MissingParameter("trackingCode"), NotFound(NO_WEBSITE)),
+        request=LIST_QUERY,
+        responses={200: EventPage},
+        errors=(MissingParameter("trackingCode"), NotFound(NO_WEBSITE)),
     )
     def get(self, request: Request) -> HttpResponse:
         """List the events of a website, the newest first.
@@ -217,20 +217,21 @@ class EventsView(DialectView):
         site = lookup.active_site(code)
         if site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_WEBSITE)
-        return self.answer(200, page_of(site, query))
+        return self.respond(200, page_of(site, query))
 
 
-class EventBatchView(DialectView):
+class EventBatchView(ApiView):
     """/api/v1/events/batch"""
 
-    dialect = flat.DIALECT
+    api = registry.EVENTS
 
     @endpoint(
         ingest=True,
-        text_plain=True,
-        words=words(invalid="Invalid batch event data", failed="Failed to create batch events"),
-        takes=BATCH,
-        answers={201: CreatedBatch, 207: PartialBatch},
+        messages=messages(
+            invalid="Invalid batch event data", failed="Failed to create batch events"
+        ),
+        request=BATCH,
+        responses={201: CreatedBatch, 207: PartialBatch},
     )
     def post(self, request: Request) -> HttpResponse:
         """Store up to 1000 events, of one website or several.
@@ -243,24 +244,24 @@ class EventBatchView(DialectView):
         items = BATCH.to_internal_value(body)["events"]
         if not runtime.current().events_enabled:
             dropped = {Outcome.KILL_SWITCH: len(items)}
-            return self.answer(201, told([], []), Outcome.KILL_SWITCH, events=dropped)
-        kept = keep_batch(items)
+            return self.respond(201, told([], []), Outcome.KILL_SWITCH, events=dropped)
+        kept = store_batch(items)
         answer = told(items, kept)
-        ends = Counter(OUTCOMES[each.fate] for each in kept)
+        ends = Counter(OUTCOMES[each.result] for each in kept)
         outcome = next(end for end in BEST_FIRST if ends[end])
-        return self.answer(201 if answer["success"] else 207, answer, outcome, events=ends)
+        return self.respond(201 if answer["success"] else 207, answer, outcome, events=ends)
 
 
-class EventView(DialectView):
+class EventView(ApiView):
     """/api/v1/events/:id"""
 
-    dialect = flat.DIALECT
+    api = registry.EVENTS
 
     @endpoint(
-        words=words(failed="Failed to fetch event"),
+        messages=messages(failed="Failed to fetch event"),
         optional_authentication=BearerAuthentication,
-        answers={200: WholeEvent},
-        refuses=(NotFound(NO_EVENT),),
+        responses={200: WholeEvent},
+        errors=(NotFound(NO_EVENT),),
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one event with its properties.
@@ -273,7 +274,7 @@ class EventView(DialectView):
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
-        return self.answer(200, shown(event) | {"properties": event.properties})
+        return self.respond(200, shown(event) | {"properties": event.properties})
 
 
 def demanded_owner(request: Request) -> UUID | None:
@@ -330,15 +331,15 @@ def shown(event: Event | EventRow) -> dict[str, Any]:
     }
 
 
-def told(items: Sequence[Item], kept: Sequence[Kept]) -> dict[str, Any]:
+def told(items: Sequence[Item], kept: Sequence[StoreResult]) -> dict[str, Any]:
     """Return the body that answers a batch."""
     created, errors = [], []
     for index, (item, each) in enumerate(zip(items, kept, strict=True)):
-        if each.fate in FAILURES:
-            code, message = FAILURES[each.fate]
+        if each.result in FAILURES:
+            code, message = FAILURES[each.result]
             message = message.format(item["trackingCode"])
             errors.append({"index": index, "error": code, "message": message})
-        elif each.fate is not Fate.REPEATED:
+        elif each.result is not EventResult.DUPLICATE_IN_BATCH:
             created.append(briefly(each.stored))
     answer = {"success": not errors, "eventsCreated": len(created), "events": created}
     if errors:
@@ -356,3 +357,10 @@ def briefly(event: Event | EventRow) -> dict[str, Any]:
         "url": event.url,
         "createdAt": iso(event.created_at),
     }
+
+
+urlpatterns = [
+    path("api/v1/events", EventsView.as_view()),
+    path("api/v1/events/batch", EventBatchView.as_view()),
+    path("api/v1/events/<str:id>", EventView.as_view()),
+]

@@ -24,22 +24,22 @@ TABLE = Table.of(Event)
 Item = dict[str, Any]  # what the serializer made of one event
 
 
-class Fate(Enum):
+class EventResult(Enum):
     """What became of one event of a request."""
 
     NEW = auto()
-    KNOWN = auto()  # its website had an event with its id before
-    REPEATED = auto()  # an earlier event of the request has its id
+    DUPLICATE = auto()  # its website had an event with its id before
+    DUPLICATE_IN_BATCH = auto()  # an earlier event of the request has its id
     CONFLICT = auto()  # its id belongs to an event of another website
     REFUSED = auto()  # the database refuses it for itself
-    HOMELESS = auto()  # no active website has its tracking code
+    UNKNOWN_WEBSITE = auto()  # no active website has its tracking code
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The fate of an event, and what now stands under its id; a homeless one has no id."""
+class StoreResult:
+    """The result of an event, and what now stands under its id; a homeless one has no id."""
 
-    fate: Fate
+    result: EventResult
     stands: Event | EventRow | None = None
 
     @property
@@ -55,18 +55,18 @@ def row_of(item: Item, site: Site) -> EventRow:
     return row
 
 
-def keep(item: Item, site: Site) -> Kept:
+def store(item: Item, site: Site) -> StoreResult:
     """Store one event."""
-    [kept] = _keep(rows_of([item], [site]))
-    return kept
+    [results] = _store(rows_of([item], [site]))
+    return results
 
 
-def keep_batch(items: Sequence[Item]) -> list[Kept]:
+def store_batch(items: Sequence[Item]) -> list[StoreResult]:
     """Store the events of a batch whose websites are known, in one transaction."""
     sites = [lookup.active_site(item["trackingCode"]) for item in items]
     known = [(item, site) for item, site in zip(items, sites, strict=True) if site]
-    kept = iter(_keep(rows_of([item for item, _ in known], [site for _, site in known])))
-    return [next(kept) if site else Kept(Fate.HOMELESS) for site in sites]
+    results = iter(_store(rows_of([item for item, _ in known], [site for _, site in known])))
+    return [next(results) if site else StoreResult(EventResult.UNKNOWN_WEBSITE) for site in sites]
 
 
 def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
@@ -100,29 +100,32 @@ def _time_of(item: Item, now: int) -> int:
     return uuid7.ms_of(item["id"]) if item["id"] else now
 
 
-def _keep(rows: Sequence[EventRow]) -> list[Kept]:
+def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
     first: dict[UUID, EventRow] = {}
     for row in rows:
         first.setdefault(row.id, row)
     if not first:
         return []
     written = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
-    known = [id for id, what in written.items() if what is Written.KNOWN]
+    known = [id for id, what in written.items() if what is Written.DUPLICATE]
     standing: dict[UUID, Event | EventRow] = {**first}
     if known:
         standing |= Event.objects.in_bulk(known)
     return [
-        _kept(row, written[row.id], standing[row.id], is_first=row is first[row.id]) for row in rows
+        _result(row, written[row.id], standing[row.id], is_first=row is first[row.id])
+        for row in rows
     ]
 
 
-def _kept(row: EventRow, written: Written, stands: Event | EventRow, *, is_first: bool) -> Kept:
+def _result(
+    row: EventRow, written: Written, stands: Event | EventRow, *, is_first: bool
+) -> StoreResult:
     if written is Written.REFUSED:
-        fate = Fate.REFUSED
+        result = EventResult.REFUSED
     elif stands.website_id != row.website_id:
-        fate = Fate.CONFLICT
+        result = EventResult.CONFLICT
     elif not is_first:
-        fate = Fate.REPEATED
+        result = EventResult.DUPLICATE_IN_BATCH
     else:
-        fate = Fate.NEW if written is Written.NEW else Fate.KNOWN
-    return Kept(fate, stands)
+        result = EventResult.NEW if written is Written.NEW else EventResult.DUPLICATE
+    return StoreResult(result, stands)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db import uuid7
 from config.db.routers import home
 

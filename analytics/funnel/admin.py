@@ -16,7 +16,7 @@ from analytics.admin.formatting import (
     pretty_json,
 )
 from analytics.admin.users import UsersStreamAdmin
-from analytics.models import FunnelEvent
+from analytics.funnel.models import FunnelEvent
 
 
 class FunnelFilterForm(StreamFilterForm):

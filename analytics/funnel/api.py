@@ -4,12 +4,13 @@ import logging
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from django.urls import path
 from rest_framework.request import Request
 
-from analytics.funnel import dialect
-from analytics.funnel.ingest import keep
+from analytics.funnel.ingest import store
 from analytics.sessions.responses import Tracked
 from config import runtime
+from config.api import registry
 from config.api.errors import (
     EventDataTooLarge,
     RowRefused,
@@ -22,7 +23,7 @@ from config.api.fields import (
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
 )
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
@@ -52,35 +53,40 @@ class TrackSerializer(StrictSerializer):
 TRACK = TrackSerializer()
 
 
-class TrackView(DialectView):
+class TrackView(ApiView):
     """/api/v1/analytics/track"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
     @endpoint(
         ingest=True,
         authentication=AnyCaseBearerAuthentication,
         rate="RATE_TRACK",
-        takes=TRACK,
-        answers={200: Tracked},
-        refuses=(EventDataTooLarge(10_000),),
+        request=TRACK,
+        responses={200: Tracked},
+        errors=(EventDataTooLarge(10_000),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one funnel event of the user of the token."""
         item = TRACK.to_internal_value(self.json())
         in_force = runtime.current()
         if not in_force.tracking_enabled:
-            return self.answer(200, TRACKED, Outcome.KILL_SWITCH)
+            return self.respond(200, TRACKED, Outcome.KILL_SWITCH)
         demand_size(item["properties"] or "{}", in_force.max_event_data_bytes)
         try:
-            keep(item, caller_of(request).user_id)
+            store(item, caller_of(request).user_id)
         except (StorageUnavailable, RowRefused) as error:
             logger.warning("A funnel event is lost: %s", type(error).__name__)
-            return self.answer(200, TRACKED, Outcome.WRITE_FAILED)
-        return self.answer(200, TRACKED, Outcome.STORED)
+            return self.respond(200, TRACKED, Outcome.WRITE_FAILED)
+        return self.respond(200, TRACKED, Outcome.STORED)
 
 
 def demand_size(properties: str, max_bytes: int) -> None:
     """Raise EventDataTooLarge for compact JSON of more bytes than the cap."""
     if len(properties.encode()) > max_bytes:
         raise EventDataTooLarge(max_bytes)
+
+
+urlpatterns = [
+    path("api/v1/analytics/track", TrackView.as_view()),
+]

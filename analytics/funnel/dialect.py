@@ -10,7 +10,7 @@ from config.api import errors
 from config.api.answers import Answer
 from config.api.dialects.base import (
     Dialect,
-    Words,
+    Messages,
 )
 from config.api.errors import (
     ApiError,
@@ -33,9 +33,9 @@ _MESSAGES = {
 class TrackDialect(Dialect):
     """Errors with all six keys, repeating the request's id; a 429 also says when to come back."""
 
-    name = "track"
-
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         status, code, message, i18n_key, variables = _plain(error)
         told: dict[str, Any] = {
             "code": code,
@@ -50,7 +50,7 @@ class TrackDialect(Dialect):
             told["retryAfter"] = body["retryAfter"] = error.retry_after_seconds
         return status, body
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         return LimitRefusal if isinstance(error, errors.RateLimited) else Refusal
 
 

@@ -24,7 +24,7 @@ TABLE = Table.of(FunnelEvent)
 TRACKED = Counter("analytics_event_tracked", "Funnel events that were stored.")
 
 
-def keep(item: dict[str, Any], user_id: UUID) -> None:
+def store(item: dict[str, Any], user_id: UUID) -> None:
     """Store one event of a user; raises StorageUnavailable, or RowRefused for a deleted user."""
     now = uuid7.now_ms()
     row = FunnelEventRow(

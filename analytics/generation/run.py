@@ -15,8 +15,8 @@ from analytics.generation.days import GENERATORS, Day, seeded_id
 from analytics.generation.world import World
 from analytics.ingest.bulk_copy import (
     Rows,
-    copy_all,
-    insert_all,
+    copy_rows,
+    insert_ignoring_duplicates,
 )
 from analytics.streams import partitions
 from analytics.streams.base import streams
@@ -133,10 +133,10 @@ def _store(rows: Rows) -> None:
 
 def _write(rows: Rows, *, is_new: bool) -> None:
     [alias] = {table.alias for table in rows}
-    with deadline.unlimited(alias):
+    with deadline.long_transaction(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
-        (copy_all if is_new else insert_all)(rows)
+        (copy_rows if is_new else insert_ignoring_duplicates)(rows)
 
 
 def _start(day: date) -> datetime:

@@ -17,7 +17,7 @@ from config.db.routers import home
 logger = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
-Tally = Callable[[Sequence[Row]], None]
+OnNewRows = Callable[[Sequence[Row]], None]
 Item = TypeVar("Item")
 
 
@@ -25,9 +25,9 @@ class Written(Enum):
     """What became of one row, or of one change."""
 
     NEW = auto()
-    KNOWN = auto()  # its id was there before; nothing was changed
+    DUPLICATE = auto()  # its id was there before; nothing was changed
     CHANGED = auto()
-    UNKNOWN = auto()  # what it refers to is not there; nothing was changed
+    TARGET_MISSING = auto()  # what it refers to is not there; nothing was changed
     REFUSED = auto()  # the database refuses it for itself
 
 
@@ -35,17 +35,17 @@ class Written(Enum):
 class Table:
     """Where rows go: a model's table with its columns, in the order of the model's fields.
 
-    `tally` counts the rows that were new, within their transaction. Whatever it locks it locks in
-    the same order in every process.
+    `on_new_rows` is given the rows that were new, within their transaction. It must take its locks
+    in the same order in every process.
     """
 
     alias: str
     copy_sql: str
     insert_sql: str
-    tally: Tally | None = None
+    on_new_rows: OnNewRows | None = None
 
     @classmethod
-    def of(cls, model: type[Model], *, tally: Tally | None = None) -> Self:
+    def of(cls, model: type[Model], *, on_new_rows: OnNewRows | None = None) -> Self:
         """Return the table of a model whose first field is `id`."""
         fields = model._meta.concrete_fields
         connection = connections[home(model)]
@@ -67,7 +67,7 @@ class Table:
             )
             .format(**names)
             .as_string(),
-            tally=tally,
+            on_new_rows=on_new_rows,
         )
 
 
@@ -75,7 +75,7 @@ Rows = Mapping[Table, Mapping[UUID, Row]]
 Results = dict[UUID, Written]
 
 
-def copy_all(rows: Rows) -> Results:
+def copy_rows(rows: Rows) -> Results:
     """Store rows of which none is known and none is bad: one COPY for each table.
 
     To be called inside a transaction. Raises DatabaseError when one of them is.
@@ -90,11 +90,11 @@ def copy_all(rows: Rows) -> Results:
             for row in by_id.values():
                 copy.write_row(row)
     results = {id: Written.NEW for by_id in rows.values() for id in by_id}
-    _tally(rows, results)
+    _call_hooks(rows, results)
     return results
 
 
-def insert_all(rows: Rows) -> Results:
+def insert_ignoring_duplicates(rows: Rows) -> Results:
     """Store rows of which some may be known or bad; to be called inside a transaction.
 
     Rows go in the order of their ids, so that two processes with the same ids cannot deadlock.
@@ -102,21 +102,21 @@ def insert_all(rows: Rows) -> Results:
     results: Results = {}
     for table, by_id in rows.items():
         ordered = sorted(by_id.values())
-        written = apart(table.alias, ordered, partial(_insert, table))
+        written = bisect_on_error(table.alias, ordered, partial(_insert, table))
         results |= {row[0]: what for row, what in zip(ordered, written, strict=True)}
-    _tally(rows, results)
+    _call_hooks(rows, results)
     return results
 
 
-def _tally(rows: Rows, results: Results) -> None:
+def _call_hooks(rows: Rows, results: Results) -> None:
     """Count what is new, after the rows of all tables: so locks come in one order everywhere."""
     for table in sorted(rows, key=lambda table: table.copy_sql):
         new = [row for id, row in rows[table].items() if results[id] is Written.NEW]
-        if table.tally and new:
-            table.tally(new)
+        if table.on_new_rows and new:
+            table.on_new_rows(new)
 
 
-def apart(
+def bisect_on_error(
     alias: str, items: Sequence[Item], store: Callable[[Sequence[Item]], list[Written]]
 ) -> list[Written]:
     """Store items in a savepoint; where that is refused, each half of them in one of its own."""
@@ -124,16 +124,19 @@ def apart(
         with transaction.atomic(using=alias):
             return store(items)
     except (DatabaseError, UnicodeError) as error:
-        if not is_of_rows(error):
+        if not is_row_error(error):
             raise
         if len(items) == 1:
             logger.warning("The database refuses a row for itself: %s", error)
             return [Written.REFUSED]
     middle = len(items) // 2
-    return [*apart(alias, items[:middle], store), *apart(alias, items[middle:], store)]
+    return [
+        *bisect_on_error(alias, items[:middle], store),
+        *bisect_on_error(alias, items[middle:], store),
+    ]
 
 
-def is_of_rows(error: Exception) -> bool:
+def is_row_error(error: Exception) -> bool:
     """Tell whether an error is about the rows: their data, a constraint, or a limit of size.
 
     A text that UTF-8 cannot say, such as a lone surrogate, does not even reach the database.
@@ -142,7 +145,7 @@ def is_of_rows(error: Exception) -> bool:
     return is_of_data or _sqlstate(error)[:2] == "54"
 
 
-def is_of_order(error: Exception) -> bool:
+def is_serialization_failure(error: Exception) -> bool:
     """Tell whether an error is a deadlock or a failed serialization, which a retry may mend."""
     return _sqlstate(error)[:2] == "40"
 
@@ -151,7 +154,7 @@ def _insert(table: Table, rows: Sequence[Row]) -> list[Written]:
     with connections[table.alias].cursor() as cursor:
         cursor.execute(table.insert_sql, [list(column) for column in zip(*rows, strict=True)])
         new = {id for (id,) in cursor.fetchall()}
-    return [Written.NEW if row[0] in new else Written.KNOWN for row in rows]
+    return [Written.NEW if row[0] in new else Written.DUPLICATE for row in rows]
 
 
 def _sqlstate(error: Exception) -> str:

@@ -6,15 +6,15 @@ from typing import Any
 
 from analytics.ingest.bulk_copy import (
     Written,
-    apart,
+    bisect_on_error,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Updates:
     """One kind of change in one database.
 
-    `apply` makes all the changes it is given, in order, within a transaction that is open, and
+    `apply` makes all the updates it is given, in order, within a transaction that is open, and
     returns what became of each. It raises DatabaseError when one of them is bad, and may then be
     called again with fewer. Whatever it locks it locks in the same order in every process.
     """
@@ -23,17 +23,18 @@ class Changes:
     apply: Callable[[Sequence[Any]], list[Written]]
 
 
-Wanted = Mapping[Changes, Sequence[Any]]
-Changed = dict[Changes, list[Written]]
+PendingUpdates = Mapping[Updates, Sequence[Any]]
+UpdateResults = dict[Updates, list[Written]]
 
 
-def apply_all(wanted: Wanted) -> Changed:
-    """Make changes of which none is bad; raises DatabaseError when one of them is."""
-    return {changes: changes.apply(items) for changes, items in wanted.items()}
+def apply_all(pending: PendingUpdates) -> UpdateResults:
+    """Make updates of which none is bad; raises DatabaseError when one of them is."""
+    return {updates: updates.apply(items) for updates, items in pending.items()}
 
 
-def apply_apart(wanted: Wanted) -> Changed:
-    """Make changes of which some may be bad; these are refused alone."""
+def apply_bisecting(pending: PendingUpdates) -> UpdateResults:
+    """Make updates of which some may be bad; these are refused alone."""
     return {
-        changes: apart(changes.alias, items, changes.apply) for changes, items in wanted.items()
+        updates: bisect_on_error(updates.alias, items, updates.apply)
+        for updates, items in pending.items()
     }

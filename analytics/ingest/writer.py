@@ -4,7 +4,7 @@ One thread for each database writes everything that is waiting, in one transacti
 everyone whose rows were in it. There is no timer: while one group commits, the next one gathers.
 Alone, an event is written at once; under load, groups grow by themselves.
 
-What is handed over is new rows of a Table, or Changes of rows; a group may hold any of both.
+What is handed over is new rows of a Table, or Updates of rows; a group may hold any of both.
 Rows that nobody waits for have a thread and a connection of their own, and a bounded queue: a lock
 on their table, or a failure, must not be felt by those who wait.
 """
@@ -32,17 +32,17 @@ from analytics.ingest.bulk_copy import (
     Rows,
     Table,
     Written,
-    copy_all,
-    insert_all,
-    is_of_order,
-    is_of_rows,
+    copy_rows,
+    insert_ignoring_duplicates,
+    is_row_error,
+    is_serialization_failure,
 )
 from analytics.ingest.updates import (
-    Changed,
-    Changes,
-    Wanted,
+    PendingUpdates,
+    UpdateResults,
+    Updates,
     apply_all,
-    apply_apart,
+    apply_bisecting,
 )
 from config.api.errors import StorageUnavailable
 from config.db import (
@@ -57,8 +57,10 @@ MAX_WAITING_ROWS = 10_000  # of those that nobody waits for; beyond them none is
 PAUSE_SECONDS = 0.05  # before each of their groups, so that there are few
 ATTEMPTS = 3
 
-Target = Table | Changes
-Lost = Callable[[], None]  # hears of an item that is not stored, where nobody waits; must not raise
+Target = Table | Updates
+OnDrop = Callable[
+    [], None
+]  # hears of an item that is not stored, where nobody waits; must not raise
 
 GROUP_ROWS = Histogram(
     "millrace_write_group_rows",
@@ -81,9 +83,9 @@ class Commits:
     rows: int = 0
     last_at: datetime | None = None
 
-    def count(self, told: Sequence[Sequence[Written]]) -> None:
+    def count(self, results_of_group: Sequence[Sequence[Written]]) -> None:
         """Count the new rows of one more commit."""
-        self.rows += sum(written.count(Written.NEW) for written in told)
+        self.rows += sum(written.count(Written.NEW) for written in results_of_group)
         self.last_at = uuid7.now()
 
 
@@ -107,11 +109,11 @@ class Writer(Protocol):
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Return, after the commit, what became of each item, or raise StorageUnavailable."""
 
-    def offer(self, target: Target, item: Any, lost: Lost) -> None:
-        """Take an item that nobody waits for, and call `lost` if it is not stored."""
+    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
+        """Take an item that nobody waits for, and call `on_drop` if it is not stored."""
 
     def drain(self, seconds: float) -> None:
-        """Wait until everything that was handed over is stored or lost, at most so long."""
+        """Wait until everything that was handed over is stored or dropped, at most so long."""
 
 
 class _Waiting:
@@ -120,21 +122,21 @@ class _Waiting:
     A bare lock wakes its thread once; a Future would wake it to wait for the Future's own lock.
     """
 
-    __slots__ = ("done", "items", "lost", "target", "written")
+    __slots__ = ("done", "items", "on_drop", "target", "written")
 
-    def __init__(self, target: Target, items: Sequence[Any], lost: Lost | None = None) -> None:
+    def __init__(self, target: Target, items: Sequence[Any], on_drop: OnDrop | None = None) -> None:
         self.target = target
         self.items = items
-        self.lost = lost
+        self.on_drop = on_drop
         self.written: list[Written] | None = None
         self.done = threading.Lock()
         self.done.acquire()
 
-    def tell(self) -> None:
-        """Wake whoever waits, or call `lost` where nobody does and something is not stored."""
+    def finish(self) -> None:
+        """Wake whoever waits, or call `on_drop` where nobody does and something is not stored."""
         self.done.release()
-        if self.lost and (self.written is None or Written.REFUSED in self.written):
-            self.lost()
+        if self.on_drop and (self.written is None or Written.REFUSED in self.written):
+            self.on_drop()
 
 
 class GroupWriter:
@@ -154,24 +156,24 @@ class GroupWriter:
     def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
         """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
         waiting = _Waiting(target, items)
-        left = deadline.left()
+        left = deadline.remaining()
         with self._changed:
             self._append(waiting)
-        with deadline.spending():
+        with deadline.waiting():
             waiting.done.acquire(timeout=settings.WRITE_TIMEOUT_SECONDS if left is None else left)
         if waiting.written is None:
             self._withdraw(waiting)
             raise StorageUnavailable
         return waiting.written
 
-    def offer(self, target: Target, item: Any, lost: Lost) -> None:
+    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
         """Queue an item unless the queue is full."""
         with self._changed:
             has_room = self._waiting_rows < MAX_WAITING_ROWS
             if has_room:
-                self._append(_Waiting(target, [item], lost))
+                self._append(_Waiting(target, [item], on_drop))
         if not has_room:
-            lost()
+            on_drop()
 
     def drain(self, seconds: float) -> None:
         """Wait until no group is waiting or being written."""
@@ -204,18 +206,18 @@ class GroupWriter:
             time.sleep(self._pause_seconds)
             group = self._next_group()
             try:
-                with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
-                    told = _store(self._alias, group)
+                with deadline.within(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
+                    results_of_group = _store(self._alias, group)
             except Exception as error:
                 # Whatever it is, the waiting must hear of it and the thread must live.
                 is_away = isinstance(error, (OperationalError, InterfaceError))
                 logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
             else:
-                self.commits.count(told)
-                for waiting, written in zip(group, told, strict=True):
+                self.commits.count(results_of_group)
+                for waiting, written in zip(group, results_of_group, strict=True):
                     waiting.written = written
             for waiting in group:
-                waiting.tell()
+                waiting.finish()
             with self._changed:
                 self._is_writing = False
                 self._changed.notify_all()
@@ -233,30 +235,32 @@ class GroupWriter:
 
 
 _writers: dict[str, Writer] = {}
-_offered_to: dict[str, Writer] = {}
+_background_writers: dict[str, Writer] = {}
 _starting = threading.Lock()
 
 
 def write(target: Target, items: Sequence[Any]) -> list[Written]:
     """Store rows, or make changes, durably; raises StorageUnavailable if not confirmed in time.
 
-    Of rows with one id only the first is stored; the others are told to be KNOWN.
+    Of rows with one id only the first is stored; the others are results_of_group to be KNOWN.
     """
     return _writer(_writers, target.alias).write(target, items)
 
 
-def offer(target: Target, item: Any, lost: Lost) -> None:
-    """Let a row or change be stored with others, waiting for nothing; `lost` hears if it is not.
+def enqueue(target: Target, item: Any, on_drop: OnDrop) -> None:
+    """Let a row or change be stored with others, waiting for nothing; `on_drop` is called if it is not.
 
     It is called at once when too many wait already, else later by the thread of the writer. What
     is queued when the process stops is stored before it ends.
     """
-    _writer(_offered_to, target.alias, pause_seconds=PAUSE_SECONDS).offer(target, item, lost)
+    _writer(_background_writers, target.alias, pause_seconds=PAUSE_SECONDS).enqueue(
+        target, item, on_drop
+    )
 
 
 def drain() -> None:
-    """Wait until everything that was handed over is stored or lost, or nobody would wait longer."""
-    for writer in (*_writers.values(), *_offered_to.values()):
+    """Wait until everything that was handed over is stored or dropped, for a bounded time."""
+    for writer in (*_writers.values(), *_background_writers.values()):
         writer.drain(settings.WRITE_TIMEOUT_SECONDS)
 
 
@@ -280,51 +284,51 @@ def state(alias: str) -> State:
 def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:
     """Store the items of a group; return what became of each item of each request, in order."""
     rows: dict[Table, dict[UUID, Row]] = {}
-    wanted: dict[Changes, list[Any]] = {}
+    pending: dict[Updates, list[Any]] = {}
     for waiting in group:
-        if isinstance(waiting.target, Changes):
-            wanted.setdefault(waiting.target, []).extend(waiting.items)
+        if isinstance(waiting.target, Updates):
+            pending.setdefault(waiting.target, []).extend(waiting.items)
             continue
         by_id = rows.setdefault(waiting.target, {})
         for row in waiting.items:
             by_id.setdefault(row[0], row)
-    results, changed = _commit(alias, rows, wanted)
+    results, changed = _commit(alias, rows, pending)
     next_changed = {changes: iter(written) for changes, written in changed.items()}
 
-    def tell(row: Row) -> Written:
+    def result_of(row: Row) -> Written:
         written = results[row[0]]
         if written is Written.NEW:
-            results[row[0]] = Written.KNOWN  # for whoever sent this id after it
+            results[row[0]] = Written.DUPLICATE  # for whoever sent this id after it
         return written
 
     return [
         list(islice(next_changed[waiting.target], len(waiting.items)))
-        if isinstance(waiting.target, Changes)
-        else [tell(row) for row in waiting.items]
+        if isinstance(waiting.target, Updates)
+        else [result_of(row) for row in waiting.items]
         for waiting in group
     ]
 
 
-def _commit(alias: str, rows: Rows, wanted: Wanted) -> tuple[Results, Changed]:
+def _commit(alias: str, rows: Rows, pending: PendingUpdates) -> tuple[Results, UpdateResults]:
     """Store rows and make changes in one transaction.
 
     New rows come first, so that every process takes its locks in the same order. Raises
     DatabaseError when the transaction was not confirmed.
     """
     started = time.perf_counter()
-    store, apply = copy_all, apply_all
+    store, apply = copy_rows, apply_all
     for attempt in range(1, ATTEMPTS + 1):
         used = connections[alias].connection
         is_in_commit = False
         try:
             with transaction.atomic(using=alias):
-                results, changed = store(rows), apply(wanted)
+                results, changed = store(rows), apply(pending)
                 is_in_commit = True
         except (DatabaseError, InterfaceError, UnicodeError) as error:
             if is_in_commit or attempt == ATTEMPTS:
                 raise  # after a lost COMMIT nobody knows; a second try could store twice
-            if is_of_rows(error) or is_of_order(error):
-                store, apply = insert_all, apply_apart
+            if is_row_error(error) or is_serialization_failure(error):
+                store, apply = insert_ignoring_duplicates, apply_bisecting
             elif used is None or not _is_lost(alias, used):
                 raise
         else:

@@ -20,9 +20,9 @@ from analytics.admin.formatting import (
     pretty_json,
 )
 from analytics.admin.users import UsersStreamAdmin
-from analytics.models import PlatformEvent
 from analytics.platform.models import (
     Category,
+    PlatformEvent,
     Priority,
 )
 from config.db import uuid7

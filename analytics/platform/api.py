@@ -4,14 +4,15 @@ from collections import Counter
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from django.urls import path
 from rest_framework.request import Request
 
 from analytics.ingest import writer
-from analytics.platform import dialect, stats
+from analytics.platform import stats
 from analytics.platform.ingest import (
-    keep,
-    keep_batch,
     rows_of,
+    store,
+    store_batch,
 )
 from analytics.platform.models import (
     Category,
@@ -26,7 +27,7 @@ from analytics.platform.responses import (
     Unhealthy,
 )
 from config import runtime
-from config.api import request_body
+from config.api import registry, request_body
 from config.api.dialects.base import iso
 from config.api.fields import (
     Choice,
@@ -42,7 +43,7 @@ from config.api.serializers import (
 )
 from config.api.timestamps import Timestamp
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
     events_in,
 )
@@ -93,10 +94,10 @@ class BatchSerializer(StrictSerializer):
 EVENT, BATCH = EventSerializer(), BatchSerializer()
 
 
-class PlatformView(DialectView):
+class PlatformView(ApiView):
     """A path of this API."""
 
-    dialect = dialect.DIALECT
+    api = registry.PLATFORM
 
     def json(self) -> Any:
         """Return the JSON value of the request's body, None for an empty one."""
@@ -119,17 +120,17 @@ class PlatformEventsView(PlatformView):
     @endpoint(
         ingest=True,
         authentication=AnyCaseBearerAuthentication,
-        takes=EVENT,
-        answers={200: TrackedEvent},
+        request=EVENT,
+        responses={200: TrackedEvent},
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of the user of the token."""
         [row] = self.rows(EVENT.to_internal_value(self.json()))
         outcome = Outcome.KILL_SWITCH
         if runtime.current().platform_enabled:
-            keep(row)
+            store(row)
             outcome = Outcome.STORED
-        return self.answer(200, told(row), outcome)
+        return self.respond(200, told(row), outcome)
 
 
 class PlatformBatchView(PlatformView):
@@ -138,8 +139,8 @@ class PlatformBatchView(PlatformView):
     @endpoint(
         ingest=True,
         authentication=AnyCaseBearerAuthentication,
-        takes=BATCH,
-        answers={200: QueuedBatch},
+        request=BATCH,
+        responses={200: QueuedBatch},
     )
     def post(self, request: Request) -> HttpResponse:
         """Store up to 100 events; one that breaks a rule makes all of them a 422."""
@@ -149,18 +150,18 @@ class PlatformBatchView(PlatformView):
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:
             ends = Counter({Outcome.KILL_SWITCH: len(rows)})
-            return self.answer(200, told_batch(rows), Outcome.KILL_SWITCH, events=ends)
-        stored = keep_batch(rows)
+            return self.respond(200, told_batch(rows), Outcome.KILL_SWITCH, events=ends)
+        stored = store_batch(rows)
         failed = len(rows) - stored
         ends = Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
         outcome = Outcome.STORED if stored else Outcome.WRITE_FAILED
-        return self.answer(200, told_batch(rows, failed=failed), outcome, events=+ends)
+        return self.respond(200, told_batch(rows, failed=failed), outcome, events=+ends)
 
 
 class PlatformStatsView(PlatformView):
     """/api/v1/analytics/stats"""
 
-    @endpoint(authentication=AnyCaseBearerAuthentication, answers={200: Stats})
+    @endpoint(authentication=AnyCaseBearerAuthentication, responses={200: Stats})
     def get(self, request: Request) -> HttpResponse:
         """Add up the events of all users."""
         figures = stats.stats(uuid7.now())
@@ -171,13 +172,13 @@ class PlatformStatsView(PlatformView):
             "events_this_hour": figures.this_hour,
             "buffer_status": buffer_status(),
         }
-        return self.answer(200, answer)
+        return self.respond(200, answer)
 
 
 class PlatformHealthView(PlatformView):
     """/api/v1/analytics/health"""
 
-    @endpoint(answers={200: Healthy, 503: Unhealthy})
+    @endpoint(responses={200: Healthy, 503: Unhealthy})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether the analytics database answers, and how the writer stands."""
         is_healthy = health.answering(ANALYTICS)[ANALYTICS]
@@ -187,7 +188,7 @@ class PlatformHealthView(PlatformView):
             "timestamp": now(),
             "buffer": buffer_status(),
         }
-        return self.answer(200 if is_healthy else 503, answer)
+        return self.respond(200 if is_healthy else 503, answer)
 
 
 def told(row: PlatformEventRow) -> dict[str, Any]:
@@ -229,3 +230,11 @@ def buffer_status() -> dict[str, Any]:
 def now() -> str:
     """Return the server's time as answers show it."""
     return iso(uuid7.now())
+
+
+urlpatterns = [
+    path("api/v1/analytics", PlatformEventsView.as_view()),
+    path("api/v1/analytics/batch", PlatformBatchView.as_view()),
+    path("api/v1/analytics/stats", PlatformStatsView.as_view()),
+    path("api/v1/analytics/health", PlatformHealthView.as_view()),
+]

@@ -13,7 +13,7 @@ from config.api import (
 from config.api.answers import Answer
 from config.api.dialects.base import (
     Dialect,
-    Words,
+    Messages,
 )
 from config.api.errors import (
     ApiError,
@@ -28,15 +28,15 @@ Told = tuple[str, str, dict[str, Any] | None]  # type, msg and ctx
 class PlatformDialect(Dialect):
     """A sentence for every error, but a list of problems for what is invalid."""
 
-    name = "platform"
-
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         if isinstance(error, errors.Invalid):
             return 422, {"detail": [_item(problem) for problem in error.problems]}
         status, sentence = _plain(error)
         return status, {"detail": sentence}
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         return Invalidity if isinstance(error, errors.Invalid) else Refusal
 
 

@@ -17,18 +17,18 @@ from analytics.platform.models import (
 from config.api.errors import RowRefused
 from config.db import uuid7
 
-TABLE = Table.of(PlatformEvent, tally=stats.tally)
+TABLE = Table.of(PlatformEvent, on_new_rows=stats.count_new_rows)
 
 Item = dict[str, Any]  # what the serializer made of one event
 
 
-def keep(row: PlatformEventRow) -> None:
+def store(row: PlatformEventRow) -> None:
     """Store one event; raises StorageUnavailable, or RowRefused when the database refuses it."""
-    if keep_batch([row]) == 0:
+    if store_batch([row]) == 0:
         raise RowRefused
 
 
-def keep_batch(rows: Sequence[PlatformEventRow]) -> int:
+def store_batch(rows: Sequence[PlatformEventRow]) -> int:
     """Store events in one transaction; return how many of them the database did not refuse."""
     written = writer.write(TABLE, rows)
     return len(rows) - written.count(Written.REFUSED)

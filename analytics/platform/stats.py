@@ -39,7 +39,7 @@ class Rebuilt:
     mended: int
 
 
-def tally(rows: Sequence[Any]) -> None:
+def count_new_rows(rows: Sequence[Any]) -> None:
     """Count new rows; called within the transaction that stores them."""
     totals.add(Counter((row.category, _hour_of(row.created_at)) for row in rows))
 

@@ -21,7 +21,7 @@ from analytics.admin.formatting import (
     to_the_second,
 )
 from analytics.events.models import DeviceType
-from analytics.models import PageView, Session
+from analytics.sessions.models import PageView, Session
 from websites.models import User
 
 SHOWN_PAGE_VIEWS = 100

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.urls import path
 from rest_framework.request import Request
 
-from analytics.funnel import dialect
 from analytics.sessions import (
     ingest,
     tracking_tokens,
@@ -24,6 +24,7 @@ from analytics.sessions.responses import (
     Identified,
 )
 from config import runtime
+from config.api import registry
 from config.api.client_address import client_address
 from config.api.errors import (
     RowRefused,
@@ -38,7 +39,7 @@ from config.api.fields import (
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
 )
 from config.db import uuid7
@@ -124,17 +125,16 @@ class LeaveSerializer(StrictSerializer):
 SESSION, PAGE_VIEW, LEAVE = SessionSerializer(), PageViewSerializer(), LeaveSerializer()
 
 
-class SessionsView(DialectView):
+class SessionsView(ApiView):
     """/api/v1/analytics/session"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
     @endpoint(
         ingest=True,
-        text_plain=True,
         rate="RATE_SESSION",
-        takes=SESSION,
-        answers={200: Identified},
+        request=SESSION,
+        responses={200: Identified},
     )
     def post(self, request: Request) -> HttpResponse:
         """Begin a session of a visitor.
@@ -144,40 +144,39 @@ class SessionsView(DialectView):
         sent = SESSION.to_internal_value(self.json())
         reason = reason_to_drop(sent, user_agent_of(request))
         if reason:
-            return self.answer(200, told(None), reason)
+            return self.respond(200, told(None), reason)
         row = session_row(sent, request)
         outcome = outcome_of(partial(start, row))
         id = row.id if outcome is Outcome.STORED else None
-        self.note(session_id=id)
-        return self.answer(200, told(id), outcome)
+        self.annotate(session_id=id)
+        return self.respond(200, told(id), outcome)
 
 
-class PageViewsView(DialectView):
+class PageViewsView(ApiView):
     """/api/v1/analytics/pageview"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
     @endpoint(
         ingest=True,
-        text_plain=True,
         rate="RATE_PAGEVIEW",
-        takes=PAGE_VIEW,
-        answers={200: Identified},
+        request=PAGE_VIEW,
+        responses={200: Identified},
     )
     def post(self, request: Request) -> HttpResponse:
         """Store a page view of a session."""
         sent = PAGE_VIEW.to_internal_value(self.json())
         id = uuid7.new_id_now()
         outcome = outcome_for(sent["sessionId"], lambda session: view(id, session, sent))
-        return self.answer(200, told(id if outcome is Outcome.STORED else None), outcome)
+        return self.respond(200, told(id if outcome is Outcome.STORED else None), outcome)
 
 
-class LeaveView(DialectView):
+class LeaveView(ApiView):
     """/api/v1/analytics/pageview/:id/leave"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
-    @endpoint(ingest=True, text_plain=True, rate="RATE_LEAVE", takes=LEAVE, answers={200: Done})
+    @endpoint(ingest=True, rate="RATE_LEAVE", request=LEAVE, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Set how long a page was looked at, and how far.
 
@@ -186,32 +185,32 @@ class LeaveView(DialectView):
         sent = LEAVE.to_internal_value(self.json())
         duration, depth = sent["duration"], sent["scrollDepth"]
         leave = partial(ingest.leave, duration=duration, scroll_depth=depth)
-        return self.answer(200, OK, outcome_for(id, leave))
+        return self.respond(200, OK, outcome_for(id, leave))
 
     post = patch  # navigator.sendBeacon knows no other method
 
 
-class HeartbeatView(DialectView):
+class HeartbeatView(ApiView):
     """/api/v1/analytics/session/:id/heartbeat"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
-    @endpoint(ingest=True, rate="RATE_HEARTBEAT", answers={200: Done})
+    @endpoint(ingest=True, rate="RATE_HEARTBEAT", responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Add 30 seconds to a session whose page is visible."""
-        return self.answer(200, OK, outcome_for(id, ingest.heartbeat))
+        return self.respond(200, OK, outcome_for(id, ingest.heartbeat))
 
 
-class IdentifyView(DialectView):
+class IdentifyView(ApiView):
     """/api/v1/analytics/session/:id/identify"""
 
-    dialect = dialect.DIALECT
+    api = registry.TRACK
 
-    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, answers={200: Done})
+    @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Set the user of a session to the user of the token."""
         identify = partial(ingest.identify, user_id=caller_of(request).user_id)
-        return self.answer(200, OK, outcome_for(id, identify))
+        return self.respond(200, OK, outcome_for(id, identify))
 
 
 def reason_to_drop(sent: dict[str, Any], user_agent: str) -> Outcome | None:
@@ -314,3 +313,12 @@ def user_agent_of(request: Request) -> str:
 def told(id: UUID | None) -> dict[str, Any]:
     """Return the body that answers a session or a page view."""
     return {"success": True, "data": {"id": str(id) if id else None}}
+
+
+urlpatterns = [
+    path("api/v1/analytics/session", SessionsView.as_view()),
+    path("api/v1/analytics/session/<str:id>/heartbeat", HeartbeatView.as_view()),
+    path("api/v1/analytics/session/<str:id>/identify", IdentifyView.as_view()),
+    path("api/v1/analytics/pageview", PageViewsView.as_view()),
+    path("api/v1/analytics/pageview/<str:id>/leave", LeaveView.as_view()),
+]

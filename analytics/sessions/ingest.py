@@ -22,7 +22,7 @@ from analytics.ingest.bulk_copy import (
     Table,
     Written,
 )
-from analytics.ingest.updates import Changes
+from analytics.ingest.updates import Updates
 from analytics.sessions.models import (
     PageView,
     PageViewRow,
@@ -50,7 +50,7 @@ def view(row: PageViewRow) -> bool:
 
     False, after one statement, when its session does not exist; then nothing is stored.
     """
-    return _write(CHANGES, _Touch(row.session_id, row.created_at, page_view=row))
+    return _write(UPDATES, _Touch(row.session_id, row.created_at, page_view=row))
 
 
 def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) -> bool:
@@ -58,18 +58,18 @@ def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) ->
 
     False when there is no such page view.
     """
-    return _write(CHANGES, _Leave(page_view_id, float(duration), scroll_depth))
+    return _write(UPDATES, _Leave(page_view_id, float(duration), scroll_depth))
 
 
 def heartbeat(session_id: UUID) -> bool:
     """Add 30 seconds to a session that is active now; one statement. False when there is none."""
     now = uuid7.now()
-    return _write(CHANGES, _Touch(session_id, now, seconds=HEARTBEAT_SECONDS))
+    return _write(UPDATES, _Touch(session_id, now, seconds=HEARTBEAT_SECONDS))
 
 
 def identify(session_id: UUID, user_id: UUID) -> bool:
     """Set the user of a session; one statement. False when there is no such session."""
-    return _write(CHANGES, _Touch(session_id, user_id=user_id))
+    return _write(UPDATES, _Touch(session_id, user_id=user_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class _Leave:
     scroll_depth: float | None
 
 
-def _write(target: Table | Changes, item: Any) -> bool:
+def _write(target: Table | Updates, item: Any) -> bool:
     [written] = writer.write(target, [item])
     if written is Written.REFUSED:
         raise RowRefused
-    return written is not Written.UNKNOWN
+    return written is not Written.TARGET_MISSING
 
 
 def _apply(changes: Sequence[_Touch | _Leave]) -> list[Written]:
@@ -117,13 +117,13 @@ def _apply(changes: Sequence[_Touch | _Leave]) -> list[Written]:
 
 def _written(change: _Touch | _Leave, found: set[UUID]) -> Written:
     if isinstance(change, _Leave):
-        return Written.CHANGED if change.page_view_id in found else Written.UNKNOWN
+        return Written.CHANGED if change.page_view_id in found else Written.TARGET_MISSING
     if change.session_id not in found:
-        return Written.UNKNOWN
+        return Written.TARGET_MISSING
     return Written.NEW if change.page_view else Written.CHANGED
 
 
-CHANGES = Changes(ANALYTICS, _apply)
+UPDATES = Updates(ANALYTICS, _apply)
 
 # The count comes before the first row: all are locked, in order, before one is changed. A row may
 # have changed since the statement began: it is then read again. Joined with the others, `locked`

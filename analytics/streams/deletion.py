@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
 from analytics.events.models import Event
-from analytics.ingest.bulk_copy import is_of_order
+from analytics.ingest.bulk_copy import is_serialization_failure
 from analytics.streams.base import Stream
 from analytics.streams.partitions import Partition
 from config.db import uuid7
@@ -143,4 +143,4 @@ def _again(batch: Callable[[], Result]) -> Result:
 
 def _was_in_use(error: DatabaseError) -> bool:
     """Tell whether others held what was to be locked, or changed the same rows."""
-    return isinstance(error.__cause__, LockNotAvailable) or is_of_order(error)
+    return isinstance(error.__cause__, LockNotAvailable) or is_serialization_failure(error)

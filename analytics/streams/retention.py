@@ -60,7 +60,7 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeMonth:
+class DropPartition:
     """A partition all of whose rows are to go."""
 
     model: type[Stream]
@@ -79,7 +79,7 @@ class WholeMonth:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class DeleteRange:
     """The rows of a partition that are to go while others stay."""
 
     model: type[Stream]
@@ -94,7 +94,7 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class OfDeletedWebsite:
+class DeleteWebsiteEvents:
     """The events of a website that is no more, as far as they are not old enough anyway."""
 
     website_id: UUID
@@ -112,12 +112,12 @@ class Plan:
 
     model: type[Stream]
     days: int
-    months: list[WholeMonth]
-    rests: list[Rest]
-    websites: list[OfDeletedWebsite]
+    months: list[DropPartition]
+    rests: list[DeleteRange]
+    websites: list[DeleteWebsiteEvents]
 
     @property
-    def parts(self) -> list[WholeMonth | Rest | OfDeletedWebsite]:
+    def parts(self) -> list[DropPartition | DeleteRange | DeleteWebsiteEvents]:
         """All of it, in order."""
         return [*self.months, *self.rests, *self.websites]
 
@@ -149,7 +149,7 @@ def days_kept(model: type[Stream], row: RuntimeSettings) -> int:
     return int(getattr(row, model.retention_setting))
 
 
-def in_order() -> list[type[Stream]]:
+def deletion_order() -> list[type[Stream]]:
     """Return all streams in the order of their deletion.
 
     What refers to another stream is defined after it, and goes first. So a run that is stopped
@@ -167,15 +167,15 @@ def plan(model: type[Stream], days: int, now: datetime) -> Plan:
         if partition.low >= end:
             continue
         if partition.high <= end:
-            months.append(WholeMonth(model, partition, _count(model, partition.name, end)))
+            months.append(DropPartition(model, partition, _count(model, partition.name, end)))
         elif rows := _count(model, partition.name, end):
-            rests.append(Rest(model, partition, end, rows))
+            rests.append(DeleteRange(model, partition, end, rows))
     websites = _of_deleted_websites(end, now) if model is Event else []
     return Plan(model, days, months, rests, websites)
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def exclusive_run() -> Iterator[None]:
     """Let no other run begin for the time of a block; raises RetentionError if one is at work."""
     with connections[ANALYTICS].cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [NAME])
@@ -193,13 +193,13 @@ def _count(model: type[Stream], table: str, end: UUID) -> int:
     return int(rows)
 
 
-def _of_deleted_websites(low: UUID, now: datetime) -> list[OfDeletedWebsite]:
+def _of_deleted_websites(low: UUID, now: datetime) -> list[DeleteWebsiteEvents]:
     found = []
     for website_id in _deleted_websites(now):
-        with deadline.unlimited(home(Event)):
+        with deadline.long_transaction(home(Event)):
             rows = Event.objects.of_website(website_id).filter(id__gte=low).count()
         if rows:
-            found.append(OfDeletedWebsite(website_id, low, rows))
+            found.append(DeleteWebsiteEvents(website_id, low, rows))
     return found
 
 
@@ -235,7 +235,7 @@ def _deleted_websites(now: datetime) -> list[UUID]:
 
 
 def _rows(alias: str, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with deadline.unlimited(alias), connections[alias].cursor() as cursor:
+    with deadline.long_transaction(alias), connections[alias].cursor() as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -52,7 +52,7 @@ class TableFigures(Collector):
                 self._read_at = time.monotonic()
             return self._families
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Read again at the next request: for tests."""
         self._read_at = float("-inf")
 
@@ -68,7 +68,7 @@ def _families() -> list[GaugeMetricFamily]:
     retention = GaugeMetricFamily("millrace_retention_success_timestamp_seconds", RETENTION)
     for alias in connections:
         try:
-            with deadline.at_most(READ_SECONDS):
+            with deadline.within(READ_SECONDS):
                 samples = [sample for size in sizes.of_streams(alias) for sample in _samples(size)]
                 last = MaintenanceRun.last("retention") if alias == ANALYTICS else None
         except Error as error:

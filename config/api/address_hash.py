@@ -23,7 +23,7 @@ from config.db import (
 from config.models import DailySalt
 
 LENGTH = 32  # hex digits
-KEPT = timedelta(days=2)  # since the day began
+RETENTION = timedelta(days=2)  # since the day began
 RETRY_SECONDS = 1.0
 
 
@@ -38,7 +38,7 @@ _known: _Salt | None = None
 _asks_again_at = 0.0
 
 
-def mark_of(address: str) -> str:
+def hash_address(address: str) -> str:
     """Return the mark of an address in canonical text: 32 hex digits, others tomorrow.
 
     Raises OperationalError while the salt of the day cannot be read.
@@ -48,19 +48,19 @@ def mark_of(address: str) -> str:
     return hmac.digest(salt.value, address.encode(), "sha256").hex()[:LENGTH]
 
 
-def old() -> QuerySet[DailySalt]:
+def expired() -> QuerySet[DailySalt]:
     """Return the salts that have served their time."""
     today = uuid7.now().date()
-    return DailySalt.objects.filter(day__lte=today - KEPT)
+    return DailySalt.objects.filter(day__lte=today - RETENTION)
 
 
-def delete_old() -> int:
+def delete_expired() -> int:
     """Delete the salts that have served their time; return how many there were."""
-    deleted, _ = old().delete()
+    deleted, _ = expired().delete()
     return deleted
 
 
-def forget() -> None:
+def reset() -> None:
     """Let the next mark read the salt anew."""
     global _known, _asks_again_at
     _known, _asks_again_at = None, 0.0
@@ -69,14 +69,14 @@ def forget() -> None:
 def _read(day: date) -> _Salt:
     global _known, _asks_again_at
     limit = settings.WRITE_TIMEOUT_SECONDS / 4  # the request has work to do
-    with deadline.at_most(limit), _turn():
+    with deadline.within(limit), _turn():
         if _known and _known.day == day:
             return _known  # another thread was faster
         if time.monotonic() < _asks_again_at:
             raise OperationalError("the salt of the day could not be read a moment ago")
         try:
             row, _ = DailySalt.objects.get_or_create(day=day)
-            delete_old()  # whoever made the row may have failed to
+            delete_expired()  # whoever made the row may have failed to
         except DatabaseError as error:
             _asks_again_at = time.monotonic() + RETRY_SECONDS
             raise OperationalError(str(error)) from error
@@ -87,8 +87,8 @@ def _read(day: date) -> _Salt:
 @contextmanager
 def _turn() -> Iterator[None]:
     """Let one thread at a time ask, the others wait as long as they have patience."""
-    with deadline.spending():
-        is_ours = _lock.acquire(timeout=deadline.left() or 0)
+    with deadline.waiting():
+        is_ours = _lock.acquire(timeout=deadline.remaining() or 0)
     if not is_ours:
         raise OperationalError("another request waits for the salt of the day")
     try:

@@ -1,6 +1,20 @@
-"""Whether a page of another site made the browser send a request."""
+"""Requests that pages of other origins make: which are welcome, and how they are told apart."""
+
+import re
 
 from django.http import HttpRequest
+
+from config.api.registry import APIS
+
+PUBLIC_PATHS = r"^/(?:{})\Z".format(
+    "|".join(re.sub("<[^>]+>", "[^/]+", route) for api in APIS for route in api.public)
+)
+_is_public = re.compile(PUBLIC_PATHS).match
+
+
+def is_public(path: str) -> bool:
+    """Tell whether pages of every origin may call a path, without credentials."""
+    return _is_public(path) is not None
 
 
 def is_cross_site(request: HttpRequest) -> bool:
@@ -13,10 +27,10 @@ def is_cross_site(request: HttpRequest) -> bool:
         return True
     origin = request.headers.get("Origin")
     own = f"{request.scheme}://{request.get_host()}"
-    return origin is not None and _normal(origin) != _normal(own)
+    return origin is not None and _normalised(origin) != _normalised(own)
 
 
-def _normal(origin: str) -> str:
-    """Return an origin in lower case, without a port that goes without saying."""
+def _normalised(origin: str) -> str:
+    """Return an origin in lower case, without the default port of its scheme."""
     origin = origin.lower()
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")

@@ -1,6 +1,6 @@
 """The store of counters, Django's cache, as one request knows it: answering, or away.
 
-Counters limit what clients may do. They protect the service and must not stop it: while their
+FailOpenCache limit what clients may do. They protect the service and must not stop it: while their
 store is away nothing is counted, and requests pass.
 """
 
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
-class Counters:
+class FailOpenCache:
     """Asks the store until it fails once, so that a request waits for a silent one only once."""
 
     def __init__(self) -> None:
         self._answer = True
 
-    def ask(self, question: Callable[[], Value], *, otherwise: Value) -> Value:
+    def call(self, question: Callable[[], Value], *, otherwise: Value) -> Value:
         """Return what the store answers, or something else while it is away."""
         if self._answer:
             try:
@@ -31,7 +31,7 @@ class Counters:
         return otherwise
 
 
-def of(request: HttpRequest) -> Counters:
+def of(request: HttpRequest) -> FailOpenCache:
     """Return the counters as a request knows them."""
-    known: Counters = vars(request).setdefault("counters", Counters())
+    known: FailOpenCache = vars(request).setdefault("counters", FailOpenCache())
     return known

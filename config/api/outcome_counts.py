@@ -21,12 +21,12 @@ from config.db import (
     uuid7,
 )
 from config.db.routers import home
-from config.models import Tally
+from config.models import OutcomeCount
 
 logger = logging.getLogger(__name__)
 
 SLOT = timedelta(minutes=5)
-KEPT = timedelta(days=35)
+RETENTION = timedelta(days=35)
 EVERY_SECONDS = 5.0
 WRITING_SECONDS = 2.0
 MAX_WAITING = 10_000  # sums kept in memory while the database is away
@@ -40,9 +40,9 @@ _waiting: Counter[Key] = Counter()  # what is added up and not yet written
 _swept_at: datetime | None = None
 
 
-def keep() -> None:
+def start() -> None:
     """Write this process's counters to the table from now on, and once more when it ends."""
-    threading.Thread(target=_run, name="tallies", daemon=True).start()
+    threading.Thread(target=_run, name="outcome-counts", daemon=True).start()
     # The workers of granian end as multiprocessing's children do, without atexit.
     Finalize(None, flush, exitpriority=10)
 
@@ -60,15 +60,15 @@ def flush() -> None:
         if not _waiting:
             return
         try:
-            with deadline.at_most(WRITING_SECONDS):
+            with deadline.within(WRITING_SECONDS):
                 _write()
                 _waiting.clear()
                 _sweep(now)
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("Tallies are not written now, but later: %s", error)
+            logger.warning("Outcome counts are not written now, but later: %s", error)
 
 
-def forget() -> None:
+def reset() -> None:
     """Take what was counted until now for written."""
     global _swept_at
     with _flushing:
@@ -79,13 +79,13 @@ def forget() -> None:
 
 def sums(start: datetime) -> Counter[Ending]:
     """Return how many events ended how in the slots that began then or later."""
-    rows = Tally.objects.since(start).values_list("api", "outcome", "reason")
+    rows = OutcomeCount.objects.since(start).values_list("api", "outcome", "reason")
     return Counter({(*ending,): events for *ending, events in rows.annotate(Sum("events"))})
 
 
 def by_hour(start: datetime) -> Counter[tuple[datetime, str]]:
     """Return how many events ended how in each hour, of the slots that began then or later."""
-    rows = Tally.objects.since(start).values_list(TruncHour("slot"), "outcome")
+    rows = OutcomeCount.objects.since(start).values_list(TruncHour("slot"), "outcome")
     return Counter(
         {(hour, outcome): events for hour, outcome, events in rows.annotate(Sum("events"))}
     )
@@ -95,7 +95,7 @@ def _run() -> None:
     wake = threading.Event()
     while not wake.wait(EVERY_SECONDS):
         flush()
-        connections[home(Tally)].close()  # a connection of its own is not worth keeping
+        connections[home(OutcomeCount)].close()  # a connection of its own is not worth keeping
 
 
 def _add_up(now: datetime) -> None:
@@ -111,7 +111,7 @@ def _add_up(now: datetime) -> None:
 def _write() -> None:
     rows = sorted(_waiting.items())  # in one order in all processes, so that none waits in a ring
     columns = list(zip(*((*key, events) for key, events in rows), strict=True))
-    with connections[home(Tally)].cursor() as cursor:
+    with connections[home(OutcomeCount)].cursor() as cursor:
         cursor.execute(
             "INSERT INTO config_tally (slot, api, outcome, reason, events) SELECT * FROM "
             "unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::bigint[]) "
@@ -125,5 +125,5 @@ def _sweep(now: datetime) -> None:
     """Delete what has been kept long enough, once in a slot."""
     global _swept_at
     if _swept_at != slot_of(now):
-        Tally.objects.filter(slot__lt=now - KEPT).delete()
+        OutcomeCount.objects.filter(slot__lt=now - RETENTION).delete()
         _swept_at = slot_of(now)

@@ -4,7 +4,6 @@ from enum import Enum
 
 from prometheus_client import Counter
 
-APIS = ("track", "events", "activity", "platform", "collect")
 INGESTED = Counter(
     "millrace_ingest", "Events by what became of them.", ["api", "outcome", "reason"]
 )

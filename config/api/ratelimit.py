@@ -34,7 +34,7 @@ def count(request: HttpRequest, rate: str) -> None:
     """Count a request; raises RateLimited when there were too many in the window."""
     match = request.resolver_match
     assert match is not None  # a view runs after its route was found
-    usage = counters.of(request).ask(
+    usage = counters.of(request).call(
         lambda: get_usage(
             request,
             group=match.route,

@@ -1,4 +1,4 @@
-"""The base of every API view: order of checks, reading of bodies, and answers in one dialect."""
+"""The base of every API view: order of checks, reading of bodies, responses in one dialect."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,11 +15,8 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from config.api import request_body
-from config.api.dialects.base import (
-    Dialect,
-    Words,
-    json_response,
-)
+from config.api.cors import is_public
+from config.api.dialects.base import Messages, json_response
 from config.api.errors import (
     ApiError,
     BadRequest,
@@ -29,6 +26,7 @@ from config.api.errors import (
 )
 from config.api.outcomes import Outcome
 from config.api.ratelimit import FixedWindow
+from config.api.registry import Api
 from config.api.serializers import StrictSerializer
 
 logger = logging.getLogger(__name__)
@@ -41,49 +39,52 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class endpoint:
     """What one method of a path is, written above its handler.
 
-    `ingest` routes tell X-Event-Outcome; `text_plain` is read as JSON on public ones;
-    `rate` names the setting with the limit.
+    ingest: its responses carry X-Event-Outcome.
+    authentication: who may call; its errors are described too.
+    rate: the setting with the limit of requests.
+    messages: the sentences in which it differs from its neighbours.
 
-    The rest is what config/openapi needs to describe the API: `takes` is the body, or the query of
-    a GET; `answers` are the bodies of each success, None an empty one and CharField plain text;
-    `refuses` are samples of the errors that the handler raises for itself; `tells` names headers
-    that only this endpoint has; `optional_authentication` is what a handler asks for by itself.
+    The rest describes it for OpenAPI:
+    request: serializers of which one reads the body, or of a GET the query.
+    responses: the body of each success; None is an empty one, CharField plain text.
+    errors: samples of those that the handler raises itself.
+    headers: names of those that only this endpoint sends.
+    optional_authentication: what the handler checks itself.
     """
 
     ingest: bool = False
-    text_plain: bool = False
     authentication: type[BaseAuthentication] | None = None
     rate: str | None = None
-    words: Words = field(default_factory=Words)
+    messages: Messages = field(default_factory=Messages)
     optional_authentication: type[BaseAuthentication] | None = None
-    takes: StrictSerializer | tuple[StrictSerializer, ...] = ()
-    answers: Mapping[int, Shape | tuple[Shape, ...] | None] = field(default_factory=dict)
-    refuses: tuple[ApiError, ...] = ()
-    tells: tuple[str, ...] = ()
+    request: StrictSerializer | tuple[StrictSerializer, ...] = ()
+    responses: Mapping[int, Shape | tuple[Shape, ...] | None] = field(default_factory=dict)
+    errors: tuple[ApiError, ...] = ()
+    headers: tuple[str, ...] = ()
 
     def __call__(self, handler: Handler) -> Handler:
         handler.endpoint = self  # type: ignore[attr-defined]
         return handler
 
     @property
-    def takers(self) -> tuple[StrictSerializer, ...]:
-        """The serializers of which one takes a body."""
-        return self.takes if isinstance(self.takes, tuple) else (self.takes,)
+    def serializers(self) -> tuple[StrictSerializer, ...]:
+        """The serializers of which one reads the request."""
+        return self.request if isinstance(self.request, tuple) else (self.request,)
 
 
-class DialectView(APIView):
-    """A view whose every answer, errors included, is worded by its dialect.
+class ApiView(APIView):
+    """A view whose every response, errors included, is in the dialect of its API.
 
     Checks run in this order: method, authentication, rate limit, size of the body; the handler
-    does the rest. Subclasses set `dialect` and decorate their handlers with `endpoint`.
+    does the rest. Subclasses set `api` and decorate their handlers with `endpoint`.
     """
 
-    dialect: ClassVar[Dialect]
+    api: ClassVar[Api]
     events_in_request = 1  # batches set it as soon as they know
 
     @property
     def endpoint(self) -> endpoint:
-        """What the method of this request is."""
+        """The endpoint of this request."""
         return endpoint_of(type(self), self.request.method)
 
     @property
@@ -110,17 +111,19 @@ class DialectView(APIView):
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
         if request.auth:  # a token, which a logout may revoke before the request is recorded
-            self.note(user_id=request.user.pk)
+            self.annotate(user_id=request.user.pk)
 
-    def note(self, **found: Any) -> None:
-        """Tell the recorder of requests a `user_id`, `session_id` or `project_id`.
+    def annotate(self, **found: Any) -> None:
+        """Let the activity recorder know a `user_id`, `session_id` or `project_id`.
 
         Those are what this request turned out to be about, where its headers and path do not say.
         """
-        noted(self.request._request).update(found)
+        annotations(self.request._request).update(found)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        return refuse(self.request._request, exc, view=type(self), events=self.events_in_request)
+        return error_response(
+            self.request._request, exc, self.api, self.endpoint, events=self.events_in_request
+        )
 
     def json(self) -> Any:
         """Return the JSON value of the request's body, {} for an empty one."""
@@ -132,10 +135,10 @@ class DialectView(APIView):
         request = self.request._request
         body = request_body.read(request)
         if body:
-            request_body.check_type(request, text_plain=self.endpoint.text_plain)
+            request_body.check_type(request, text_plain=is_public(request.path_info))
         return body
 
-    def answer(
+    def respond(
         self,
         status: int,
         body: Any,
@@ -143,12 +146,12 @@ class DialectView(APIView):
         *,
         events: Mapping[Outcome, int] | None = None,
     ) -> HttpResponse:
-        """Return a success; an ingest route also tells its outcome, and counts its events."""
+        """Return a success; of an ingest route with its outcome, whose events are counted."""
         response = json_response(status, body)
         if outcome:
             response["X-Event-Outcome"] = outcome.value
-            for end, count in (events or {outcome: 1}).items():
-                end.count(self.dialect.name, count)
+            for each, count in (events or {outcome: 1}).items():
+                each.count(self.api.name, count)
         return response
 
 
@@ -158,47 +161,46 @@ def events_in(body: Any) -> int:
     return len(sent) or 1 if isinstance(sent, list) else 1
 
 
-def noted(request: HttpRequest) -> dict[str, Any]:
-    """Return what the view of a request has noted."""
-    notes: dict[str, Any] = vars(request).setdefault("notes", {})
+def annotations(request: HttpRequest) -> dict[str, Any]:
+    """Return what the view of a request has annotated it with."""
+    notes: dict[str, Any] = vars(request).setdefault("annotations", {})
     return notes
 
 
-def endpoint_of(view: type[DialectView], method: str | None) -> endpoint:
-    """Return what a method of a view is; a plain endpoint for a method that it does not have."""
+def endpoint_of(view: type[ApiView], method: str | None) -> endpoint:
+    """Return the endpoint of a method of a view; a plain one for a method that it does not have."""
     handler = getattr(view, "get" if method == "HEAD" else (method or "").lower(), None)
     return getattr(handler, "endpoint", endpoint())
 
 
-def allowed_methods(view: type[DialectView]) -> list[str]:
+def allowed_methods(view: type[ApiView]) -> list[str]:
     """Return the methods of a path, for Allow."""
     methods = [method for method in METHODS if hasattr(view, method.lower())]
     return [*methods, "HEAD"] if "GET" in methods else methods
 
 
-def refuse(
-    request: HttpRequest, error: Exception, *, view: type[DialectView], events: int = 1
+def error_response(
+    request: HttpRequest, error: Exception, api: Api, here: endpoint, *, events: int = 1
 ) -> HttpResponse:
-    """Return the answer to a request that ended in an error, worded by the view's dialect."""
-    told = as_api_error(error)
-    here = endpoint_of(view, request.method)
-    response = view.dialect.refuse(told, here.words, request)
-    if here.ingest and not isinstance(told, MethodNotAllowed):
-        outcome = outcome_of(told, response.status_code)
+    """Return the response to a request that ended in an error, in the dialect of an API."""
+    api_error = as_api_error(error)
+    response = api.dialect.respond(api_error, here.messages, request)
+    if here.ingest and not isinstance(api_error, MethodNotAllowed):
+        outcome = outcome_of(api_error, response.status_code)
         response["X-Event-Outcome"] = outcome.value
-        outcome.count(view.dialect.name, events)
+        outcome.count(api.name, events)
     return response
 
 
 def outcome_of(error: ApiError, status: int) -> Outcome:
-    """Return what became of the event of a request that was refused."""
+    """Return the outcome of an event whose request was refused."""
     if isinstance(error, SwitchedOff):
         return Outcome.KILL_SWITCH
     return Outcome.REJECTED if status < 500 else Outcome.WRITE_FAILED
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """Return what went wrong in our own terms; whatever nobody foresaw is logged here."""
+    """Return an exception as an ApiError; unforeseen ones are logged here."""
     match error:
         case ApiError():
             return error

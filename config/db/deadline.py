@@ -20,7 +20,7 @@ _budget = _Budget()
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def within(seconds: float) -> Iterator[None]:
     """Let a block wait so long in all, and no longer than the block around it may."""
     outer = _budget.left
     given = seconds if outer is None else min(seconds, outer)
@@ -31,13 +31,13 @@ def at_most(seconds: float) -> Iterator[None]:
         _budget.left = None if outer is None else outer - (given - _budget.left)
 
 
-def left() -> float | None:
+def remaining() -> float | None:
     """Return the seconds that may still be waited, None for no limit."""
     return _budget.left
 
 
 @contextmanager
-def unlimited(alias: str) -> Iterator[None]:
+def long_transaction(alias: str) -> Iterator[None]:
     """Let the statements of a block, one transaction, take longer than those of requests may."""
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
@@ -45,7 +45,7 @@ def unlimited(alias: str) -> Iterator[None]:
 
 
 @contextmanager
-def spending() -> Iterator[None]:
+def waiting() -> Iterator[None]:
     """Count the time that a block waits."""
     begun = time.monotonic()
     try:

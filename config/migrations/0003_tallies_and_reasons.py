@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Tally',
+            name='OutcomeCount',
             fields=[
                 ('pk', models.CompositePrimaryKey('slot', 'api', 'outcome', 'reason', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('slot', models.DateTimeField(help_text='When it began.')),
@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=32)),
                 ('events', models.BigIntegerField()),
             ],
+            options={'db_table': 'config_tally'},
         ),
         migrations.AddField(
             model_name='runtimesettings',

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError
 
 from config.api import outcome_counts
+from config.api.registry import BY_SWITCH
 from config.db import (
     deadline,
     uuid7,
 )
-from config.models import ON, worded
-from config.runtime.setting_status import SWITCHES
+from config.models import ON, describe_change
 
 HOUR = timedelta(hours=1)
 ASKING_SECONDS = 2.0
@@ -30,7 +30,7 @@ estimates: dict[str, Callable[[Any], str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PendingChange:
     """A change that somebody is about to make; a switch may turn back at `until`."""
 
     name: str
@@ -39,26 +39,26 @@ class Wanted:
     until: datetime | None = None
 
     def __str__(self) -> str:
-        return worded(self.name, self.old, self.new, until=self.until)
+        return describe_change(self.name, self.old, self.new, until=self.until)
 
 
-def of(wanted: Wanted) -> str:
+def preview(change: PendingChange) -> str:
     """Return what a change would have meant."""
-    if wanted.name in UNMEASURED:
-        return UNMEASURED[wanted.name]
+    if change.name in UNMEASURED:
+        return UNMEASURED[change.name]
     try:
-        with deadline.at_most(ASKING_SECONDS):
-            if wanted.name in SWITCHES:
-                return _of_switch(wanted)
-            estimate = estimates.get(wanted.name)
-            return estimate(wanted.new) if estimate else UNUSED
+        with deadline.within(ASKING_SECONDS):
+            if change.name in BY_SWITCH:
+                return _of_switch(change)
+            estimate = estimates.get(change.name)
+            return estimate(change.new) if estimate else UNUSED
     except (DatabaseError, InterfaceError):
         return UNKNOWN
 
 
-def _of_switch(wanted: Wanted) -> str:
-    api = SWITCHES[wanted.name]
-    was_on, is_on = wanted.old == ON, wanted.new == ON
+def _of_switch(change: PendingChange) -> str:
+    api = BY_SWITCH[change.name].name
+    was_on, is_on = change.old == ON, change.new == ON
     if was_on == is_on:
         return f"It stays {'on' if is_on else 'off'}."
     sums = outcome_counts.sums(uuid7.now() - HOUR)

@@ -6,20 +6,12 @@ from typing import Any
 
 from django.db.models import Field
 
+from config.api.registry import BY_SWITCH
 from config.models import ON, RuntimeSettings, SettingChange, SwitchField
-
-# What the setting of an API's switch is called; tallies call the API by the other word.
-SWITCHES = {
-    "tracking_enabled": "track",
-    "events_enabled": "events",
-    "activity_enabled": "activity",
-    "platform_enabled": "platform",
-    "collect_enabled": "collect",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SettingStatus:
     """One setting in force, and the change that made it so, if there ever was one."""
 
     field: "Field[Any, Any]"
@@ -40,7 +32,8 @@ class State:
     @property
     def label(self) -> str:
         """What it is called before a colon."""
-        return SWITCHES.get(self.field.name, str(self.field.verbose_name)).capitalize()
+        api = BY_SWITCH.get(self.field.name)
+        return (api.name if api else str(self.field.verbose_name)).capitalize()
 
     @property
     def off(self) -> str:
@@ -48,12 +41,12 @@ class State:
         return self.field.off if isinstance(self.field, SwitchField) else ""
 
 
-def states() -> dict[str, State]:
+def setting_statuses() -> dict[str, SettingStatus]:
     """Return the state of every setting by its name, with two queries."""
     row = RuntimeSettings.load()
     changes = SettingChange.objects.latest_of_each()
     return {
-        field.name: State(
+        field.name: SettingStatus(
             field, getattr(row, field.name), row.end_of(field.name), changes.get(field.name)
         )
         for field in row.fields()

@@ -36,7 +36,7 @@ class Snapshot:
     @classmethod
     def of(cls, row: RuntimeSettings) -> "Snapshot":
         """Return the values of a row, as they are in force at this moment."""
-        row.settle()
+        row.apply_expired()
         return cls(
             **{
                 field.name: getattr(row, field.name) == ON
@@ -91,7 +91,7 @@ def _refresh() -> None:
     if time.monotonic() < _fresh_until:
         return  # another thread was faster
     try:
-        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
+        with deadline.within(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
             _row = RuntimeSettings.load()
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)

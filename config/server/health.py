@@ -32,7 +32,7 @@ def answering(*aliases: str) -> dict[str, bool]:
 
 def _answers(alias: str) -> bool:
     try:
-        with deadline.at_most(SECONDS), connections[alias].cursor() as cursor:
+        with deadline.within(SECONDS), connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
         return False

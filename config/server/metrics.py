@@ -37,7 +37,7 @@ def _route_of(request: HttpRequest) -> str:
         return "none"  # static files, preflights, refused hosts
     if match.route.startswith("admin/"):
         return "admin/"  # its pages are many, and are for few
-    return match.route or "unknown"
+    return "unknown" if match.url_name == "unknown" else match.route
 
 
 def page(request: HttpRequest) -> HttpResponseBase:

@@ -29,11 +29,11 @@ def hashed(monkeypatch):
     passwords = []
     encode = MD5PasswordHasher.encode
 
-    def noted(self, password, salt):
+    def annotations(self, password, salt):
         passwords.append(password)
         return encode(self, password, salt)
 
-    monkeypatch.setattr(MD5PasswordHasher, "encode", noted)
+    monkeypatch.setattr(MD5PasswordHasher, "encode", annotations)
     return passwords
 
 
@@ -184,6 +184,6 @@ def test_without_the_main_database_it_says_so(api):
 
 
 def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
-    monkeypatch.setattr("websites.accounts.prove", None)
+    monkeypatch.setattr("websites.accounts.authenticate", None)
     assert_refused(post(api, GOOD), 500, "INTERNAL_ERROR", "Login failed")
     assert "NoneType" in caplog.text

@@ -253,7 +253,7 @@ def test_a_remembered_token_expires_on_time(token, monkeypatch):
 @pytest.fixture
 def revoked(pair, api):
     log_out(api, pair.access)
-    tokens.forget_all()
+    tokens.reset()
     return pair.access
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from config.api.view import noted
+from config.api.view import annotations
 from tests.support.accounts import PASSWORD
 from tests.support.databases import away
 from tests.support.responses import (
@@ -48,7 +48,7 @@ def test_email_and_password_begin_a_session(api, user, email):
     assert name == "sessionid"
     assert Session.objects.get().pk == cookie.value
     assert owners() == [str(user.id)]
-    assert noted(response.wsgi_request) == {"user_id": user.id}
+    assert annotations(response.wsgi_request) == {"user_id": user.id}
 
 
 @pytest.mark.parametrize("is_secure", [True, False])
@@ -147,8 +147,8 @@ def test_deleting_ends_the_session(api, user, client):
     assert response.cookies["sessionid"]["max-age"] == 0
     assert (response.status_code, response.content) == (204, b"")
     assert owners() == []
-    assert noted(response.wsgi_request) == {"user_id": user.id}
-    assert noted(client.delete(PATH).wsgi_request) == {}
+    assert annotations(response.wsgi_request) == {"user_id": user.id}
+    assert annotations(client.delete(PATH).wsgi_request) == {}
 
 
 @pytest.mark.parametrize("key", ["", "x", "a" * 32, "A" * 32, "'", "a" * 5000, r'"\000aaaaaaaa"'])
@@ -158,7 +158,7 @@ def test_deleting_no_session_is_fine(api, user, client, key):
     api.cookies["sessionid"].set("sessionid", "x", key)
     response = api.delete(PATH)
     assert (response.status_code, response.content) == (204, b"")
-    assert noted(response.wsgi_request) == {}
+    assert annotations(response.wsgi_request) == {}
     assert owners() == [str(user.id)]
 
 
@@ -167,7 +167,7 @@ def test_an_expired_session_is_none(api, user):
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
     response = api.delete(PATH)
     assert response.status_code == 204
-    assert noted(response.wsgi_request) == {}
+    assert annotations(response.wsgi_request) == {}
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "options"])

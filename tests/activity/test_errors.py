@@ -274,7 +274,7 @@ def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
-        patch.setattr("activity.api.salts.mark_of", lambda address: crash())
+        patch.setattr("activity.api.address_hash.hash_address", lambda address: crash())
         response = post(api, {"type": "x"})
     words = ("INTERNAL_ERROR", "Internal server error")
     assert_activity_error(response, 500, *words, headers=WRITE_FAILED)

@@ -56,7 +56,7 @@ def test_a_request_tells_what_the_arguments_do_not(incoming, user):
     assert row.metadata == {
         "actor_type": "anonymous_session",
         "request_id": incoming.request_id,
-        "remote_addr": address_hash.mark_of("203.0.113.7"),
+        "remote_addr": address_hash.hash_address("203.0.113.7"),
     }
 
 

@@ -13,7 +13,7 @@ from activity import recorder
 from activity.models import ActivityEvent
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Written
-from analytics.models import Session
+from analytics.sessions.models import Session
 from config.api import address_hash
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
@@ -50,7 +50,7 @@ def test_a_request_becomes_a_row(api, user, token, monkeypatch):
     assert (row.user_id, row.session_id, row.project_id) == (str(user.id), None, None)
     assert row.metadata == {
         "request_id": response["X-Request-Id"],
-        "remote_addr": address_hash.mark_of("203.0.113.7"),
+        "remote_addr": address_hash.hash_address("203.0.113.7"),
         "actor_type": "authenticated_user",
     }
 
@@ -361,7 +361,7 @@ def test_a_mistake_in_the_recorder_breaks_no_answer(api, lost, caplog, monkeypat
     def crash(request):
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr("activity.recorder.subject_of", crash)
+    monkeypatch.setattr("activity.recorder.attribution_of", crash)
     assert api.get("/nothing").status_code == 404
     assert lost() == 1
     assert "The recorder failed" in caplog.messages

@@ -7,8 +7,8 @@ from django.db import connections
 from django.test import Client
 
 from activity.models import ActivityEvent
+from analytics.events.models import Event
 from analytics.ingest import writer
-from analytics.models import Event
 from tests.ingest.test_writer import connect
 from tests.support.events import (
     event_of,

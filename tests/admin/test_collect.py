@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from analytics.models import CollectedEvent
+from analytics.collect.models import CollectedEvent
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,

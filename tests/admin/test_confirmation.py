@@ -11,9 +11,9 @@ from django.utils import timezone
 from config import runtime
 from config.api import outcome_counts
 from config.db import uuid7
-from config.models import RuntimeSettings, SettingChange, Tally
+from config.models import OutcomeCount, RuntimeSettings, SettingChange
 from config.runtime import preview
-from config.runtime.preview import Wanted
+from config.runtime.preview import PendingChange
 from tests.support.databases import away
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -164,7 +164,7 @@ def count():
 
     def count(minutes, api, outcome, events, *, reason=""):
         at = uuid7.now() - timedelta(minutes=minutes)
-        Tally.objects.create(
+        OutcomeCount.objects.create(
             slot=outcome_counts.slot_of(at), api=api, outcome=outcome, reason=reason, events=events
         )
 
@@ -177,28 +177,34 @@ def test_switching_off_tells_what_it_would_have_dropped(count):
     for other in ((90, "track", "stored", 7), (10, "events", "stored", 7)):
         count(*other)
     count(10, "track", "rejected", 7)
-    told = preview.of(Wanted("tracking_enabled", "true", "TRUE"))
+    told = preview.preview(PendingChange("tracking_enabled", "true", "TRUE"))
     assert told == "It would have dropped 1,234 events that came in the last hour."
 
 
 def test_switching_on_tells_what_the_switch_dropped(count):
     count(30, "collect", "dropped", 1, reason="kill_switch")
     count(30, "collect", "dropped", 7, reason="write_failed")
-    told = preview.of(Wanted("collect_enabled", "", "true"))
+    told = preview.preview(PendingChange("collect_enabled", "", "true"))
     assert told == "It would have kept 1 event that the switch dropped in the last hour."
 
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (Wanted("tracking_enabled", "false", "TRUE"), "It stays off."),
-        (Wanted("tracking_enabled", "true", "true", NOW), "It stays on."),
-        (Wanted("max_event_data_bytes", 10_000, 5), preview.UNMEASURED["max_event_data_bytes"]),
-        (Wanted("public_event_reads", "true", "false"), preview.UNMEASURED["public_event_reads"]),
+        (PendingChange("tracking_enabled", "false", "TRUE"), "It stays off."),
+        (PendingChange("tracking_enabled", "true", "true", NOW), "It stays on."),
+        (
+            PendingChange("max_event_data_bytes", 10_000, 5),
+            preview.UNMEASURED["max_event_data_bytes"],
+        ),
+        (
+            PendingChange("public_event_reads", "true", "false"),
+            preview.UNMEASURED["public_event_reads"],
+        ),
     ],
 )
 def test_what_other_changes_mean(wanted, told):
-    assert preview.of(wanted) == told
+    assert preview.preview(wanted) == told
 
 
 def test_without_the_analytics_database_a_switch_can_be_set_all_the_same(confirm, send):

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,

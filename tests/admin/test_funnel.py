@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import FunnelEvent
+from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,

@@ -14,7 +14,7 @@ from analytics.streams.base import streams
 from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from config.models import RuntimeSettings, Tally
+from config.models import OutcomeCount, RuntimeSettings
 from tests.support.databases import away
 from tests.support.events import (
     event_of,
@@ -47,7 +47,9 @@ def count(noon):
 
     def count(hours, api, outcome, events, *, reason=""):
         slot = NOON - timedelta(hours=hours)
-        Tally.objects.create(slot=slot, api=api, outcome=outcome, reason=reason, events=events)
+        OutcomeCount.objects.create(
+            slot=slot, api=api, outcome=outcome, reason=reason, events=events
+        )
 
     return count
 

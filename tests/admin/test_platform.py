@@ -4,8 +4,8 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import PlatformEvent
 from analytics.platform import stats
+from analytics.platform.models import PlatformEvent
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,
@@ -39,7 +39,7 @@ def make_event(user):
         event = PlatformEvent.objects.create(
             id=uuid7.new_id(ms), created_at=uuid7.from_ms(ms), **usual | fields
         )
-        stats.tally([event])
+        stats.count_new_rows([event])
         return event
 
     return make

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db.models.signals import post_migrate
 from django.test import Client
 
-from analytics.models import Event
+from analytics.events.models import Event
 from analytics.streams.base import streams
 from config.db import uuid7
 from websites import roles

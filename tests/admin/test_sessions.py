@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from analytics.models import PageView, Session
+from analytics.sessions.models import PageView, Session
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,

@@ -11,7 +11,7 @@ from django.utils.html import escape
 
 from config import runtime
 from config.models import RuntimeSettings, SettingChange
-from config.runtime.setting_status import states
+from config.runtime.setting_status import setting_statuses
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -65,7 +65,7 @@ def test_the_form_shows_each_setting_with_its_meaning(staff_api):
     for field in RuntimeSettings.fields():
         assert f'name="{field.name}"' in page
         assert field.help_text in page
-        assert escape(states()[field.name].off) in page
+        assert escape(setting_statuses()[field.name].off) in page
     assert options(page, "tracking_enabled") == [("true", "On", True), ("false", "Off", False)]
     assert not RuntimeSettings.objects.exists()
 

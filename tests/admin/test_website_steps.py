@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.events import traffic
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.databases import away
 from tests.support.events import (
@@ -191,7 +191,7 @@ def test_an_old_code_ends(rotate, website, api):
     RetiredCode.objects.update(good_until=timezone.now() + timedelta(seconds=30))
     assert post(api, sent).status_code == 201
     RetiredCode.objects.update(good_until=timezone.now())
-    lookup.forget_all()  # a process believes what it read for at most MAX_AGE_SECONDS
+    lookup.reset()  # a process believes what it read for at most MAX_AGE_SECONDS
     response = post(api, sent)
     assert (response.status_code, response.json()["message"]) == (404, GONE)
 

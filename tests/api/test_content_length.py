@@ -4,7 +4,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from config.middleware import stamp
+from config.middleware import request_id
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -22,5 +22,5 @@ def test_a_preflight_tells_that_it_is_empty(api):
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_an_answer_that_has_no_body_has_no_length(status):
-    response = stamp(lambda request: HttpResponse(status=status))(RequestFactory().get("/"))
+    response = request_id(lambda request: HttpResponse(status=status))(RequestFactory().get("/"))
     assert "Content-Length" not in response

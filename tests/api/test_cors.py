@@ -95,16 +95,16 @@ def crash(rows):
         (405, {}, {"method": "PUT"}),
         (413, {"filling": "x" * 1_048_576}, {}),
         (415, {}, {"content_type": "text/html"}),
-        (500, {}, {"copy_all": crash}),
-        (503, {}, {"copy_all": away}),
+        (500, {}, {"copy_rows": crash}),
+        (503, {}, {"copy_rows": away}),
     ],
     ids=lambda value: str(value)[:25],
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_pages_can_read_every_answer(api, website, monkeypatch, path, status, changes, extra):
     extra = {"method": "POST", "content_type": "application/json"} | extra
-    if store := extra.pop("copy_all", None):
-        monkeypatch.setattr(writer, "copy_all", store)
+    if store := extra.pop("copy_rows", None):
+        monkeypatch.setattr(writer, "copy_rows", store)
     event = event_of(website, **changes)
     body = json.dumps(event if path == PATH else {"events": [event]}).encode()
     method, content_type = extra.pop("method"), extra.pop("content_type")

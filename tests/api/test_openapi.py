@@ -11,12 +11,12 @@ from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.api.fields import StrictField
-from config.api.openapi.about import TAGS
 from config.api.openapi.document import document
 from config.api.outcomes import Outcome
+from config.api.registry import APIS
 from config.api.view import (
     METHODS,
-    DialectView,
+    ApiView,
     endpoint_of,
 )
 from tests.support.openapi import (
@@ -42,7 +42,7 @@ def routes(patterns, prefix="/"):
 ENDPOINTS = [
     (re.sub(r"<\w+:(\w+)>", r"{\1}", path), method, view)
     for path, view in routes(get_resolver().url_patterns)
-    if isinstance(view, type) and issubclass(view, DialectView)
+    if isinstance(view, type) and issubclass(view, ApiView)
     for method in METHODS
     if hasattr(view, method.lower())
 ]
@@ -69,20 +69,20 @@ def test_there_is_something_to_look_at():
 def test_every_endpoint_says_what_it_is_and_what_it_answers(path, method, view):
     """An endpoint that fails here lacks `answers=` in its decorator, or a docstring."""
     operation = document()["paths"][path][method.lower()]
-    assert endpoint_of(view, method).answers
+    assert endpoint_of(view, method).responses
     assert operation["summary"]
-    assert operation["tags"][0] in TAGS
+    assert operation["tags"][0] in {api.name for api in APIS}
     assert {"400", "405", "413", "500"} <= operation["responses"].keys()
 
 
 def test_every_tag_is_in_use():
-    assert {operation["tags"][0] for operation in OPERATIONS.values()} == set(TAGS)
+    assert {operation["tags"][0] for operation in OPERATIONS.values()} == {api.name for api in APIS}
 
 
 @pytest.mark.django_db(databases=["default", "analytics"])
 @pytest.mark.parametrize(("path", "method", "view"), ENDPOINTS, ids=NAMES)
 def test_what_an_example_shows_is_taken(path, method, view):
-    for taker in endpoint_of(view, method).takers if method != "GET" else ():
+    for taker in endpoint_of(view, method).serializers if method != "GET" else ():
         assert taker.to_internal_value(taker.example)
 
 

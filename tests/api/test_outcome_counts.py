@@ -9,7 +9,7 @@ from django.db import connections
 from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from config.models import Tally
+from config.models import OutcomeCount
 from tests.support.databases import away
 from tests.support.live import (
     Postgres,
@@ -42,7 +42,7 @@ def at(monkeypatch):
 
 def rows():
     fields = ("slot", "api", "outcome", "reason", "events")
-    return list(Tally.objects.order_by("pk").values_list(*fields))
+    return list(OutcomeCount.objects.order_by("pk").values_list(*fields))
 
 
 @BOTH
@@ -59,7 +59,7 @@ def test_what_was_counted_is_written_once(at):
 
 @BOTH
 def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(at):
-    Tally.objects.create(slot=NOON, api="events", outcome="stored", reason="", events=40)
+    OutcomeCount.objects.create(slot=NOON, api="events", outcome="stored", reason="", events=40)
     for after in (0, 4, 5):
         at(NOON + after * MINUTE)
         Outcome.STORED.count("events")
@@ -81,7 +81,7 @@ def test_an_outage_delays_the_tallies_and_keeps_their_times(at, caplog):
     Outcome.STORED.count("events", 2)
     with away("analytics", "the analytics database is away"):
         outcome_counts.flush()
-    assert "Tallies are not written now" in caplog.text
+    assert "Outcome counts are not written now" in caplog.text
     at(NOON + 10 * MINUTE)
     Outcome.STORED.count("events", 5)
     outcome_counts.flush()
@@ -106,20 +106,20 @@ def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
 @BOTH
 def test_tallies_are_deleted_after_their_days(at):
     old = {"api": "events", "outcome": "stored", "reason": "", "events": 1}
-    Tally.objects.create(slot=NOON - outcome_counts.KEPT - outcome_counts.SLOT, **old)
-    Tally.objects.create(slot=NOON - outcome_counts.KEPT, **old)
+    OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION - outcome_counts.SLOT, **old)
+    OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION, **old)
     Outcome.STORED.count("events")
     outcome_counts.flush()
-    assert [slot for slot, *_ in rows()] == [NOON - outcome_counts.KEPT, NOON]
+    assert [slot for slot, *_ in rows()] == [NOON - outcome_counts.RETENTION, NOON]
 
 
 @BOTH
 def test_sums_and_hours_begin_where_they_are_told(at):
     for minutes, events in ((-65, 1), (-60, 2), (-5, 4), (0, 8)):
-        Tally.objects.create(
+        OutcomeCount.objects.create(
             slot=NOON + minutes * MINUTE, api="events", outcome="stored", reason="", events=events
         )
-    Tally.objects.create(slot=NOON, api="track", outcome="dropped", reason="bot", events=16)
+    OutcomeCount.objects.create(slot=NOON, api="track", outcome="dropped", reason="bot", events=16)
     assert outcome_counts.sums(NOON - 60 * MINUTE) == {
         ("events", "stored", ""): 14,
         ("track", "dropped", "bot"): 16,
@@ -139,7 +139,7 @@ def test_the_sums_of_a_day_walk_the_primary_key():
             "'stored', '', 1 FROM generate_series(1, 10000) n"
         )
         cursor.execute("ANALYZE config_tally")
-        sql = Tally.objects.since(uuid7.now() - timedelta(days=1)).explain()
+        sql = OutcomeCount.objects.since(uuid7.now() - timedelta(days=1)).explain()
     assert "config_tally_pkey" in sql
 
 

@@ -89,7 +89,7 @@ def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
 
 
 def test_an_api_that_crashes_shows_nothing_of_it(api, user, monkeypatch):
-    monkeypatch.setattr("websites.accounts.prove", crash)
+    monkeypatch.setattr("websites.accounts.authenticate", crash)
     body = {"email": user.email, "password": PASSWORD}
     response = api.post("/api/v1/auth/login", body, content_type="application/json")
     assert_told(response, 500, SAFE)

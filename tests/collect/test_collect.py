@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.db import OperationalError, connections
 from django.utils import timezone
 
+from analytics.collect.models import CollectedEvent
 from analytics.ingest import writer
-from analytics.models import CollectedEvent
 from config import runtime
 from config.api import address_hash
 from config.api.client_address import parse_networks
@@ -71,7 +71,7 @@ def test_an_event_is_stored_with_everything_but_the_address(browser, user):
         "user_id": user.id,
         "event_type": "page_view",
         "event_data": {"page": "/dashboard", "referrer": "/login"},
-        "ip_hash": address_hash.mark_of("198.51.100.7"),
+        "ip_hash": address_hash.hash_address("198.51.100.7"),
     }
     everything = " ".join(map(str, row.values()))
     assert "198.51.100.7" not in everything
@@ -538,11 +538,11 @@ def test_the_cap_can_be_changed(browser):
 @pytest.mark.parametrize("is_salt_known", [True, False])
 def test_without_the_analytics_database_it_says_so(browser, is_salt_known):
     if is_salt_known:
-        address_hash.mark_of("127.0.0.1")
+        address_hash.hash_address("127.0.0.1")
     with away("analytics", "the analytics database is away"):
         assert_answer(post(browser, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
     assert stored() == []
-    address_hash.forget()
+    address_hash.reset()
     assert_stored(post(browser, EVENT))
 
 
@@ -583,7 +583,7 @@ def refuse_type(db):
 
 
 def test_a_crash_is_told_without_details(browser, monkeypatch, caplog):
-    monkeypatch.setattr("analytics.collect.api.keep", None)
+    monkeypatch.setattr("analytics.collect.api.store", None)
     assert_answer(post(browser, EVENT), 500, SERVER_ERROR, WRITE_FAILED)
     assert "NoneType" in caplog.text
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache.backends import locmem
 
 from config.api.errors import RateLimited
-from config.api.quota import Budget
+from config.api.quota import Quota
 from tests.support.collect import (
     EVENT,
     PATH,
@@ -196,7 +196,7 @@ def spend_at_once(caller, *costs):
 
     def spend(cost):
         try:
-            Budget("RATE_COLLECT", caller).spend(cost)
+            Quota("RATE_COLLECT", caller).consume(cost)
         except RateLimited:
             return 0
         return cost
@@ -212,7 +212,7 @@ def test_costs_at_once_are_refused_only_if_they_do_not_fit(store):
 
 
 def test_a_counter_ends_with_its_window(store):
-    Budget("RATE_COLLECT", "user").spend(1)
+    Quota("RATE_COLLECT", "user").consume(1)
     if store:
         with store.client() as client:
             [key] = client.keys()

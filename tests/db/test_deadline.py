@@ -23,30 +23,30 @@ def select_one():
 
 
 def test_outside_of_a_block_there_is_no_limit():
-    assert deadline.left() is None
-    with deadline.at_most(2):
-        assert deadline.left() == 2
-    assert deadline.left() is None
+    assert deadline.remaining() is None
+    with deadline.within(2):
+        assert deadline.remaining() == 2
+    assert deadline.remaining() is None
 
 
 def test_a_block_within_a_block_gets_no_more_than_is_left():
-    with deadline.at_most(2), deadline.at_most(5):
-        assert deadline.left() == 2
+    with deadline.within(2), deadline.within(5):
+        assert deadline.remaining() == 2
 
 
 def test_what_an_inner_block_waited_is_missing_in_the_outer_one(monkeypatch):
     clock = iter([100.0, 100.25])
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with deadline.at_most(2):
-        with deadline.at_most(0.5), deadline.spending():
+    with deadline.within(2):
+        with deadline.within(0.5), deadline.waiting():
             pass
-        assert deadline.left() == 1.75
+        assert deadline.remaining() == 1.75
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_query_ends_with_the_patience_and_the_next_one_works():
     begun = monotonic()
-    with deadline.at_most(SHORT_SECONDS), pytest.raises(OperationalError):
+    with deadline.within(SHORT_SECONDS), pytest.raises(OperationalError):
         sleep(5)
     assert monotonic() - begun < 2
     assert select_one() == (1,)
@@ -54,24 +54,24 @@ def test_a_query_ends_with_the_patience_and_the_next_one_works():
 
 @pytest.mark.django_db(transaction=True)
 def test_without_patience_nothing_is_asked():
-    with deadline.at_most(0), pytest.raises(OperationalError, match="does not answer in time"):
+    with deadline.within(0), pytest.raises(OperationalError, match="does not answer in time"):
         select_one()
-    with deadline.at_most(2):
+    with deadline.within(2):
         assert select_one() == (1,)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_several_queries_share_the_patience():
-    with deadline.at_most(1.5):
+    with deadline.within(1.5):
         sleep(0.1)
-        assert (deadline.left() or 0) <= 1.4
+        assert (deadline.remaining() or 0) <= 1.4
         with pytest.raises(OperationalError):
             sleep(1.5)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_takes_too_long_is_undone():
-    limit, refusal = deadline.at_most(SHORT_SECONDS), pytest.raises(OperationalError)
+    limit, refusal = deadline.within(SHORT_SECONDS), pytest.raises(OperationalError)
     with limit, refusal, transaction.atomic(using="default"):
         sleep(5)
     assert not connections["default"].in_atomic_block

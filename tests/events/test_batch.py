@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connections
 
+from analytics.events.models import Event
 from analytics.ingest import writer
-from analytics.models import Event
 from config.db import uuid7
 from tests.support.events import (
     AT_MS,
@@ -401,7 +401,7 @@ def test_without_the_analytics_database_nothing_is_stored(batch, website, monkey
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_all", refuse)
+        patch.setattr(writer, "copy_rows", refuse)
         response = batch(event_of(website), event_of(website))
     assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert stored() == []
@@ -417,7 +417,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypat
     def crash(*rows):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.events.api.keep_batch", crash)
+    monkeypatch.setattr("analytics.events.api.store_batch", crash)
     with caplog.at_level(logging.ERROR):
         response = batch(event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)

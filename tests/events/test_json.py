@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from analytics.models import Event
+from analytics.events.models import Event
 from tests.support.events import (
     BATCH_PATH,
     PATH,

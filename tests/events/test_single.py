@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import OperationalError, connections
 
+from analytics.events.models import Event
 from analytics.ingest import writer
-from analytics.models import Event
 from config.db import uuid7
 from tests.support.events import (
     AT_MS,
@@ -572,7 +572,7 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
     def refuse(rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(writer, "copy_all", refuse)
+    monkeypatch.setattr(writer, "copy_rows", refuse)
     assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored() == []
@@ -598,7 +598,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
     def crash(*rows):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.events.api.keep", crash)
+    monkeypatch.setattr("analytics.events.api.store", crash)
     with caplog.at_level(logging.ERROR):
         response = post(api, event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)

@@ -7,7 +7,7 @@ from uuid import UUID
 import jwt
 import pytest
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config import runtime
 from config.db import uuid7
 from config.models import RuntimeSettings

@@ -12,10 +12,9 @@ from django.db import connections
 from django.test import Client
 
 from analytics.events.ingest import TABLE
-from analytics.events.models import EventRow
+from analytics.events.models import Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Written
-from analytics.models import Event
 from config import runtime
 from config.api.errors import StorageUnavailable
 from config.db import uuid7
@@ -238,16 +237,16 @@ def test_what_comes_while_a_group_is_written_makes_one_transaction():
     assert Event.objects.count() == 21
 
 
-def offer(*rows):
+def enqueue(*rows):
     """Offer rows; return the list of those that are told to be lost, by their `os`."""
     lost: list[str] = []
     for each in rows:
-        writer.offer(TABLE, each, partial(lost.append, each.os))
+        writer.enqueue(TABLE, each, partial(lost.append, each.os))
     return lost
 
 
 def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
-    lost = offer(*(event_row(os=str(n)) for n in range(100)))
+    lost = enqueue(*(event_row(os=str(n)) for n in range(100)))
     writer.drain()
     assert lost == []
     assert Event.objects.count() == 100
@@ -260,12 +259,12 @@ def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
 def test_a_queue_that_is_full_takes_no_more(monkeypatch):
     monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
     monkeypatch.setattr(writer, "PAUSE_SECONDS", 1.0)  # long enough to fill it
-    lost = offer(*(event_row(os=str(n)) for n in range(4)))
+    lost = enqueue(*(event_row(os=str(n)) for n in range(4)))
     assert lost == ["2", "3"]
     assert writer.write(TABLE, [event_row(os="waited")]) == [Written.NEW]
     writer.drain()
     assert {event["os"] for event in stored()} == {"0", "1", "waited"}
-    assert offer(event_row(os="later")) == []  # there is room again
+    assert enqueue(event_row(os="later")) == []  # there is room again
     writer.drain()
     assert Event.objects.filter(os="later").exists()
 
@@ -283,7 +282,7 @@ def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypa
     with check("session_id <> 'refused'"):
         for session_id in ("good", "refused", "fine"):
             row = event_row(session_id=session_id)
-            writer.offer(TABLE, row, partial(lost.append, session_id))
+            writer.enqueue(TABLE, row, partial(lost.append, session_id))
         writer.drain()
     assert lost == ["refused"]
     assert {event["session_id"] for event in stored()} == {"good", "fine"}
@@ -302,7 +301,7 @@ def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
     with check("session_id <> 'refused'"):
         group = [writer._Waiting(TABLE, rows) for rows in requests]
         told = writer._store("analytics", group)
-    new, was_known, refused = Written.NEW, Written.KNOWN, Written.REFUSED
+    new, was_known, refused = Written.NEW, Written.DUPLICATE, Written.REFUSED
     assert told == [[new], [was_known], [refused], [new, refused, was_known, new], [new]]
     assert Event.objects.count() == 5
 
@@ -311,7 +310,7 @@ def test_of_one_id_within_a_group_the_first_one_is_new():
     row = event_row()
     group = [writer._Waiting(TABLE, [row]) for _ in range(3)]
     told = writer._store("analytics", group)
-    assert told == [[Written.NEW], [Written.KNOWN], [Written.KNOWN]]
+    assert told == [[Written.NEW], [Written.DUPLICATE], [Written.DUPLICATE]]
     assert Event.objects.count() == 1
 
 
@@ -367,7 +366,7 @@ def test_a_writer_tells_what_waits_and_what_it_has_committed():
             live.wait_until(lambda: writer.state("analytics").waiting_rows, seconds=PATIENCE)
             assert writer.state("analytics") == writer.State(waiting_rows=3)
             go.set()
-            assert answer() == [Written.NEW, Written.NEW, Written.KNOWN]
+            assert answer() == [Written.NEW, Written.NEW, Written.DUPLICATE]
     state = writer.state("analytics")
     assert (state.waiting_rows, state.committed_rows) == (0, 3)
     assert state.last_commit_at is not None
@@ -395,7 +394,7 @@ def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through():
         lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
     )
     for mine, theirs in zip(forth, reversed(back), strict=True):
-        assert {mine, theirs} == {Written.NEW, Written.KNOWN}
+        assert {mine, theirs} == {Written.NEW, Written.DUPLICATE}
     assert Event.objects.count() == 200
 
 
@@ -502,7 +501,7 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_all", crash)
+        patch.setattr(writer, "copy_rows", crash)
         assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(post(api, event_of(website)))
     assert len(stored()) == 1

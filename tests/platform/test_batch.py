@@ -151,7 +151,7 @@ def test_without_the_analytics_database(api, token, monkeypatch, path):
 
     body = NAMED if path == PATH else {"events": [NAMED, NAMED]}
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_all", refuse)
+        patch.setattr(writer, "copy_rows", refuse)
         assert_answer(post(api, token, body, path), 503, UNAVAILABLE, WRITE_FAILED)
     assert (stored(), totals()) == ([], ({}, {}))
     assert post(api, token, body, path)["X-Event-Outcome"] == "stored"

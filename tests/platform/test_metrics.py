@@ -51,7 +51,7 @@ def test_events_without_a_database(api, token, counted, monkeypatch):
     def away(rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(writer, "copy_all", away)
+    monkeypatch.setattr(writer, "copy_rows", away)
     post(api, token, NAMED)
     assert counted() == {WRITE_FAILED: 1}
     post_batch(api, token, *[NAMED] * 7)

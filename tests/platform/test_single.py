@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from analytics.models import PlatformEvent
+from analytics.platform.models import PlatformEvent
 from config.db import uuid7
 from tests.support.platform import (
     AT,

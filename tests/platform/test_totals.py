@@ -10,14 +10,16 @@ from django.db import connections, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics.events.models import Event
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Written
-from analytics.models import Event, PlatformEvent, PlatformHour, PlatformTotal
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import (
     Category,
+    PlatformEvent,
     PlatformEventRow,
 )
+from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import uuid7
 from tests.support.databases import end_other_sessions
 from tests.support.platform import (
@@ -83,7 +85,7 @@ def test_neither_known_nor_refused_rows_are_counted():
     known, good = row("auth"), row("error")
     writer.write(TABLE, [known])
     written = writer.write(TABLE, [known, good, good, row(name=REFUSED), known])
-    told = [Written.KNOWN, Written.NEW, Written.KNOWN, Written.REFUSED, Written.KNOWN]
+    told = [Written.DUPLICATE, Written.NEW, Written.DUPLICATE, Written.REFUSED, Written.DUPLICATE]
     assert written == told
     assert totals() == ({"auth": 1, "error": 1}, {("auth", AT): 1, ("error", AT): 1})
 

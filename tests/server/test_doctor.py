@@ -18,9 +18,10 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from analytics.doctor import databases, tables, upkeep
 from analytics.doctor.checks import CHECKS, UNFORESEEN, Finding, State, examine
 from analytics.doctor.migrations import waits_of
-from analytics.models import Event, MaintenanceRun
+from analytics.events.models import Event
 from analytics.streams import partitions
 from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.models import RuntimeSettings

@@ -67,7 +67,7 @@ def log_failure(statement, *values):
 
 
 def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
-    monkeypatch.setattr("websites.accounts.prove", None)
+    monkeypatch.setattr("websites.accounts.authenticate", None)
     response = api.post(LOGIN, GOOD, content_type="application/json")
     entry = entry_of(written)
     time, exception = entry.pop("time"), entry.pop("exception")
@@ -84,7 +84,7 @@ def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
 
 
 def test_a_crash_is_text_that_people_can_read(api, written_as_text, monkeypatch):
-    monkeypatch.setattr("websites.accounts.prove", None)
+    monkeypatch.setattr("websites.accounts.authenticate", None)
     response = api.post(LOGIN, GOOD, content_type="application/json")
     first, *trace, last = written_as_text.getvalue().splitlines()
     assert first.endswith(f"Z ERROR config.api.view Unforeseen error [{response['X-Request-Id']}]")

@@ -55,7 +55,7 @@ def test_each_status_counts_for_itself(api, told, user):
 
 
 def test_a_crash_is_counted(api, told, monkeypatch):
-    monkeypatch.setattr("websites.accounts.prove", None)
+    monkeypatch.setattr("websites.accounts.authenticate", None)
     sent = {"email": "user@example.com", "password": PASSWORD}
     labels = told(api.post, LOGIN, sent, content_type="application/json")
     assert labels == ("api/v1/auth/login", "POST", "500")

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db.embedded_postgres import (
     EmbeddedPostgres,
     database_url,

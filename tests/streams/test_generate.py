@@ -9,8 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from analytics.models import Event, FunnelEvent, PageView, PlatformEvent, Session
+from analytics.events.models import Event
+from analytics.funnel.models import FunnelEvent
 from analytics.platform import stats
+from analytics.platform.models import PlatformEvent
+from analytics.sessions.models import PageView, Session
 from analytics.streams import partitions
 from analytics.streams.base import streams
 from config.db import uuid7

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from analytics.models import Event, FunnelEvent
+from analytics.events.models import Event
+from analytics.funnel.models import FunnelEvent
 from analytics.streams import partitions
 from analytics.streams.base import streams
 from analytics.streams.partitions import Month

@@ -9,24 +9,20 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections, transaction
 
-from analytics.ingest.bulk_copy import copy_all
-from analytics.models import (
-    Event,
-    FunnelEvent,
-    MaintenanceRun,
-    PageView,
-    PlatformEvent,
-    PlatformTotal,
-    Session,
-)
+from analytics.events.models import Event
+from analytics.funnel.models import FunnelEvent
+from analytics.ingest.bulk_copy import copy_rows
 from analytics.platform import stats
 from analytics.platform.ingest import TABLE as PLATFORM_EVENTS
-from analytics.platform.models import PlatformEventRow
+from analytics.platform.models import PlatformEvent, PlatformEventRow
+from analytics.platform.totals import PlatformTotal
+from analytics.sessions.models import PageView, Session
 from analytics.streams import (
     deletion,
     partitions,
 )
 from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import Month
 from config.api import address_hash
 from config.db import uuid7
@@ -175,7 +171,7 @@ def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put):
 def test_a_dry_run_tells_the_same_and_deletes_nothing(put):
     put(*OLD, *RECENT)
     keep(event=60)
-    DailySalt.objects.create(day=NOW.date() - address_hash.KEPT)
+    DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
     before = partitions.existing(Event)
     told = run("--dry-run")
     assert times() == [*OLD, *RECENT]
@@ -395,7 +391,7 @@ def test_the_totals_of_platform_events_stay_right(user):
     ]  # fmt: skip
     partitions.create(PlatformEvent, Month(2030, 12))
     with transaction.atomic(using="analytics"):
-        copy_all({PLATFORM_EVENTS: {row.id: row for row in rows}})
+        copy_rows({PLATFORM_EVENTS: {row.id: row for row in rows}})
     assert PlatformTotal.objects.get().events == 9
     keep(platform=60)
     lines = run()
@@ -463,7 +459,7 @@ def test_a_complete_run_is_recorded(put):
     keep(event=60)
     run("--stream", "event")
     assert MaintenanceRun.last("retention") is None
-    DailySalt.objects.create(day=NOW.date() - address_hash.KEPT)
+    DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
     DailySalt.objects.create(day=NOW.date())
     run()
     last = MaintenanceRun.objects.get(name="retention")

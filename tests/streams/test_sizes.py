@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 
-from analytics.models import Event
+from analytics.events.models import Event
 from analytics.streams import (
     partitions,
     sizes,
@@ -13,7 +13,7 @@ from analytics.streams import (
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.runtime import preview
-from config.runtime.preview import Wanted
+from config.runtime.preview import PendingChange
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -114,10 +114,10 @@ def test_a_retention_tells_the_months_and_rows_that_go(fill, days, told):
     fill(2030, 12, 302)
     fill(2031, 1, 31)
     fill(2031, 2, 56)
-    assert preview.of(Wanted("event_retention_days", 0, days)) == told
+    assert preview.preview(PendingChange("event_retention_days", 0, days)) == told
 
 
 def test_a_retention_in_the_first_month_tells_rows_only(fill):
     fill(2031, 3, 31)
     told = "About 14 rows older than 2031-03-15 00:00 UTC will be deleted."
-    assert preview.of(Wanted("event_retention_days", 0, 1)) == told
+    assert preview.preview(PendingChange("event_retention_days", 0, 1)) == told

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from analytics.models import CollectedEvent
+from analytics.collect.models import CollectedEvent
 from tests.support.accounts import PASSWORD
 from tests.support.responses import assert_answer
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.responses import assert_answer
 

@@ -1,6 +1,6 @@
 """Funnel events of users: what clients send, what is stored, and how they are refused."""
 
-from analytics.models import FunnelEvent
+from analytics.funnel.models import FunnelEvent
 from tests.support.responses import (
     assert_answer,
     bearer,

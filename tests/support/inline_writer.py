@@ -31,13 +31,13 @@ class InlineWriter:
         self.commits.count([written])
         return written
 
-    def offer(self, target: writer.Target, item: Any, lost: writer.Lost) -> None:
+    def enqueue(self, target: writer.Target, item: Any, lost: writer.OnDrop) -> None:
         """Write an item at once."""
         offered = writer._Waiting(target, [item], lost)
         with suppress(OperationalError, InterfaceError):
             [offered.written] = told = writer._store(self._alias, [offered])
             self.commits.count(told)
-        offered.tell()
+        offered.finish()
 
     def drain(self, seconds: float) -> None:
         """Return at once: nothing waits."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psycopg
 
-from analytics.models import Event
+from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.live import (
     PATIENCE_SECONDS,

@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from unittest.mock import ANY
 
-from analytics.models import PlatformEvent, PlatformHour, PlatformTotal
+from analytics.platform.models import PlatformEvent
+from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import uuid7
 from tests.support.responses import (
     assert_answer,

@@ -1,6 +1,6 @@
 """Sessions and page views as the track API stores them, for tests of what reads them."""
 
-from analytics.models import PageView, Session
+from analytics.sessions.models import PageView, Session
 from config.db import uuid7
 
 AT_MS = 1_769_630_400_000  # 2026-01-28T20:00:00Z

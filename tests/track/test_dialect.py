@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 
 from analytics.funnel.dialect import DIALECT
-from config.api.dialects.base import Words
+from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
     Forbidden,
@@ -51,7 +51,7 @@ def error_of(error):
     """Return the status, the error and the whole body that an error becomes."""
     request = RequestFactory().get("/")
     request.request_id = "the request's id"  # type: ignore[attr-defined]
-    response = DIALECT.refuse(error, Words(), request)
+    response = DIALECT.respond(error, Messages(), request)
     body = json.loads(response.content)
     return response.status_code, body["error"], body
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from analytics.models import PageView, Session
+from analytics.sessions.models import PageView, Session
 from config.db import uuid7
 from tests.support.responses import (
     assert_answer,

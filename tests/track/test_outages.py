@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from django.db.models import Model
 
-from analytics.models import FunnelEvent, PageView, Session
+from analytics.funnel.models import FunnelEvent
+from analytics.sessions.models import PageView, Session
 from config.db.routers import home
 from tests.support.live import (
     Answer,

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
-from analytics.models import PageView, Session
+from analytics.sessions.models import PageView, Session
 from config.db import uuid7
 from tests.support.responses import assert_answer
 from tests.support.sessions import (

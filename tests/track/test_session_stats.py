@@ -8,8 +8,8 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import Session
 from analytics.sessions import stats
+from analytics.sessions.models import Session
 from analytics.sessions.stats import (
     Group,
     Totals,

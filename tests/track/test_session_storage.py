@@ -11,13 +11,15 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from analytics.events.ingest import TABLE
+from analytics.events.models import Event
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Written
-from analytics.ingest.updates import Changes
-from analytics.models import Event, PageView, Session
+from analytics.ingest.updates import Updates
 from analytics.sessions import ingest
 from analytics.sessions.models import (
+    PageView,
     PageViewRow,
+    Session,
     SessionRow,
 )
 from config.api.errors import (
@@ -76,7 +78,7 @@ def never_apart(monkeypatch):
     def refuse(wanted):
         raise AssertionError("a second try")
 
-    monkeypatch.setattr(writer, "apply_apart", refuse)
+    monkeypatch.setattr(writer, "apply_bisecting", refuse)
 
 
 def session_row(**changes):
@@ -367,7 +369,7 @@ def test_a_page_view_of_an_unknown_session_fills_in_nothing():
     session_id = started()
     viewed(session_id)
     told = in_one_group(*viewing(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
-    assert told == [Written.UNKNOWN] * 2
+    assert told == [Written.TARGET_MISSING] * 2
     assert durations(session_id) == [None]
     assert PageView.objects.count() == 1
 
@@ -401,7 +403,7 @@ def test_every_change_of_a_group_counts(monkeypatch):
         lambda: ingest.view(view_row(busy, 8000)),
         lambda: ingest.leave(NOBODY, duration=1, scroll_depth=1),
     )
-    new, changed, unknown = Written.NEW, Written.CHANGED, Written.UNKNOWN
+    new, changed, unknown = Written.NEW, Written.CHANGED, Written.TARGET_MISSING
     assert told == [
         *(changed, changed, new, changed, changed, unknown),
         *(changed, changed, changed, new, unknown),
@@ -420,7 +422,7 @@ def test_events_sessions_and_page_views_share_a_group():
         lambda: ingest.start(new),  # new rows come first
         lambda: ingest.heartbeat(NOBODY),
     )
-    assert told == [Written.NEW, Written.NEW, Written.NEW, Written.UNKNOWN]
+    assert told == [Written.NEW, Written.NEW, Written.NEW, Written.TARGET_MISSING]
     assert Event.objects.count() == 1
     assert session_of(new.id)[:2] == (1, True)
 
@@ -582,11 +584,11 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything():
         for _ in range(5):
             items = changes()
             told = group_writer.write(kind, items[::-1] if backwards else items)
-            assert not {Written.REFUSED, Written.UNKNOWN} & set(told)
+            assert not {Written.REFUSED, Written.TARGET_MISSING} & set(told)
 
-    scanning = Changes("analytics", apply_by_scanning)
+    scanning = Updates("analytics", apply_by_scanning)
     at_once(
-        lambda: rounds(one, ingest.CHANGES, backwards=False),
+        lambda: rounds(one, ingest.UPDATES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),
     )
     assert {session_of(row.id)[:3] for row in rows} == {(10, False, 300)}

@@ -16,10 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 
 from analytics.funnel.ingest import TABLE
-from analytics.funnel.models import FunnelEventRow
+from analytics.funnel.models import FunnelEvent, FunnelEventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Written
-from analytics.models import FunnelEvent
 from config import runtime
 from config.api.errors import StorageUnavailable
 from config.db import uuid7
@@ -74,7 +73,7 @@ def remembered(monkeypatch):
     """Let what is known of tokens and settings stay as fresh as it is."""
     known: TTLCache[str, object] = TTLCache(10, ttl=1, timer=lambda: 0.0)
     monkeypatch.setattr(tokens, "_verdicts", known)
-    monkeypatch.setattr(runtime, "MAX_AGE_SECONDS", 3600.0)
+    monkeypatch.setattr("config.runtime.snapshot.MAX_AGE_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -709,6 +708,6 @@ def test_a_crash_is_told_without_its_reason(api, token, monkeypatch):
     def crash(*event):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.funnel.api.keep", crash)
+    monkeypatch.setattr("analytics.funnel.api.store", crash)
     assert_track_error(post(api, token, FULL), *CRASHED, headers=WRITE_FAILED)
     assert stored() == []

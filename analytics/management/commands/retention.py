@@ -24,7 +24,7 @@ from config.server.console import (
     stoppable,
 )
 
-STREAMS = {str(model._meta.model_name): model for model in retention.in_order()}
+STREAMS = {str(model._meta.model_name): model for model in retention.deletion_order()}
 MAX_DAYS = 36_500  # as of the settings
 
 
@@ -50,12 +50,15 @@ class Command(BaseCommand):
         models = [_stream(stream)] if stream else list(STREAMS.values())
         days = _days(older_than) if older_than else None
         try:
-            with retention.alone(), stoppable("What is deleted stays so; run it again to go on."):
+            with (
+                retention.exclusive_run(),
+                stoppable("What is deleted stays so; run it again to go on."),
+            ):
                 plans = self._plan(models, days)
                 if dry_run:
                     goes = total(plan.total for plan in plans)
                     self.stdout.write(
-                        f"{_told(goes, address_hash.old().count())} would be deleted."
+                        f"{_told(goes, address_hash.expired().count())} would be deleted."
                     )
                 else:
                     self._delete(plans, is_complete=stream is None)
@@ -81,7 +84,7 @@ class Command(BaseCommand):
                 for each in plan.carry_out():
                     deleted.append(each)
                     progress.advance(each.rows)
-        summary = f"{_told(total(deleted), address_hash.delete_old())} deleted"
+        summary = f"{_told(total(deleted), address_hash.delete_expired())} deleted"
         if is_complete:
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {progress.seconds:.1f} s.")

@@ -25,7 +25,7 @@ JSON_TYPES = {  # what a value that came is called
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Messages:
     """The sentences in which one endpoint's answers differ from those of its neighbours."""
 
     invalid: str = ""
@@ -48,19 +48,19 @@ def iso(at: datetime) -> str:
 class Dialect(ABC):
     """One API's way to word what went wrong."""
 
-    name: str
-
     @abstractmethod
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         """Return the status and the body for an error; of an unforeseen one it says nothing."""
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         """Return what that body looks like, for the description of the API."""
         raise NotImplementedError
 
-    def refuse(self, error: ApiError, words: Words, request: HttpRequest) -> HttpResponse:
-        """Return the whole answer for an error."""
-        status, body = self.describe(error, words, request)
+    def respond(self, error: ApiError, messages: Messages, request: HttpRequest) -> HttpResponse:
+        """Return the whole response for an error."""
+        status, body = self.describe(error, messages, request)
         response = json_response(status, body)
         match error:
             case errors.RateLimited():

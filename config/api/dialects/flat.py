@@ -10,7 +10,7 @@ from config.api.answers import Answer
 from config.api.dialects.base import (
     JSON_TYPES,
     Dialect,
-    Words,
+    Messages,
 )
 from config.api.errors import (
     ApiError,
@@ -76,16 +76,16 @@ _MESSAGES: dict[str | tuple[str, str], str] = {
 class EventsDialect(Dialect):
     """Flat errors with a code and a message; validation errors add zod's `details`."""
 
-    name = "events"
-
-    def describe(self, error: ApiError, words: Words, request: HttpRequest) -> tuple[int, Any]:
+    def describe(
+        self, error: ApiError, messages: Messages, request: HttpRequest
+    ) -> tuple[int, Any]:
         if isinstance(error, errors.Invalid):
-            status, code, message = 400, "VALIDATION_ERROR", words.invalid
+            status, code, message = 400, "VALIDATION_ERROR", messages.invalid
             return status, {"error": code, "message": message, "details": _details(error.problems)}
-        status, code, message = _plain(error, words)
+        status, code, message = _plain(error, messages)
         return status, {"error": code, "message": message}
 
-    def shape(self, error: ApiError) -> type[Answer]:
+    def body_type(self, error: ApiError) -> type[Answer]:
         return Invalidity if isinstance(error, errors.Invalid) else Refusal
 
 
@@ -111,7 +111,7 @@ class Invalidity(Refusal):
     details = Details()
 
 
-def _plain(error: ApiError, words: Words) -> tuple[int, str, str]:
+def _plain(error: ApiError, messages: Messages) -> tuple[int, str, str]:
     match error:
         case errors.BadRequest():
             return 400, "BAD_REQUEST", "Bad request"
@@ -136,9 +136,9 @@ def _plain(error: ApiError, words: Words) -> tuple[int, str, str]:
         case errors.RateLimited():
             return 429, "RATE_LIMITED", "Too many requests"
         case errors.StorageUnavailable():
-            return 503, "SERVICE_UNAVAILABLE", words.unavailable
+            return 503, "SERVICE_UNAVAILABLE", messages.unavailable
         case _:
-            return 500, words.failed_code, words.failed
+            return 500, messages.failed_code, messages.failed
 
 
 def _details(problems: tuple[Problem, ...]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from config.api.registry import APIS
+
 DESCRIPTION = """\
 Millrace collects events over HTTP, keeps every one that it acknowledged, and lets people see and
 manage them.
@@ -14,23 +16,6 @@ manage them.
   not finite, more than 64 levels.
 * A browser may post to the public routes as `text/plain`, which needs no preflight.
 """
-TAGS = {
-    "events": "Page views, clicks and custom events of websites with tracking codes.",
-    "track": "Funnel events of logged-in users; sessions and page views of visitors.",
-    "activity": "What happens in front ends.",
-    "collect": "Interaction events of logged-in browsers.",
-    "platform": "Categorised product events, single and batched, and statistics.",
-    "accounts": "Register, log in, stay logged in, log out.",
-    "websites": "A user's websites and their tracking codes.",
-    "health": "Whether the service is well, and what it counts.",
-}
-# Where an API speaks the dialect of another one.
-PLACES = {
-    "/api/v1/auth/": "accounts",
-    "/api/v1/websites": "websites",
-    "/health/": "health",
-    "/metrics": "health",
-}
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -50,7 +35,7 @@ SPECTACULAR: dict[str, Any] = {
     "TITLE": "Millrace",
     "VERSION": "1",
     "DESCRIPTION": DESCRIPTION,
-    "TAGS": [{"name": name, "description": about} for name, about in TAGS.items()],
+    "TAGS": [{"name": api.name, "description": api.description} for api in APIS],
     "SERVERS": [{"url": "/", "description": "This server"}],
     "APPEND_COMPONENTS": {"securitySchemes": SECURITY_SCHEMES},
     "POSTPROCESSING_HOOKS": [],  # the default one names enums, and finds our names ambiguous

@@ -21,7 +21,7 @@ from config.api.errors import (
 )
 from config.api.serializers import StrictSerializer
 from config.api.view import (
-    DialectView,
+    ApiView,
     allowed_methods,
     endpoint,
     endpoint_of,
@@ -45,34 +45,34 @@ class Refusal:
     outcome: str | None
 
 
-def refusals(view: type[DialectView], method: str, path: str) -> list[Refusal]:
+def refusals(view: type[ApiView], method: str, path: str) -> list[Refusal]:
     """Return all ways in which one method of a view refuses, by their status."""
     samples = _samples(view, method, path)
     return sorted((_worded(view, method, *each) for each in samples), key=lambda way: way.status)
 
 
-def _worded(view: type[DialectView], method: str, reason: str, error: ApiError) -> Refusal:
+def _worded(view: type[ApiView], method: str, reason: str, error: ApiError) -> Refusal:
     request = HttpRequest()
     request.request_id = REQUEST_ID  # type: ignore[attr-defined]
-    here, dialect = endpoint_of(view, method), view.dialect
-    status, body = dialect.describe(error, here.words, request)
-    headers = [*dialect.refuse(error, here.words, request).headers]
+    here, dialect = endpoint_of(view, method), view.api.dialect
+    status, body = dialect.describe(error, here.messages, request)
+    headers = [*dialect.respond(error, here.messages, request).headers]
     headers.remove("Content-Type")
     is_told = here.ingest and not isinstance(error, MethodNotAllowed)
     outcome = outcome_of(error, status).value if is_told else None
     name = type(error).__name__
-    return Refusal(reason, name, status, body, dialect.shape(error), headers, outcome)
+    return Refusal(reason, name, status, body, dialect.body_type(error), headers, outcome)
 
 
-def _samples(view: type[DialectView], method: str, path: str) -> Iterator[Sample]:
+def _samples(view: type[ApiView], method: str, path: str) -> Iterator[Sample]:
     here = endpoint_of(view, method)
     for authentication in (here.authentication, here.optional_authentication):
-        yield from map(_sample, getattr(authentication, "refuses", ()))
+        yield from map(_sample, getattr(authentication, "errors", ()))
     if here.rate:
         yield _sample(RateLimited(retry_after_seconds=42))
     yield _sample(BodyTooLarge(settings.MAX_BODY_BYTES))
     yield from _of_what_it_takes(here, method)
-    yield from map(_sample, here.refuses)
+    yield from map(_sample, here.errors)
     yield _sample(BadRequest())
     yield _sample(MethodNotAllowed(allowed_methods(view)))
     yield "Nobody foresaw what went wrong", ApiError()
@@ -87,9 +87,9 @@ def _sample(error: ApiError) -> Sample:
 
 
 def _of_what_it_takes(here: endpoint, method: str) -> Iterator[Sample]:
-    if not here.takers:
+    if not here.serializers:
         return
-    taker = here.takers[0]
+    taker = here.serializers[0]
     if method == "GET":
         nonsense = dict.fromkeys(taker.fields, "?")
         yield from _of_a_value(taker, nonsense, "The query makes no sense")

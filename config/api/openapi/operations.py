@@ -13,8 +13,8 @@ from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework import serializers
 
 from config.api.answers import Answer
+from config.api.cors import is_public
 from config.api.fields import StrictField
-from config.api.openapi.about import PLACES
 from config.api.openapi.errors import (
     Refusal,
     refusals,
@@ -25,7 +25,7 @@ from config.api.openapi.headers import (
 )
 from config.api.serializers import ListOf
 from config.api.view import (
-    DialectView,
+    ApiView,
     endpoint,
     endpoint_of,
 )
@@ -56,10 +56,10 @@ class AutoSchema(openapi.AutoSchema):
     """Describe an endpoint by what it declares and by what its dialect says."""
 
     @property
-    def described(self) -> type[DialectView]:
+    def described(self) -> type[ApiView]:
         """The view of the endpoint."""
         view = type(self.view)
-        assert issubclass(view, DialectView)  # others are excluded
+        assert issubclass(view, ApiView)  # others are excluded
         return view
 
     @property
@@ -68,15 +68,14 @@ class AutoSchema(openapi.AutoSchema):
         return endpoint_of(self.described, self.method)
 
     def is_excluded(self) -> bool:
-        return not isinstance(self.view, DialectView)
+        return not isinstance(self.view, ApiView)
 
     def get_operation_id(self) -> str:
         steps = re.findall(r"\w+", self.path.removeprefix("/api/").removeprefix("v1/"))
         return "_".join([self.method.lower(), *steps])
 
     def get_tags(self) -> list[str]:
-        tags = [tag for place, tag in PLACES.items() if self.path.startswith(place)]
-        return tags or [self.described.dialect.name]
+        return [self.described.api.name]
 
     def get_summary(self) -> str:
         summary = self._documentation()[0].removesuffix(".")
@@ -120,8 +119,8 @@ class AutoSchema(openapi.AutoSchema):
             }
             for name in re.findall(r"{(\w+)}", self.path)
         ]
-        takers = self.endpoint.takers if self.method == "GET" else ()
-        fields = [field for taker in takers for field in taker.fields.values()]
+        serializers = self.endpoint.serializers if self.method == "GET" else ()
+        fields = [field for taker in serializers for field in taker.fields.values()]
         return path + [self._query_parameter(field) for field in fields]
 
     def _query_parameter(self, field: Any) -> Schema:
@@ -135,21 +134,21 @@ class AutoSchema(openapi.AutoSchema):
         } | ({"description": about} if about else {})
 
     def _get_request_body(self, direction: Any = "request") -> Schema | None:
-        takers = self.endpoint.takers
-        if not takers or self.method == "GET":
+        serializers = self.endpoint.serializers
+        if not serializers or self.method == "GET":
             return None
-        media_types = [JSON, TEXT] if self.endpoint.text_plain else [JSON]
-        required = any(field.required for field in takers[0].fields.values())
+        media_types = [JSON, TEXT] if is_public(self.path) else [JSON]
+        required = any(field.required for field in serializers[0].fields.values())
         return {
-            "content": dict.fromkeys(media_types, self._content(*takers)),
-            "required": required and not takers[0].partial,
+            "content": dict.fromkeys(media_types, self._content(*serializers)),
+            "required": required and not serializers[0].partial,
         }
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
         here = self.endpoint
-        if not here.answers:
-            warn("its endpoint declares no `answers`")
-        described = {status: self._success(shape) for status, shape in here.answers.items()}
+        if not here.responses:
+            warn("its endpoint declares no `responses`")
+        described = {status: self._success(shape) for status, shape in here.responses.items()}
         ways = refusals(self.described, self.method, self.path)
         for status, group in groupby(ways, key=lambda way: way.status):
             if status not in described:
@@ -195,10 +194,10 @@ class AutoSchema(openapi.AutoSchema):
         always = ["X-Request-Id"]
         if self.path.startswith("/api/"):
             always.append("Cache-Control")
-        if re.match(settings.CORS_URLS_REGEX, self.path):
+        if is_public(self.path):
             always += ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
         told = {name: self._header(name) for name in [*always, *names]}
-        return told | {name: HEADERS[name] | {"required": False} for name in self.endpoint.tells}
+        return told | {name: HEADERS[name] | {"required": False} for name in self.endpoint.headers}
 
     def _header(self, name: str) -> Schema:
         header = HEADERS[name]

@@ -28,27 +28,27 @@ class Connection(psycopg.Connection[Any]):
         timeout: float | None = None,
     ) -> Value:
         """Wait for an operation; every one, COPY and COMMIT included, waits here."""
-        limit = deadline.left()
+        limit = deadline.remaining()
         if limit is None:
             return super().wait(gen, interval, timeout)
         try:
             if limit <= 0:  # psycopg would send the statement all the same
                 raise psycopg.OperationalError(SILENT)
-            with deadline.spending():
+            with deadline.waiting():
                 return super().wait(
                     gen, interval, limit if timeout is None else min(limit, timeout)
                 )
         except psycopg.OperationalError:
-            if deadline.left() == 0:
+            if deadline.remaining() == 0:
                 self.close()  # the answer may come yet, and would be taken for that of the next
             raise
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn["Connection"]:
         # psycopg rounds connect_timeout up to two seconds.
-        limit = deadline.left()
+        limit = deadline.remaining()
         ends_at = None if limit is None else time.monotonic() + limit
-        with deadline.spending():
+        with deadline.waiting():
             steps = super()._connect_gen(conninfo)
             try:
                 wanted = next(steps)
@@ -76,6 +76,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Tell whether the server answers; Django asks also before and after a request."""
-        with deadline.at_most(settings.WRITE_TIMEOUT_SECONDS):
+        with deadline.within(settings.WRITE_TIMEOUT_SECONDS):
             usable: bool = super().is_usable()
         return usable
