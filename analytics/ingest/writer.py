@@ -248,7 +248,7 @@ def write(target: Target, items: Sequence[Any]) -> list[Written]:
 
 
 def enqueue(target: Target, item: Any, on_drop: OnDrop) -> None:
-    """Let a row or change be stored with others, waiting for nothing; `on_drop` is called if it is not.
+    """Store a row or change with others, waiting for nothing; call `on_drop` if it is not stored.
 
     It is called at once when too many wait already, else later by the thread of the writer. What
     is queued when the process stops is stored before it ends.
