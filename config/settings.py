@@ -236,13 +236,13 @@ SPECTACULAR_SETTINGS = SPECTACULAR
 # Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "config.api.redis_cache.RedisCache",
+        "BACKEND": "config.api.ratelimit_cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
     else {
-        "BACKEND": "config.api.local_cache.LocalCache",
+        "BACKEND": "config.api.ratelimit_cache.LocalCache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 would forget counters
     }
 }

@@ -45,12 +45,13 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User:
     Raises RateLimited after too many failures, else InvalidCredentials or Forbidden.
     """
     user = User.objects.filter(email=email.lower()).first()
-    attempt = LoginThrottle(request, email)
+    throttle = LoginThrottle(request, email)
+    throttle.count()
     # Django takes as long over an unusable password as over any other.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:
         raise InvalidCredentials(WRONG)
-    attempt.succeed()
+    throttle.succeed()
     if not user.is_active:
         raise Forbidden(INACTIVE)
     return user

@@ -38,7 +38,7 @@ from config.api.fields import (
     matching,
 )
 from config.api.outcomes import Outcome
-from config.api.quota import Quota
+from config.api.ratelimit import Quota
 from config.api.serializers import (
     Items,
     StrictSerializer,

@@ -26,7 +26,10 @@ TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
 KNOWN, UNKNOWN = "user@example.com", "nobody@example.com"
 HOME, DAY_SECONDS = "198.51.100.7", 86_400
 AWAY = {
-    "default": {"BACKEND": "config.api.redis_cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    "default": {
+        "BACKEND": "config.api.ratelimit_cache.RedisCache",
+        "LOCATION": "redis://127.0.0.1:1",
+    }
 }
 addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none meets its own limit
 
@@ -35,7 +38,7 @@ addresses = (f"192.0.{n // 250}.{n % 250}" for n in count())  # so that none mee
 def clock(monkeypatch):
     """The time of the windows, in Unix seconds."""
     told = [NOW]
-    monkeypatch.setattr("config.api.quota.time.time", lambda: told[0])
+    monkeypatch.setattr("config.api.ratelimit.time.time", lambda: told[0])
     return told
 
 
@@ -259,9 +262,9 @@ def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):
         authenticate(username=KNOWN, password=PASSWORD)
 
 
-@pytest.mark.parametrize("step", ["get", "take", "delete", "set"])
+@pytest.mark.parametrize("step", ["get", "consume", "delete", "set"])
 def test_a_cache_that_fails_in_between_stops_no_login(api, monkeypatch, caplog, step):
-    monkeypatch.setattr(f"config.api.local_cache.LocalCache.{step}", None)
+    monkeypatch.setattr(f"config.api.ratelimit_cache.LocalCache.{step}", None)
     assert log_in(api, password=PASSWORD).status_code == 200
     assert "requests pass" in caplog.text
 

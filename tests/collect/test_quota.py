@@ -6,7 +6,7 @@ import pytest
 from django.core.cache.backends import locmem
 
 from config.api.errors import RateLimited
-from config.api.quota import Quota
+from config.api.ratelimit import Quota
 from tests.support.collect import (
     EVENT,
     PATH,
@@ -123,13 +123,13 @@ def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
 @pytest.mark.parametrize(("seconds", "wait"), [(0.5, 60), (1, 59), (59, 1), (59.9, 1)])
 def test_the_rest_of_the_window_has_to_be_waited_for(browser, monkeypatch, seconds, wait):
     batch(browser, 100)
-    monkeypatch.setattr("config.api.quota.time.time", lambda: NOW + seconds)
+    monkeypatch.setattr("config.api.ratelimit.time.time", lambda: NOW + seconds)
     assert_limited(post(browser, EVENT), left=0, wait=wait)
 
 
 def test_the_next_window_begins_anew(browser, monkeypatch):
     batch(browser, 100)
-    monkeypatch.setattr("config.api.quota.time.time", lambda: NOW + 60.0)
+    monkeypatch.setattr("config.api.ratelimit.time.time", lambda: NOW + 60.0)
     response = batch(browser, 100)
     assert (response.status_code, budget_in(response)) == (200, (100, 0, END + 60))
 
@@ -144,7 +144,7 @@ def test_the_limit_is_a_setting(browser, settings):
 def test_without_the_store_of_counters_requests_pass(browser, settings, caplog):
     settings.CACHES = {
         "default": {
-            "BACKEND": "config.api.redis_cache.RedisCache",
+            "BACKEND": "config.api.ratelimit_cache.RedisCache",
             "LOCATION": "redis://127.0.0.1:1",
         }
     }
@@ -155,7 +155,7 @@ def test_without_the_store_of_counters_requests_pass(browser, settings, caplog):
 
 
 def test_a_store_that_goes_away_in_the_middle_lets_the_request_pass(browser, monkeypatch, caplog):
-    monkeypatch.setattr("config.api.local_cache.LocalCache.take", None)
+    monkeypatch.setattr("config.api.ratelimit_cache.LocalCache.consume", None)
     assert batch(browser, 60).status_code == 200
     assert "requests pass" in caplog.text
 
@@ -176,7 +176,7 @@ def store(request, settings):
         return None
     server = request.getfixturevalue("redis")
     server.forget_all()
-    backend = {"BACKEND": "config.api.redis_cache.RedisCache", "LOCATION": server.url}
+    backend = {"BACKEND": "config.api.ratelimit_cache.RedisCache", "LOCATION": server.url}
     settings.CACHES = {"default": backend}
     return server
 

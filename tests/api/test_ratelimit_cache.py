@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache.backends.base import BaseCache
 
-from config.api.redis_cache import RedisCache
+from config.api.ratelimit_cache import RedisCache
 from tests.support.redis_server import Redis
 
 pytestmark = pytest.mark.slow

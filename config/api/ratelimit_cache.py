@@ -1,0 +1,79 @@
+"""Django's caches, extended by what rate limits need: a counter that stops at its limit."""
+
+import functools
+import threading
+from typing import Any
+
+from django.core.cache.backends import locmem, redis
+
+# Redis runs a script as one step: no command of another client comes between.
+_CONSUME = """
+local used = tonumber(redis.call('GET', KEYS[1]) or '0')
+if used + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return {0, used} end
+used = redis.call('INCRBY', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return {1, used}
+"""
+
+
+class LocalCache(locmem.LocMemCache):
+    """Cache in the memory of the process, for a service with one worker."""
+
+    _consuming = threading.Lock()  # of all instances: Django makes one for each thread
+
+    def consume(self, key: str, cost: int, *, limit: int, timeout_seconds: int) -> tuple[bool, int]:
+        """Add a cost to a counter unless it would exceed the limit.
+
+        Return whether it was added, and the counter's value.
+        """
+        with self._consuming:
+            used: int = self.get(key, 0)
+            fits = used + cost <= limit
+            if fits:
+                used += cost
+                self.set(key, used, timeout_seconds)
+        return fits, used
+
+
+class RedisClient(redis.RedisCacheClient):
+    """Django's client, which here is not made anew for each command: that took longer than most.
+
+    Threads may share it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._client_for = functools.cache(super().get_client)
+
+    def get_client(self, key: Any = None, *, write: Any = False) -> Any:
+        return self._client_for(write=write)
+
+    def incr(self, key: Any, delta: Any) -> Any:
+        """Add to a counter in one round trip; raise ValueError when there is none.
+
+        Django asks first whether there is one, in a round trip of its own.
+        """
+        client = self.get_client(key, write=True)
+        value = client.incr(key, delta)
+        if value == delta:  # INCR has made it, without an expiry: it would stay for ever
+            client.delete(key)
+            raise ValueError(f"Key '{key}' not found.")
+        return value
+
+
+class RedisCache(redis.RedisCache):
+    """Cache in Redis, for a service with several workers."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = RedisClient
+
+    def consume(self, key: str, cost: int, *, limit: int, timeout_seconds: int) -> tuple[bool, int]:
+        """Add a cost to a counter unless it would exceed the limit.
+
+        Return whether it was added, and the counter's value.
+        """
+        key = self.make_and_validate_key(key)
+        client: Any = self._cache.get_client(key, write=True)
+        fits, used = client.eval(_CONSUME, 1, key, cost, limit, timeout_seconds)
+        return bool(fits), used
