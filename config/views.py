@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable
 from functools import wraps
+from typing import Any, ClassVar, Literal
 
 from django.conf import settings
 from django.db import connections
@@ -12,16 +13,10 @@ from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.fields import CharField
 from rest_framework.request import Request
 
-from config.api.answers import (
-    Live,
-    Ready,
-    Unready,
-)
+from config.api.bodies import Body
 from config.api.client_address import is_loopback
-from config.api.dialects.base import json_response
 from config.api.errors import (
     ApiError,
     BadRequest,
@@ -41,6 +36,7 @@ from config.api.view import (
     endpoint_of,
     error_response,
 )
+from config.db.routers import ANALYTICS, MAIN
 from config.server import (
     health,
     metrics,
@@ -131,6 +127,14 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api_docs.html", {"swagger_ui": SWAGGER_UI})
 
 
+class Live(Body):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+    example: ClassVar[Any] = {"status": "ok"}
+
+
 class LiveView(ApiView):
     """Whether the process answers at all."""
 
@@ -139,7 +143,35 @@ class LiveView(ApiView):
     @endpoint(responses={200: Live})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether the process answers at all; asks no database."""
-        return json_response(200, {"status": "ok"})
+        return self.respond(200, Live())
+
+
+class DatabaseStates(Body):
+    """The state of each database."""
+
+    default: Literal["ok", "unavailable"]
+    analytics: Literal["ok", "unavailable"]
+
+
+class Ready(Body, kw_only=True):
+    """Both databases answer."""
+
+    status: Literal["ok"] = "ok"
+    databases: DatabaseStates
+
+    example: ClassVar[Any] = {"status": "ok", "databases": {"default": "ok", "analytics": "ok"}}
+
+
+class Unready(Body, kw_only=True):
+    """At least one database does not answer in time."""
+
+    status: Literal["unavailable"] = "unavailable"
+    databases: DatabaseStates
+
+    example: ClassVar[Any] = {
+        "status": "unavailable",
+        "databases": {"default": "ok", "analytics": "unavailable"},
+    }
 
 
 class ReadyView(ApiView):
@@ -150,11 +182,14 @@ class ReadyView(ApiView):
     @endpoint(responses={200: Ready, 503: Unready})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether both databases answer within two seconds."""
-        told = health.answering(*connections)
-        states = {alias: "ok" if answers else "unavailable" for alias, answers in told.items()}
-        is_ready = all(told.values())
-        status = "ok" if is_ready else "unavailable"
-        return json_response(200 if is_ready else 503, {"status": status, "databases": states})
+        is_up = health.answering(*connections)
+        databases = DatabaseStates(
+            default="ok" if is_up[MAIN] else "unavailable",
+            analytics="ok" if is_up[ANALYTICS] else "unavailable",
+        )
+        if all(is_up.values()):
+            return self.respond(200, Ready(databases=databases))
+        return self.respond(503, Unready(databases=databases))
 
 
 class MetricsView(ApiView):
@@ -162,7 +197,7 @@ class MetricsView(ApiView):
 
     api = HEALTH
 
-    @endpoint(responses={200: CharField}, errors=(Forbidden(METRICS_TOKEN_REQUIRED),))
+    @endpoint(responses={200: str}, errors=(Forbidden(METRICS_TOKEN_REQUIRED),))
     def get(self, request: Request) -> HttpResponseBase:
         """Show the metrics of all workers in Prometheus' text format.
 

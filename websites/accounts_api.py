@@ -7,11 +7,9 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.api import registry
+from config.api.bodies import iso
 from config.api.cors import is_cross_site
-from config.api.dialects.base import (
-    Messages,
-    iso,
-)
+from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
     Forbidden,

@@ -9,10 +9,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.dialects.base import (
-    Messages,
-    iso,
-)
+from config.api.bodies import iso
+from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
     NotFound,

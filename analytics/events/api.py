@@ -33,10 +33,8 @@ from analytics.events.responses import (
 )
 from config import runtime
 from config.api import registry
-from config.api.dialects.base import (
-    Messages,
-    iso,
-)
+from config.api.bodies import iso
+from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
     MissingParameter,

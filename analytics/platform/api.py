@@ -28,7 +28,7 @@ from analytics.platform.responses import (
 )
 from config import runtime
 from config.api import registry, request_body
-from config.api.dialects.base import iso
+from config.api.bodies import iso
 from config.api.fields import (
     Choice,
     JsonObject,

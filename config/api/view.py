@@ -15,6 +15,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from config.api import request_body
+from config.api.bodies import Body
 from config.api.cors import is_public
 from config.api.dialects.base import Messages, json_response
 from config.api.errors import (
@@ -31,7 +32,7 @@ from config.api.serializers import StrictSerializer
 
 logger = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
-Shape = type[Field[Any, Any, Any, Any]]
+Shape = type[Body] | type[str] | type[Field[Any, Any, Any, Any]]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -46,7 +47,8 @@ class endpoint:
 
     The rest describes it for OpenAPI:
     request: serializers of which one reads the body, or of a GET the query.
-    responses: the body of each success; None is an empty one, CharField plain text.
+    responses: the body of each success, several where it is one of them; None is an empty one,
+        str plain text.
     errors: samples of those that the handler raises itself.
     headers: names of those that only this endpoint sends.
     optional_authentication: what the handler checks itself.

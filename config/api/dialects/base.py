@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -35,14 +34,13 @@ class Messages:
 
 
 def json_response(status: int, body: Any) -> HttpResponse:
-    """Return an answer with a JSON body."""
+    """Return a response with a JSON body, or with none at all."""
+    if body is None:
+        response = HttpResponse(status=status)
+        del response["Content-Type"]
+        return response
     content = msgspec.json.encode(body)
     return HttpResponse(content, status=status, content_type="application/json")
-
-
-def iso(at: datetime) -> str:
-    """Return a time as answers show it: UTC, to the millisecond, with a Z."""
-    return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 class Dialect(ABC):

@@ -1,12 +1,13 @@
 """The events dialect: {"error": CODE, "message": sentence}; accounts and websites speak it too."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Self
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from msgspec import Meta
 
 from config.api import errors
-from config.api.answers import Answer
+from config.api.bodies import Body
 from config.api.dialects.base import (
     JSON_TYPES,
     Dialect,
@@ -73,42 +74,49 @@ _MESSAGES: dict[str | tuple[str, str], str] = {
 }
 
 
+class ErrorBody(Body):
+    """What went wrong: a code for programs, a sentence for people."""
+
+    error: str
+    message: str
+
+
+class Details(Body, rename="camel"):
+    """Every broken rule: of the body as a whole, and of its fields."""
+
+    form_errors: list[str]
+    field_errors: dict[str, Annotated[list[str], Meta(max_length=MAX_MESSAGES)]]
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Self:
+        """Return the messages of problems, by the first step of their location."""
+        form: list[str] = []
+        fields: dict[str, list[str]] = {}
+        for problem in problems:
+            place = problem.location
+            messages = fields.setdefault(str(place[0]), []) if place else form
+            if len(messages) < MAX_MESSAGES:
+                messages.append(_message(problem))
+        return cls(form, fields)
+
+
+class InvalidBody(ErrorBody):
+    """A body, or a query, that breaks rules."""
+
+    details: Details
+
+
 class EventsDialect(Dialect):
     """Flat errors with a code and a message; validation errors add zod's `details`."""
 
     def describe(
         self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, ErrorBody]:
         if isinstance(error, errors.Invalid):
-            status, code, message = 400, "VALIDATION_ERROR", messages.invalid
-            return status, {"error": code, "message": message, "details": _details(error.problems)}
+            details = Details.of(error.problems)
+            return 400, InvalidBody("VALIDATION_ERROR", messages.invalid, details)
         status, code, message = _plain(error, messages)
-        return status, {"error": code, "message": message}
-
-    def body_type(self, error: ApiError) -> type[Answer]:
-        return Invalidity if isinstance(error, errors.Invalid) else Refusal
-
-
-class Refusal(Answer):
-    """What went wrong: a code for programs, a sentence for people."""
-
-    error = serializers.CharField()
-    message = serializers.CharField()
-
-
-class Details(Answer):
-    """Every broken rule: of the body as a whole, and of its fields."""
-
-    formErrors = serializers.ListField(child=serializers.CharField())
-    fieldErrors = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField(), max_length=MAX_MESSAGES)
-    )
-
-
-class Invalidity(Refusal):
-    """A body, or a query, that breaks rules."""
-
-    details = Details()
+        return status, ErrorBody(code, message)
 
 
 def _plain(error: ApiError, messages: Messages) -> tuple[int, str, str]:
@@ -139,16 +147,6 @@ def _plain(error: ApiError, messages: Messages) -> tuple[int, str, str]:
             return 503, "SERVICE_UNAVAILABLE", messages.unavailable
         case _:
             return 500, messages.failed_code, messages.failed
-
-
-def _details(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    form: list[str] = []
-    fields: dict[str, list[str]] = {}
-    for problem in problems:
-        messages = fields.setdefault(str(problem.location[0]), []) if problem.location else form
-        if len(messages) < MAX_MESSAGES:
-            messages.append(_message(problem))
-    return {"formErrors": form, "fieldErrors": fields}
 
 
 def _message(problem: Problem) -> str:

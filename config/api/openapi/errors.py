@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from msgspec import to_builtins
 
 from config.api import request_body
-from config.api.answers import Answer
+from config.api.bodies import Body
 from config.api.errors import (
     ApiError,
     BadRequest,
@@ -40,7 +41,7 @@ class Refusal:
     name: str
     status: int
     body: Any
-    shape: type[Answer]
+    shape: Any
     headers: list[str]
     outcome: str | None
 
@@ -61,7 +62,8 @@ def _worded(view: type[ApiView], method: str, reason: str, error: ApiError) -> R
     is_told = here.ingest and not isinstance(error, MethodNotAllowed)
     outcome = outcome_of(error, status).value if is_told else None
     name = type(error).__name__
-    return Refusal(reason, name, status, body, dialect.body_type(error), headers, outcome)
+    shape = type(body) if isinstance(body, Body) else dialect.body_type(error)
+    return Refusal(reason, name, status, to_builtins(body), shape, headers, outcome)
 
 
 def _samples(view: type[ApiView], method: str, path: str) -> Iterator[Sample]:

@@ -13,8 +13,14 @@ from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework import serializers
 
 from config.api.answers import Answer
+from config.api.bodies import Body
 from config.api.cors import is_public
 from config.api.fields import StrictField
+from config.api.openapi.bodies import (
+    Schema,
+    component_name,
+    schemas_of,
+)
 from config.api.openapi.errors import (
     Refusal,
     refusals,
@@ -30,7 +36,6 @@ from config.api.view import (
     endpoint_of,
 )
 
-Schema = dict[str, Any]
 TEXT = "text/plain"
 JSON = "application/json"
 
@@ -98,11 +103,7 @@ class AutoSchema(openapi.AutoSchema):
         return []
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
-        """Return a name that also tells the API, for two of them may have an `Event`."""
-        module = re.sub(r"[._](api|dialect|responses)$", "", type(serializer).__module__)
-        api = module.rpartition(".")[2]
-        name = type(serializer).__name__.removesuffix("Serializer")
-        return f"{api.capitalize()}{name}"
+        return component_name(type(serializer))
 
     def _documentation(self) -> tuple[str, str]:
         handler = getattr(self.view, self.method.lower())
@@ -159,7 +160,7 @@ class AutoSchema(openapi.AutoSchema):
         headers = self._headers(["X-Event-Outcome"] if self.endpoint.ingest else [])
         if shape is None:
             return {"description": "Done; no body.", "headers": headers}
-        if shape is serializers.CharField:
+        if shape in (str, serializers.CharField):
             content = {TEXT: {"schema": {"type": "string"}}}
             return {"description": "Plain text.", "headers": headers, "content": content}
         shapes = shape if isinstance(shape, tuple) else (shape,)
@@ -167,12 +168,12 @@ class AutoSchema(openapi.AutoSchema):
         return {
             "description": " Or: ".join(abouts),
             "headers": headers,
-            "content": {JSON: self._content(*(each() for each in shapes))},
+            "content": {JSON: self._content(*map(_sample_of, shapes))},
         }
 
     def _refusal(self, ways: list[Refusal]) -> Schema:
         shapes = dict.fromkeys(way.shape for way in ways)
-        schema = self._content(*(shape() for shape in shapes))["schema"]
+        schema = self._content(*map(_sample_of, shapes))["schema"]
         headers = self._headers([])
         for name in dict.fromkeys(name for way in ways for name in way.headers):
             is_always_told = all(name in way.headers for way in ways)
@@ -200,23 +201,33 @@ class AutoSchema(openapi.AutoSchema):
         return told | {name: HEADERS[name] | {"required": False} for name in self.endpoint.headers}
 
     def _header(self, name: str) -> Schema:
-        header = HEADERS[name]
-        component = ResolvedComponent(  # type: ignore[no-untyped-call]
-            name, ResolvedComponent.HEADER, header, object=name
-        )
-        self.registry.register_on_missing(component)
-        return dict(component.ref)
+        return self._register(name, ResolvedComponent.HEADER, HEADERS[name])
 
     def _content(self, *alternatives: Any) -> Schema:
         """Return a body that may be one of several objects."""
-        schemas = [self.resolve_serializer(each, "response").ref for each in alternatives]
+        schemas = [self._reference(each) for each in alternatives]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         examples = {
-            type(each).__name__.removesuffix("Serializer"): {"value": each.example}
+            _name_of(each).removesuffix("Serializer"): {"value": each.example}
             for each in alternatives
             if each.example is not None
         }
         return {"schema": schema} | ({"examples": examples} if examples else {})
+
+    def _reference(self, shape: Any) -> Schema:
+        if not isinstance(shape, type):
+            return dict(self.resolve_serializer(shape, "response").ref)
+        for name, schema in schemas_of(shape).items():
+            self._register(name, ResolvedComponent.SCHEMA, schema)
+        return self._register(component_name(shape), ResolvedComponent.SCHEMA)
+
+    def _register(self, name: str, kind: str, content: Schema | None = None) -> Schema:
+        """Return a reference to a component, which is registered if it is new."""
+        component = ResolvedComponent(name, kind, content, object=Body)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(component)
+        if content and self.registry[component].schema != content:
+            warn(f"two components have the name {name}")
+        return dict(component.ref)
 
     def _postprocess_serializer_schema(
         self, schema: Schema, serializer: Any, direction: Any
@@ -226,6 +237,14 @@ class AutoSchema(openapi.AutoSchema):
         if serializer.partial:  # all that it has may be left out
             return {name: said for name, said in schema.items() if name != "required"}
         return schema
+
+
+def _name_of(shape: Any) -> str:
+    return (shape if isinstance(shape, type) else type(shape)).__name__
+
+
+def _sample_of(shape: Any) -> Any:
+    return shape() if issubclass(shape, Answer) else shape
 
 
 def _examples(ways: list[Refusal]) -> Schema:

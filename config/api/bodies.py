@@ -1,0 +1,40 @@
+"""Bodies of responses: the base of their Structs, and the types that several of them share."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+
+class Body(Struct, forbid_unknown_fields=True):
+    """An object with exactly these keys, in this order.
+
+    What is sent and what the OpenAPI document says come from the same class: its docstring and
+    its fields' `Meta` are the descriptions there. A field with a default is always sent; one that
+    may be left out has the default UNSET.
+    `example` is a body as JSON, for the document.
+    """
+
+    example: ClassVar[Any] = None
+
+
+def enum(values: Iterable[str | bool]) -> Meta:
+    """Return the annotation of a field with a few values, where Literal cannot say it."""
+    return Meta(extra_json_schema={"enum": list(values)})
+
+
+def pattern(regex: str) -> Meta:
+    """Return the annotation of a text of a certain form."""
+    return Meta(extra_json_schema={"pattern": regex})
+
+
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # made by iso()
+AlwaysTrue = Annotated[bool, enum([True])]
+AlwaysFalse = Annotated[bool, enum([False])]
+Count = Annotated[int, Meta(ge=0)]
+
+
+def iso(at: datetime) -> Timestamp:
+    """Return a time as text: UTC, to the millisecond, with a Z."""
+    return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
