@@ -10,6 +10,7 @@ import pytest
 from tests.support.live import (
     Postgres,
     directory,
+    generate_traffic,
     manage,
     migrate,
     new_website,
@@ -54,7 +55,7 @@ def test_months_are_dropped_while_others_write_and_read():
         url = postgres.url("analytics")
         environment = production(var_dir, main_url=postgres.url("main"), analytics_url=url)
         migrate(environment)
-        manage(environment, "generate", "--events", str(OLD_ROWS), "--yes-really")
+        generate_traffic(environment, events=OLD_ROWS)
         with serving(environment) as server:
             code = new_website(server.port, register(server.port))
             with load_on(server.port, code) as load, readers_of(url):

@@ -76,8 +76,17 @@ def migrate(environment: Environment) -> None:
 
 
 def manage(environment: Environment, *arguments: str) -> str:
-    """Run a command to its end; return what it writes."""
-    command = [sys.executable, "manage.py", *arguments]
+    """Run a command of manage.py to its end; return its output."""
+    return _run(environment, "manage.py", *arguments)
+
+
+def generate_traffic(environment: Environment, *, events: int) -> None:
+    """Fill the streams with synthetic rows of a year."""
+    _run(environment, "-m", "tests.traffic", "--events", str(events), "--yes-really")
+
+
+def _run(environment: Environment, *arguments: str) -> str:
+    command = [sys.executable, *arguments]
     run = subprocess.run(
         command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False
     )

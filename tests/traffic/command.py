@@ -1,4 +1,4 @@
-"""`manage.py generate`: traffic to develop and to measure with."""
+"""The options of a run, and what it prints."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -6,32 +6,34 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics import generation
-from analytics.generation import Period
 from analytics.streams.partitions import Month
 from config.server.console import (
     Progress,
     duration,
     stoppable,
 )
+from tests.traffic import run
+from tests.traffic.run import Period
 
 MAX_MONTHS = 120
 
 
 class Command(BaseCommand):
     help = (
-        "Fill all streams with made-up traffic, for development: the rows that are asked for, over "
-        "some months, with websites and users of their own. The same seed and dates give the same "
-        "rows; a run that was stopped goes on when it is repeated."
+        "Fill all streams with synthetic traffic, for development: a number of rows over some "
+        "months, with websites and users of their own. The same seed and dates give the same "
+        "rows; a run that was interrupted is resumed when it is repeated."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--events", type=int, required=True, help="rows of all streams in all")
-        parser.add_argument("--months", type=int, default=12, help="how many months; default: 12")
+        parser.add_argument(
+            "--events", type=int, required=True, help="number of rows, of all streams together"
+        )
+        parser.add_argument("--months", type=int, default=12, help="number of months; default: 12")
         parser.add_argument(
             "--until", metavar="YYYY-MM-DD", help="the day after the last one; default: today"
         )
-        parser.add_argument("--seed", type=int, default=1, help="another number, other traffic")
+        parser.add_argument("--seed", type=int, default=1, help="another seed, other traffic")
         parser.add_argument(
             "--yes-really", action="store_true", help="also in databases of DATABASE_URL"
         )
@@ -48,25 +50,25 @@ class Command(BaseCommand):
     ) -> None:
         if not (settings.EMBEDDED or yes_really):
             raise CommandError(
-                "DATABASE_URL names a server, and made-up traffic cannot be told from real traffic "
-                "there. If that is what you want, add --yes-really."
+                "DATABASE_URL names a server, where synthetic traffic cannot be told from real "
+                "traffic. If that is what you want, add --yes-really."
             )
         period = _period(events, months, until, seed)
-        with stoppable("What is stored stays so; the same command goes on."):
+        with stoppable("Rows that are stored stay; run the same command again to resume."):
             self._generate(period)
 
     def _generate(self, period: Period) -> None:
-        world = generation.prepare(period)
+        dataset = run.prepare(period)
         with Progress(self.stdout, period.rows) as progress:
-            for rows in generation.generate(period, world):
+            for rows in run.generate(period, dataset):
                 progress.advance(rows)
-        took, rate = duration(progress.seconds), progress.rate
+        elapsed, rate = duration(progress.seconds), progress.rate
         self.stdout.write("Vacuuming ...")
         self.stdout.flush()
-        generation.tidy()
+        run.vacuum()
         self.stdout.write(
-            f"{progress.done:,} rows from {period.first} to {period.until} in {took}, "
-            f"{rate:,.0f} a second."
+            f"{progress.done:,} rows from {period.first} to {period.until} in {elapsed}, "
+            f"{rate:,.0f} per second."
         )
 
 
@@ -76,7 +78,7 @@ def _period(events: int, months: int, until: str | None, seed: int) -> Period:
     if not 1 <= months <= MAX_MONTHS:
         raise CommandError(f"--months must be from 1 to {MAX_MONTHS}.")
     today = datetime.now(UTC).date()
-    end = _day(until) if until else today
+    end = _parse_day(until) if until else today
     if end > today:
         raise CommandError(f"--until {end} is in the future.")
     before = Month(end.year, end.month).plus(-months)
@@ -84,7 +86,7 @@ def _period(events: int, months: int, until: str | None, seed: int) -> Period:
     return Period(first, end, events, seed)
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

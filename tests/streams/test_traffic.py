@@ -1,4 +1,4 @@
-"""`manage.py generate`: made-up rows that hold all that real ones hold."""
+"""`python -m tests.traffic`: synthetic rows that are consistent like real ones."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from analytics.streams import partitions
 from analytics.streams.base import streams
 from config.db import uuid7
 from tests.support.cleanup import drop_partitions
+from tests.traffic.command import Command
 from websites.models import User, Website
 
 # It vacuums at its end, which no transaction allows.
@@ -36,8 +37,8 @@ def _no_months_stay():
 
 def generate(*options, events=ROWS):
     out = StringIO()
-    command = ("generate", "--events", str(events), "--yes-really", *PERIOD, *options)
-    call_command(*command, stdout=out)
+    arguments = ("--events", str(events), "--yes-really", *PERIOD, *options)
+    call_command(Command(), *arguments, stdout=out)
     return out.getvalue().splitlines()
 
 
@@ -141,13 +142,13 @@ def test_another_seed_is_other_traffic():
 
 def test_a_database_that_may_be_in_use_is_left_alone():
     with pytest.raises(CommandError, match="cannot be told from real traffic"):
-        call_command("generate", "--events", "10")
+        call_command(Command(), "--events", "10")
     assert not User.objects.exists()
     assert all_ids() == set()
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         (["--events", "0"], "--events must be at least 1."),
         (["--events", "5", "--months", "0"], "--months must be from 1 to 120."),
@@ -156,10 +157,10 @@ def test_a_database_that_may_be_in_use_is_left_alone():
         (["--events", "5", "--until", "2999-01-01"], "--until 2999-01-01 is in the future."),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(options, sentence):
-    with pytest.raises(CommandError) as told:
-        call_command("generate", "--yes-really", *options)
-    assert str(told.value) == sentence
+def test_bad_options_are_refused_with_a_message(options, message):
+    with pytest.raises(CommandError) as refusal:
+        call_command(Command(), "--yes-really", *options)
+    assert str(refusal.value) == message
     assert not User.objects.exists()
 
 

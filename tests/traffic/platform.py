@@ -1,7 +1,5 @@
-"""Platform events: users of a product at work, now and then with an error."""
+"""Traffic of platform: users of a product at work, with an error now and then."""
 
-from analytics.generation.days import Day, generator
-from analytics.generation.world import session_name, some_referrers
 from analytics.ingest.bulk_copy import Rows
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import (
@@ -10,8 +8,10 @@ from analytics.platform.models import (
     Priority,
 )
 from config.db import uuid7
+from tests.traffic.dataset import random_referrers, random_session_id
+from tests.traffic.day import StreamDay
 
-# Name, category, priority, how many of a hundred events there are.
+# Name, category, priority, share in percent.
 KINDS = (
     ("page_viewed", Category.PAGE_VIEW.value, Priority.LOW.value, 50),
     ("button_clicked", Category.USER_ACTION.value, Priority.LOW.value, 22),
@@ -26,30 +26,29 @@ WEIGHTS = [weight for *_, weight in KINDS]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
-@generator(weight=10)
-def platform_events(day: Day) -> Rows:
-    """Make the platform events of a day; their table counts them."""
-    random, world = day.random, day.world
+def platform_events(day: StreamDay) -> Rows:
+    """Return the platform events of a day."""
+    random, dataset = day.random, day.dataset
     kinds = random.choices(KINDS, WEIGHTS, k=day.rows)
-    pages = world.some_pages(random, day.rows)
-    referrers = some_referrers(random, day.rows)
+    pages = dataset.random_pages(random, day.rows)
+    referrers = random_referrers(random, day.rows)
     rows = {}
-    for ms, kind, page, came_from in zip(
-        sorted(day.times(day.rows)), kinds, pages, referrers, strict=True
+    for ms, kind, page, referrer in zip(
+        sorted(day.random_times(day.rows)), kinds, pages, referrers, strict=True
     ):
         name, category, priority, _ = kind
         id = day.new_id(ms)
         rows[id] = PlatformEventRow(
             id=id,
             created_at=uuid7.from_ms(ms),
-            user_id=random.choice(world.users),
+            user_id=random.choice(dataset.users),
             event_name=name,
             category=category,
             priority=priority,
-            properties=world.pages[page].properties,
-            session_id=session_name(random, ms),
-            page_url=f"https://platform.example{world.pages[page].path}",
-            referrer=came_from,
+            properties=dataset.pages[page].properties,
+            session_id=random_session_id(random, ms),
+            page_url=f"https://platform.example{dataset.pages[page].path}",
+            referrer=referrer,
             user_agent=AGENT,
             client_id=None,
         )

@@ -1,4 +1,4 @@
-"""Who visits what: the visitors, pages, websites and users that generated traffic is about."""
+"""The dataset behind the traffic: websites, pages, users and visitors."""
 
 from dataclasses import dataclass
 from random import Random
@@ -12,7 +12,7 @@ VISITORS = 20_000
 PAGES = 300
 BIO_PAGES = 3
 
-# User-Agent, how many of a hundred have it, width and height of the screen.
+# User-Agent, share in percent, width and height of the screen.
 BROWSERS = (
     (
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -44,7 +44,7 @@ BROWSERS = (
         *(4, 820, 1180),
     ),
 )
-# Country, city, time zone, language, how many of a hundred live there.
+# Country, city, time zone, language, share in percent.
 PLACES = (
     ("United States", "New York", "America/New_York", "en-US", 30),
     ("Germany", "Berlin", "Europe/Berlin", "de-DE", 18),
@@ -65,7 +65,7 @@ REFERRERS: tuple[tuple[str | None, int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who comes again and again, with one browser from one place."""
+    """A returning visitor, with one browser and one place."""
 
     id: str
     hash: str
@@ -79,7 +79,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a website; `properties` is JSON text, what custom events of it tell."""
+    """A page of every website; `properties` is the JSON text of its clicks and custom events."""
 
     path: str
     title: str
@@ -87,35 +87,35 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """All of it, the same for the same seed."""
+class Dataset:
+    """Everything that events refer to; the same for the same seed."""
 
     websites: list[UUID]
-    urls: dict[UUID, list[str]]  # of the pages, in their order
+    urls: dict[UUID, list[str]]  # by website, in the order of the pages
     users: list[UUID]
     visitors: list[Visitor]
     pages: list[Page]
     bio_pages: list[UUID]
 
-    def some_visitors(self, random: Random, count: int) -> list[Visitor]:
-        """Return so many visitors; few come often."""
+    def random_visitors(self, random: Random, count: int) -> list[Visitor]:
+        """Return random visitors, of whom a few come often."""
         chance = random.random
         return [self.visitors[int(chance() ** 2 * VISITORS)] for _ in range(count)]
 
-    def some_pages(self, random: Random, count: int) -> list[int]:
-        """Return the numbers of so many pages; few are hot."""
+    def random_pages(self, random: Random, count: int) -> list[int]:
+        """Return the numbers of random pages, of which a few are popular."""
         chance = random.random
         return [int(chance() ** 3 * PAGES) for _ in range(count)]
 
-    def some_websites(self, random: Random, count: int) -> list[UUID]:
-        """Return so many websites."""
+    def random_websites(self, random: Random, count: int) -> list[UUID]:
+        """Return random websites, weighted by their share of the traffic."""
         return random.choices(self.websites, [weight for _, weight in WEBSITES], k=count)
 
 
-def make(random: Random, websites: dict[UUID, str], users: list[UUID], bio: list[UUID]) -> World:
-    """Return a world around websites, with their domains, users and bio pages."""
+def build(random: Random, websites: dict[UUID, str], users: list[UUID], bio: list[UUID]) -> Dataset:
+    """Return the dataset of websites, given with their domains, users and bio pages."""
     pages = [_page(number) for number in range(PAGES)]
-    return World(
+    return Dataset(
         websites=list(websites),
         urls={
             id: [f"https://{domain}{page.path}" for page in pages]
@@ -128,8 +128,8 @@ def make(random: Random, websites: dict[UUID, str], users: list[UUID], bio: list
     )
 
 
-def some_referrers(random: Random, count: int) -> list[str | None]:
-    """Return where so many visits came from, None for nowhere."""
+def random_referrers(random: Random, count: int) -> list[str | None]:
+    """Return the referrers of random visits, None for direct ones."""
     addresses, weights = zip(*REFERRERS, strict=True)
     return random.choices(addresses, weights, k=count)
 
@@ -161,6 +161,6 @@ def _letters(random: Random) -> str:
     return f"{random.getrandbits(36):09x}"
 
 
-def session_name(random: Random, ms: int) -> str:
-    """Return the id of a session as pages make it."""
+def random_session_id(random: Random, ms: int) -> str:
+    """Return a session id as the script in the pages creates it."""
     return f"sess-{ms}-{_letters(random)}"
