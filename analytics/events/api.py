@@ -1,7 +1,6 @@
-"""The events API: events of websites with tracking codes, taken in and read back."""
+"""The events API: events of websites with tracking codes, written and read."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,8 +10,6 @@ from rest_framework.request import Request
 
 from analytics.events.ingest import (
     EventResult,
-    Item,
-    StoreResult,
     row_of,
     store,
     store_batch,
@@ -20,20 +17,20 @@ from analytics.events.ingest import (
 from analytics.events.models import (
     DeviceType,
     Event,
-    EventRow,
     EventType,
 )
 from analytics.events.responses import (
+    ID_IN_USE,
     CreatedBatch,
+    DuplicateEvent,
+    EventBody,
     EventPage,
-    KnownEvent,
+    FullEvent,
     PartialBatch,
-    ShownEvent,
-    WholeEvent,
+    batch_body,
 )
 from config import runtime
 from config.api import registry
-from config.api.bodies import iso
 from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
@@ -74,7 +71,6 @@ from websites.authentication import BearerAuthentication
 from websites.lookup import Site
 
 MAX_BATCH = 1000
-ID_IN_USE = "Event id already in use"
 UNKNOWN_CODE = "Website with this tracking code not found"
 NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
 OUTCOMES = {
@@ -86,11 +82,6 @@ OUTCOMES = {
     EventResult.UNKNOWN_WEBSITE: Outcome.REJECTED,
 }
 BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.REJECTED)
-FAILURES = {
-    EventResult.UNKNOWN_WEBSITE: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
-    EventResult.CONFLICT: ("CONFLICT", ID_IN_USE),
-    EventResult.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
-}
 
 
 def messages(*, invalid: str = "", failed: str) -> Messages:
@@ -173,7 +164,7 @@ class EventsView(ApiView):
         ingest=True,
         messages=messages(invalid="Invalid event data", failed="Failed to create event"),
         request=EVENT,
-        responses={201: ShownEvent, 200: KnownEvent},
+        responses={201: EventBody, 200: DuplicateEvent},
         errors=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
     )
     def post(self, request: Request) -> HttpResponse:
@@ -186,14 +177,14 @@ class EventsView(ApiView):
         if site is None:
             raise NotFound(UNKNOWN_CODE)
         if not runtime.current().events_enabled:
-            return self.respond(201, shown(row_of(item, site)), Outcome.KILL_SWITCH)
-        kept = store(item, site)
-        if kept.result is EventResult.CONFLICT:
+            return self.respond(201, EventBody.of(row_of(item, site)), Outcome.KILL_SWITCH)
+        stored = store(item, site)
+        if stored.result is EventResult.CONFLICT:
             raise Conflict(ID_IN_USE)
-        if kept.result is EventResult.REFUSED:
+        if stored.result is EventResult.REFUSED:
             raise RowRefused
-        status = 201 if kept.result is EventResult.NEW else 200
-        return self.respond(status, shown(kept.stored), OUTCOMES[kept.result])
+        status = 201 if stored.result is EventResult.NEW else 200
+        return self.respond(status, EventBody.of(stored.stored), OUTCOMES[stored.result])
 
     @endpoint(
         messages=messages(invalid="Invalid query parameters", failed="Failed to fetch events"),
@@ -210,7 +201,7 @@ class EventsView(ApiView):
         code = request.query_params.get("trackingCode")
         if not code:
             raise MissingParameter("trackingCode")
-        owner_id = demanded_owner(request)
+        owner_id = required_owner_id(request)
         query = LIST_QUERY.to_internal_value(request.query_params.dict())
         site = lookup.active_site(code)
         if site is None or owner_id not in (None, site.user_id):
@@ -237,17 +228,17 @@ class EventBatchView(ApiView):
         One event that breaks a rule makes the whole request a 400, and nothing is stored; one whose
         website is unknown fails alone.
         """
-        body = self.json()
-        self.events_in_request = events_in(body)
-        items = BATCH.to_internal_value(body)["events"]
+        sent = self.json()
+        self.events_in_request = events_in(sent)
+        items = BATCH.to_internal_value(sent)["events"]
         if not runtime.current().events_enabled:
             dropped = {Outcome.KILL_SWITCH: len(items)}
-            return self.respond(201, told([], []), Outcome.KILL_SWITCH, events=dropped)
-        kept = store_batch(items)
-        answer = told(items, kept)
-        ends = Counter(OUTCOMES[each.result] for each in kept)
-        outcome = next(end for end in BEST_FIRST if ends[end])
-        return self.respond(201 if answer["success"] else 207, answer, outcome, events=ends)
+            return self.respond(201, batch_body([], []), Outcome.KILL_SWITCH, events=dropped)
+        results = store_batch(items)
+        body = batch_body(items, results)
+        outcomes = Counter(OUTCOMES[each.result] for each in results)
+        best = next(outcome for outcome in BEST_FIRST if outcomes[outcome])
+        return self.respond(201 if body.success else 207, body, best, events=outcomes)
 
 
 class EventView(ApiView):
@@ -258,7 +249,7 @@ class EventView(ApiView):
     @endpoint(
         messages=messages(failed="Failed to fetch event"),
         optional_authentication=BearerAuthentication,
-        responses={200: WholeEvent},
+        responses={200: FullEvent},
         errors=(NotFound(NO_EVENT),),
     )
     def get(self, request: Request, id: str) -> HttpResponse:
@@ -266,24 +257,24 @@ class EventView(ApiView):
 
         A token is asked for only while staff have made reads private; then it must be the owner's.
         """
-        owner_id = demanded_owner(request)
+        owner_id = required_owner_id(request)
         event_id = uuid7.parse(id)
         event = Event.objects.filter(id=event_id).first() if event_id else None
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
-        return self.respond(200, shown(event) | {"properties": event.properties})
+        return self.respond(200, FullEvent.of(event))
 
 
-def demanded_owner(request: Request) -> UUID | None:
-    """Return the user whose websites alone may be read; None while reads are public."""
+def required_owner_id(request: Request) -> UUID | None:
+    """Return the only user whose websites may be read, the caller; None while reads are public."""
     if runtime.current().public_event_reads:
         return None
     caller, _ = BearerAuthentication().authenticate(request)
     return caller.user_id
 
 
-def page_of(site: Site, query: dict[str, Any]) -> dict[str, Any]:
+def page_of(site: Site, query: dict[str, Any]) -> EventPage:
     """Return one page of a website's events, the newest first."""
     limit, offset, cursor = query["limit"], query["offset"], query["cursor"]
     matching = Event.objects.of_website(site.id)
@@ -291,70 +282,8 @@ def page_of(site: Site, query: dict[str, Any]) -> dict[str, Any]:
         matching = matching.of_type(query["eventType"])
     start = 0 if cursor else offset
     rest = matching.after(cursor) if cursor else matching
-    found = list(rest.newest_first()[start : start + limit + 1])  # one more tells of older ones
-    page = found[:limit]
-    return {
-        "events": [listed(event) for event in page],
-        "pagination": {
-            "total": matching.count(),
-            "limit": limit,
-            "offset": start,
-            "nextCursor": str(page[-1].id) if len(found) > limit else None,
-        },
-    }
-
-
-def listed(event: Event) -> dict[str, Any]:
-    """Return the eleven keys under which a list shows an event."""
-    keys = shown(event)
-    del keys["websiteId"]
-    return keys
-
-
-def shown(event: Event | EventRow) -> dict[str, Any]:
-    """Return the twelve keys under which an event is shown."""
-    return {
-        "id": str(event.id),
-        "websiteId": str(event.website_id),
-        "eventType": event.event_type,
-        "url": event.url,
-        "referrer": event.referrer,
-        "sessionId": event.session_id,
-        "visitorId": event.visitor_id,
-        "deviceType": event.device_type,
-        "browser": event.browser,
-        "os": event.os,
-        "location": event.location,
-        "createdAt": iso(event.created_at),
-    }
-
-
-def told(items: Sequence[Item], kept: Sequence[StoreResult]) -> dict[str, Any]:
-    """Return the body that answers a batch."""
-    created, errors = [], []
-    for index, (item, each) in enumerate(zip(items, kept, strict=True)):
-        if each.result in FAILURES:
-            code, message = FAILURES[each.result]
-            message = message.format(item["trackingCode"])
-            errors.append({"index": index, "error": code, "message": message})
-        elif each.result is not EventResult.DUPLICATE_IN_BATCH:
-            created.append(briefly(each.stored))
-    answer = {"success": not errors, "eventsCreated": len(created), "events": created}
-    if errors:
-        message = f"Created {len(created)} events with {len(errors)} errors"
-        return answer | {"errors": errors, "message": message}
-    return answer | {"message": f"Successfully created {len(created)} events"}
-
-
-def briefly(event: Event | EventRow) -> dict[str, Any]:
-    """Return the five keys under which a batch shows an event."""
-    return {
-        "id": str(event.id),
-        "websiteId": str(event.website_id),
-        "eventType": event.event_type,
-        "url": event.url,
-        "createdAt": iso(event.created_at),
-    }
+    found = list(rest.newest_first()[start : start + limit + 1])  # one more shows that it goes on
+    return EventPage.of(found, total=matching.count(), limit=limit, offset=start)
 
 
 urlpatterns = [

@@ -1,15 +1,30 @@
-"""What the events API answers when all went well."""
+"""Response bodies of the events API."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import Meta
 
+from analytics.events.ingest import (
+    EventResult,
+    Item,
+    StoreResult,
+)
 from analytics.events.models import (
     DeviceType,
+    Event,
+    EventRow,
     EventType,
 )
-from config.api.answers import Answer
+from config.api.bodies import AlwaysFalse, AlwaysTrue, Body, Count, Timestamp, enum, iso
 
+ID_IN_USE = "Event id already in use"
+ERRORS = {  # codes and messages of the items of a batch that were not stored
+    EventResult.UNKNOWN_WEBSITE: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
+    EventResult.CONFLICT: ("CONFLICT", ID_IN_USE),
+    EventResult.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
+}
 EXAMPLE = {
     "id": "019c0630-fe00-70c8-aa3a-de3497964cb8",
     "websiteId": "019c0428-0ea0-7bae-841b-02c41ed0fd8a",
@@ -28,68 +43,123 @@ BRIEF_EXAMPLE = {
     name: EXAMPLE[name] for name in ("id", "websiteId", "eventType", "url", "createdAt")
 }
 
-
-class ListedEvent(Answer):
-    """An event as a list shows it."""
-
-    id = serializers.UUIDField()
-    eventType = serializers.ChoiceField(EventType.values)
-    url = serializers.CharField()
-    referrer = serializers.CharField(allow_null=True)
-    sessionId = serializers.CharField()
-    visitorId = serializers.CharField()
-    deviceType = serializers.ChoiceField(DeviceType.values, allow_null=True)
-    browser = serializers.CharField(allow_null=True)
-    os = serializers.CharField(allow_null=True)
-    location = serializers.CharField(allow_null=True)
-    createdAt = serializers.DateTimeField(help_text="The time of the event; also that in its id.")
+EventTypeName = Annotated[str, enum(EventType.values)]
+DeviceTypeName = Annotated[str, enum(DeviceType.values)]
+EventTime = Annotated[Timestamp, Meta(description="The time of the event; also that in its id.")]
 
 
-class ShownEvent(ListedEvent):
+class _OfEvent(Body, rename="camel"):
+    """Some fields of an event, under the names that they have in the model."""
+
+    @classmethod
+    def of(cls, event: Event | EventRow) -> Self:
+        """Return the body of an event."""
+        values = {name: getattr(event, name) for name in cls.__struct_fields__}
+        values["created_at"] = iso(event.created_at)
+        return cls(**values)
+
+
+class EventBody(_OfEvent):
     """The event as it was stored."""
 
-    websiteId = serializers.UUIDField()
+    id: UUID
+    website_id: UUID
+    event_type: EventTypeName
+    url: str
+    referrer: str | None
+    session_id: str
+    visitor_id: str
+    device_type: DeviceTypeName | None
+    browser: str | None
+    os: str | None
+    location: str | None
+    created_at: EventTime
 
     example: ClassVar[Any] = EXAMPLE
 
 
-class KnownEvent(ShownEvent):
+class DuplicateEvent(EventBody):
     """The event that was stored before under this id."""
 
 
-class WholeEvent(ShownEvent):
+class FullEvent(EventBody):
     """One event with all its data."""
 
-    properties = serializers.DictField(allow_null=True)
+    properties: dict[str, Any] | None
 
     example: ClassVar[Any] = EXAMPLE | {"properties": {"articleId": "art-123", "readingTime": 5}}
 
 
-class BriefEvent(Answer):
+class ListedEvent(_OfEvent):
+    """An event as a list shows it."""
+
+    id: UUID
+    event_type: EventTypeName
+    url: str
+    referrer: str | None
+    session_id: str
+    visitor_id: str
+    device_type: DeviceTypeName | None
+    browser: str | None
+    os: str | None
+    location: str | None
+    created_at: EventTime
+
+
+class Pagination(Body, rename="camel"):
+    """Where a page is in the whole list, and how it was asked for."""
+
+    total: Count
+    limit: Annotated[int, Meta(ge=1)]
+    offset: Count
+    next_cursor: Annotated[UUID | None, Meta(description="Null on the last page.")]
+
+
+class EventPage(Body):
+    """One page of a website's events, the newest first."""
+
+    events: list[ListedEvent]
+    pagination: Pagination
+
+    example: ClassVar[Any] = {
+        "events": [{name: value for name, value in EXAMPLE.items() if name != "websiteId"}],
+        "pagination": {"total": 37, "limit": 1, "offset": 0, "nextCursor": EXAMPLE["id"]},
+    }
+
+    @classmethod
+    def of(cls, found: Sequence[Event], *, total: int, limit: int, offset: int) -> Self:
+        """Return a page of `limit` events; one more was looked for, to know whether it exists."""
+        page = found[:limit]
+        next_cursor = page[-1].id if len(found) > limit else None
+        pagination = Pagination(total, limit, offset, next_cursor)
+        return cls([ListedEvent.of(event) for event in page], pagination)
+
+
+class BriefEvent(_OfEvent):
     """An event as a batch shows it."""
 
-    id = serializers.UUIDField()
-    websiteId = serializers.UUIDField()
-    eventType = serializers.ChoiceField(EventType.values)
-    url = serializers.CharField()
-    createdAt = serializers.DateTimeField()
+    id: UUID
+    website_id: UUID
+    event_type: EventTypeName
+    url: str
+    created_at: Timestamp
 
 
-class FailedItem(Answer):
+class ItemError(Body):
     """An event of a batch that was not stored."""
 
-    index = serializers.IntegerField(min_value=0, help_text="Its place in the request, from 0.")
-    error = serializers.ChoiceField(["NOT_FOUND", "CONFLICT", "PROCESSING_ERROR"])
-    message = serializers.CharField()
+    index: Annotated[int, Meta(ge=0, description="Its place in the request, from 0.")]
+    error: Annotated[str, enum(code for code, _ in ERRORS.values())]
+    message: str
 
 
-class CreatedBatch(Answer):
+class CreatedBatch(Body, rename="camel", kw_only=True):
     """No item failed."""
 
-    success = serializers.ChoiceField([True])
-    eventsCreated = serializers.IntegerField(min_value=0)
-    events = serializers.ListField(child=BriefEvent())
-    message = serializers.CharField()
+    success: AlwaysTrue = True
+    events_created: Count
+    events: list[BriefEvent]
+    message: str
 
     example: ClassVar[Any] = {
         "success": True,
@@ -99,11 +169,14 @@ class CreatedBatch(Answer):
     }
 
 
-class PartialBatch(CreatedBatch):
+class PartialBatch(Body, rename="camel", kw_only=True):
     """At least one item failed, or all of them; the others are stored."""
 
-    success = serializers.ChoiceField([False])
-    errors = serializers.ListField(child=FailedItem(), min_length=1)  # type: ignore[assignment]
+    success: AlwaysFalse = False
+    events_created: Count
+    events: list[BriefEvent]
+    errors: Annotated[list[ItemError], Meta(min_length=1)]
+    message: str
 
     example: ClassVar[Any] = {
         "success": False,
@@ -120,22 +193,20 @@ class PartialBatch(CreatedBatch):
     }
 
 
-class Pagination(Answer):
-    """Where a page is in the whole list, and how it was asked for."""
-
-    total = serializers.IntegerField(min_value=0)
-    limit = serializers.IntegerField(min_value=1)
-    offset = serializers.IntegerField(min_value=0)
-    nextCursor = serializers.UUIDField(allow_null=True, help_text="Null on the last page.")
-
-
-class EventPage(Answer):
-    """One page of a website's events, the newest first."""
-
-    events = serializers.ListField(child=ListedEvent())
-    pagination = Pagination()
-
-    example: ClassVar[Any] = {
-        "events": [{name: value for name, value in EXAMPLE.items() if name != "websiteId"}],
-        "pagination": {"total": 37, "limit": 1, "offset": 0, "nextCursor": EXAMPLE["id"]},
-    }
+def batch_body(
+    items: Sequence[Item], results: Sequence[StoreResult]
+) -> CreatedBatch | PartialBatch:
+    """Return the body for a batch: each event that is stored once, and the items that are not."""
+    events, errors = [], []
+    for index, (item, each) in enumerate(zip(items, results, strict=True)):
+        if each.result in ERRORS:
+            code, message = ERRORS[each.result]
+            errors.append(ItemError(index, code, message.format(item["trackingCode"])))
+        elif each.result is not EventResult.DUPLICATE_IN_BATCH:
+            events.append(BriefEvent.of(each.stored))
+    created = len(events)
+    if errors:
+        message = f"Created {created} events with {len(errors)} errors"
+        return PartialBatch(events_created=created, events=events, errors=errors, message=message)
+    message = f"Successfully created {created} events"
+    return CreatedBatch(events_created=created, events=events, message=message)

@@ -37,4 +37,4 @@ Count = Annotated[int, Meta(ge=0)]
 
 def iso(at: datetime) -> Timestamp:
     """Return a time as text: UTC, to the millisecond, with a Z."""
-    return f"{at.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
