@@ -20,6 +20,7 @@ from analytics.platform.models import (
     Priority,
 )
 from analytics.platform.responses import (
+    Buffer,
     Healthy,
     QueuedBatch,
     Stats,
@@ -53,7 +54,6 @@ from config.server import health
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
 MAX_BATCH = 100
-FLUSH_INTERVAL_SECONDS = 0  # the writer never waits on purpose
 
 
 class EventSerializer(StrictSerializer):
@@ -130,7 +130,7 @@ class PlatformEventsView(PlatformView):
         if runtime.current().platform_enabled:
             store(row)
             outcome = Outcome.STORED
-        return self.respond(200, told(row), outcome)
+        return self.respond(200, TrackedEvent.of(row.id), outcome)
 
 
 class PlatformBatchView(PlatformView):
@@ -144,18 +144,18 @@ class PlatformBatchView(PlatformView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store up to 100 events; one that breaks a rule makes all of them a 422."""
-        body = self.json()
-        self.events_in_request = events_in(body)
-        batch = BATCH.to_internal_value(body)
+        sent = self.json()
+        self.events_in_request = events_in(sent)
+        batch = BATCH.to_internal_value(sent)
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:
-            ends = Counter({Outcome.KILL_SWITCH: len(rows)})
-            return self.respond(200, told_batch(rows), Outcome.KILL_SWITCH, events=ends)
+            body, dropped = QueuedBatch.of(len(rows), failed=0), {Outcome.KILL_SWITCH: len(rows)}
+            return self.respond(200, body, Outcome.KILL_SWITCH, events=dropped)
         stored = store_batch(rows)
         failed = len(rows) - stored
-        ends = Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
-        outcome = Outcome.STORED if stored else Outcome.WRITE_FAILED
-        return self.respond(200, told_batch(rows, failed=failed), outcome, events=+ends)
+        outcomes = +Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
+        best = Outcome.STORED if stored else Outcome.WRITE_FAILED
+        return self.respond(200, QueuedBatch.of(len(rows), failed), best, events=outcomes)
 
 
 class PlatformStatsView(PlatformView):
@@ -164,15 +164,8 @@ class PlatformStatsView(PlatformView):
     @endpoint(authentication=AnyCaseBearerAuthentication, responses={200: Stats})
     def get(self, request: Request) -> HttpResponse:
         """Add up the events of all users."""
-        figures = stats.stats(uuid7.now())
-        answer = {
-            "total_events": figures.total,
-            "events_by_category": figures.by_category,
-            "events_today": figures.today,
-            "events_this_hour": figures.this_hour,
-            "buffer_status": buffer_status(),
-        }
-        return self.respond(200, answer)
+        numbers = stats.stats(uuid7.now())
+        return self.respond(200, Stats.of(numbers, writer.state(ANALYTICS)))
 
 
 class PlatformHealthView(PlatformView):
@@ -182,54 +175,10 @@ class PlatformHealthView(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """Tell whether the analytics database answers, and how the writer stands."""
         is_healthy = health.answering(ANALYTICS)[ANALYTICS]
-        answer = {
-            "status": "healthy" if is_healthy else "unhealthy",
-            "service": "analytics",
-            "timestamp": now(),
-            "buffer": buffer_status(),
-        }
-        return self.respond(200 if is_healthy else 503, answer)
-
-
-def told(row: PlatformEventRow) -> dict[str, Any]:
-    """Return the body that answers a single event."""
-    return {
-        "success": True,
-        "event_id": str(row.id),
-        "message": "Event tracked successfully",
-        "timestamp": now(),
-    }
-
-
-def told_batch(rows: list[PlatformEventRow], *, failed: int = 0) -> dict[str, Any]:
-    """Return the body that answers a batch."""
-    queued = len(rows) - failed
-    return {
-        "success": failed == 0,
-        "events_received": len(rows),
-        "events_queued": queued,
-        "events_failed": failed,
-        "message": f"Queued {queued} events",
-        "timestamp": now(),
-    }
-
-
-def buffer_status() -> dict[str, Any]:
-    """Return how the writer of this process stands, in this API's words."""
-    state = writer.state(ANALYTICS)
-    return {
-        "buffer_size": state.waiting_rows,
-        "max_buffer_size": writer.MAX_WAITING_ROWS,
-        "flush_interval_seconds": FLUSH_INTERVAL_SECONDS,
-        "last_flush": state.last_commit_at and iso(state.last_commit_at),
-        "events_pending": state.waiting_rows,
-        "events_flushed_total": state.committed_rows,
-    }
-
-
-def now() -> str:
-    """Return the server's time as answers show it."""
-    return iso(uuid7.now())
+        now, buffer = iso(uuid7.now()), Buffer.of(writer.state(ANALYTICS))
+        if is_healthy:
+            return self.respond(200, Healthy(timestamp=now, buffer=buffer))
+        return self.respond(503, Unhealthy(timestamp=now, buffer=buffer))
 
 
 urlpatterns = [

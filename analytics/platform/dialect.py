@@ -1,16 +1,16 @@
 """The platform dialect: {"detail": sentence}, and pydantic's list for what is invalid."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Self
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from msgspec import UNSET, Meta, UnsetType
 
 from config.api import (
     errors,
     request_body,
 )
-from config.api.answers import Answer
+from config.api.bodies import Body
 from config.api.dialects.base import (
     Dialect,
     Messages,
@@ -25,41 +25,45 @@ MAX_INPUT_BYTES = 1024  # of a wrong value that is shown
 Told = tuple[str, str, dict[str, Any] | None]  # type, msg and ctx
 
 
+class ErrorBody(Body):
+    """What went wrong, in a sentence."""
+
+    detail: str
+
+
+class BrokenRule(Body):
+    """One broken rule, in pydantic's words."""
+
+    type: str
+    loc: Annotated[list[Any], Meta(description="The way to the value: names, and places in lists.")]
+    msg: str
+    input: Annotated[Any, Meta(description="The wrong value, null in place of a large one.")]
+    ctx: dict[str, Any] | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Return the rule that a problem breaks."""
+        type, message, context = _told(problem)
+        location, ctx = ["body", *_location(problem)], UNSET if context is None else context
+        return cls(type, location, message, _shown(problem), ctx)
+
+
+class InvalidBody(Body):
+    """Every broken rule of a body."""
+
+    detail: Annotated[list[BrokenRule], Meta(min_length=1)]
+
+
 class PlatformDialect(Dialect):
     """A sentence for every error, but a list of problems for what is invalid."""
 
     def describe(
         self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, ErrorBody | InvalidBody]:
         if isinstance(error, errors.Invalid):
-            return 422, {"detail": [_item(problem) for problem in error.problems]}
-        status, sentence = _plain(error)
-        return status, {"detail": sentence}
-
-    def body_type(self, error: ApiError) -> type[Answer]:
-        return Invalidity if isinstance(error, errors.Invalid) else Refusal
-
-
-class Refusal(Answer):
-    """What went wrong, in a sentence."""
-
-    detail = serializers.CharField()
-
-
-class BrokenRule(Answer):
-    """One broken rule, in pydantic's words."""
-
-    type = serializers.CharField()
-    loc = serializers.ListField(help_text="The way to the value: names, and places in lists.")
-    msg = serializers.CharField()
-    input = serializers.JSONField(help_text="The wrong value, null in place of a large one.")
-    ctx = serializers.DictField(required=False)
-
-
-class Invalidity(Answer):
-    """Every broken rule of a body."""
-
-    detail = serializers.ListField(child=BrokenRule(), min_length=1)
+            return 422, InvalidBody([BrokenRule.of(problem) for problem in error.problems])
+        status, detail = _plain(error)
+        return status, ErrorBody(detail)
 
 
 def _plain(error: ApiError) -> tuple[int, str]:
@@ -80,17 +84,6 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 503, "Event storage is unavailable"
         case _:
             return 500, "Internal Server Error"
-
-
-def _item(problem: Problem) -> dict[str, Any]:
-    type, message, context = _told(problem)
-    item = {
-        "type": type,
-        "loc": ["body", *_location(problem)],
-        "msg": message,
-        "input": _shown(problem),
-    }
-    return item if context is None else item | {"ctx": context}
 
 
 def _told(problem: Problem) -> Told:

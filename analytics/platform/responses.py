@@ -1,11 +1,16 @@
-"""What the platform API answers when all went well."""
+"""Response bodies of the platform API."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import Meta
 
-from config.api.answers import Answer
+from analytics.ingest import writer
+from analytics.platform import stats
+from config.api.bodies import AlwaysTrue, Body, Count, Timestamp, iso
+from config.db import uuid7
 
+FLUSH_INTERVAL_SECONDS = 0  # the writer never waits on purpose
 BUFFER_EXAMPLE = {
     "buffer_size": 0,
     "max_buffer_size": 10000,
@@ -15,14 +20,16 @@ BUFFER_EXAMPLE = {
     "events_flushed_total": 3,
 }
 
+ServerTime = Annotated[Timestamp, Meta(description="The server's time.")]
 
-class TrackedEvent(Answer):
+
+class TrackedEvent(Body, kw_only=True):
     """The event is taken; `X-Event-Outcome` tells whether it was stored."""
 
-    success = serializers.ChoiceField([True])
-    event_id = serializers.UUIDField()
-    message = serializers.ChoiceField(["Event tracked successfully"])
-    timestamp = serializers.DateTimeField(help_text="The server's time.")
+    success: AlwaysTrue = True
+    event_id: UUID
+    message: Literal["Event tracked successfully"] = "Event tracked successfully"
+    timestamp: ServerTime
 
     example: ClassVar[Any] = {
         "success": True,
@@ -31,16 +38,21 @@ class TrackedEvent(Answer):
         "timestamp": "2026-01-28T20:00:01.250Z",
     }
 
+    @classmethod
+    def of(cls, id: UUID) -> Self:
+        """Return the body for an event with an id."""
+        return cls(event_id=id, timestamp=iso(uuid7.now()))
 
-class QueuedBatch(Answer):
+
+class QueuedBatch(Body):
     """The batch is taken; `X-Event-Outcome` tells whether any of it was stored."""
 
-    success = serializers.BooleanField(help_text="Whether no event failed.")
-    events_received = serializers.IntegerField(min_value=1)
-    events_queued = serializers.IntegerField(min_value=0)
-    events_failed = serializers.IntegerField(min_value=0)
-    message = serializers.CharField()
-    timestamp = serializers.DateTimeField(help_text="The server's time.")
+    success: Annotated[bool, Meta(description="Whether no event failed.")]
+    events_received: Annotated[int, Meta(ge=1)]
+    events_queued: Count
+    events_failed: Count
+    message: str
+    timestamp: ServerTime
 
     example: ClassVar[Any] = {
         "success": True,
@@ -51,26 +63,51 @@ class QueuedBatch(Answer):
         "timestamp": "2026-01-28T20:00:01.250Z",
     }
 
+    @classmethod
+    def of(cls, received: int, failed: int) -> Self:
+        """Return the body for a batch of some events, of which some were not stored."""
+        queued = received - failed
+        return cls(
+            success=not failed,
+            events_received=received,
+            events_queued=queued,
+            events_failed=failed,
+            message=f"Queued {queued} events",
+            timestamp=iso(uuid7.now()),
+        )
 
-class Buffer(Answer):
+
+class Buffer(Body):
     """The writer of the process that answers."""
 
-    buffer_size = serializers.IntegerField(min_value=0, help_text="Rows that wait now.")
-    max_buffer_size = serializers.IntegerField(min_value=1, help_text="Rows that may wait.")
-    flush_interval_seconds = serializers.IntegerField(min_value=0)
-    last_flush = serializers.DateTimeField(allow_null=True, help_text="Its last commit.")
-    events_pending = serializers.IntegerField(min_value=0)
-    events_flushed_total = serializers.IntegerField(min_value=0)
+    buffer_size: Annotated[int, Meta(ge=0, description="Rows that wait now.")]
+    max_buffer_size: Annotated[int, Meta(ge=1, description="Rows that may wait.")]
+    flush_interval_seconds: Count
+    last_flush: Annotated[Timestamp | None, Meta(description="Its last commit.")]
+    events_pending: Count
+    events_flushed_total: Count
+
+    @classmethod
+    def of(cls, state: writer.State) -> Self:
+        """Return the state of a writer."""
+        return cls(
+            buffer_size=state.waiting_rows,
+            max_buffer_size=writer.MAX_WAITING_ROWS,
+            flush_interval_seconds=FLUSH_INTERVAL_SECONDS,
+            last_flush=iso(state.last_commit_at) if state.last_commit_at else None,
+            events_pending=state.waiting_rows,
+            events_flushed_total=state.committed_rows,
+        )
 
 
-class Stats(Answer):
+class Stats(Body):
     """Figures of the events of all users."""
 
-    total_events = serializers.IntegerField(min_value=0)
-    events_by_category = serializers.DictField(child=serializers.IntegerField(min_value=1))
-    events_today = serializers.IntegerField(min_value=0)
-    events_this_hour = serializers.IntegerField(min_value=0)
-    buffer_status = Buffer()
+    total_events: Count
+    events_by_category: dict[str, Annotated[int, Meta(ge=1)]]
+    events_today: Count
+    events_this_hour: Count
+    buffer_status: Buffer
 
     example: ClassVar[Any] = {
         "total_events": 3,
@@ -80,14 +117,25 @@ class Stats(Answer):
         "buffer_status": BUFFER_EXAMPLE,
     }
 
+    @classmethod
+    def of(cls, numbers: stats.Stats, state: writer.State) -> Self:
+        """Return the numbers of events, and the state of the writer."""
+        return cls(
+            total_events=numbers.total,
+            events_by_category=numbers.by_category,
+            events_today=numbers.today,
+            events_this_hour=numbers.this_hour,
+            buffer_status=Buffer.of(state),
+        )
 
-class Healthy(Answer):
+
+class Healthy(Body, kw_only=True):
     """The analytics database answers."""
 
-    status = serializers.ChoiceField(["healthy"])
-    service = serializers.ChoiceField(["analytics"])
-    timestamp = serializers.DateTimeField()
-    buffer = Buffer()
+    status: Literal["healthy"] = "healthy"
+    service: Literal["analytics"] = "analytics"
+    timestamp: Timestamp
+    buffer: Buffer
 
     example: ClassVar[Any] = {
         "status": "healthy",
@@ -97,9 +145,12 @@ class Healthy(Answer):
     }
 
 
-class Unhealthy(Healthy):
+class Unhealthy(Body, kw_only=True):
     """The analytics database does not answer in time."""
 
-    status = serializers.ChoiceField(["unhealthy"])
+    status: Literal["unhealthy"] = "unhealthy"
+    service: Literal["analytics"] = "analytics"
+    timestamp: Timestamp
+    buffer: Buffer
 
     example: ClassVar[Any] = Healthy.example | {"status": "unhealthy"}
