@@ -1,17 +1,30 @@
-"""System checks: whether the files that settings name are what they should be."""
+"""System checks of streams: the place database before every command, the rest by the doctor."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.contrib.sessions.models import Session
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.utils import timezone
 from maxminddb import InvalidDatabaseError
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from analytics.sessions import visitors
+from analytics.streams import partitions, retention
+from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.partitions import MONTHS_AHEAD, Month, partition_name
+from config.models import RuntimeSettings
+from config.server import doctor
+
+OVERDUE = timedelta(days=2)  # of commands that run daily
+MAX_COUNTED = 10_000
 
 
 @register
 def places_can_be_read(**kwargs: Any) -> list[CheckMessage]:
-    """Demand a readable place database where GEOIP_DATABASE names one."""
+    """Require a readable place database where GEOIP_DATABASE names one."""
     if not settings.GEOIP_DATABASE:
         return []
     try:
@@ -25,3 +38,80 @@ def places_can_be_read(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@doctor.check("partitions ahead", 501, "streams")
+def partitions_ahead() -> CheckMessage:
+    """Check that the months exist that a daily run of `partitions` creates, but for the last.
+
+    The last one is created on some day of this month, which may be to come.
+    """
+    this_month = Month.of(datetime.now(UTC))
+    last = this_month.plus(MONTHS_AHEAD - 1)
+    for month in this_month.until(last):
+        lacking = [
+            str(model._meta.model_name)
+            for model in streams()
+            if partition_name(model, month) not in partitions.existing(model)
+        ]
+        if lacking:
+            level = Error if month == this_month else Warning
+            hint = "Run manage.py partitions, and daily from cron."
+            return level(f"{month} is missing for {', '.join(lacking)}", hint=hint)
+    return Info(f"{this_month} to {last} are there")
+
+
+@doctor.check("default partitions", 502, "streams")
+def default_partitions() -> CheckMessage:
+    """Check that default partitions are empty."""
+    rows = {
+        partitions.default_name(model): sum(rows for _, rows in partitions.months_in_default(model))
+        for model in streams()
+    }
+    found = "; ".join(f"{name} holds {count:,} rows" for name, count in rows.items() if count)
+    if not found:
+        return Info("empty")
+    return Warning(found, hint="Every read looks there too: run manage.py partitions --move.")
+
+
+@doctor.check("retention", 601, "upkeep")
+def retention_runs() -> CheckMessage:
+    """Check that retention has run, if any stream is kept for a limited time."""
+    row = RuntimeSettings.load()
+    limited = [
+        str(model._meta.model_name) for model in streams() if retention.days_kept(model, row)
+    ]
+    last = MaintenanceRun.last(retention.NAME)
+    ran = f"ran last on {last.finished_at:%Y-%m-%d %H:%M}" if last else "has never run"
+    if not limited:
+        return Info(f"{ran}; all streams are kept for ever")
+    if last and last.finished_at > timezone.now() - OVERDUE:
+        return Info(ran)
+    return Warning(
+        f"{ran}, and {', '.join(limited)} shall be deleted after some days",
+        hint="Run manage.py retention, and daily from cron.",
+    )
+
+
+@doctor.check("expired tokens", 602, "upkeep")
+def expired_tokens() -> CheckMessage:
+    """Check that revoked tokens are deleted once they have expired."""
+    tokens = OutstandingToken.objects.filter(expires_at__lt=timezone.now() - OVERDUE)
+    return _overdue(tokens[:MAX_COUNTED].count(), command="flushexpiredtokens")
+
+
+@doctor.check("expired sessions", 603, "upkeep")
+def expired_sessions() -> CheckMessage:
+    """Check that login sessions are deleted once they have expired."""
+    sessions = Session.objects.filter(expire_date__lt=timezone.now() - OVERDUE)
+    return _overdue(sessions[:MAX_COUNTED].count(), command="clearsessions")
+
+
+def _overdue(count: int, *, command: str) -> CheckMessage:
+    if not count:
+        return Info("none to delete")
+    more = "at least " if count == MAX_COUNTED else ""
+    return Warning(
+        f"{more}{count:,} wait for days to be deleted",
+        hint=f"Run manage.py {command}, and daily from cron.",
+    )

@@ -1,14 +1,26 @@
-"""System checks: what types cannot say about the settings."""
+"""System checks of settings, Redis and disk: before every command, or by `manage.py doctor`."""
 
+import shutil
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+
+from config.server import doctor
+from config.server.console import size
+
+MIN_KEY_CHARACTERS = 16  # different ones; random keys have more
+WIDEST_V4, WIDEST_V6 = 8, 16  # prefix lengths of private networks
+FIRST_RUN = "a first run, for this machine"
+REDIS_SECONDS = 2
+BAD_BYTES, LOW_BYTES = 1_000_000_000, 5_000_000_000
 
 
 @register
 def several_workers_share_counters(**kwargs: Any) -> list[CheckMessage]:
-    """Demand Redis when more than one process counts rate limits."""
+    """Require Redis when several processes count rate limits."""
     if settings.WORKERS == 1 or settings.REDIS_URL:
         return []
     return [
@@ -18,3 +30,103 @@ def several_workers_share_counters(**kwargs: Any) -> list[CheckMessage]:
             id="config.E001",
         )
     ]
+
+
+@doctor.check("SECRET_KEY", 101, "settings")
+def secret_key() -> CheckMessage:
+    """Check that the key can neither be guessed nor read from a file."""
+    key, file = settings.SECRET_KEY, settings.SECRET_KEY_FILE
+    hint = "Set it to 50 or more random characters; all sessions and tokens end with that."
+    if len(set(key)) < MIN_KEY_CHARACTERS or key.startswith("django-insecure-"):
+        return Error("is not random", hint=hint)
+    if not settings.EMBEDDED and file.exists() and file.read_text() == key:
+        return Warning(f"is the one that a first run has left in {file}", hint=hint)
+    return Info("looks random")
+
+
+@doctor.check("DEBUG", 102, "settings")
+def debug() -> CheckMessage:
+    """Check that errors do not show code and settings."""
+    if not settings.DEBUG:
+        return Info("off")
+    level = Warning if settings.EMBEDDED else Error
+    return level("on", hint="Anybody who causes an error sees code and settings: unset DEBUG.")
+
+
+@doctor.check("ALLOWED_HOSTS", 103, "settings")
+def allowed_hosts() -> CheckMessage:
+    """Check that hosts are named."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return Info(", ".join(settings.ALLOWED_HOSTS))
+    hint = "Requests may then say under which name they came: list the names."
+    return Warning("any host", hint=hint)
+
+
+@doctor.check("METRICS_TOKEN", 104, "settings")
+def metrics_token() -> CheckMessage:
+    """Check that a monitoring system can read the metrics."""
+    if settings.METRICS_TOKEN or settings.EMBEDDED:
+        return Info("set" if settings.METRICS_TOKEN else FIRST_RUN)
+    return Warning("not set", hint="Only this host can read /metrics: set it for your monitoring.")
+
+
+@doctor.check("TRUSTED_PROXIES", 105, "settings")
+def trusted_proxies() -> CheckMessage:
+    """Check that no client is trusted as a proxy, and that some proxy is."""
+    networks = settings.TRUSTED_PROXIES
+    found = ", ".join(map(str, networks))
+    if any(network.prefixlen == 0 for network in networks):
+        hint = "Every client may name its own address: list only your proxies."
+        return Error(found, hint=hint)
+    if any(_is_wide(network) for network in networks):
+        return Warning(found, hint="That is more than a private network: list only your proxies.")
+    if networks or settings.EMBEDDED:
+        return Info(found or FIRST_RUN)
+    return Warning(
+        "none",
+        hint="Behind a proxy all clients count as one and share its rate limits: name the proxy.",
+    )
+
+
+@doctor.check("Redis", 301, "machine")
+def redis() -> CheckMessage:
+    """Check that the server that counts rate limits responds."""
+    from redis import Redis, RedisError  # 7 MB that a server of one worker does without
+
+    if not settings.REDIS_URL:
+        if settings.WORKERS == 1:
+            return Info("not needed by one worker")
+        hint = "Each worker would count for itself: set REDIS_URL, or WORKERS=1."
+        return Error(f"not set, with {settings.WORKERS} workers", hint=hint)
+    timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+    try:
+        with Redis.from_url(settings.REDIS_URL, **timeouts) as client:
+            client.ping()
+    except RedisError as error:
+        hint = "Nothing is limited meanwhile: start it, or set REDIS_URL right."
+        return Error(doctor.describe_error(error), hint=hint)
+    return Info("answers")
+
+
+@doctor.check("disk", 302, "machine")
+def disk() -> CheckMessage:
+    """Check the free space where this host writes; that of other servers is not known here."""
+    directories = [settings.VAR_DIR]
+    if settings.EMBEDDED:
+        directories.append(settings.VAR_DIR / "postgres")  # may be on another disk
+    free = {each: shutil.disk_usage(_existing(each)).free for each in directories}
+    fullest = min(free, key=lambda each: free[each])
+    found = f"{size(free[fullest])} free for {fullest}"
+    hint = "Without room PostgreSQL stops: delete something, or shorten the retention."
+    if free[fullest] < BAD_BYTES:
+        return Error(found, hint=hint)
+    return Warning(found, hint=hint) if free[fullest] < LOW_BYTES else Info(found)
+
+
+def _is_wide(network: IPv4Network | IPv6Network) -> bool:
+    return network.prefixlen < (WIDEST_V4 if network.version == 4 else WIDEST_V6)
+
+
+def _existing(path: Path) -> Path:
+    """Return a path, or the nearest directory above it that exists."""
+    return next(each for each in (path, *path.parents) if each.exists())

@@ -97,15 +97,21 @@ def require_migrations() -> None:
     """Raise ServingError unless the tables are those that this code expects."""
     for alias in settings.DATABASES:
         try:
-            executor = MigrationExecutor(connections[alias])
-            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            pending = pending_migrations(alias)
         except OperationalError as error:
             raise ServingError(f"The database '{alias}' does not answer: {error}") from error
-        if missing:
+        if pending:
             raise ServingError(
                 f"The database '{alias}' lacks migrations; "
                 f"run: python manage.py migrate --database {alias}"
             )
+
+
+def pending_migrations(alias: str) -> list[str]:
+    """Return the migrations that a database lacks, such as `analytics 0001_initial`."""
+    executor = MigrationExecutor(connections[alias])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label} {migration.name}" for migration, _ in plan]
 
 
 def address(path: str = "/") -> str:
