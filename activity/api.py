@@ -20,7 +20,6 @@ from config.api.client_address import client_address
 from config.api.errors import (
     Invalid,
     Problem,
-    RowRefused,
     SwitchedOff,
 )
 from config.api.fields import (
@@ -142,8 +141,7 @@ class ActivityView(ApiView):
         caller_id = caller_id_of(request)
         metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))
         row = row_of(sent, caller_id, request_body.compact(metadata)[0])
-        if not recorder.store(row):
-            raise RowRefused
+        recorder.store(row)
         return self.respond(202, {"status": "accepted"}, Outcome.STORED)
 
 

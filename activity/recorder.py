@@ -24,10 +24,7 @@ from activity.attribution import (
 from activity.event_types import event_type_of
 from activity.models import ActivityEvent, ActivityRow
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
+from analytics.ingest.bulk_copy import Table
 from config import runtime
 from config.api import (
     address_hash,
@@ -69,12 +66,9 @@ def is_recorded(path: str) -> bool:
     )
 
 
-def store(row: ActivityRow) -> bool:
-    """Store a row durably; False when the database refuses it.
-
-    Raises StorageUnavailable when the commit is not confirmed in time.
-    """
-    return writer.write(TABLE, [row]) != [Written.REFUSED]
+def store(row: ActivityRow) -> None:
+    """Store a row; raises StorageUnavailable, or RowRefused when the database refuses it."""
+    writer.write_one(TABLE, row)
 
 
 def record_request(request: HttpRequest, timing: RequestTiming) -> None:

@@ -5,7 +5,6 @@ import time
 import jwt
 import pytest
 from django.core.cache import cache
-from django.db import connections
 from django.test import Client
 
 from activity import attribution
@@ -17,7 +16,7 @@ from config.api import (
     outcome_counts,
 )
 from tests.support.accounts import PASSWORD
-from tests.support.databases import away, end_other_sessions
+from tests.support.databases import away
 from tests.support.inline_writer import InlineWriter
 from tests.support.live import (
     Postgres,
@@ -49,24 +48,28 @@ def _nothing_remembered():
 
 
 @pytest.fixture(autouse=True)
-def _rows_are_written_where_the_test_sees_them(request, monkeypatch):
+def _rows_are_written_where_the_test_sees_them(request):
     """Write in the test's own transaction; tests with real ones have the real writer's thread."""
     marker = request.node.get_closest_marker("django_db")
     is_real = bool(marker and marker.kwargs.get("transaction"))
-    if is_real or {"transactional_db", "live_server"} & set(request.fixturenames):
-        yield
-        # The connection of a writer's thread would keep the database from being dropped; with rows
-        # still to write it would come back.
-        writer.drain()
-        for alias in {*writer._writers, *writer._background_writers}:
-            end_other_sessions(alias)
-        writer._writers.clear()
-        writer._background_writers.clear()
-    else:
-        for started in ("_writers", "_background_writers"):
-            inline = {alias: InlineWriter(alias) for alias in connections}
-            monkeypatch.setattr(writer, started, inline)
-        yield
+    is_real = is_real or bool({"transactional_db", "live_server"} & set(request.fixturenames))
+    writer.reset(writer.GroupWriter if is_real else InlineWriter)
+    yield
+    writer.reset(InlineWriter)  # a thread's connection would keep the database from being dropped
+
+
+@pytest.fixture
+def make_writer():
+    """Start a writer of the analytics database, as another process would have it."""
+    started = []
+
+    def make():
+        started.append(writer.GroupWriter("analytics"))
+        return started[-1]
+
+    yield make
+    for each in started:
+        each.stop(seconds=5)
 
 
 @pytest.fixture(autouse=True)

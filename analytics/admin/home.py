@@ -26,7 +26,7 @@ from analytics.admin.formatting import (
     list_of,
     may_view,
 )
-from analytics.ingest.writer import GROUP_ROWS, GROUP_SECONDS
+from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
 from analytics.streams import sizes
 from analytics.streams.base import (
     Stream,

@@ -151,8 +151,7 @@ class CollectView(ApiView):
         rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=mark)
         if not is_on:
             return [(row, Outcome.KILL_SWITCH) for row in rows]
-        ends = [Outcome.STORED if is_new else Outcome.WRITE_FAILED for is_new in store(rows)]
-        return list(zip(rows, ends, strict=True))
+        return list(zip(rows, store(rows), strict=True))
 
     def charge(self, cost: int) -> None:
         """Take the cost of the request from the user's quota; raises RateLimited."""

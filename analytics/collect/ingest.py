@@ -9,10 +9,8 @@ from analytics.collect.models import (
     CollectedEventRow,
 )
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
+from analytics.ingest.bulk_copy import Table
+from config.api.outcomes import Outcome
 from config.db import uuid7
 
 TABLE = Table.of(CollectedEvent)
@@ -38,6 +36,6 @@ def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[Colle
     ]
 
 
-def store(rows: Sequence[CollectedEventRow]) -> list[bool]:
-    """Store rows in one transaction; return for each whether the database took it."""
-    return [written is Written.NEW for written in writer.write(TABLE, rows)] if rows else []
+def store(rows: Sequence[CollectedEventRow]) -> list[Outcome]:
+    """Store rows in one transaction; return the outcome of each."""
+    return writer.write(TABLE, rows) if rows else []

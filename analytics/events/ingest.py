@@ -11,10 +11,8 @@ from analytics.events.models import (
     EventRow,
 )
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
+from analytics.ingest.bulk_copy import Table
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
@@ -106,26 +104,26 @@ def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
         first.setdefault(row.id, row)
     if not first:
         return []
-    written = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
-    known = [id for id, what in written.items() if what is Written.DUPLICATE]
+    outcomes = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
+    known = [id for id, outcome in outcomes.items() if outcome is Outcome.DUPLICATE]
     standing: dict[UUID, Event | EventRow] = {**first}
     if known:
         standing |= Event.objects.in_bulk(known)
     return [
-        _result(row, written[row.id], standing[row.id], is_first=row is first[row.id])
+        _result(row, outcomes[row.id], standing[row.id], is_first=row is first[row.id])
         for row in rows
     ]
 
 
 def _result(
-    row: EventRow, written: Written, stands: Event | EventRow, *, is_first: bool
+    row: EventRow, outcome: Outcome, stands: Event | EventRow, *, is_first: bool
 ) -> StoreResult:
-    if written is Written.REFUSED:
+    if outcome is Outcome.WRITE_FAILED:
         result = EventResult.REFUSED
     elif stands.website_id != row.website_id:
         result = EventResult.CONFLICT
     elif not is_first:
         result = EventResult.DUPLICATE_IN_BATCH
     else:
-        result = EventResult.NEW if written is Written.NEW else EventResult.DUPLICATE
+        result = EventResult.NEW if outcome is Outcome.STORED else EventResult.DUPLICATE
     return StoreResult(result, stands)

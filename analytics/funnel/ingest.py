@@ -11,11 +11,7 @@ from analytics.funnel.models import (
     FunnelEventRow,
 )
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
-from config.api.errors import RowRefused
+from analytics.ingest.bulk_copy import Table
 from config.db import uuid7
 
 logger = logging.getLogger(__name__)
@@ -35,8 +31,6 @@ def store(item: dict[str, Any], user_id: UUID) -> None:
         event_type=item["event"],
         event_data=item["properties"] or "{}",
     )
-    [written] = writer.write(TABLE, [row])
-    if written is Written.REFUSED:
-        raise RowRefused
+    writer.write_one(TABLE, row)
     TRACKED.inc()
     logger.debug("Stored funnel event %s of user %s: %.100s", row.id, user_id, row.event_type)

@@ -1,40 +1,46 @@
-"""Changing rows for a whole group at once, by a few statements over arrays."""
+"""Changes of rows, made for a whole group at once by a few statements over arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from analytics.ingest.bulk_copy import (
-    Written,
-    bisect_on_error,
-)
+from analytics.ingest.bulk_copy import bisect_on_error
+from config.api.outcomes import Outcome
+
+
+class Change(Protocol):
+    """What one request changes, in a type of its stream's own."""
+
+    @property
+    def adds_row(self) -> bool:
+        """Whether it also stores a new row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updates:
     """One kind of change in one database.
 
-    `apply` makes all the updates it is given, in order, within a transaction that is open, and
-    returns what became of each. It raises DatabaseError when one of them is bad, and may then be
-    called again with fewer. Whatever it locks it locks in the same order in every process.
+    `apply` makes the changes of a group, in order, within an open transaction, and returns the
+    outcome of each. It raises DatabaseError when one of them is bad, and may then be called again
+    with fewer. Whatever it locks it locks in the same order in every process.
     """
 
     alias: str
-    apply: Callable[[Sequence[Any]], list[Written]]
+    apply: Callable[[Sequence[Any]], list[Outcome]]
 
 
-PendingUpdates = Mapping[Updates, Sequence[Any]]
-UpdateResults = dict[Updates, list[Written]]
+PendingChanges = Mapping[Updates, Sequence[Change]]
+ChangeOutcomes = dict[Updates, list[Outcome]]
 
 
-def apply_all(pending: PendingUpdates) -> UpdateResults:
-    """Make updates of which none is bad; raises DatabaseError when one of them is."""
-    return {updates: updates.apply(items) for updates, items in pending.items()}
+def apply_all(pending: PendingChanges) -> ChangeOutcomes:
+    """Make changes of which none is bad; raises DatabaseError when one of them is."""
+    return {updates: updates.apply(changes) for updates, changes in pending.items()}
 
 
-def apply_bisecting(pending: PendingUpdates) -> UpdateResults:
-    """Make updates of which some may be bad; these are refused alone."""
+def apply_bisecting(pending: PendingChanges) -> ChangeOutcomes:
+    """Make changes of which some may be bad; only these are WRITE_FAILED."""
     return {
-        updates: bisect_on_error(updates.alias, items, updates.apply)
-        for updates, items in pending.items()
+        updates: bisect_on_error(updates.alias, changes, updates.apply)
+        for updates, changes in pending.items()
     }

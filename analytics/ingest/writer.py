@@ -1,12 +1,12 @@
-"""The way to disk: group commit. What `write` has returned is committed.
+"""Group commit: a request hands its rows over and gets them back committed.
 
-One thread for each database writes everything that is waiting, in one transaction, and wakes
-everyone whose rows were in it. There is no timer: while one group commits, the next one gathers.
-Alone, an event is written at once; under load, groups grow by themselves.
+Each process has one writer for each database: a thread that takes everything that is waiting,
+stores it in one transaction (commit.py) and wakes all whose rows were in it. There is no timer.
+While one group is being committed the next one gathers, so that an event that comes alone is
+written at once, and groups grow with the load.
 
-What is handed over is new rows of a Table, or Updates of rows; a group may hold any of both.
-Rows that nobody waits for have a thread and a connection of their own, and a bounded queue: a lock
-on their table, or a failure, must not be felt by those who wait.
+Rows that nobody waits for have a writer of their own, with a connection of its own and a bounded
+queue: neither a lock on their table nor a failure may delay requests.
 """
 
 import logging
@@ -17,34 +17,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
-from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
-from prometheus_client import Gauge, Histogram
+from django.db import InterfaceError, OperationalError, connections
+from prometheus_client import Gauge
 
-from analytics.ingest.bulk_copy import (
-    Results,
-    Row,
-    Rows,
-    Table,
-    Written,
-    copy_rows,
-    insert_ignoring_duplicates,
-    is_row_error,
-    is_serialization_failure,
-)
-from analytics.ingest.updates import (
-    PendingUpdates,
-    UpdateResults,
-    Updates,
-    apply_all,
-    apply_bisecting,
-)
-from config.api.errors import StorageUnavailable
+from analytics.ingest import commit
+from analytics.ingest.commit import Target, Write
+from config.api.errors import RowRefused, StorageUnavailable
+from config.api.outcomes import Outcome
 from config.db import (
     deadline,
     uuid7,
@@ -55,43 +38,20 @@ logger = logging.getLogger(__name__)
 MAX_GROUP_ROWS = 10_000
 MAX_WAITING_ROWS = 10_000  # of those that nobody waits for; beyond them none is taken
 PAUSE_SECONDS = 0.05  # before each of their groups, so that there are few
-ATTEMPTS = 3
 
-Target = Table | Updates
-OnDrop = Callable[
-    [], None
-]  # hears of an item that is not stored, where nobody waits; must not raise
+OnDrop = Callable[[], None]  # called when an item that nobody waits for is lost; must not raise
 
-GROUP_ROWS = Histogram(
-    "millrace_write_group_rows",
-    "Rows and changes that one transaction wrote.",
-    buckets=[1, 2, 5, 10, 20, 50, 100, 1_000, 10_000],
-)
 WAITING_ROWS = Gauge(
     "millrace_write_waiting_rows",
     "Rows and changes that no transaction has taken yet.",
     ["database"],
     multiprocess_mode="livesum",
 )
-GROUP_SECONDS = Histogram("millrace_write_seconds", "Time that one transaction of rows took.")
-
-
-@dataclass(slots=True)
-class Commits:
-    """What a writer has committed since it started."""
-
-    rows: int = 0
-    last_at: datetime | None = None
-
-    def count(self, results_of_group: Sequence[Sequence[Written]]) -> None:
-        """Count the new rows of one more commit."""
-        self.rows += sum(written.count(Written.NEW) for written in results_of_group)
-        self.last_at = uuid7.now()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a writer stands: the rows that wait for it, what it has committed and when last."""
+    """What a writer has still to write, and what it has committed since it started."""
 
     waiting_rows: int = 0
     committed_rows: int = 0
@@ -99,15 +59,10 @@ class State:
 
 
 class Writer(Protocol):
-    """Stores rows and changes durably."""
+    """Stores rows and changes of one database durably."""
 
-    commits: Commits
-
-    def waiting_rows(self) -> int:
-        """Return the number of rows and changes that no group has taken yet."""
-
-    def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
-        """Return, after the commit, what became of each item, or raise StorageUnavailable."""
+    def write(self, target: Target, items: Sequence[Any]) -> list[Outcome]:
+        """Return, after the commit, the outcome of each item, or raise StorageUnavailable."""
 
     def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
         """Take an item that nobody waits for, and call `on_drop` if it is not stored."""
@@ -115,32 +70,44 @@ class Writer(Protocol):
     def drain(self, seconds: float) -> None:
         """Wait until everything that was handed over is stored or dropped, at most so long."""
 
+    def stop(self, seconds: float) -> None:
+        """Drain, then let go of the thread and its connection, each within so many seconds."""
+
+    def state(self) -> State:
+        """Return how the writer stands."""
+
+
+class WriterFactory(Protocol):
+    """Makes the writer of a database, which pauses before each of its groups."""
+
+    def __call__(self, alias: str, *, pause_seconds: float = 0) -> Writer: ...
+
 
 class _Waiting:
-    """The items of one request, and what became of them once `done` is released.
+    """What one request handed over, and its outcomes once `done` is released.
 
-    A bare lock wakes its thread once; a Future would wake it to wait for the Future's own lock.
+    A bare lock wakes its thread once; a Future, an Event or a Condition would wake it to wait for
+    a lock of their own that the waking thread still holds.
     """
 
-    __slots__ = ("done", "items", "on_drop", "target", "written")
+    __slots__ = ("done", "on_drop", "outcomes", "write")
 
-    def __init__(self, target: Target, items: Sequence[Any], on_drop: OnDrop | None = None) -> None:
-        self.target = target
-        self.items = items
+    def __init__(self, write: Write, on_drop: OnDrop | None = None) -> None:
+        self.write = write
         self.on_drop = on_drop
-        self.written: list[Written] | None = None
+        self.outcomes: list[Outcome] | None = None  # None: not known to be committed
         self.done = threading.Lock()
         self.done.acquire()
 
     def finish(self) -> None:
-        """Wake whoever waits, or call `on_drop` where nobody does and something is not stored."""
+        """Wake whoever waits, or call `on_drop` where nobody does and something is lost."""
         self.done.release()
-        if self.on_drop and (self.written is None or Written.REFUSED in self.written):
+        if self.on_drop and (self.outcomes is None or Outcome.WRITE_FAILED in self.outcomes):
             self.on_drop()
 
 
 class GroupWriter:
-    """Writes the items of many requests in one transaction, from a thread of its own."""
+    """A thread that stores what many requests hand over in one transaction after another."""
 
     def __init__(self, alias: str, *, pause_seconds: float = 0) -> None:
         self._alias = alias
@@ -148,30 +115,33 @@ class GroupWriter:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._waiting_gauge = WAITING_ROWS.labels(alias)
+        self._committed_rows = 0
+        self._last_commit_at: datetime | None = None
         self._is_writing = False
-        self._changed = threading.Condition()
-        self.commits = Commits()
-        threading.Thread(target=self._run, name=f"writer-{alias}", daemon=True).start()
+        self._is_stopped = False
+        self._changed = threading.Condition()  # guards all of these
+        self._thread = threading.Thread(target=self._run, name=f"writer-{alias}", daemon=True)
+        self._thread.start()
 
-    def write(self, target: Target, items: Sequence[Any]) -> list[Written]:
+    def write(self, target: Target, items: Sequence[Any]) -> list[Outcome]:
         """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
-        waiting = _Waiting(target, items)
+        waiting = _Waiting(Write(target, items))
         left = deadline.remaining()
         with self._changed:
             self._append(waiting)
         with deadline.waiting():
             waiting.done.acquire(timeout=settings.WRITE_TIMEOUT_SECONDS if left is None else left)
-        if waiting.written is None:
+        if waiting.outcomes is None:
             self._withdraw(waiting)
             raise StorageUnavailable
-        return waiting.written
+        return waiting.outcomes
 
     def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
         """Queue an item unless the queue is full."""
         with self._changed:
             has_room = self._waiting_rows < MAX_WAITING_ROWS
             if has_room:
-                self._append(_Waiting(target, [item], on_drop))
+                self._append(_Waiting(Write(target, [item]), on_drop))
         if not has_room:
             on_drop()
 
@@ -180,82 +150,107 @@ class GroupWriter:
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._is_writing, seconds)
 
+    def stop(self, seconds: float) -> None:
+        """Drain, then end the thread, which closes its connection."""
+        self.drain(seconds)
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+        self._thread.join(seconds)
+
+    def state(self) -> State:
+        """Return how the writer stands."""
+        return State(self._waiting_rows, self._committed_rows, self._last_commit_at)
+
     def _append(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
-        self._count(len(waiting.items))
+        self._count_waiting(len(waiting.write.items))
         self._changed.notify()
-
-    def waiting_rows(self) -> int:
-        """Return the number of rows and changes that no group has taken yet."""
-        return self._waiting_rows
-
-    def _count(self, change: int) -> None:
-        self._waiting_rows += change
-        self._waiting_gauge.inc(change)
 
     def _withdraw(self, waiting: _Waiting) -> None:
         """Take back items that no group has taken yet; others may still be committed."""
         with self._changed, suppress(ValueError):
             self._waiting.remove(waiting)
-            self._count(-len(waiting.items))
+            self._count_waiting(-len(waiting.write.items))
+
+    def _count_waiting(self, change: int) -> None:
+        self._waiting_rows += change
+        self._waiting_gauge.inc(change)
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-            time.sleep(self._pause_seconds)
-            group = self._next_group()
-            try:
-                with deadline.within(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
-                    results_of_group = _store(self._alias, group)
-            except Exception as error:
-                # Whatever it is, the waiting must hear of it and the thread must live.
-                is_away = isinstance(error, (OperationalError, InterfaceError))
-                logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
-            else:
-                self.commits.count(results_of_group)
-                for waiting, written in zip(group, results_of_group, strict=True):
-                    waiting.written = written
+        while group := self._next_group():
+            self._store(group)
             for waiting in group:
                 waiting.finish()
             with self._changed:
                 self._is_writing = False
                 self._changed.notify_all()
+        connections[self._alias].close()
 
     def _next_group(self) -> list[_Waiting]:
+        """Wait until something is there and take all of it; nothing once the writer is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_stopped)
+        time.sleep(self._pause_seconds)
         group: list[_Waiting] = []
         items = 0
         with self._changed:
             while self._waiting and items < MAX_GROUP_ROWS:
                 group.append(self._waiting.popleft())
-                items += len(group[-1].items)
-            self._count(-items)
-            self._is_writing = True
+                items += len(group[-1].write.items)
+            self._count_waiting(-items)
+            self._is_writing = bool(group)
         return group
 
+    def _store(self, group: Sequence[_Waiting]) -> None:
+        """Commit a group and set the outcomes; the thread survives whatever goes wrong."""
+        writes = [waiting.write for waiting in group]
+        try:
+            with deadline.within(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
+                outcomes = commit.store_group(self._alias, writes)
+            new_rows = commit.count_new_rows(writes, outcomes)
+        except Exception as error:
+            is_away = isinstance(error, (OperationalError, InterfaceError))
+            logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
+            return
+        self._committed_rows += new_rows
+        self._last_commit_at = uuid7.now()
+        for waiting, each in zip(group, outcomes, strict=True):
+            waiting.outcomes = each
 
-_writers: dict[str, Writer] = {}
-_background_writers: dict[str, Writer] = {}
+
+_factory: WriterFactory = GroupWriter
+_writers: dict[str, Writer] = {}  # by alias, started by the first row that needs one
+_background_writers: dict[str, Writer] = {}  # of rows that nobody waits for
 _starting = threading.Lock()
 
 
-def write(target: Target, items: Sequence[Any]) -> list[Written]:
-    """Store rows, or make changes, durably; raises StorageUnavailable if not confirmed in time.
+def write(target: Target, items: Sequence[Any]) -> list[Outcome]:
+    """Store rows, or make changes, and return the outcome of each, after the commit.
 
-    Of rows with one id only the first is stored; the others are results_of_group to be KNOWN.
+    Rows: STORED, DUPLICATE (also of an id that comes twice), or WRITE_FAILED when the database
+    refuses the row. Changes: what their stream says. Raises StorageUnavailable when the commit is
+    not confirmed in time; it may still happen.
     """
     return _writer(_writers, target.alias).write(target, items)
 
 
-def enqueue(target: Target, item: Any, on_drop: OnDrop) -> None:
-    """Store a row or change with others, waiting for nothing; call `on_drop` if it is not stored.
+def write_one(target: Target, item: Any) -> Outcome:
+    """Store one row, or make one change; raises RowRefused when the database refuses it."""
+    [outcome] = write(target, [item])
+    if outcome is Outcome.WRITE_FAILED:
+        raise RowRefused
+    return outcome
 
-    It is called at once when too many wait already, else later by the thread of the writer. What
+
+def enqueue(target: Target, item: Any, on_drop: OnDrop) -> None:
+    """Store a row with others, waiting for nothing; call `on_drop` if it is not stored.
+
+    It is called at once when too many rows wait already, else later, by the writer's thread. What
     is queued when the process stops is stored before it ends.
     """
-    _writer(_background_writers, target.alias, pause_seconds=PAUSE_SECONDS).enqueue(
-        target, item, on_drop
-    )
+    background = _writer(_background_writers, target.alias, pause_seconds=PAUSE_SECONDS)
+    background.enqueue(target, item, on_drop)
 
 
 def drain() -> None:
@@ -264,85 +259,27 @@ def drain() -> None:
         writer.drain(settings.WRITE_TIMEOUT_SECONDS)
 
 
-def _writer(started: dict[str, Writer], alias: str, *, pause_seconds: float = 0) -> Writer:
-    with _starting:  # the thread starts with the first row, in the process that needs it
-        if alias not in started:
-            if not started:  # unlike atexit, this also works in a worker that its server forked
-                Finalize(None, drain, exitpriority=10)
-            started[alias] = GroupWriter(alias, pause_seconds=pause_seconds)
-        return started[alias]
+def reset(factory: WriterFactory = GroupWriter) -> None:
+    """Stop all writers; those that the next rows start are made by a factory."""
+    global _factory
+    for writer in (*_writers.values(), *_background_writers.values()):
+        writer.stop(settings.WRITE_TIMEOUT_SECONDS)
+    with _starting:
+        _writers.clear()
+        _background_writers.clear()
+        _factory = factory
 
 
 def state(alias: str) -> State:
-    """Return how the writer stands for whom requests wait; before its first row, nothing."""
+    """Return how the writer that requests wait for stands; asking starts none."""
     writer = _writers.get(alias)
-    if writer is None:
-        return State()
-    return State(writer.waiting_rows(), writer.commits.rows, writer.commits.last_at)
+    return writer.state() if writer else State()
 
 
-def _store(alias: str, group: Sequence[_Waiting]) -> list[list[Written]]:
-    """Store the items of a group; return what became of each item of each request, in order."""
-    rows: dict[Table, dict[UUID, Row]] = {}
-    pending: dict[Updates, list[Any]] = {}
-    for waiting in group:
-        if isinstance(waiting.target, Updates):
-            pending.setdefault(waiting.target, []).extend(waiting.items)
-            continue
-        by_id = rows.setdefault(waiting.target, {})
-        for row in waiting.items:
-            by_id.setdefault(row[0], row)
-    results, changed = _commit(alias, rows, pending)
-    next_changed = {changes: iter(written) for changes, written in changed.items()}
-
-    def result_of(row: Row) -> Written:
-        written = results[row[0]]
-        if written is Written.NEW:
-            results[row[0]] = Written.DUPLICATE  # for whoever sent this id after it
-        return written
-
-    return [
-        list(islice(next_changed[waiting.target], len(waiting.items)))
-        if isinstance(waiting.target, Updates)
-        else [result_of(row) for row in waiting.items]
-        for waiting in group
-    ]
-
-
-def _commit(alias: str, rows: Rows, pending: PendingUpdates) -> tuple[Results, UpdateResults]:
-    """Store rows and make changes in one transaction.
-
-    New rows come first, so that every process takes its locks in the same order. Raises
-    DatabaseError when the transaction was not confirmed.
-    """
-    started = time.perf_counter()
-    store, apply = copy_rows, apply_all
-    for attempt in range(1, ATTEMPTS + 1):
-        used = connections[alias].connection
-        is_in_commit = False
-        try:
-            with transaction.atomic(using=alias):
-                results, changed = store(rows), apply(pending)
-                is_in_commit = True
-        except (DatabaseError, InterfaceError, UnicodeError) as error:
-            if is_in_commit or attempt == ATTEMPTS:
-                raise  # after a lost COMMIT nobody knows; a second try could store twice
-            if is_row_error(error) or is_serialization_failure(error):
-                store, apply = insert_ignoring_duplicates, apply_bisecting
-            elif used is None or not _is_lost(alias, used):
-                raise
-        else:
-            GROUP_ROWS.observe(len(results) + sum(map(len, changed.values())))
-            GROUP_SECONDS.observe(time.perf_counter() - started)
-            return results, changed
-    raise AssertionError("unreachable")
-
-
-def _is_lost(alias: str, connection: Any) -> bool:
-    """Tell whether a connection is lost, as after a restart of PostgreSQL, and drop it then.
-
-    On its way out of the transaction Django may have opened another one already.
-    """
-    if connection.closed and connections[alias].connection is connection:
-        connections[alias].close()
-    return bool(connection.closed)
+def _writer(started: dict[str, Writer], alias: str, *, pause_seconds: float = 0) -> Writer:
+    with _starting:
+        if alias not in started:
+            if not started:  # unlike atexit, this also works in a worker that its server forked
+                Finalize(None, drain, exitpriority=10)
+            started[alias] = _factory(alias, pause_seconds=pause_seconds)
+        return started[alias]

@@ -5,16 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
+from analytics.ingest.bulk_copy import Table
 from analytics.platform import stats
 from analytics.platform.models import (
     PlatformEvent,
     PlatformEventRow,
 )
-from config.api.errors import RowRefused
+from config.api.outcomes import Outcome
 from config.db import uuid7
 
 TABLE = Table.of(PlatformEvent, on_new_rows=stats.count_new_rows)
@@ -24,14 +21,13 @@ Item = dict[str, Any]  # what the serializer made of one event
 
 def store(row: PlatformEventRow) -> None:
     """Store one event; raises StorageUnavailable, or RowRefused when the database refuses it."""
-    if store_batch([row]) == 0:
-        raise RowRefused
+    writer.write_one(TABLE, row)
 
 
 def store_batch(rows: Sequence[PlatformEventRow]) -> int:
     """Store events in one transaction; return how many of them the database did not refuse."""
-    written = writer.write(TABLE, rows)
-    return len(rows) - written.count(Written.REFUSED)
+    outcomes = writer.write(TABLE, rows)
+    return len(rows) - outcomes.count(Outcome.WRITE_FAILED)
 
 
 def rows_of(

@@ -18,10 +18,7 @@ from uuid import UUID
 from django.db import IntegrityError, connections
 
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import (
-    Table,
-    Written,
-)
+from analytics.ingest.bulk_copy import Table
 from analytics.ingest.updates import Updates
 from analytics.sessions.models import (
     PageView,
@@ -29,7 +26,7 @@ from analytics.sessions.models import (
     Session,
     SessionRow,
 )
-from config.api.errors import RowRefused
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.db.routers import ANALYTICS
 
@@ -82,6 +79,10 @@ class _Touch:
     user_id: UUID | None = None
     page_view: PageViewRow | None = None
 
+    @property
+    def adds_row(self) -> bool:
+        return self.page_view is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Leave:
@@ -91,15 +92,16 @@ class _Leave:
     duration: float
     scroll_depth: float | None
 
+    @property
+    def adds_row(self) -> bool:
+        return False
+
 
 def _write(target: Table | Updates, item: Any) -> bool:
-    [written] = writer.write(target, [item])
-    if written is Written.REFUSED:
-        raise RowRefused
-    return written is not Written.TARGET_MISSING
+    return writer.write_one(target, item) is Outcome.STORED
 
 
-def _apply(changes: Sequence[_Touch | _Leave]) -> list[Written]:
+def _apply(changes: Sequence[_Touch | _Leave]) -> list[Outcome]:
     """Make the changes of a group, each of which counts."""
     touches = [change for change in changes if isinstance(change, _Touch)]
     leaves = [change for change in changes if isinstance(change, _Leave)]
@@ -112,15 +114,12 @@ def _apply(changes: Sequence[_Touch | _Leave]) -> list[Written]:
     if views:
         _insert(views)
         _fill_in(views)
-    return [_written(change, found) for change in changes]
+    return [_outcome(change, found) for change in changes]
 
 
-def _written(change: _Touch | _Leave, found: set[UUID]) -> Written:
-    if isinstance(change, _Leave):
-        return Written.CHANGED if change.page_view_id in found else Written.TARGET_MISSING
-    if change.session_id not in found:
-        return Written.TARGET_MISSING
-    return Written.NEW if change.page_view else Written.CHANGED
+def _outcome(change: _Touch | _Leave, found: set[UUID]) -> Outcome:
+    target = change.page_view_id if isinstance(change, _Leave) else change.session_id
+    return Outcome.STORED if target in found else Outcome.UNKNOWN_SESSION
 
 
 UPDATES = Updates(ANALYTICS, _apply)

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from analytics.ingest.bulk_copy import Written
 from config.api.errors import StorageUnavailable
+from config.api.outcomes import Outcome
 from tests.api.test_requests import Stream
 from tests.support.activity import (
     BAD_FIELDS,
@@ -251,7 +251,7 @@ def test_a_write_that_is_not_confirmed(api, monkeypatch):
 
 
 def test_a_row_that_the_database_refuses(api, monkeypatch):
-    monkeypatch.setattr(InlineWriter, "write", lambda *args: [Written.REFUSED])
+    monkeypatch.setattr(InlineWriter, "write", lambda *args: [Outcome.WRITE_FAILED])
     response = post(api, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 

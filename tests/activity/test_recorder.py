@@ -11,10 +11,10 @@ from prometheus_client import REGISTRY
 
 from activity import recorder
 from activity.models import ActivityEvent
-from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
+from analytics.ingest import commit
 from analytics.sessions.models import Session
 from config.api import address_hash
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
 from tests.support.activity import (
@@ -352,7 +352,7 @@ def test_many_losses_are_one_warning_a_second(api, lost, caplog, monkeypatch, re
 
 
 def test_a_row_that_the_database_refuses_is_lost(api, lost, caplog, monkeypatch):
-    monkeypatch.setattr(writer, "_store", lambda alias, group: [[Written.REFUSED]])
+    monkeypatch.setattr(commit, "store_group", lambda alias, group: [[Outcome.WRITE_FAILED]])
     assert api.get("/nothing").status_code == 404
     assert lost() == 1
 

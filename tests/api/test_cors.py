@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import OperationalError
 
-from analytics.ingest import writer
+from analytics.ingest import commit
 from config import runtime
 from config.models import RuntimeSettings
 from tests.support.events import (
@@ -104,7 +104,7 @@ def crash(rows):
 def test_pages_can_read_every_answer(api, website, monkeypatch, path, status, changes, extra):
     extra = {"method": "POST", "content_type": "application/json"} | extra
     if store := extra.pop("copy_rows", None):
-        monkeypatch.setattr(writer, "copy_rows", store)
+        monkeypatch.setattr(commit, "copy_rows", store)
     event = event_of(website, **changes)
     body = json.dumps(event if path == PATH else {"events": [event]}).encode()
     method, content_type = extra.pop("method"), extra.pop("content_type")

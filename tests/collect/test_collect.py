@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 from django.utils import timezone
 
 from analytics.collect.models import CollectedEvent
-from analytics.ingest import writer
+from analytics.ingest import commit
 from config import runtime
 from config.api import address_hash
 from config.api.client_address import parse_networks
@@ -556,7 +556,7 @@ def test_without_a_confirmation_it_says_so(browser, monkeypatch):
     def fail(*group):
         raise OperationalError("no answer")
 
-    monkeypatch.setattr(writer, "_store", fail)
+    monkeypatch.setattr(commit, "store_group", fail)
     assert_answer(post(browser, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
 
 

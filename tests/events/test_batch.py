@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.events.models import Event
-from analytics.ingest import writer
+from analytics.ingest import commit
 from config.db import uuid7
 from tests.support.events import (
     AT_MS,
@@ -401,7 +401,7 @@ def test_without_the_analytics_database_nothing_is_stored(batch, website, monkey
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_rows", refuse)
+        patch.setattr(commit, "copy_rows", refuse)
         response = batch(event_of(website), event_of(website))
     assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert stored() == []

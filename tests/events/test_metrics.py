@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import writer
+from analytics.ingest import commit
 from tests.support.events import (
     BATCH_PATH,
     PATH,
@@ -72,7 +72,7 @@ def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, cou
 
 
 def test_events_are_counted_as_dropped_when_the_write_failed(api, website, counted, monkeypatch):
-    monkeypatch.setattr(writer, "copy_rows", away)
+    monkeypatch.setattr(commit, "copy_rows", away)
     post(api, event_of(website))
     assert counted() == {WRITE_FAILED: 1}
     post(api, {"events": [event_of(website)] * 7}, BATCH_PATH)

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.events.models import Event
-from analytics.ingest import writer
+from analytics.ingest import commit
 from config.db import uuid7
 from tests.support.events import (
     AT_MS,
@@ -572,7 +572,7 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
     def refuse(rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(writer, "copy_rows", refuse)
+    monkeypatch.setattr(commit, "copy_rows", refuse)
     assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored() == []

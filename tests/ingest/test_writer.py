@@ -13,10 +13,11 @@ from django.test import Client
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event, EventRow
-from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
+from analytics.ingest import commit, writer
+from analytics.ingest.commit import Write
 from config import runtime
 from config.api.errors import StorageUnavailable
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support import live
 from tests.support.databases import end_other_sessions
@@ -57,8 +58,6 @@ def _known_website(website):
     lookup.active_site(website.tracking_code)
     runtime.current()
     Client().get("/health/live")  # its metrics are registered once, by whoever comes first
-    yield
-    end_other_sessions("analytics")  # those of writers that a test made for itself
 
 
 @pytest.fixture
@@ -97,24 +96,24 @@ def check(condition):
 
 @contextmanager
 def group_held():
-    """Keep the writer's thread busy; yields the writer, and what lets it go on."""
-    store, is_held, go = writer._store, threading.Event(), threading.Event()
+    """Keep the writer's thread busy; yields the event that lets it go on."""
+    store, is_held, go = commit.store_group, threading.Event(), threading.Event()
 
     def held(alias, group):
         is_held.set()
         assert go.wait(PATIENCE)
         return store(alias, group)
 
-    writer._store = held
+    commit.store_group = held
     try:
         with threading_post(event_row(os="first")) as first:
             assert is_held.wait(PATIENCE)
-            yield writer._writers["analytics"], go
+            yield go
             go.set()
             first()
     finally:
         go.set()
-        writer._store = store
+        commit.store_group = store
 
 
 @contextmanager
@@ -132,6 +131,11 @@ def threading_post(*rows):
         yield answer
     finally:
         thread.join(PATIENCE)
+
+
+def state():
+    """Return how the writer stands."""
+    return writer.state("analytics")
 
 
 def event_row(id=None, **changes):
@@ -219,18 +223,18 @@ def test_a_row_that_only_the_database_refuses_fails_alone_among_a_hundred(websit
 
 
 def test_what_comes_while_a_group_is_written_makes_one_transaction():
-    with group_held() as (group_writer, go):
+    with group_held() as go:
         rows = [event_row(os=str(n)) for n in range(20)]
         calls = [lambda row=row: writer.write(TABLE, [row]) for row in rows]
 
         def release():
             give_up = time.monotonic() + PATIENCE
-            while len(group_writer._waiting) < len(rows) and time.monotonic() < give_up:
+            while state().waiting_rows < len(rows) and time.monotonic() < give_up:
                 pass
             go.set()
 
         *answers, _ = at_once(*calls, release)
-    assert answers == [[Written.NEW]] * 20
+    assert answers == [[Outcome.STORED]] * 20
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT xmin::text) FROM analytics_event WHERE os <> 'first'")
         assert cursor.fetchone() == (1,)
@@ -261,7 +265,7 @@ def test_a_queue_that_is_full_takes_no_more(monkeypatch):
     monkeypatch.setattr(writer, "PAUSE_SECONDS", 1.0)  # long enough to fill it
     lost = enqueue(*(event_row(os=str(n)) for n in range(4)))
     assert lost == ["2", "3"]
-    assert writer.write(TABLE, [event_row(os="waited")]) == [Written.NEW]
+    assert writer.write(TABLE, [event_row(os="waited")]) == [Outcome.STORED]
     writer.drain()
     assert {event["os"] for event in stored()} == {"0", "1", "waited"}
     assert enqueue(event_row(os="later")) == []  # there is room again
@@ -271,9 +275,9 @@ def test_a_queue_that_is_full_takes_no_more(monkeypatch):
 
 def test_a_text_that_utf8_cannot_say_takes_no_other_row_with_it(monkeypatch):
     good, bad = event_row(), event_row(session_id="\ud800")
-    group = [writer._Waiting(TABLE, [row]) for row in (good, bad, event_row())]
-    told = writer._store("analytics", group)
-    assert told == [[Written.NEW], [Written.REFUSED], [Written.NEW]]
+    group = [Write(TABLE, [row]) for row in (good, bad, event_row())]
+    told = commit.store_group("analytics", group)
+    assert told == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
     assert Event.objects.count() == 2
 
 
@@ -299,18 +303,18 @@ def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
         [event_row()],
     ]
     with check("session_id <> 'refused'"):
-        group = [writer._Waiting(TABLE, rows) for rows in requests]
-        told = writer._store("analytics", group)
-    new, was_known, refused = Written.NEW, Written.DUPLICATE, Written.REFUSED
+        group = [Write(TABLE, rows) for rows in requests]
+        told = commit.store_group("analytics", group)
+    new, was_known, refused = Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED
     assert told == [[new], [was_known], [refused], [new, refused, was_known, new], [new]]
     assert Event.objects.count() == 5
 
 
 def test_of_one_id_within_a_group_the_first_one_is_new():
     row = event_row()
-    group = [writer._Waiting(TABLE, [row]) for _ in range(3)]
-    told = writer._store("analytics", group)
-    assert told == [[Written.NEW], [Written.DUPLICATE], [Written.DUPLICATE]]
+    group = [Write(TABLE, [row]) for _ in range(3)]
+    told = commit.store_group("analytics", group)
+    assert told == [[Outcome.STORED], [Outcome.DUPLICATE], [Outcome.DUPLICATE]]
     assert Event.objects.count() == 1
 
 
@@ -357,44 +361,45 @@ def test_many_batches_at_once_are_all_stored(website):
 
 
 def test_a_writer_tells_what_waits_and_what_it_has_committed():
-    assert writer.state("analytics") == writer.State()
-    assert writer._writers == {}  # asking starts none
+    threads = threading.active_count()
+    assert state() == writer.State()
+    assert threading.active_count() == threads
     begun = uuid7.now()
-    with group_held() as (_, go):
+    with group_held() as go:
         known = event_row()
         with threading_post(known, event_row(), known) as answer:
-            live.wait_until(lambda: writer.state("analytics").waiting_rows, seconds=PATIENCE)
-            assert writer.state("analytics") == writer.State(waiting_rows=3)
+            live.wait_until(lambda: state().waiting_rows, seconds=PATIENCE)
+            assert state() == writer.State(waiting_rows=3)
             go.set()
-            assert answer() == [Written.NEW, Written.NEW, Written.DUPLICATE]
-    state = writer.state("analytics")
-    assert (state.waiting_rows, state.committed_rows) == (0, 3)
-    assert state.last_commit_at is not None
-    assert begun <= state.last_commit_at <= uuid7.now()
+            assert answer() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]
+    after = state()
+    assert (after.waiting_rows, after.committed_rows) == (0, 3)
+    assert after.last_commit_at is not None
+    assert begun <= after.last_commit_at <= uuid7.now()
 
 
 def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
     writer.write(TABLE, [event_row()])
-    before = writer.state("analytics")
+    before = state()
     settings.WRITE_TIMEOUT_SECONDS = 0.3
     foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(StorageUnavailable):
         writer.write(TABLE, [event_row()])
-    assert writer.state("analytics") == before
+    assert state() == before
     foreign.rollback()
 
 
 # Two processes with the same ids
 
 
-def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through():
+def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_writer):
     rows = [event_row() for _ in range(200)]
-    one, other = writer.GroupWriter("analytics"), writer.GroupWriter("analytics")
+    one, other = make_writer(), make_writer()
     forth, back = at_once(
         lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
     )
     for mine, theirs in zip(forth, reversed(back), strict=True):
-        assert {mine, theirs} == {Written.NEW, Written.DUPLICATE}
+        assert {mine, theirs} == {Outcome.STORED, Outcome.DUPLICATE}
     assert Event.objects.count() == 200
 
 
@@ -449,13 +454,13 @@ def test_a_write_that_is_not_confirmed_in_time_is_unavailable(
 
 
 def test_rows_that_no_group_has_taken_are_withdrawn(settings):
-    with group_held() as (_, go):
+    with group_held() as go:
         settings.WRITE_TIMEOUT_SECONDS = 0.1
         with pytest.raises(StorageUnavailable):
             writer.write(TABLE, [event_row(os="withdrawn")])
         settings.WRITE_TIMEOUT_SECONDS = PATIENCE
         go.set()
-        assert writer.write(TABLE, [event_row(os="later")]) == [Written.NEW]
+        assert writer.write(TABLE, [event_row(os="later")]) == [Outcome.STORED]
     assert not Event.objects.filter(os="withdrawn").exists()
 
 
@@ -501,7 +506,7 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_rows", crash)
+        patch.setattr(commit, "copy_rows", crash)
         assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(post(api, event_of(website)))
     assert len(stored()) == 1

@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import writer
+from analytics.ingest import commit, writer
 from config.db import uuid7
 from tests.support.platform import (
     AT,
@@ -151,7 +151,7 @@ def test_without_the_analytics_database(api, token, monkeypatch, path):
 
     body = NAMED if path == PATH else {"events": [NAMED, NAMED]}
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "copy_rows", refuse)
+        patch.setattr(commit, "copy_rows", refuse)
         assert_answer(post(api, token, body, path), 503, UNAVAILABLE, WRITE_FAILED)
     assert (stored(), totals()) == ([], ({}, {}))
     assert post(api, token, body, path)["X-Event-Outcome"] == "stored"

@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import writer
+from analytics.ingest import commit
 from tests.support.metrics import (
     KILL_SWITCH,
     REJECTED,
@@ -51,7 +51,7 @@ def test_events_without_a_database(api, token, counted, monkeypatch):
     def away(rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(writer, "copy_rows", away)
+    monkeypatch.setattr(commit, "copy_rows", away)
     post(api, token, NAMED)
     assert counted() == {WRITE_FAILED: 1}
     post_batch(api, token, *[NAMED] * 7)

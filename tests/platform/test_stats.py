@@ -172,11 +172,12 @@ def test_the_figures_of_the_writer_are_its_own(api, token):
     assert buffers(api, token) == EMPTY_BUFFER | figures
 
 
-def test_no_thread_starts_for_being_asked(api, token, monkeypatch):
-    monkeypatch.setattr(writer, "_writers", {})
+def test_no_thread_starts_for_being_asked(api, token, unrecorded):
+    writer.reset()
+    threads = threading.active_count()
     assert buffers(api, token) == EMPTY_BUFFER
     assert writer.state("analytics") == State()
-    assert writer._writers == {}
+    assert threading.active_count() == threads
 
 
 # Health

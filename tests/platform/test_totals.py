@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from analytics.events.models import Event
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import (
     Category,
@@ -20,6 +19,7 @@ from analytics.platform.models import (
     PlatformEventRow,
 )
 from analytics.platform.totals import PlatformHour, PlatformTotal
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.databases import end_other_sessions
 from tests.support.platform import (
@@ -85,7 +85,13 @@ def test_neither_known_nor_refused_rows_are_counted():
     known, good = row("auth"), row("error")
     writer.write(TABLE, [known])
     written = writer.write(TABLE, [known, good, good, row(name=REFUSED), known])
-    told = [Written.DUPLICATE, Written.NEW, Written.DUPLICATE, Written.REFUSED, Written.DUPLICATE]
+    told = [
+        Outcome.DUPLICATE,
+        Outcome.STORED,
+        Outcome.DUPLICATE,
+        Outcome.WRITE_FAILED,
+        Outcome.DUPLICATE,
+    ]
     assert written == told
     assert totals() == ({"auth": 1, "error": 1}, {("auth", AT): 1, ("error", AT): 1})
 
@@ -98,14 +104,14 @@ def test_hours_are_those_of_utc():
 
 
 @IN_TRANSACTIONS
-def test_two_processes_take_turns_at_the_same_totals():
-    one, other = writer.GroupWriter("analytics"), writer.GroupWriter("analytics")
+def test_two_processes_take_turns_at_the_same_totals(make_writer):
+    one, other = make_writer(), make_writer()
     keys = [(category, AT + n * HOUR) for category in Category.values for n in range(5)]
 
     def write(through, keys):
         for start in range(0, len(keys), 4):
             rows = [row(*key) for key in keys[start : start + 4]]
-            assert set(through.write(TABLE, rows)) == {Written.NEW}
+            assert set(through.write(TABLE, rows)) == {Outcome.STORED}
 
     orders = (keys, keys[::-1])
     at_once(*[lambda w=w, order=order: write(w, order) for w in (one, other) for order in orders])
@@ -119,7 +125,7 @@ def test_a_row_that_is_refused_in_a_group_of_many_leaves_the_totals_exact():
     rows = [row(category) for category in Category.values]
     bad = [row(name=REFUSED) for _ in range(3)]
     calls = [lambda each=each: writer.write(TABLE, [each]) for each in (*rows, *bad)]
-    assert at_once(*calls) == [[Written.NEW]] * 8 + [[Written.REFUSED]] * 3
+    assert at_once(*calls) == [[Outcome.STORED]] * 8 + [[Outcome.WRITE_FAILED]] * 3
     assert totals()[0] == dict.fromkeys(Category.values, 1)
     assert_totals_are_exact()
 

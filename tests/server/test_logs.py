@@ -183,7 +183,7 @@ def test_a_refused_event_is_told_without_its_content(api, website, written):
     assert response.status_code == 500
     entry = entry_of(written)
     assert entry["request_id"] == response["X-Request-Id"]
-    assert entry["message"].startswith("The database refuses a row for itself: new row for")
+    assert entry["message"].startswith("Row refused by the database: new row for")
     assert "vis-secret" not in written.getvalue()
 
 

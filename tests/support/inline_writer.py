@@ -1,43 +1,55 @@
 """The writer of tests whose transaction is rolled back."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
+from analytics.ingest import commit
+from analytics.ingest.commit import Target, Write
+from analytics.ingest.writer import OnDrop, State
 from config.api.errors import StorageUnavailable
+from config.api.outcomes import Outcome
+from config.db import uuid7
 
 
 class InlineWriter:
     """A writer that writes in the caller's thread, and so within its transaction."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, *, pause_seconds: float = 0) -> None:
         self._alias = alias
-        self.commits = writer.Commits()
+        self._committed_rows = 0
+        self._last_commit_at: datetime | None = None
 
-    def waiting_rows(self) -> int:
-        """Return 0: nothing ever waits here."""
-        return 0
-
-    def write(self, target: writer.Target, items: Sequence[Any]) -> list[Written]:
+    def write(self, target: Target, items: Sequence[Any]) -> list[Outcome]:
         """Write items at once."""
         try:
-            [written] = writer._store(self._alias, [writer._Waiting(target, items)])
+            return self._store(Write(target, items))
         except (OperationalError, InterfaceError) as error:
             raise StorageUnavailable from error
-        self.commits.count([written])
-        return written
 
-    def enqueue(self, target: writer.Target, item: Any, lost: writer.OnDrop) -> None:
+    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
         """Write an item at once."""
-        offered = writer._Waiting(target, [item], lost)
-        with suppress(OperationalError, InterfaceError):
-            [offered.written] = told = writer._store(self._alias, [offered])
-            self.commits.count(told)
-        offered.finish()
+        try:
+            [outcome] = self._store(Write(target, [item]))
+        except (OperationalError, InterfaceError):
+            outcome = Outcome.WRITE_FAILED
+        if outcome is Outcome.WRITE_FAILED:
+            on_drop()
 
     def drain(self, seconds: float) -> None:
         """Return at once: nothing waits."""
+
+    def stop(self, seconds: float) -> None:
+        """Return at once: there is no thread."""
+
+    def state(self) -> State:
+        """Return what was committed; nothing ever waits here."""
+        return State(0, self._committed_rows, self._last_commit_at)
+
+    def _store(self, write: Write) -> list[Outcome]:
+        [outcomes] = commit.store_group(self._alias, [write])
+        self._committed_rows += commit.count_new_rows([write], [outcomes])
+        self._last_commit_at = uuid7.now()
+        return outcomes

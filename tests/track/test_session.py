@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import writer
+from analytics.ingest import commit
 from analytics.sessions import visitors
 from analytics.sessions.models import Session
 from config.api.client_address import parse_networks
@@ -608,7 +608,7 @@ def test_the_writers_own_thread_tells_of_its_failure(api, monkeypatch):
     def refuse(rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(writer, "copy_rows", refuse)
+    monkeypatch.setattr(commit, "copy_rows", refuse)
     assert_answer(post(api, session_of()), 200, NO_ID, dropped("write_failed"))
     monkeypatch.undo()
     assert_stored(post(api, session_of()))

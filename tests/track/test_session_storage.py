@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
-from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
+from analytics.ingest import commit, writer
+from analytics.ingest.commit import Write
 from analytics.ingest.updates import Updates
 from analytics.sessions import ingest
 from analytics.sessions.models import (
@@ -26,6 +26,7 @@ from config.api.errors import (
     RowRefused,
     StorageUnavailable,
 )
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.db.backend.base import Connection
 from tests.ingest.test_writer import (
@@ -65,20 +66,13 @@ def watching():
 
 
 @pytest.fixture
-def _own_writers():
-    """End the connections of writers that a test made for itself."""
-    yield
-    end_other_sessions("analytics")
-
-
-@pytest.fixture
 def never_apart(monkeypatch):
     """Let a second, careful try fail: a deadlock would lead to one."""
 
     def refuse(wanted):
         raise AssertionError("a second try")
 
-    monkeypatch.setattr(writer, "apply_bisecting", refuse)
+    monkeypatch.setattr(commit, "apply_bisecting", refuse)
 
 
 def session_row(**changes):
@@ -138,23 +132,23 @@ _handing_over = threading.Lock()  # each thread must gather its own
 
 def handed_over(*calls):
     """Return what calls hand to the writer."""
-    waiting = []
+    writes = []
 
     def gather(target, items):
-        waiting.append(writer._Waiting(target, items))
-        return [Written.NEW]
+        writes.append(Write(target, items))
+        return [Outcome.STORED]
 
     with _handing_over, pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "write", gather)
         for call in calls:
             call()
-    return waiting
+    return writes
 
 
 def in_one_group(*calls):
     """Store in one group what calls hand to the writer; return what became of each."""
-    told = writer._store("analytics", handed_over(*calls))
-    return [written for [written] in told]
+    outcomes = commit.store_group("analytics", handed_over(*calls))
+    return [outcome for [outcome] in outcomes]
 
 
 def viewing(*rows):
@@ -369,7 +363,7 @@ def test_a_page_view_of_an_unknown_session_fills_in_nothing():
     session_id = started()
     viewed(session_id)
     told = in_one_group(*viewing(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
-    assert told == [Written.TARGET_MISSING] * 2
+    assert told == [Outcome.UNKNOWN_SESSION] * 2
     assert durations(session_id) == [None]
     assert PageView.objects.count() == 1
 
@@ -403,7 +397,7 @@ def test_every_change_of_a_group_counts(monkeypatch):
         lambda: ingest.view(view_row(busy, 8000)),
         lambda: ingest.leave(NOBODY, duration=1, scroll_depth=1),
     )
-    new, changed, unknown = Written.NEW, Written.CHANGED, Written.TARGET_MISSING
+    new, changed, unknown = Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION
     assert told == [
         *(changed, changed, new, changed, changed, unknown),
         *(changed, changed, changed, new, unknown),
@@ -422,7 +416,7 @@ def test_events_sessions_and_page_views_share_a_group():
         lambda: ingest.start(new),  # new rows come first
         lambda: ingest.heartbeat(NOBODY),
     )
-    assert told == [Written.NEW, Written.NEW, Written.NEW, Written.TARGET_MISSING]
+    assert told == [Outcome.STORED, Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION]
     assert Event.objects.count() == 1
     assert session_of(new.id)[:2] == (1, True)
 
@@ -436,8 +430,8 @@ def test_a_refused_change_fails_alone_in_its_group():
         *(lambda id=id: ingest.heartbeat(id) for id in everyone),
         *viewing(*map(view_row, everyone)),
     )
-    expected = [Written.NEW] + [Written.CHANGED] * 100 + [Written.NEW] * 100
-    expected[1 + 42] = Written.REFUSED
+    expected = [Outcome.STORED] + [Outcome.STORED] * 100 + [Outcome.STORED] * 100
+    expected[1 + 42] = Outcome.WRITE_FAILED
     assert told == expected
     assert {session_of(id)[:3] for id in many} == {(1, True, 30)}
     assert session_of(full)[:3] == (1, True, LARGEST)
@@ -453,7 +447,7 @@ def test_a_refused_page_view_fails_alone_and_is_not_counted():
             "ALTER TABLE analytics_pageview ADD CONSTRAINT only_for_this_test CHECK (path <> '/42')"
         )
     told = in_one_group(*viewing(*rows))
-    assert told == [Written.NEW] * 42 + [Written.REFUSED] + [Written.NEW] * 57
+    assert told == [Outcome.STORED] * 42 + [Outcome.WRITE_FAILED] + [Outcome.STORED] * 57
     assert session_of(session_id)[:2] == (99, False)
     assert durations(session_id) == [1.0] * 41 + [2.0] + [1.0] * 56 + [None]
     with pytest.raises(RowRefused):
@@ -508,9 +502,9 @@ def test_a_group_of_everything_costs_five_statements():
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
-def _processes(request, monkeypatch, _own_writers):
+def _processes(request, monkeypatch, make_writer):
     """Spread what is written over the writers of so many processes."""
-    writers = [writer.GroupWriter("analytics") for _ in range(request.param)]
+    writers = [make_writer() for _ in range(request.param)]
     turn = count()
     monkeypatch.setattr(
         writer,
@@ -559,13 +553,13 @@ def apply_by_scanning(changes):
     """Make changes by plans that meet the rows in the order in which they lie in the table."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-    return ingest._apply(changes)
+    return ingest.UPDATES.apply(changes)
 
 
 @with_threads
-@pytest.mark.usefixtures("_own_writers", "never_apart")
-def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything():
-    one, other = writer.GroupWriter("analytics"), writer.GroupWriter("analytics")
+@pytest.mark.usefixtures("never_apart")
+def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(make_writer):
+    one, other = make_writer(), make_writer()
     rows = [session_row() for _ in range(200)]
     left = [view_row(row.id) for row in rows]
     one.write(ingest.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
@@ -573,18 +567,18 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything():
     after = count(1)
 
     def changes():
-        waiting = handed_over(
+        writes = handed_over(
             *(lambda row=row: ingest.heartbeat(row.id) for row in rows),
             *viewing(*(view_row(row.id, next(after)) for row in rows)),
             *(lambda row=row: ingest.leave(row.id, duration=1, scroll_depth=1) for row in left),
         )
-        return [item for each in waiting for item in each.items]
+        return [item for write in writes for item in write.items]
 
     def rounds(group_writer, kind, *, backwards):
         for _ in range(5):
             items = changes()
             told = group_writer.write(kind, items[::-1] if backwards else items)
-            assert not {Written.REFUSED, Written.TARGET_MISSING} & set(told)
+            assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(told)
 
     scanning = Updates("analytics", apply_by_scanning)
     at_once(

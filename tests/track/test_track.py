@@ -18,9 +18,9 @@ from prometheus_client import REGISTRY
 from analytics.funnel.ingest import TABLE
 from analytics.funnel.models import FunnelEvent, FunnelEventRow
 from analytics.ingest import writer
-from analytics.ingest.bulk_copy import Written
 from config import runtime
 from config.api.errors import StorageUnavailable
+from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.support.funnel import (
@@ -656,13 +656,12 @@ class _NoWriter(InlineWriter):
         raise StorageUnavailable
 
 
-def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch, caplog):
+def test_a_failed_write_is_swallowed_logged_and_counted(api, token, caplog):
     before = counted()
     labels = {"api": "track", "outcome": "dropped", "reason": "write_failed"}
     failed = REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
-    with monkeypatch.context() as patch:
-        patch.setitem(writer._writers, "default", _NoWriter("default"))
-        assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
+    writer.reset(_NoWriter)
+    assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
     assert caplog.messages == ["A funnel event is lost: StorageUnavailable"]
     assert REGISTRY.get_sample_value("millrace_ingest_total", labels) == failed + 1
     assert (stored(), counted()) == ([], before)
@@ -670,7 +669,7 @@ def test_a_failed_write_is_swallowed_logged_and_counted(api, token, monkeypatch,
 
 def test_without_the_main_database_a_signed_token_is_enough(api, token, settings, request):
     expired = changed(token, settings, exp=1)
-    writer._writers["default"] = _NoWriter("default")
+    writer.reset(_NoWriter)
     request.getfixturevalue("main_database_away")
     assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
     assert_track_error(post(api, expired, FULL), *BAD_TOKEN)
@@ -700,7 +699,7 @@ def test_a_row_that_is_refused_takes_no_other_with_it(user):
     nobody = UUID("019c0630-fe00-7d71-bb46-7075e0512424")
     rows = [row_of(user_id) for user_id in (user.id, nobody, user.id)]
     written = writer.write(TABLE, rows)
-    assert written == [Written.NEW, Written.REFUSED, Written.NEW]
+    assert written == [Outcome.STORED, Outcome.WRITE_FAILED, Outcome.STORED]
     assert set(FunnelEvent.objects.values_list("id", flat=True)) == {rows[0].id, rows[2].id}
 
 
