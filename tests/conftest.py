@@ -9,6 +9,7 @@ from django.test import Client
 
 from activity import attribution
 from analytics.ingest import writer
+from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
 from config.api import (
@@ -25,7 +26,7 @@ from tests.support.live import (
     production,
 )
 from tests.support.openapi import assert_described
-from websites import lookup, tokens
+from websites import lookup, sessions, tokens
 from websites.models import User, Website
 
 
@@ -41,6 +42,8 @@ def _nothing_remembered():
     runtime.reset()
     lookup.reset()
     tokens.reset()
+    sessions.reset()
+    visitors.reset()
     address_hash.reset()
     attribution._asks_again_at = 0.0
     table_metrics.FIGURES.reset()

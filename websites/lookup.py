@@ -1,6 +1,7 @@
-"""Tracking code to website, from memory: no query for an event of a site that was just seen."""
+"""Lookup of websites by tracking code, cached in the process for a few seconds."""
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,26 +12,31 @@ from django.dispatch import receiver
 
 from websites.models import RetiredCode, Website
 
-MAX_AGE_SECONDS = 4.0  # what is deactivated must stop within five
+MAX_AGE_SECONDS = 4.0  # a website that is deactivated must stop within five
+CACHE_SIZE = 10_000
 MAX_CODE_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the write path must know of an active website."""
+    """The part of an active website that the write path needs."""
 
     id: UUID
     user_id: UUID
 
 
-# Unknown codes are remembered apart, so that a flood of them cannot push out the known ones.
-_known: TTLCache[str, Site] = TTLCache(maxsize=10_000, ttl=MAX_AGE_SECONDS)
-_unknown: TTLCache[str, bool] = TTLCache(maxsize=10_000, ttl=MAX_AGE_SECONDS)
-_lock = threading.Lock()
+def _clock() -> float:
+    return time.monotonic()  # found at each call, so that tests can set it
+
+
+# Unknown codes have a cache of their own, so that a flood of them cannot evict the known ones.
+_known: TTLCache[str, Site] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
+_unknown: TTLCache[str, bool] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
+_lock = threading.Lock()  # a TTLCache is not safe for threads
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a text has the form of a tracking code, and PostgreSQL can be asked for it."""
+    """Return whether a text has the form of a tracking code and can be a parameter of a query."""
     return text.startswith("pm-") and len(text) <= MAX_CODE_LENGTH and "\0" not in text
 
 
@@ -59,7 +65,7 @@ def forget(code: str) -> None:
 
 
 def reset() -> None:
-    """Let every website be read anew."""
+    """Forget all websites, as in a new process."""
     with _lock:
         _known.clear()
         _unknown.clear()

@@ -1,6 +1,7 @@
-"""Bearer tokens: JWTs of djangorestframework-simplejwt, revoked through its blacklist tables.
+"""Bearer tokens: JWTs of djangorestframework-simplejwt and their revocation.
 
-Only revoked tokens have rows; `manage.py flushexpiredtokens` deletes them once they have expired.
+Its blacklist tables hold revoked tokens only; `manage.py flushexpiredtokens` deletes them once they
+have expired.
 """
 
 import logging
@@ -29,13 +30,14 @@ from websites.models import User
 
 logger = logging.getLogger(__name__)
 NO_REFRESH = "Invalid or expired refresh token"
-MAX_AGE_SECONDS = 1.5  # of a verdict; what is revoked must stop within two
+MAX_AGE_SECONDS = 1.5  # a token that is revoked must stop within two
+CACHE_SIZE = 10_000
 MAX_TOKEN_LENGTH = 2048  # ours have about 600 characters
 ACCESS_SECONDS = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
 
 
 class RefreshToken(Token):
-    """A refresh token; simplejwt's own asks for its revocation in a query of its own."""
+    """A refresh token; that of simplejwt makes a query of its own for its revocation."""
 
     token_type = "refresh"
     lifetime = api_settings.REFRESH_TOKEN_LIFETIME
@@ -43,7 +45,7 @@ class RefreshToken(Token):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom a token speaks for; `token_id` is its jti, `expires_at` in Unix seconds."""
+    """The user of a token; `token_id` is its jti, `expires_at` in Unix seconds."""
 
     user_id: UUID
     email: str
@@ -52,8 +54,7 @@ class Caller:
 
     @property
     def pk(self) -> UUID:
-        """The key of the user, under the name that it has in Django."""
-        return self.user_id
+        return self.user_id  # as Django calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,15 @@ class Pair:
     refresh: str
 
 
-# What the database said of tokens that are valid by themselves: their caller, or None.
-_UNJUDGED: Any = object()
-_verdicts: TTLCache[str, Caller | None] = TTLCache(maxsize=10_000, ttl=MAX_AGE_SECONDS)
-_lock = threading.Lock()
+def _clock() -> float:
+    return time.monotonic()  # found at each call, so that tests can set it
+
+
+# The callers of tokens with a good signature; None where the database says that the token is
+# revoked or its user gone.
+_verdicts: TTLCache[str, Caller | None] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
+_MISSING: Any = object()
+_lock = threading.Lock()  # a TTLCache is not safe for threads
 
 
 def issue(user: User) -> Pair:
@@ -77,29 +83,31 @@ def issue(user: User) -> Pair:
 
 
 def verify(token: str) -> Caller:
-    """Return whom an access token speaks for; raises InvalidCredentials."""
+    """Return the caller of an access token; raise InvalidCredentials if it is not valid."""
     with _lock:
-        caller: Caller | None = _verdicts.get(
-            token, _UNJUDGED
-        )  # one look: it may expire between two
-    if caller is _UNJUDGED:
-        caller = _judge(token)
+        # One access: between two, such as `in` and `[]`, the entry may expire.
+        caller: Caller | None = _verdicts.get(token, _MISSING)
+    if caller is _MISSING:
+        caller = _check(token)
     if caller is None or caller.expires_at <= time.time():
         raise InvalidCredentials
     return caller
 
 
 def rotate(refresh_token: str) -> Pair:
-    """Revoke a refresh token and return a new pair; of two at once exactly one succeeds."""
+    """Revoke a refresh token and return a new pair of tokens.
+
+    Raises InvalidCredentials. Of two concurrent calls with one token exactly one succeeds.
+    """
     claims = _claims(RefreshToken, refresh_token)
-    user = _holder(claims) if claims else None
+    user = _active_user(claims) if claims else None
     if claims is None or user is None or not _revoke(claims):
         raise InvalidCredentials(NO_REFRESH)
     return issue(user)
 
 
 def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
-    """Revoke an access token, and a refresh token if it is the same user's."""
+    """Revoke an access token, and a refresh token of the same user."""
     _revoke(caller)
     with _lock:
         _verdicts[token] = None
@@ -109,7 +117,7 @@ def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
 
 
 def reset() -> None:
-    """Let every token be judged anew."""
+    """Forget all tokens, as in a new process."""
     with _lock:
         _verdicts.clear()
 
@@ -120,43 +128,48 @@ def _signed(token: Token, user: User) -> str:
     return str(token)
 
 
-def _judge(token: str) -> Caller | None:
-    caller = _claims(AccessToken, token)
-    if caller is None:
-        return None  # known from the token alone, nothing to remember
-    verdict: Caller | None = caller
+def _check(token: str) -> Caller | None:
+    """Return the caller of a valid access token, and cache it.
+
+    While the main database is away the signature alone decides, so that events are not lost.
+    """
+    claims = _claims(AccessToken, token)
+    if claims is None:
+        return None  # the token alone says so, and anybody can make such tokens: not cached
+    caller: Caller | None = claims
     try:
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS / 4):  # the request has work to do
-            verdict = caller if _holder(caller) else None
+            caller = claims if _active_user(claims) else None
     except (OperationalError, InterfaceError) as error:
-        logger.warning("Tokens are judged by their signature alone: %s", error)
+        logger.warning("Tokens are checked by their signature alone: %s", error)
     with _lock:
-        # A logout that finished in the meantime has the last word.
-        return _verdicts.setdefault(token, verdict)
+        # A logout during the query has put None here, which must win.
+        return _verdicts.setdefault(token, caller)
 
 
 def _claims(kind: type[Token], token: str) -> Caller | None:
-    """Return what a token says if it is of its kind, signed by us and not expired."""
+    """Return the claims of a token of this kind, None unless its signature and times are good."""
     if len(token) > MAX_TOKEN_LENGTH:
         return None
     try:
         payload: dict[str, Any] = kind(token).payload  # type: ignore[arg-type]
-    except (TokenError, RecursionError, OverflowError, ValueError):  # nested too deep; no such time
+    except (TokenError, RecursionError, OverflowError, ValueError):
+        # RecursionError: JSON nested too deep; OverflowError, ValueError: `exp` is no possible time
         return None
     user_id = uuid7.parse(str(payload.get("user_id")))
-    if user_id is None or "\0" in str(payload["jti"]):  # PostgreSQL can be asked for no NUL
+    if user_id is None or "\0" in str(payload["jti"]):  # PostgreSQL's texts hold no NUL
         return None
     return Caller(user_id, str(payload.get("email", "")), str(payload["jti"]), payload["exp"])
 
 
-def _holder(claims: Caller) -> User | None:
-    """Return the active user of a token that is not revoked."""
+def _active_user(claims: Caller) -> User | None:
+    """Return the active user of a token, None if the token is revoked."""
     revoked = BlacklistedToken.objects.filter(token__jti=claims.token_id)
     return User.objects.filter(~Exists(revoked), id=claims.user_id, is_active=True).first()
 
 
 def _revoke(claims: Caller) -> bool:
-    """Revoke a token; tell whether it was good until now."""
+    """Revoke a token; return whether it was valid until now."""
     expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
     token, _ = OutstandingToken.objects.get_or_create(
         jti=claims.token_id, defaults={"expires_at": expires_at}

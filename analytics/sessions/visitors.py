@@ -84,6 +84,12 @@ def place_of(address: str) -> Place:
     return Place(country=_english_name(found, "country"), city=_english_name(found, "city"))
 
 
+def reset() -> None:
+    """Forget user agents and place databases, as in a new process."""
+    _agent_of.cache_clear()
+    places.cache_clear()
+
+
 @cache
 def places(path: str) -> maxminddb.Reader:
     """Return the opened place database; raises OSError, ValueError or InvalidDatabaseError."""

@@ -1,7 +1,8 @@
-"""Marks of client addresses, which tell who is the same within one day of UTC and nothing more.
+"""Daily salts for address hashes.
 
-A mark is HMAC-SHA256 keyed with the salt of the day. Once the salt is gone, nobody can find out
-which address a mark was made of. All processes share the salts, in the database of the marks.
+The hash of a client's address is an HMAC-SHA256 keyed with the salt of its day in UTC: it says who
+is the same within that day, and once the salt is deleted nobody can find the address that it was
+made of. All processes share the salts, which are in the database of the hashes.
 """
 
 import hmac
@@ -9,9 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 
+from cachetools import TTLCache
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
@@ -26,70 +27,64 @@ LENGTH = 32  # hex digits
 RETENTION = timedelta(days=2)  # since the day began
 RETRY_SECONDS = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class _Salt:
-    day: date
-    value: bytes
-
-
-_lock = threading.Lock()
-_known: _Salt | None = None
-_asks_again_at = 0.0
+_salts: dict[date, bytes] = {}  # the last one that was read
+_lock = threading.Lock()  # held while one is read
+# The day whose salt could not be read just now: requests must not queue up in vain.
+_failed: TTLCache[date, bool] = TTLCache(1, ttl=RETRY_SECONDS, timer=lambda: time.monotonic())
 
 
 def hash_address(address: str) -> str:
-    """Return the mark of an address in canonical text: 32 hex digits, others tomorrow.
+    """Return the hash of a canonical address today: 32 hex digits, others tomorrow.
 
     Raises OperationalError while the salt of the day cannot be read.
     """
     today = uuid7.now().date()
-    salt = _known if _known and _known.day == today else _read(today)
-    return hmac.digest(salt.value, address.encode(), "sha256").hex()[:LENGTH]
+    salt = _salts.get(today) or _read(today)
+    return hmac.digest(salt, address.encode(), "sha256").hex()[:LENGTH]
 
 
 def expired() -> QuerySet[DailySalt]:
-    """Return the salts that have served their time."""
+    """Return the salts that are due to be deleted."""
     today = uuid7.now().date()
     return DailySalt.objects.filter(day__lte=today - RETENTION)
 
 
 def delete_expired() -> int:
-    """Delete the salts that have served their time; return how many there were."""
+    """Delete the salts that are due; return their number."""
     deleted, _ = expired().delete()
     return deleted
 
 
 def reset() -> None:
-    """Let the next mark read the salt anew."""
-    global _known, _asks_again_at
-    _known, _asks_again_at = None, 0.0
+    """Forget the salt, as in a new process."""
+    with _lock:
+        _salts.clear()
+        _failed.clear()
 
 
-def _read(day: date) -> _Salt:
-    global _known, _asks_again_at
+def _read(day: date) -> bytes:
     limit = settings.WRITE_TIMEOUT_SECONDS / 4  # the request has work to do
-    with deadline.within(limit), _turn():
-        if _known and _known.day == day:
-            return _known  # another thread was faster
-        if time.monotonic() < _asks_again_at:
+    with deadline.within(limit), _locked():
+        if day in _salts:
+            return _salts[day]  # another thread was faster
+        if day in _failed:
             raise OperationalError("the salt of the day could not be read a moment ago")
         try:
             row, _ = DailySalt.objects.get_or_create(day=day)
-            delete_expired()  # whoever made the row may have failed to
+            delete_expired()  # the process that made the row may have failed to
         except DatabaseError as error:
-            _asks_again_at = time.monotonic() + RETRY_SECONDS
+            _failed[day] = True
             raise OperationalError(str(error)) from error
-        _known = _Salt(day, bytes(row.value))
-        return _known
+        _salts.clear()
+        return _salts.setdefault(day, bytes(row.value))
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    """Let one thread at a time ask, the others wait as long as they have patience."""
+def _locked() -> Iterator[None]:
+    """Let one thread at a time read; the others wait until their deadline."""
     with deadline.waiting():
-        is_ours = _lock.acquire(timeout=deadline.remaining() or 0)
-    if not is_ours:
+        is_acquired = _lock.acquire(timeout=deadline.remaining() or 0)
+    if not is_acquired:
         raise OperationalError("another request waits for the salt of the day")
     try:
         yield

@@ -2,10 +2,8 @@
 
 import base64
 import itertools
-from typing import Any
 
 import pytest
-from cachetools import TTLCache
 from rest_framework_simplejwt.tokens import AccessToken
 
 from config.api.errors import InvalidCredentials
@@ -47,12 +45,9 @@ def pair(user):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of what is remembered of tokens; a list with the seconds."""
-    seconds = [0.0]
-    cache: TTLCache[str, object] = TTLCache(
-        10, ttl=tokens.MAX_AGE_SECONDS, timer=lambda: seconds[0]
-    )
-    monkeypatch.setattr(tokens, "_verdicts", cache)
+    """The clock of the caches; a list with the seconds."""
+    seconds = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
     return seconds
 
 
@@ -208,28 +203,26 @@ def test_me_of_a_user_who_was_just_deleted_is_no_crash(api, user, token):
 
 
 def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, clock):
-    tokens.verify(token)
-    remembered = dict(tokens._verdicts)
-    log_out(api, token)
-    tokens._verdicts.update(remembered)  # as another process still has it
+    caller = tokens.verify(token)
+    tokens.log_out("as in another process", caller, None)
     assert tokens.verify(token).user_id == user.id
     clock[0] += tokens.MAX_AGE_SECONDS
     assert_refused(me(api, token), *INVALID)
 
 
-def test_a_verdict_costs_one_query_and_is_remembered(token, django_assert_num_queries):
+def test_a_token_costs_one_query_and_is_cached(token, django_assert_num_queries):
     with django_assert_num_queries(1):
         tokens.verify(token)
     with django_assert_num_queries(0):
         tokens.verify(token)
 
 
-def test_a_verdict_that_expires_while_it_is_looked_up_is_made_anew(token, monkeypatch):
-    times = itertools.count(0, 0.4)
-    verdicts: TTLCache[str, Any] = TTLCache(
-        maxsize=10, ttl=tokens.MAX_AGE_SECONDS, timer=lambda: next(times)
-    )
-    monkeypatch.setattr(tokens, "_verdicts", verdicts)
+def test_a_token_that_expires_from_the_cache_during_a_request_is_read_anew(
+    token, settings, monkeypatch
+):
+    settings.WRITE_TIMEOUT_SECONDS = 1000  # for this clock runs at each look
+    times = itertools.count(1000, 0.4)
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
     for _ in range(50):
         assert tokens.verify(token)
 

@@ -1,8 +1,9 @@
-"""Marks of client addresses: the same within a day, and nothing afterwards."""
+"""Hashes of client addresses: the same within a day, unrelated afterwards."""
 
 import hmac
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
 
 import pytest
 from django.db import OperationalError, connections
@@ -31,26 +32,26 @@ def clock(monkeypatch):
     return set_to
 
 
-def mark_in_another_process(address=ADDRESS):
-    """Return a mark that is made with nothing in memory."""
+def hash_in_another_process(address=ADDRESS):
+    """Return a hash that is made with nothing in memory."""
     address_hash.reset()
     return address_hash.hash_address(address)
 
 
-def test_a_mark_is_an_hmac_of_the_address_with_the_salt_of_the_day(clock):
-    mark = address_hash.hash_address(ADDRESS)
+def test_a_hash_is_an_hmac_of_the_address_with_the_salt_of_the_day(clock):
+    digest = address_hash.hash_address(ADDRESS)
     salt = DailySalt.objects.get()
     assert (salt.day, len(salt.value)) == (date(2026, 1, 28), 32)
-    assert mark == hmac.new(bytes(salt.value), ADDRESS.encode(), "sha256").hexdigest()[:32]
+    assert digest == hmac.new(bytes(salt.value), ADDRESS.encode(), "sha256").hexdigest()[:32]
 
 
-def test_marks_are_the_same_in_every_process_until_midnight(clock):
-    mark = address_hash.hash_address(ADDRESS)
+def test_hashes_are_the_same_in_every_process_until_midnight(clock):
+    digest = address_hash.hash_address(ADDRESS)
     clock(NOON.replace(hour=23, minute=59, second=59))
-    assert mark_in_another_process() == mark
-    assert address_hash.hash_address("203.0.113.8") != mark
+    assert hash_in_another_process() == digest
+    assert address_hash.hash_address("203.0.113.8") != digest
     clock(NOON.replace(hour=0) + timedelta(days=1))
-    assert address_hash.hash_address(ADDRESS) != mark
+    assert address_hash.hash_address(ADDRESS) != digest
     assert DailySalt.objects.count() == 2
 
 
@@ -80,25 +81,37 @@ def test_a_deletion_that_failed_is_repeated(clock):
     with refusing, pytest.raises(OperationalError, match="nothing can be deleted"):
         address_hash.hash_address(ADDRESS)
     assert DailySalt.objects.count() == 2
-    mark_in_another_process()
+    hash_in_another_process()
     assert [salt.day for salt in DailySalt.objects.all()] == [date(2026, 1, 30)]
 
 
-def test_who_waits_for_the_question_of_another_gives_up_when_patience_ends(clock):
-    def wait():
-        with deadline.within(0.01):
-            with pytest.raises(OperationalError, match="another request waits"):
-                address_hash.hash_address(ADDRESS)
-            return deadline.remaining()
+def test_a_request_waits_for_the_read_of_another_until_its_deadline(clock, monkeypatch):
+    is_reading, may_end = Event(), Event()
 
-    with ThreadPoolExecutor(1) as pool, address_hash._lock:
-        assert pool.submit(wait).result(timeout=5) == 0
+    def read(**fields):
+        is_reading.set()
+        assert may_end.wait(5)
+        raise OperationalError("too late")
+
+    def hash_address():
+        with pytest.raises(OperationalError, match="too late"):
+            address_hash.hash_address(ADDRESS)
+
+    monkeypatch.setattr(DailySalt.objects, "get_or_create", read)
+    with ThreadPoolExecutor(1) as pool, deadline.within(0.01):
+        other = pool.submit(hash_address)
+        assert is_reading.wait(5)
+        with pytest.raises(OperationalError, match="another request waits"):
+            address_hash.hash_address(ADDRESS)
+        assert deadline.remaining() == 0
+        may_end.set()
+        other.result(timeout=5)
 
 
 def test_a_known_salt_costs_no_query(clock, django_assert_num_queries):
-    mark = address_hash.hash_address(ADDRESS)
+    digest = address_hash.hash_address(ADDRESS)
     with django_assert_num_queries(0, using="analytics"):
-        assert address_hash.hash_address(ADDRESS) == mark
+        assert address_hash.hash_address(ADDRESS) == digest
 
 
 def test_while_the_database_is_away_it_is_asked_once_a_second(clock, analytics_away, monkeypatch):
