@@ -1,4 +1,4 @@
-"""What every answer of the service carries, and the hosts that it answers to."""
+"""Headers of every response, deadlines of requests, allowed hosts and networks."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.api.client_address import (
-    drop_claims_of_strangers,
+    drop_untrusted_forwarding,
     forwarded_address,
 )
 from config.db import deadline
@@ -20,7 +20,7 @@ from config.server import (
 from config.views import bad_request, unknown_path
 
 PAGE_SECONDS = 30.0
-BODILESS = (204, 304)  # HTTP forbids to tell the length of the body that they do not have
+BODILESS = (204, 304)  # HTTP forbids a Content-Length in them
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = "; ".join(
     (
@@ -37,20 +37,20 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
-    """Name each request by a UUID of the server's own; keep answers of the APIs out of caches."""
+    """Give each request an id of the server's own; keep responses of the APIs out of caches."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        name = str(uuid4())
-        request.request_id = name  # type: ignore[attr-defined]
-        logs.request_id.set(name)  # until this thread's next request: Django logs after us
+        new_id = str(uuid4())
+        request.request_id = new_id  # type: ignore[attr-defined]
+        logs.request_id.set(new_id)  # until this thread's next request: Django logs after us
         response = get_response(request)
-        response["X-Request-Id"] = name
+        response["X-Request-Id"] = new_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
-        if request.method == "OPTIONS":  # of a preflight corsheaders says that it is a page
+        if request.method == "OPTIONS":  # corsheaders declares a preflight's empty body as HTML
             response["Content-Type"] = "application/json"
         if isinstance(response, HttpResponse) and response.status_code not in BODILESS:
-            # Without it the client must wait for what happens after the answer.
+            # Without it the client waits for what the server does after the response.
             response.setdefault("Content-Length", str(len(response.content)))
         return response
 
@@ -58,31 +58,31 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
 
 def trusted_forwarding(get_response: GetResponse) -> GetResponse:
-    """Let only trusted proxies say by which scheme and host a client addressed the service."""
+    """Drop forwarded schemes and hosts that no trusted proxy sent."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        drop_claims_of_strangers(request)
+        drop_untrusted_forwarding(request)
         return get_response(request)
 
     return middleware
 
 
 def request_metrics(get_response: GetResponse) -> GetResponse:
-    """Tell the metrics how long each request took."""
+    """Measure how long each request takes."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         response = get_response(request)
-        metrics.observe(request, response.status_code, time.perf_counter() - begun)
+        metrics.observe(request, response.status_code, time.perf_counter() - started)
         return response
 
     return middleware
 
 
 def content_policy(get_response: GetResponse) -> GetResponse:
-    """Tell browsers what a page may load, and that no other answer is a page.
+    """Send the policies of a page with HTML, and one that allows nothing with all else.
 
-    A view may have set a policy of its own.
+    A policy that the view has set stays.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -99,7 +99,7 @@ def content_policy(get_response: GetResponse) -> GetResponse:
 
 
 def request_deadline(get_response: GetResponse) -> GetResponse:
-    """Let no request wait for databases beyond its limit, whatever has become of them."""
+    """Limit how long each request may wait for databases in all."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_api = request.path_info.startswith("/api/")
@@ -110,7 +110,7 @@ def request_deadline(get_response: GetResponse) -> GetResponse:
 
 
 def allowed_host(get_response: GetResponse) -> GetResponse:
-    """Refuse a Host that is not served in the dialect of the path, before anything reads it."""
+    """Refuse a Host that is not in ALLOWED_HOSTS, in the dialect of the path."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
@@ -123,7 +123,7 @@ def allowed_host(get_response: GetResponse) -> GetResponse:
 
 
 def admin_allowlist(get_response: GetResponse) -> GetResponse:
-    """Show the admin to the networks in ADMIN_ALLOWED_IPS; to others its paths are unknown."""
+    """Respond 404 to requests for the admin from outside of ADMIN_ALLOWED_IPS."""
     if not settings.ADMIN_ALLOWED_IPS:
         raise MiddlewareNotUsed
 

@@ -1,4 +1,4 @@
-"""The address of a client, behind trusted proxies; and what strangers say of theirs."""
+"""Addresses of clients behind trusted proxies."""
 
 from collections.abc import Iterable
 from ipaddress import (
@@ -15,18 +15,18 @@ from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-# What Django believes of how the client addressed the service (SECURE_PROXY_SSL_HEADER,
-# USE_X_FORWARDED_HOST). Headers with addresses stay: they also tell that there is a proxy.
-ADDRESSED_BY = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+# Headers from which Django takes scheme and host (SECURE_PROXY_SSL_HEADER, USE_X_FORWARDED_HOST).
+# Those with addresses are never dropped: is_loopback() needs to know that there is a proxy.
+FORWARDED_BY = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
 def parse_networks(texts: Iterable[str]) -> list[Network]:
-    """Return the networks that texts such as 10.0.0.0/8 or ::1 name; raises ValueError."""
+    """Return networks such as 10.0.0.0/8 or ::1; raise ValueError for other texts."""
     return [ip_network(text.strip(), strict=False) for text in texts]
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address in a text, without port and brackets, IPv4 unmapped; else None."""
+    """Return an address without port, brackets and IPv4 mapping, None for other texts."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -40,7 +40,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the canonical address of the client; headers count only from TRUSTED_PROXIES."""
+    """Return the canonical address of the client; only TRUSTED_PROXIES may name it in headers."""
     peer = parse_address(request.META.get("REMOTE_ADDR", ""))
     if peer is None:
         return "unknown"  # a Unix socket
@@ -53,8 +53,8 @@ def client_address(request: HttpRequest) -> str:
 def forwarded_address(request: HttpRequest) -> Address | None:
     """Return the address that trusted proxies vouch for, None where there is none.
 
-    It is client_address() without CF-Connecting-IP, which a proxy that is not Cloudflare's passes
-    on as the client wrote it: too little to open a door.
+    It is client_address() without CF-Connecting-IP, which proxies other than Cloudflare's pass on
+    as the client wrote it: good enough for statistics, not for access.
     """
     peer = parse_address(request.META.get("REMOTE_ADDR", ""))
     if peer is None or not _is_trusted(peer):
@@ -62,20 +62,20 @@ def forwarded_address(request: HttpRequest) -> Address | None:
     return _forwarded_for(request) or peer
 
 
-def drop_claims_of_strangers(request: HttpRequest) -> None:
-    """Forget forwarded schemes and hosts unless a trusted proxy sent them.
+def drop_untrusted_forwarding(request: HttpRequest) -> None:
+    """Remove forwarded schemes and hosts unless a trusted proxy sent them.
 
     To be called before anything else reads the headers.
     """
-    if any(name in request.META for name in ADDRESSED_BY):
+    if any(name in request.META for name in FORWARDED_BY):
         peer = parse_address(request.META.get("REMOTE_ADDR", ""))
         if peer is None or not _is_trusted(peer):
-            for name in ADDRESSED_BY:
+            for name in FORWARDED_BY:
                 request.META.pop(name, None)
 
 
 def network_of(request: HttpRequest) -> str:
-    """Return the network of the client, by which rate limits count."""
+    """Return the network of the client, which is what rate limits count."""
     return rate_key(client_address(request))
 
 
@@ -85,7 +85,7 @@ def rate_key(address: str) -> str:
 
 
 def is_loopback(request: HttpRequest) -> bool:
-    """Tell whether the request came straight from this machine, without a proxy between."""
+    """Return whether the request came from this machine and through no proxy."""
     peer = parse_address(request.META.get("REMOTE_ADDR", ""))
     forwarded = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP")
     return peer is not None and peer.is_loopback and not any(map(request.headers.get, forwarded))
@@ -95,7 +95,7 @@ def _forwarded_for(request: HttpRequest) -> Address | None:
     for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
         address = parse_address(entry)
         if address is None:
-            return None  # what stands further left cannot be vouched for
+            return None  # nobody vouches for what is left of it
         if not _is_trusted(address):
             return address
     return None

@@ -1,4 +1,4 @@
-"""Requests that pages of other origins make: which are welcome, and how they are told apart."""
+"""Paths that pages of every origin may call, and the detection of cross-site requests."""
 
 import re
 
@@ -13,15 +13,14 @@ _is_public = re.compile(PUBLIC_PATHS).match
 
 
 def is_public(path: str) -> bool:
-    """Tell whether pages of every origin may call a path, without credentials."""
+    """Return whether pages of every origin may call a path, without credentials."""
     return _is_public(path) is not None
 
 
 def is_cross_site(request: HttpRequest) -> bool:
-    """Tell whether Sec-Fetch-Site or Origin name another site than the service itself.
+    """Return whether Sec-Fetch-Site or Origin name another site than the one that is addressed.
 
-    The service's origin is the one that the client addressed. A request without either header
-    passes: a browser sends one with every POST that a page makes.
+    A request without either header comes from no page: browsers send one with every POST.
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         return True

@@ -1,8 +1,8 @@
-"""What became of events, day by day: every process adds what it counted to one table.
+"""Outcome counts in the database, to which every process adds its own.
 
-Requests only raise the counters that they raise for Prometheus; a thread writes the differences.
-These are statistics: kill -9 loses the last seconds, and a commit whose confirmation was lost is
-written again.
+Requests only increment the counters of Prometheus; a thread writes the differences every few
+seconds. These are statistics: kill -9 loses the last seconds, and counts whose commit was not
+confirmed are added again.
 """
 
 import logging
@@ -27,64 +27,64 @@ logger = logging.getLogger(__name__)
 
 SLOT = timedelta(minutes=5)
 RETENTION = timedelta(days=35)
-EVERY_SECONDS = 5.0
-WRITING_SECONDS = 2.0
-MAX_WAITING = 10_000  # sums kept in memory while the database is away
+INTERVAL_SECONDS = 5.0
+WRITE_SECONDS = 2.0
+MAX_PENDING = 10_000  # counts in memory while the database is away
 
-Ending = tuple[str, str, str]  # API, outcome, reason
-Key = tuple[datetime, str, str, str]
+Key = tuple[str, str, str]  # API, outcome, reason
+SlotKey = tuple[datetime, str, str, str]
 
 _flushing = threading.Lock()
-_seen: Counter[Ending] = Counter()  # of the process's counters, what is added up
-_waiting: Counter[Key] = Counter()  # what is added up and not yet written
-_swept_at: datetime | None = None
+_collected: Counter[Key] = Counter()  # totals of this process that are in _pending or written
+_pending: Counter[SlotKey] = Counter()  # what is not yet written
+_cleaned_slot: datetime | None = None  # in which old counts were last deleted
 
 
 def start() -> None:
-    """Write this process's counters to the table from now on, and once more when it ends."""
+    """Write the counts of this process every few seconds from now on, and when it ends."""
     threading.Thread(target=_run, name="outcome-counts", daemon=True).start()
-    # The workers of granian end as multiprocessing's children do, without atexit.
+    # The workers of granian are children of multiprocessing, for which atexit does not run.
     Finalize(None, flush, exitpriority=10)
 
 
 def slot_of(at: datetime) -> datetime:
-    """Return when the slot of a time began."""
+    """Return the start of the slot of a time."""
     return uuid7.from_ms(0) + (at - uuid7.from_ms(0)) // SLOT * SLOT
 
 
 def flush() -> None:
-    """Add what was counted since the last time; keep it for the next time if that fails."""
+    """Write what was counted since the last time; if that fails, the next call writes it."""
     with _flushing:
         now = uuid7.now()
-        _add_up(now)
-        if not _waiting:
+        _collect(now)
+        if not _pending:
             return
         try:
-            with deadline.within(WRITING_SECONDS):
+            with deadline.within(WRITE_SECONDS):
                 _write()
-                _waiting.clear()
-                _sweep(now)
+                _pending.clear()
+                _delete_old(now)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Outcome counts are not written now, but later: %s", error)
 
 
 def reset() -> None:
-    """Take what was counted until now for written."""
-    global _swept_at
+    """Forget what was counted until now."""
+    global _cleaned_slot
     with _flushing:
-        _swept_at = None
-        _add_up(uuid7.now())
-        _waiting.clear()
+        _cleaned_slot = None
+        _collect(uuid7.now())
+        _pending.clear()
 
 
-def sums(start: datetime) -> Counter[Ending]:
-    """Return how many events ended how in the slots that began then or later."""
+def sums(start: datetime) -> Counter[Key]:
+    """Return the counts by API, outcome and reason of all slots that began then or later."""
     rows = OutcomeCount.objects.since(start).values_list("api", "outcome", "reason")
-    return Counter({(*ending,): events for *ending, events in rows.annotate(Sum("events"))})
+    return Counter({(*key,): events for *key, events in rows.annotate(Sum("events"))})
 
 
 def by_hour(start: datetime) -> Counter[tuple[datetime, str]]:
-    """Return how many events ended how in each hour, of the slots that began then or later."""
+    """Return the counts by hour and outcome of all slots that began then or later."""
     rows = OutcomeCount.objects.since(start).values_list(TruncHour("slot"), "outcome")
     return Counter(
         {(hour, outcome): events for hour, outcome, events in rows.annotate(Sum("events"))}
@@ -93,23 +93,23 @@ def by_hour(start: datetime) -> Counter[tuple[datetime, str]]:
 
 def _run() -> None:
     wake = threading.Event()
-    while not wake.wait(EVERY_SECONDS):
+    while not wake.wait(INTERVAL_SECONDS):
         flush()
-        connections[home(OutcomeCount)].close()  # a connection of its own is not worth keeping
+        connections[home(OutcomeCount)].close()  # not worth a connection of its own
 
 
-def _add_up(now: datetime) -> None:
+def _collect(now: datetime) -> None:
     slot = slot_of(now)
-    if len(_waiting) >= MAX_WAITING:  # after days without a database; no slot is added
-        slot = max(key[0] for key in _waiting)
-    for counted, total in outcomes.counted().items():
-        if new := total - _seen[counted]:
-            _waiting[slot, *counted] += new
-            _seen[counted] = total
+    if len(_pending) >= MAX_PENDING:  # after days without a database: add no more slots
+        slot = max(key[0] for key in _pending)
+    for key, total in outcomes.counted().items():
+        if new := total - _collected[key]:
+            _pending[slot, *key] += new
+            _collected[key] = total
 
 
 def _write() -> None:
-    rows = sorted(_waiting.items())  # in one order in all processes, so that none waits in a ring
+    rows = sorted(_pending.items())  # all processes lock rows in one order: no deadlock
     columns = list(zip(*((*key, events) for key, events in rows), strict=True))
     with connections[home(OutcomeCount)].cursor() as cursor:
         cursor.execute(
@@ -121,9 +121,9 @@ def _write() -> None:
         )
 
 
-def _sweep(now: datetime) -> None:
-    """Delete what has been kept long enough, once in a slot."""
-    global _swept_at
-    if _swept_at != slot_of(now):
+def _delete_old(now: datetime) -> None:
+    """Delete counts past their retention, once in each slot."""
+    global _cleaned_slot
+    if _cleaned_slot != slot_of(now):
         OutcomeCount.objects.filter(slot__lt=now - RETENTION).delete()
-        _swept_at = slot_of(now)
+        _cleaned_slot = slot_of(now)

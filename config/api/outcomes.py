@@ -1,4 +1,4 @@
-"""What became of an event: the truth that X-Event-Outcome tells and metrics count."""
+"""Outcomes of events, as X-Event-Outcome and the metrics name them."""
 
 from enum import Enum
 
@@ -23,13 +23,13 @@ class Outcome(Enum):
     REJECTED = "rejected"
 
     def count(self, api: str, events: int = 1) -> None:
-        """Count events of an API that ended so."""
+        """Count events of an API with this outcome."""
         outcome, _, reason = self.value.partition("; reason=")
         INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)
 
 
 def counted() -> dict[tuple[str, str, str], int]:
-    """Return what this process has counted since it began, by API, outcome and reason."""
+    """Return the counts of this process since its start, by API, outcome and reason."""
     return {
         (sample.labels["api"], sample.labels["outcome"], sample.labels["reason"]): int(sample.value)
         for metric in INGESTED.collect()

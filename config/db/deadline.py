@@ -1,7 +1,10 @@
-"""How long a thread waits for databases: a budget in seconds, on which all its waiting draws.
+"""Deadlines for waiting on databases: a budget of seconds for each thread.
 
-A server that is frozen, or behind a network that swallows packets, ends no query by itself, and
-its kernel may acknowledge whatever is sent: only the waiting side can put an end to it.
+PostgreSQL's own timeouts do not help with a server that is frozen or behind a network that drops
+packets: its kernel may still acknowledge what is sent, and no error ever comes. Only the client can
+stop waiting. The connections of config/db/backend do, when the budget is spent.
+
+Only waiting counts, not the time between two queries.
 """
 
 import threading
@@ -13,7 +16,7 @@ from django.db import connections, transaction
 
 
 class _Budget(threading.local):
-    left: float | None = None  # outside of every block, such as in commands, nothing is counted
+    seconds: float | None = None  # None outside of every block, such as in commands: no limit
 
 
 _budget = _Budget()
@@ -21,24 +24,25 @@ _budget = _Budget()
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let a block wait so long in all, and no longer than the block around it may."""
-    outer = _budget.left
-    given = seconds if outer is None else min(seconds, outer)
-    _budget.left = given
+    """Limit the waiting of a block to some seconds, within what the block around it has left."""
+    outer = _budget.seconds
+    budget = seconds if outer is None else min(seconds, outer)
+    _budget.seconds = budget
     try:
         yield
     finally:
-        _budget.left = None if outer is None else outer - (given - _budget.left)
+        waited = budget - (_budget.seconds or 0)
+        _budget.seconds = None if outer is None else outer - waited
 
 
 def remaining() -> float | None:
-    """Return the seconds that may still be waited, None for no limit."""
-    return _budget.left
+    """Return the seconds of waiting that are left, None for no limit."""
+    return _budget.seconds
 
 
 @contextmanager
 def long_transaction(alias: str) -> Iterator[None]:
-    """Let the statements of a block, one transaction, take longer than those of requests may."""
+    """Run a block as one transaction whose statements have no time limit, unlike requests."""
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         yield
@@ -46,10 +50,10 @@ def long_transaction(alias: str) -> Iterator[None]:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Count the time that a block waits."""
-    begun = time.monotonic()
+    """Take the time of a block from the budget."""
+    started = time.monotonic()
     try:
         yield
     finally:
-        if _budget.left is not None:
-            _budget.left = max(0.0, _budget.left - (time.monotonic() - begun))
+        if _budget.seconds is not None:
+            _budget.seconds = max(0.0, _budget.seconds - (time.monotonic() - started))

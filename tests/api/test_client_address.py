@@ -1,11 +1,11 @@
-"""Whose request it is, behind trusted proxies, and what a rate limit counts of it."""
+"""Addresses of clients behind trusted proxies, and their networks for rate limits."""
 
 import pytest
 from django.test import RequestFactory
 
 from config.api.client_address import (
     client_address,
-    drop_claims_of_strangers,
+    drop_untrusted_forwarding,
     parse_networks,
     rate_key,
 )
@@ -87,7 +87,7 @@ def test_a_cloudflare_header_without_an_address_is_passed_over(cloudflare):
 def test_only_trusted_proxies_say_how_the_client_addressed_the_service(peer, uri):
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "localhost:8443"}
     request = RequestFactory(HTTP_HOST="127.0.0.1").get("/", headers=headers, REMOTE_ADDR=peer)
-    drop_claims_of_strangers(request)
+    drop_untrusted_forwarding(request)
     assert request.build_absolute_uri() == uri
 
 

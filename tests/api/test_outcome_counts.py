@@ -1,4 +1,4 @@
-"""What became of events, as processes add it up in one table."""
+"""Outcome counts, which all processes add to one table."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +77,7 @@ def test_nothing_counted_is_no_query(django_assert_num_queries):
 
 
 @BOTH
-def test_an_outage_delays_the_tallies_and_keeps_their_times(at, caplog):
+def test_an_outage_delays_the_counts_and_keeps_their_times(at, caplog):
     Outcome.STORED.count("events", 2)
     with away("analytics", "the analytics database is away"):
         outcome_counts.flush()
@@ -93,7 +93,7 @@ def test_an_outage_delays_the_tallies_and_keeps_their_times(at, caplog):
 
 @BOTH
 def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
-    monkeypatch.setattr(outcome_counts, "MAX_WAITING", 2)
+    monkeypatch.setattr(outcome_counts, "MAX_PENDING", 2)
     with away("analytics", "the analytics database is away"):
         for slot in range(10):
             at(NOON + slot * outcome_counts.SLOT)
@@ -104,7 +104,7 @@ def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
 
 
 @BOTH
-def test_tallies_are_deleted_after_their_days(at):
+def test_counts_are_deleted_after_their_retention(at):
     old = {"api": "events", "outcome": "stored", "reason": "", "events": 1}
     OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION - outcome_counts.SLOT, **old)
     OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION, **old)

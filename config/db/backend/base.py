@@ -1,4 +1,4 @@
-"""Connections that wait for their server no longer than the thread has patience."""
+"""Connections to PostgreSQL that stop waiting at the deadline of the thread."""
 
 import time
 from typing import Any, TypeVar
@@ -11,14 +11,14 @@ from psycopg.abc import PQGen, PQGenConn
 from config.db import deadline
 
 Value = TypeVar("Value")
-POLL_SECONDS = 0.1  # psycopg's own
-SILENT = "the server does not answer in time"
+POLL_SECONDS = 0.1  # psycopg's default
+TIMED_OUT = "the server does not answer in time"
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is closed, with OperationalError, when patience ends.
+    """A connection that raises OperationalError, and is closed, at the deadline of the thread.
 
-    What was sent until then may still be done, once the server goes on.
+    The server may still execute what was sent until then.
     """
 
     def wait(
@@ -27,55 +27,65 @@ class Connection(psycopg.Connection[Any]):
         interval: float = POLL_SECONDS,
         timeout: float | None = None,
     ) -> Value:
-        """Wait for an operation; every one, COPY and COMMIT included, waits here."""
+        """Wait for an operation until the deadline.
+
+        psycopg waits here for all of them, COPY and COMMIT included.
+        """
         limit = deadline.remaining()
         if limit is None:
             return super().wait(gen, interval, timeout)
         try:
-            if limit <= 0:  # psycopg would send the statement all the same
-                raise psycopg.OperationalError(SILENT)
+            if limit <= 0:  # psycopg would still send the statement
+                raise psycopg.OperationalError(TIMED_OUT)
             with deadline.waiting():
                 return super().wait(
                     gen, interval, limit if timeout is None else min(limit, timeout)
                 )
         except psycopg.OperationalError:
             if deadline.remaining() == 0:
-                self.close()  # the answer may come yet, and would be taken for that of the next
+                # The result may still arrive, and the next query would take it for its own.
+                self.close()
             raise
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn["Connection"]:
-        # psycopg rounds connect_timeout up to two seconds.
+        # connect_timeout is no substitute: psycopg raises it to at least two seconds. The generator
+        # yields what to wait for on the socket, and `connect` sends back what is ready, or nothing
+        # each POLL_SECONDS; between two steps the deadline is checked.
         limit = deadline.remaining()
         ends_at = None if limit is None else time.monotonic() + limit
         with deadline.waiting():
             steps = super()._connect_gen(conninfo)
             try:
-                wanted = next(steps)
+                wait_for = next(steps)
                 while ends_at is None or time.monotonic() < ends_at:
-                    wanted = steps.send((yield wanted))
-            except StopIteration as end:
-                connection: Connection = end.value
+                    wait_for = steps.send((yield wait_for))
+            except StopIteration as result:
+                connection: Connection = result.value
                 return connection
-        raise psycopg.OperationalError(SILENT)
+        raise psycopg.OperationalError(TIMED_OUT)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, but for its connections."""
+    """Django's own, with connections that have deadlines."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
-        """Connect; neither Django's pool nor its option isolation_level is in use here."""
+        """Connect, without Django's pool and its option isolation_level."""
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return Connection.connect(**conn_params)
 
     def ensure_connection(self) -> None:
-        """Connect unless there is a connection; one that is closed is none."""
+        """Connect unless there is an open connection.
+
+        Django does not notice that a deadline has closed one. Within a transaction it must stay:
+        what was written is lost, and the rest of the block must fail.
+        """
         if self.connection is not None and self.connection.closed and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
 
     def is_usable(self) -> bool:
-        """Tell whether the server answers; Django asks also before and after a request."""
+        """Return whether the server answers; Django also asks outside of any deadline."""
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS):
             usable: bool = super().is_usable()
         return usable
