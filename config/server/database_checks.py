@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
+import humanize
 from django.core.checks import CheckMessage, Error, Info, Warning
 from django.db import OperationalError, connections
 
 from config.db.routers import ANALYTICS, MAIN
-from config.server.console import duration
 from config.server.doctor import database_check, describe_error
 from config.server.serving import connections_wanted, pending_migrations
 
@@ -101,7 +101,7 @@ def long_transactions(alias: str) -> CheckMessage:
     if not count:
         return Info(f"none is older than {LONG_SECONDS // 60} minutes")
     return Warning(
-        f"{count} open for minutes, process {pid} for {duration(longest)}",
+        f"{count} open for minutes, process {pid} for {humanize.precisedelta(round(longest))}",
         hint="Nothing that they may see can be vacuumed, no month can be dropped: end them, or "
         "call pg_terminate_backend.",
     )

@@ -314,9 +314,9 @@ def test_redis_that_answers_and_one_that_does_not(settings):
 @pytest.mark.parametrize(
     ("free", "level", "text"),
     [
-        (999_999_999, Error, "1000.0 MB"),
+        (999_900_000, Error, "999.9 MB"),
         (1_000_000_000, Warning, "1.0 GB"),
-        (4_999_999_999, Warning, "5.0 GB"),
+        (4_949_999_999, Warning, "4.9 GB"),
         (5_000_000_000, Info, "5.0 GB"),
     ],
 )
@@ -330,7 +330,7 @@ def test_the_disk_of_an_embedded_server_may_be_another_one(monkeypatch, settings
     settings.VAR_DIR, settings.EMBEDDED = tmp_path, True
     free = {tmp_path: 10**12, tmp_path / "postgres": 1}
     monkeypatch.setattr("config.checks.shutil.disk_usage", lambda path: usage_of(free[path]))
-    assert look("disk")[:2] == (Error, f"1 bytes free for {tmp_path / 'postgres'}")
+    assert look("disk")[:2] == (Error, f"1 Byte free for {tmp_path / 'postgres'}")
 
 
 # Upkeep

@@ -410,7 +410,7 @@ def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put, 
     with somebody_else() as cursor:
         cursor.execute("SELECT count(*) FROM analytics_event")
         lines = run("--stream", "event", "--older-than", "60d")
-        assert lines[-1].startswith("5 rows, 0 partitions of 0 bytes")
+        assert lines[-1].startswith("5 rows, 0 partitions of 0 Bytes")
         assert times() == RECENT
         assert {NOVEMBER, DECEMBER} <= set(partitions.existing(Event))
     assert line_of("event", run("--stream", "event", "--older-than", "60d")) == (0, 2, 0)
@@ -463,7 +463,7 @@ def test_a_complete_run_is_recorded(put):
     DailySalt.objects.create(day=NOW.date())
     run()
     last = MaintenanceRun.objects.get(name="retention")
-    assert last.summary == "0 rows, 0 partitions of 0 bytes, 1 salts deleted"
+    assert last.summary == "0 rows, 0 partitions of 0 Bytes, 1 salts deleted"
     assert list(DailySalt.objects.values_list("day", flat=True)) == [NOW.date()]
     run()
     assert MaintenanceRun.objects.get().finished_at > last.finished_at

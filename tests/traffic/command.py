@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import humanize
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.streams.partitions import Month
 from config.server.console import (
-    Progress,
-    duration,
+    progress_bar,
     stoppable,
 )
 from tests.traffic import run
@@ -59,16 +59,16 @@ class Command(BaseCommand):
 
     def _generate(self, period: Period) -> None:
         dataset = run.prepare(period)
-        with Progress(self.stdout, period.rows) as progress:
+        with progress_bar(self.stdout, period.rows) as bar:
             for rows in run.generate(period, dataset):
-                progress.advance(rows)
-        elapsed, rate = duration(progress.seconds), progress.rate
+                bar.update(rows)
+        seconds = bar.format_dict["elapsed"]
         self.stdout.write("Vacuuming ...")
         self.stdout.flush()
         run.vacuum()
         self.stdout.write(
-            f"{progress.done:,} rows from {period.first} to {period.until} in {elapsed}, "
-            f"{rate:,.0f} per second."
+            f"{bar.n:,} rows from {period.first} to {period.until} in "
+            f"{humanize.precisedelta(round(seconds))}, {bar.n / seconds:,.0f} per second."
         )
 
 

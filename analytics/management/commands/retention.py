@@ -18,8 +18,8 @@ from config.api import address_hash
 from config.db import uuid7
 from config.models import RuntimeSettings
 from config.server.console import (
-    Progress,
     columns,
+    progress_bar,
     size,
     stoppable,
 )
@@ -79,15 +79,15 @@ class Command(BaseCommand):
 
     def _delete(self, plans: list[Plan], *, is_complete: bool) -> None:
         deleted = []
-        with Progress(self.stdout, total(plan.total for plan in plans).rows) as progress:
+        with progress_bar(self.stdout, total(plan.total for plan in plans).rows) as bar:
             for plan in plans:
                 for each in plan.carry_out():
                     deleted.append(each)
-                    progress.advance(each.rows)
+                    bar.update(each.rows)
         summary = f"{_told(total(deleted), address_hash.delete_expired())} deleted"
         if is_complete:
             MaintenanceRun.record(retention.NAME, summary)
-        self.stdout.write(f"{summary} in {progress.seconds:.1f} s.")
+        self.stdout.write(f"{summary} in {bar.format_dict['elapsed']:.1f} s.")
 
 
 def _row(plan: Plan) -> tuple[object, ...]:
