@@ -1,4 +1,4 @@
-"""The form of the runtime settings, and the history of their changes."""
+"""Runtime settings in the admin: their form, its confirmation and the history."""
 
 from typing import Any, ClassVar
 
@@ -20,17 +20,16 @@ from config.runtime.setting_status import setting_statuses
 
 
 class SwitchSelect(UnfoldAdminSelectWidget):
-    """On or off; any other text that is stored or sent is off too, and is shown for what it is."""
+    """A select of on and off; any other stored text is off too, and an option of its own."""
 
     def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
-        """Return the options, among them the stored text."""
         self.choices = [(ON, "On"), ("false", "Off")]
         self.choices += [(text, f'Off ("{text}")') for text in value if text not in {ON, "false"}]
         return super().optgroups(name, value, attrs)
 
 
 class EndField(forms.DateTimeField):
-    """When a switch turns back by itself: a minute of UTC to come, or empty for never."""
+    """The minute in UTC at which a switch turns back by itself; empty for never."""
 
     def __init__(self) -> None:
         attrs = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
@@ -44,14 +43,8 @@ class EndField(forms.DateTimeField):
 
 
 class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """All settings, the ends of switches, and the reason; `changes` is what saving it made."""
+    """All settings, an end for each switch, and a reason; `changes` are set when it is saved."""
 
-    tracking_enabled_until = EndField()
-    events_enabled_until = EndField()
-    activity_enabled_until = EndField()
-    platform_enabled_until = EndField()
-    collect_enabled_until = EndField()
-    public_event_reads_until = EndField()
     reason = forms.CharField(
         max_length=MAX_REASON,
         required=False,
@@ -62,16 +55,16 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, state in setting_statuses().items():
+        for name, status in setting_statuses().items():
             if name in self.fields:
                 self.fields[name].help_text = render_to_string(
-                    "admin/setting_state.html", {"state": state}
+                    "admin/setting_status.html", {"status": status}
                 )
-            if state.is_switch:
-                self.initial[f"{name}_until"] = state.until
+            if status.is_switch:
+                self.initial[f"{name}_until"] = status.until
 
     def clean(self) -> dict[str, Any]:
-        """Demand a reason for every change, and ends that are still to come."""
+        """Require a reason for every change, and ends in the future."""
         cleaned = super().clean() or self.cleaned_data
         for name in RuntimeSettings.switches():
             end = cleaned.get(f"{name}_until")
@@ -82,33 +75,40 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def pending_changes(self) -> list[PendingChange]:
-        """Return the changes that a valid form asks for.
+        """Return the changes that a valid form requests.
 
-        The end of a switch goes with its old value, unless the form gives the new value an end.
+        An end belongs to a value: a new value has none, unless the form sends a new end too.
         """
-        found = []
+        changes = []
         for name in RuntimeSettings.names():
             is_sent = not self.fields[name].widget.value_omitted_from_data(self.data, {}, name)
             is_new, has_new_end = name in self.changed_data, f"{name}_until" in self.changed_data
             if is_sent and (is_new or has_new_end):
                 end = self.cleaned_data.get(f"{name}_until") if has_new_end else None
-                found.append(PendingChange(name, self.initial[name], self.cleaned_data[name], end))
-        return found
+                old, new = self.initial[name], self.cleaned_data[name]
+                changes.append(PendingChange(name, old, new, end))
+        return changes
 
     def fingerprint(self) -> str:
         """Return a text that is equal for equal pending changes."""
         return repr(self.pending_changes())
 
 
+# ModelAdmin accepts only fields that the class declares, so that __init__ would be too late.
+RuntimeSettingsForm.declared_fields |= {
+    f"{name}_until": EndField() for name in RuntimeSettings.switches()
+}
+
+
 @admin.register(RuntimeSettings)
 class RuntimeSettingsAdmin(ModelAdmin):
-    """One row: the list leads to its form, and the history tells who changed what."""
+    """One form in place of a list, with a confirmation and a history of its own."""
 
     form = RuntimeSettingsForm
-    # Not stripped: " true" is off, and must not become "true".
+    # " true" is off and must not become "true".
     formfield_overrides: ClassVar = {SwitchField: {"widget": SwitchSelect, "strip": False}}
     icon = "toggle_on"
-    compressed_fields = False  # labels above, so that a switch and its end stand side by side
+    compressed_fields = False  # labels above fields: a switch and its end fit into one row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -143,7 +143,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> Any:
-        """Save what was confirmed, and ask for a confirmation of anything else."""
+        """Save changes that were confirmed; show the confirmation of all others."""
         if request.method == "POST" and object_id == "1" and self.has_change_permission(request):
             form = self.get_form(request, change=True)(
                 request.POST, instance=RuntimeSettings.load()
@@ -158,16 +158,17 @@ class RuntimeSettingsAdmin(ModelAdmin):
         return super().changeform_view(request, object_id, form_url, context)
 
     def ask_confirmation(self, request: HttpRequest, form: RuntimeSettingsForm) -> HttpResponse:
-        """Return the page that says what the changes mean, and repeats the form unseen."""
-        now = setting_statuses()
+        """Return the page with the effects of the changes; hidden fields repeat the form."""
+        statuses = setting_statuses()
         context = {
             **self.admin_site.each_context(request),
             "title": "Confirm the changes",
             "opts": self.opts,
             "changes": [
-                (now[each.name], each, preview.preview(each)) for each in form.pending_changes()
+                (statuses[change.name], change, preview.preview(change))
+                for change in form.pending_changes()
             ],
-            "sent": [
+            "hidden_fields": [
                 (name, value)
                 for name, values in request.POST.lists()
                 if name not in {"csrfmiddlewaretoken", "confirmed"}
@@ -187,12 +188,12 @@ class RuntimeSettingsAdmin(ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: RuntimeSettings, form: RuntimeSettingsForm, change: bool
     ) -> None:
-        pending_changes = form.pending_changes()
+        pending = form.pending_changes()
         form.changes = obj.change(
-            {each.name: each.new for each in pending_changes},
+            {change.name: change.new for change in pending},
             changed_by=request.user.get_username(),
             reason=form.cleaned_data["reason"],
-            ends={each.name: each.until for each in pending_changes if each.until},
+            ends={change.name: change.until for change in pending if change.until},
         )
         runtime.expire()
 
@@ -204,7 +205,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
 
 @admin.register(SettingChange)
 class SettingChangeAdmin(ModelAdmin):
-    """Who changed which setting, newest first; nothing to edit."""
+    """The history of the runtime settings, newest first and read-only."""
 
     list_display = ("time", "name", "old", "new", "end", "changed_by", "reason")
     list_display_links = None
@@ -232,7 +233,7 @@ class SettingChangeAdmin(ModelAdmin):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let everybody see the history who sees the settings."""
+        """Return whether the user may view the settings, and so their history."""
         return self.admin_site.get_model_admin(RuntimeSettings).has_view_permission(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Runtime settings, one row that staff edit while it runs, their history; salts; outcome counts."""
+"""Models of the project itself: runtime settings and their history, daily salts, outcome counts."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from config.db import uuid7
 from config.db.routers import ANALYTICS
 
 ON = "true"
-EXPIRED = "expired"  # who turned a switch back whose end had come
+EXPIRED = "expired"  # `changed_by` of switches that turned back by themselves
 MAX_REASON = 255
-MINUTE = "%Y-%m-%d %H:%M UTC"
+MINUTE = "%Y-%m-%d %H:%M UTC"  # format of times that are given to the minute
 
 
 def describe_change(name: str, old: Any, new: Any, *, until: datetime | None) -> str:
-    """Return a change of a setting as people read it."""
+    """Return the sentence about a change of a setting for people."""
     end = f" until {until:{MINUTE}}" if until else ""
     return f"{name}: {str(old) or '(empty)'} → {str(new) or '(empty)'}{end}"
 
@@ -26,7 +26,7 @@ def describe_change(name: str, old: Any, new: Any, *, until: datetime | None) ->
 class SwitchField(models.CharField):  # type: ignore[type-arg]
     """A switch, stored as text: only the exact text `true` is on.
 
-    `off` says what clients see while it is off.
+    off: what clients see while it is off, for people.
     """
 
     def __init__(self, off: str = "", **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ def _days(default: int, help_text: str) -> "models.PositiveIntegerField[int, int
 
 
 class RuntimeSettings(models.Model):
-    """The one row of settings; `runtime.current()` is how the service reads it."""
+    """The one row of runtime settings, which the service reads through `runtime.current()`."""
 
     staff_may: ClassVar = ("view", "change")  # websites/roles.py
 
@@ -85,7 +85,7 @@ class RuntimeSettings(models.Model):
     activity_retention_days = _days(0, "Days that activity rows are kept.")
     platform_retention_days = _days(0, "Days that platform events are kept.")
     collect_retention_days = _days(90, "Days that collected events are kept.")
-    # When switches turn back by themselves: their names to times as ISO texts.
+    # Names of switches to ISO times, at which they turn back by themselves.
     ends = models.JSONField(default=dict, blank=True, editable=False)
 
     class Meta:
@@ -116,12 +116,12 @@ class RuntimeSettings(models.Model):
 
     @classmethod
     def load(cls) -> Self:
-        """Return the row as it is in force, or one with the defaults when there is none yet.
+        """Return the row as it is in force now, with defaults while there is none.
 
-        Whoever finds that the end of a switch has come writes down what it means.
+        A row with switches whose end has come is updated first, and the history with it.
         """
         row = cls.objects.filter(pk=1).first() or cls(pk=1)
-        if not row._ended():
+        if not row._expired():
             return row
         with transaction.atomic(using="default"):
             row = cls._locked()
@@ -130,19 +130,19 @@ class RuntimeSettings(models.Model):
 
     @classmethod
     def _locked(cls) -> Self:
-        """Return the row, locked and as it is in force, its ended switches already in history."""
+        """Return the row as it is in force now, locked, and record the switches that expired."""
         row = cls.objects.select_for_update().filter(pk=1).first() or cls(pk=1)
         SettingChange.objects.bulk_create(row.apply_expired())
         return row
 
     def apply_expired(self) -> "list[SettingChange]":
-        """Turn the switches back whose end has come; return what that changed."""
-        made = []
-        for name, end in self._ended().items():
+        """Turn the switches back whose end has come; return the changes, which are not stored."""
+        changes = []
+        for name, end in self._expired().items():
             old = getattr(self, name)
             setattr(self, name, "false" if old == ON else ON)
             del self.ends[name]
-            made.append(
+            changes.append(
                 SettingChange(
                     id=uuid7.new_id(uuid7.to_ms(end)),
                     name=name,
@@ -152,13 +152,13 @@ class RuntimeSettings(models.Model):
                     reason="The time it was set for is over.",
                 )
             )
-        return made
+        return changes
 
     def end_of(self, name: str) -> datetime | None:
-        """Return when a switch turns back by itself, None if it does not."""
+        """Return the time at which a switch turns back by itself, if it does."""
         return datetime.fromisoformat(self.ends[name]) if name in self.ends else None
 
-    def _ended(self) -> dict[str, datetime]:
+    def _expired(self) -> dict[str, datetime]:
         now = uuid7.now()
         ends = {name: datetime.fromisoformat(text) for name, text in self.ends.items()}
         return {name: end for name, end in ends.items() if end <= now}
@@ -171,10 +171,10 @@ class RuntimeSettings(models.Model):
         reason: str = "",
         ends: Mapping[str, datetime] | None = None,
     ) -> "list[SettingChange]":
-        """Validate and store new values, and record who changed what, and why.
+        """Store new values, and record in the history who changed what and why.
 
-        A switch that is among the changes turns back at its end, if `ends` names one. Raises
-        ValidationError, with a message for each bad value, and then changes nothing.
+        `ends` are the times at which switches among the changes turn back. Raises ValidationError,
+        with messages by field, and then changes nothing.
         """
         with transaction.atomic(using="default"):
             row = self._locked()
@@ -204,16 +204,14 @@ class RuntimeSettings(models.Model):
 
 
 class SettingChangeQuerySet(models.QuerySet["SettingChange"]):
-    """Many changes."""
-
     def latest_of_each(self) -> "dict[str, SettingChange]":
-        """Return the last change of each setting that was ever changed, by name."""
+        """Return the last change of each setting, by name; none of settings never changed."""
         latest = self.order_by("name", "-id").distinct("name")
         return {change.name: change for change in latest}
 
 
 class SettingChange(models.Model):
-    """One change of one setting: the history that the admin shows."""
+    """One change of one setting, for the history in the admin."""
 
     id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     name = models.CharField(max_length=64)
@@ -235,7 +233,6 @@ class SettingChange(models.Model):
 
     @property
     def changed_at(self) -> datetime:
-        """When it was changed."""
         return uuid7.time_of(self.id)
 
 
@@ -244,7 +241,7 @@ def _new_salt() -> bytes:
 
 
 class DailySalt(models.Model):
-    """Key of the address hashes of one day of UTC (config/api/address_hash.py)."""
+    """The key of the address hashes of one day in UTC (config/api/address_hash.py)."""
 
     home: ClassVar = ANALYTICS
 
@@ -256,15 +253,13 @@ class DailySalt(models.Model):
 
 
 class OutcomeCountQuerySet(models.QuerySet["OutcomeCount"]):
-    """Many outcome counts."""
-
     def since(self, start: datetime) -> "OutcomeCountQuerySet":
-        """Return the counts of the slots that began then or later."""
+        """Return the counts of slots that began at a time or later."""
         return self.filter(slot__gte=start)
 
 
 class OutcomeCount(models.Model):
-    """How many events ended in one way within one slot of time, in all processes together."""
+    """The number of events with one outcome in one slot of time, in all processes together."""
 
     home: ClassVar = ANALYTICS
 

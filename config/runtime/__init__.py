@@ -1,4 +1,4 @@
-"""Runtime settings: `runtime.current()` is the snapshot in force."""
+"""Runtime settings; `runtime.current()` returns the snapshot in force."""
 
 from config.runtime.snapshot import Snapshot, current, expire, max_event_data_bytes, reset
 

@@ -1,4 +1,4 @@
-"""What a change of a setting would have meant, in a sentence, before it is made."""
+"""Effects of changes of runtime settings, estimated before they are made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from config.db import (
 from config.models import ON, describe_change
 
 HOUR = timedelta(hours=1)
-ASKING_SECONDS = 2.0
+QUERY_SECONDS = 2.0
 UNKNOWN = "The analytics database does not answer, so that the effect cannot be told now."
 UNUSED = "Nothing is stored yet that this setting is about."
 UNMEASURED = {
@@ -25,13 +25,13 @@ UNMEASURED = {
         "The sizes of events are not recorded, so that the effect cannot be told beforehand."
     ),
 }
-# What apps know of the settings that are theirs: a new value to a sentence.
+# Functions from a new value to its effect, by setting; apps add those of their settings.
 estimates: dict[str, Callable[[Any], str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
-    """A change that somebody is about to make; a switch may turn back at `until`."""
+    """A change of a setting that is not made yet; a switch turns back at `until`."""
 
     name: str
     old: Any
@@ -43,11 +43,11 @@ class PendingChange:
 
 
 def preview(change: PendingChange) -> str:
-    """Return what a change would have meant."""
+    """Return the effect of a change as a sentence for people."""
     if change.name in UNMEASURED:
         return UNMEASURED[change.name]
     try:
-        with deadline.within(ASKING_SECONDS):
+        with deadline.within(QUERY_SECONDS):
             if change.name in BY_SWITCH:
                 return _of_switch(change)
             estimate = estimates.get(change.name)

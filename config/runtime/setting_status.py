@@ -1,4 +1,4 @@
-"""The settings as people read them: what each one is, since when, by whom, and why."""
+"""Runtime settings with their last changes, for people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from config.models import ON, RuntimeSettings, SettingChange, SwitchField
 
 @dataclass(frozen=True, slots=True)
 class SettingStatus:
-    """One setting in force, and the change that made it so, if there ever was one."""
+    """A setting: its value now, when a switch turns back, its last change if there was any."""
 
     field: "Field[Any, Any]"
     value: Any
@@ -21,28 +21,24 @@ class SettingStatus:
 
     @property
     def is_switch(self) -> bool:
-        """Whether it is on or off, rather than a number."""
         return isinstance(self.field, SwitchField)
 
     @property
     def is_on(self) -> bool:
-        """Whether a switch is on."""
         return bool(self.value == ON)
 
     @property
     def label(self) -> str:
-        """What it is called before a colon."""
         api = BY_SWITCH.get(self.field.name)
         return (api.name if api else str(self.field.verbose_name)).capitalize()
 
     @property
     def off(self) -> str:
-        """What clients see while a switch is off."""
         return self.field.off if isinstance(self.field, SwitchField) else ""
 
 
 def setting_statuses() -> dict[str, SettingStatus]:
-    """Return the state of every setting by its name, with two queries."""
+    """Return the status of every setting by its name, with two queries."""
     row = RuntimeSettings.load()
     changes = SettingChange.objects.latest_of_each()
     return {

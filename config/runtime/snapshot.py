@@ -1,4 +1,9 @@
-"""The runtime settings in force: a snapshot, read from the database at most once a second."""
+"""Snapshot of the runtime settings, read from the database at most once a second.
+
+Every request needs the settings, so reading them costs neither a query nor a wait: one thread
+refreshes a stale snapshot while all others go on with it. Only the first read of a process, and
+the first one after a change in it, make the others wait.
+"""
 
 import logging
 import threading
@@ -17,7 +22,7 @@ MAX_AGE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The settings as values: switches as booleans, sizes in bytes, retention in days."""
+    """The values of all settings: switches as booleans, sizes in bytes, retention in days."""
 
     tracking_enabled: bool
     events_enabled: bool
@@ -35,7 +40,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, row: RuntimeSettings) -> "Snapshot":
-        """Return the values of a row, as they are in force at this moment."""
+        """Return the values of a row as they are in force now."""
         row.apply_expired()
         return cls(
             **{
@@ -48,16 +53,15 @@ class Snapshot:
 
 
 _refreshing = threading.Lock()
-_row = RuntimeSettings()
+_row = RuntimeSettings()  # the last one that was read
 _snapshot = Snapshot.of(_row)
-_fresh_until = 0.0
+_fresh_until = 0.0  # on time.monotonic(); 0 makes all requests wait for the next read
 
 
 def current() -> Snapshot:
     """Return the settings in force, at most a second old.
 
-    Whichever request finds them stale reads them anew, while others go on with the old ones.
-    The last good ones stay while the database is away.
+    While the database is away, the last ones that were read stay in force.
     """
     if time.monotonic() >= _fresh_until and _refreshing.acquire(blocking=_fresh_until == 0):
         try:
@@ -68,18 +72,17 @@ def current() -> Snapshot:
 
 
 def max_event_data_bytes() -> int:
-    """Return the cap on event data that is in force."""
     return current().max_event_data_bytes
 
 
 def expire() -> None:
-    """Let the next request read the settings anew; the last known ones stay until then."""
+    """Make the next request read the settings."""
     global _fresh_until
     _fresh_until = 0.0
 
 
 def reset() -> None:
-    """Forget every setting that was read, as in a new process."""
+    """Forget the settings, as in a new process."""
     global _row, _snapshot
     _row = RuntimeSettings()
     _snapshot = Snapshot.of(_row)
@@ -95,5 +98,5 @@ def _refresh() -> None:
             _row = RuntimeSettings.load()
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)
-    _snapshot = Snapshot.of(_row)  # a switch turns back in time, whether it was read or not
+    _snapshot = Snapshot.of(_row)  # also without a new row: switches turn back at their time
     _fresh_until = time.monotonic() + MAX_AGE_SECONDS
