@@ -2,10 +2,10 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
-    """What every app shares."""
+    """The project itself: settings, runtime settings, what all APIs share."""
 
     name = "config"
-    verbose_name = "Settings"  # as the admin calls it
+    verbose_name = "Settings"  # the heading in the admin
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the system checks

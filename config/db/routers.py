@@ -1,4 +1,4 @@
-"""Which database a model lives in: exactly one, which the model itself names."""
+"""Database router: each model has one home, which it names in `home`."""
 
 from contextlib import suppress
 from typing import Any
@@ -16,7 +16,7 @@ def home(model: type[Model]) -> str:
 
 
 class HomeRouter:
-    """Send each model to its home; no answer is ever left to Django's default."""
+    """Send each model to its home; nothing is left to Django's defaults."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         return home(model)
@@ -30,7 +30,7 @@ class HomeRouter:
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
     ) -> bool:
-        belongs: str = hints.get("home", MAIN)  # what RunPython and RunSQL say of themselves
-        with suppress(LookupError):  # a model that only old migrations know
-            belongs = home(apps.get_model(app_label, model_name)) if model_name else belongs
-        return db == belongs
+        alias: str = hints.get("home", MAIN)  # of a RunPython or RunSQL
+        with suppress(LookupError):  # a model that only old migrations have
+            alias = home(apps.get_model(app_label, model_name)) if model_name else alias
+        return db == alias

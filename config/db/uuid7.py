@@ -16,12 +16,12 @@ _CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 
 
 def now_ms() -> int:
-    """Return the server's clock in Unix milliseconds."""
+    """Return the present in Unix milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def now() -> datetime:
-    """Return the server's clock as a time in UTC, to the millisecond."""
+    """Return the present as a time in UTC, to the millisecond."""
     return from_ms(now_ms())
 
 
@@ -75,5 +75,5 @@ def next_after(id: UUID) -> UUID:
 
 
 def parse(text: str) -> UUID | None:
-    """Return the UUID that a text in canonical form (8-4-4-4-12, any case) names, else None."""
+    """Return the UUID of a text in canonical form (8-4-4-4-12, any case), None for other texts."""
     return UUID(text) if _CANONICAL.fullmatch(text) else None
