@@ -1,6 +1,5 @@
 """The track API's funnel events: what logged-in users do, step by step."""
 
-import logging
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -8,29 +7,18 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.funnel.ingest import store
-from analytics.sessions.responses import Tracked
+from analytics.funnel.responses import TRACKED, Tracked
+from analytics.funnel.view import TrackView
 from config import runtime
-from config.api import registry
-from config.api.errors import (
-    EventDataTooLarge,
-    RowRefused,
-    StorageUnavailable,
-)
+from config.api.errors import EventDataTooLarge
 from config.api.fields import (
     JsonObject,
     Text,
 )
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import endpoint
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
-
-logger = logging.getLogger(__name__)
-
-TRACKED = {"success": True, "data": {"tracked": True}}
 
 
 class TrackSerializer(StrictSerializer):
@@ -53,10 +41,10 @@ class TrackSerializer(StrictSerializer):
 TRACK = TrackSerializer()
 
 
-class TrackView(ApiView):
+class FunnelEventsView(TrackView):
     """/api/v1/analytics/track"""
 
-    api = registry.TRACK
+    body_if_dropped = TRACKED
 
     @endpoint(
         ingest=True,
@@ -69,24 +57,18 @@ class TrackView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Store one funnel event of the user of the token."""
         item = TRACK.to_internal_value(self.json())
-        in_force = runtime.current()
-        if not in_force.tracking_enabled:
-            return self.respond(200, TRACKED, Outcome.KILL_SWITCH)
-        demand_size(item["properties"] or "{}", in_force.max_event_data_bytes)
-        try:
-            store(item, caller_of(request).user_id)
-        except (StorageUnavailable, RowRefused) as error:
-            logger.warning("A funnel event is lost: %s", type(error).__name__)
-            return self.respond(200, TRACKED, Outcome.WRITE_FAILED)
+        self.require_tracking()
+        require_size(item["properties"] or "{}", runtime.current().max_event_data_bytes)
+        store(item, caller_of(request).user_id)
         return self.respond(200, TRACKED, Outcome.STORED)
 
 
-def demand_size(properties: str, max_bytes: int) -> None:
+def require_size(properties: str, max_bytes: int) -> None:
     """Raise EventDataTooLarge for compact JSON of more bytes than the cap."""
     if len(properties.encode()) > max_bytes:
         raise EventDataTooLarge(max_bytes)
 
 
 urlpatterns = [
-    path("api/v1/analytics/track", TrackView.as_view()),
+    path("api/v1/analytics/track", FunnelEventsView.as_view()),
 ]

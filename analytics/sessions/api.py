@@ -1,8 +1,5 @@
 """The track API's sessions and page views: what visitors do, whoever they are."""
 
-import logging
-from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,44 +7,30 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
+from analytics.funnel.view import TrackView
 from analytics.sessions import (
     ingest,
     tracking_tokens,
     visitors,
 )
-from analytics.sessions.models import (
-    PageViewRow,
-    SessionRow,
-)
 from analytics.sessions.responses import (
+    DONE,
     Done,
     Identified,
 )
-from config import runtime
-from config.api import registry
 from config.api.client_address import client_address
-from config.api.errors import (
-    RowRefused,
-    StorageUnavailable,
-)
 from config.api.fields import (
     AnyUuid,
     Number,
     Text,
     WholeNumber,
 )
-from config.api.outcomes import Outcome
+from config.api.outcomes import Dropped, Outcome
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import endpoint
 from config.db import uuid7
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
 
-logger = logging.getLogger(__name__)
-
-OK = {"success": True, "data": {"ok": True}}
 GRANTED = "granted"
 MAX_ADDRESS = 2048  # characters of a text that is a web address or part of one
 MAX_LABEL = 255
@@ -125,10 +108,10 @@ class LeaveSerializer(StrictSerializer):
 SESSION, PAGE_VIEW, LEAVE = SessionSerializer(), PageViewSerializer(), LeaveSerializer()
 
 
-class SessionsView(ApiView):
+class SessionsView(TrackView):
     """/api/v1/analytics/session"""
 
-    api = registry.TRACK
+    body_if_dropped = Identified.of(None)
 
     @endpoint(
         ingest=True,
@@ -142,20 +125,21 @@ class SessionsView(ApiView):
         Nothing is stored of bots, without consent, or for a page without its tracking token.
         """
         sent = SESSION.to_internal_value(self.json())
-        reason = reason_to_drop(sent, user_agent_of(request))
-        if reason:
-            return self.respond(200, told(None), reason)
-        row = session_row(sent, request)
-        outcome = outcome_of(partial(start, row))
-        id = row.id if outcome is Outcome.STORED else None
-        self.annotate(session_id=id)
-        return self.respond(200, told(id), outcome)
+        user_agent = str(request.headers.get("User-Agent", ""))
+        self.require_tracking()
+        require_human(user_agent)
+        require_consent(sent)
+        require_tracking_token(sent)
+        row = ingest.session_row(sent, user_agent, client_address(request._request))
+        ingest.start(row)
+        self.annotate(session_id=row.id)
+        return self.respond(200, Identified.of(row.id), Outcome.STORED)
 
 
-class PageViewsView(ApiView):
+class PageViewsView(TrackView):
     """/api/v1/analytics/pageview"""
 
-    api = registry.TRACK
+    body_if_dropped = Identified.of(None)
 
     @endpoint(
         ingest=True,
@@ -166,15 +150,16 @@ class PageViewsView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Store a page view of a session."""
         sent = PAGE_VIEW.to_internal_value(self.json())
-        id = uuid7.new_id_now()
-        outcome = outcome_for(sent["sessionId"], lambda session: view(id, session, sent))
-        return self.respond(200, told(id if outcome is Outcome.STORED else None), outcome)
+        self.require_tracking()
+        row = ingest.page_view_row(sent, require_id(sent["sessionId"]))
+        ingest.view(row)
+        return self.respond(200, Identified.of(row.id), Outcome.STORED)
 
 
-class LeaveView(ApiView):
+class LeaveView(TrackView):
     """/api/v1/analytics/pageview/:id/leave"""
 
-    api = registry.TRACK
+    body_if_dropped = DONE
 
     @endpoint(ingest=True, rate="RATE_LEAVE", request=LEAVE, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
@@ -183,136 +168,64 @@ class LeaveView(ApiView):
         PATCH and POST do the same, and share one rate limit.
         """
         sent = LEAVE.to_internal_value(self.json())
-        duration, depth = sent["duration"], sent["scrollDepth"]
-        leave = partial(ingest.leave, duration=duration, scroll_depth=depth)
-        return self.respond(200, OK, outcome_for(id, leave))
+        self.require_tracking()
+        ingest.leave(require_id(id), duration=sent["duration"], scroll_depth=sent["scrollDepth"])
+        return self.respond(200, DONE, Outcome.STORED)
 
     post = patch  # navigator.sendBeacon knows no other method
 
 
-class HeartbeatView(ApiView):
+class HeartbeatView(TrackView):
     """/api/v1/analytics/session/:id/heartbeat"""
 
-    api = registry.TRACK
+    body_if_dropped = DONE
 
     @endpoint(ingest=True, rate="RATE_HEARTBEAT", responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Add 30 seconds to a session whose page is visible."""
-        return self.respond(200, OK, outcome_for(id, ingest.heartbeat))
+        self.require_tracking()
+        ingest.heartbeat(require_id(id))
+        return self.respond(200, DONE, Outcome.STORED)
 
 
-class IdentifyView(ApiView):
+class IdentifyView(TrackView):
     """/api/v1/analytics/session/:id/identify"""
 
-    api = registry.TRACK
+    body_if_dropped = DONE
 
     @endpoint(ingest=True, authentication=AnyCaseBearerAuthentication, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Set the user of a session to the user of the token."""
-        identify = partial(ingest.identify, user_id=caller_of(request).user_id)
-        return self.respond(200, OK, outcome_for(id, identify))
+        self.require_tracking()
+        ingest.identify(require_id(id), caller_of(request).user_id)
+        return self.respond(200, DONE, Outcome.STORED)
 
 
-def reason_to_drop(sent: dict[str, Any], user_agent: str) -> Outcome | None:
-    """Return why a session must not be stored, None if it may be."""
-    if not runtime.current().tracking_enabled:
-        return Outcome.KILL_SWITCH
+def require_human(user_agent: str) -> None:
+    """Raise Dropped for the User-Agent of a crawler."""
     if visitors.is_bot(user_agent):
-        return Outcome.BOT
+        raise Dropped(Outcome.BOT)
+
+
+def require_consent(sent: dict[str, Any]) -> None:
+    """Raise Dropped unless the visitor agreed to be counted."""
     if sent["consentAnalytics"] != GRANTED:
-        return Outcome.NO_CONSENT
-    page, now = sent["bioPageId"], uuid7.now()
-    if page and not tracking_tokens.is_valid(sent["trackingToken"], page, now):
-        return Outcome.UNVERIFIED
-    return None
+        raise Dropped(Outcome.NO_CONSENT)
 
 
-def outcome_for(id: str, write: Callable[[UUID], bool]) -> Outcome:
-    """Write to the session or page view that a text names, and return what became of it."""
-    if not runtime.current().tracking_enabled:
-        return Outcome.KILL_SWITCH
-    named = uuid7.parse(id)
-    return outcome_of(partial(write, named)) if named else Outcome.UNKNOWN_SESSION
+def require_tracking_token(sent: dict[str, Any]) -> None:
+    """Raise Dropped for a bio page whose token is not valid now; no page needs no token."""
+    page = sent["bioPageId"]
+    if page and not tracking_tokens.is_valid(sent["trackingToken"], page, uuid7.now()):
+        raise Dropped(Outcome.UNVERIFIED)
 
 
-def outcome_of(write: Callable[[], bool]) -> Outcome:
-    """Write, and return what became of it; to visitors a failure looks like a success."""
-    try:
-        return Outcome.STORED if write() else Outcome.UNKNOWN_SESSION
-    except (StorageUnavailable, RowRefused) as error:
-        logger.warning(
-            "What a visitor sent is lost: %s", type(error).__name__
-        )  # the writer said why
-        return Outcome.WRITE_FAILED
-
-
-def start(row: SessionRow) -> bool:
-    """Store a session."""
-    ingest.start(row)
-    return True
-
-
-def view(id: UUID, session_id: UUID, sent: dict[str, Any]) -> bool:
-    """Store a page view; False when its session does not exist."""
-    row = PageViewRow(
-        id=id,
-        created_at=uuid7.time_of(id),
-        session_id=session_id,
-        path=sent["path"],
-        title=sent["title"],
-        referrer=sent["referrer"],
-        bio_page_id=sent["bioPageId"],
-        link_clicked=sent["linkClicked"],
-        duration_seconds=None,
-        scroll_depth=None,
-    )
-    return ingest.view(row)
-
-
-def session_row(sent: dict[str, Any], request: Request) -> SessionRow:
-    """Return the row of a session that begins now; of the client's address only a place stays."""
-    id = uuid7.new_id_now()
-    agent = visitors.agent_of(user_agent_of(request))
-    place = visitors.place_of(client_address(request._request))
-    return SessionRow(
-        id=id,
-        created_at=uuid7.time_of(id),
-        visitor_hash=visitors.hash_of(sent["visitorId"]),
-        user_id=None,
-        bio_page_id=sent["bioPageId"],
-        referrer=sent["referrer"],
-        referrer_domain=visitors.referrer_domain(sent["referrer"]),
-        landing_page=sent["landingPage"],
-        device=agent.device or sent["device"],
-        browser=agent.browser or sent["browser"],
-        os=agent.os or sent["os"],
-        os_version=agent.os_version or sent["osVersion"],
-        timezone=sent["timezone"],
-        language=sent["language"],
-        country=place.country,
-        city=place.city,
-        utm_source=sent["utmSource"],
-        utm_medium=sent["utmMedium"],
-        utm_campaign=sent["utmCampaign"],
-        utm_term=sent["utmTerm"],
-        utm_content=sent["utmContent"],
-        screen_width=sent["screenWidth"],
-        screen_height=sent["screenHeight"],
-        page_views=0,
-        bounced=True,
-        duration_seconds=0,
-        last_active_at=uuid7.time_of(id),
-    )
-
-
-def user_agent_of(request: Request) -> str:
-    """Return the User-Agent, empty where none came."""
-    return str(request.headers.get("User-Agent", ""))
-
-
-def told(id: UUID | None) -> dict[str, Any]:
-    """Return the body that answers a session or a page view."""
-    return {"success": True, "data": {"id": str(id) if id else None}}
+def require_id(text: str) -> UUID:
+    """Return the id of a session or page view; raises Dropped for a text that can be none."""
+    id = uuid7.parse(text)
+    if id is None:
+        raise Dropped(Outcome.UNKNOWN_SESSION)
+    return id
 
 
 urlpatterns = [

@@ -1,55 +1,48 @@
-"""What the track API answers when all went well, or seems to: X-Event-Outcome tells which."""
+"""Response bodies of the track API's sessions and page views."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import Meta
 
-from config.api.answers import Answer
-
-
-class TrackedData(Answer):
-    """Always the same."""
-
-    tracked = serializers.ChoiceField([True])
+from config.api.bodies import AlwaysTrue, Body
 
 
-class Tracked(Answer):
-    """Taken; `X-Event-Outcome` tells whether it was stored."""
-
-    success = serializers.ChoiceField([True])
-    data = TrackedData()  # type: ignore[assignment]
-
-    example: ClassVar[Any] = {"success": True, "data": {"tracked": True}}
-
-
-class IdData(Answer):
+class IdData(Body):
     """The new id, if there is one."""
 
-    id = serializers.UUIDField(allow_null=True, help_text="Null when nothing was stored.")
+    id: Annotated[UUID | None, Meta(description="Null when nothing was stored.")]
 
 
-class Identified(Answer):
+class Identified(Body, kw_only=True):
     """The id of what was stored, or null; `X-Event-Outcome` tells why."""
 
-    success = serializers.ChoiceField([True])
-    data = IdData()  # type: ignore[assignment]
+    success: AlwaysTrue = True
+    data: IdData
 
     example: ClassVar[Any] = {
         "success": True,
         "data": {"id": "019c0630-fe00-7d71-bb46-7075e0512424"},
     }
 
+    @classmethod
+    def of(cls, id: UUID | None) -> Self:
+        return cls(data=IdData(id))
 
-class DoneData(Answer):
+
+class DoneData(Body):
     """Always the same."""
 
-    ok = serializers.ChoiceField([True])
+    ok: AlwaysTrue = True
 
 
-class Done(Answer):
+class Done(Body, kw_only=True):
     """Taken; `X-Event-Outcome` tells whether it changed anything."""
 
-    success = serializers.ChoiceField([True])
-    data = DoneData()  # type: ignore[assignment]
+    success: AlwaysTrue = True
+    data: DoneData
 
     example: ClassVar[Any] = {"success": True, "data": {"ok": True}}
+
+
+DONE = Done(data=DoneData())

@@ -28,6 +28,14 @@ class Outcome(Enum):
         INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)
 
 
+class Dropped(Exception):
+    """An event that will not be stored, for which its client gets a success all the same."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
 def counted() -> dict[tuple[str, str, str], int]:
     """Return the counts of this process since its start, by API, outcome and reason."""
     return {

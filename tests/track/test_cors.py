@@ -78,7 +78,7 @@ def test_pages_can_read_every_answer(api, settings, monkeypatch):
         yield 400, send(api, {}, SESSION, headers=ORIGIN)
         yield 413, api.generic("POST", SESSION, b"x" * TOO_LONG, "text/html", headers=ORIGIN)
         yield 415, api.generic("POST", SESSION, b"x", "text/html", headers=ORIGIN)
-        monkeypatch.setattr("analytics.sessions.api.reason_to_drop", None)
+        monkeypatch.setattr("analytics.sessions.api.require_human", None)
         yield 500, send(api, session_of(), SESSION, headers=ORIGIN)
         yield 429, send(api, session_of(), SESSION, headers=ORIGIN)
         yield 405, api.get(SESSION, headers=ORIGIN)

@@ -16,6 +16,7 @@ from analytics.ingest import commit, writer
 from analytics.ingest.commit import Write
 from analytics.ingest.updates import Updates
 from analytics.sessions import ingest
+from analytics.sessions.changes import CHANGES, PAGE_VIEWS
 from analytics.sessions.models import (
     PageView,
     PageViewRow,
@@ -26,7 +27,7 @@ from config.api.errors import (
     RowRefused,
     StorageUnavailable,
 )
-from config.api.outcomes import Outcome
+from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 from config.db.backend.base import Connection
 from tests.ingest.test_writer import (
@@ -111,7 +112,7 @@ def started(**changes):
 def viewed(session_id, after_ms=0, **changes):
     """Store a page view; return its id."""
     row = view_row(session_id, after_ms, **changes)
-    assert ingest.view(row) is True
+    ingest.view(row)
     return row.id
 
 
@@ -149,6 +150,11 @@ def in_one_group(*calls):
     """Store in one group what calls hand to the writer; return what became of each."""
     outcomes = commit.store_group("analytics", handed_over(*calls))
     return [outcome for [outcome] in outcomes]
+
+
+def drops_unknown():
+    """Demand that what is named proves not to exist."""
+    return pytest.raises(Dropped, match="UNKNOWN_SESSION")
 
 
 def viewing(*rows):
@@ -209,7 +215,7 @@ def test_a_page_view_is_stored_as_it_is_and_counted():
         bio_page_id=uuid7.new_id(AT_MS),
         link_clicked=uuid7.new_id(AT_MS),
     )
-    assert ingest.view(row) is True
+    ingest.view(row)
     assert list(PageView.objects.values_list()) == [row]
     assert session_of(session_id) == (1, True, 0, row.created_at, None)
 
@@ -230,7 +236,8 @@ def test_a_session_was_last_active_no_earlier_than_before():
 
 def test_a_page_view_of_an_unknown_session_is_not_stored():
     started()
-    assert ingest.view(view_row(NOBODY)) is False
+    with drops_unknown():
+        ingest.view(view_row(NOBODY))
     assert not PageView.objects.exists()
 
 
@@ -244,7 +251,7 @@ def test_a_page_view_whose_id_is_taken_is_refused_and_not_counted():
 
 def test_leave_sets_duration_and_scroll_depth():
     left, other = (viewed(started()) for _ in range(2))
-    assert ingest.leave(left, duration=47.5, scroll_depth=80) is True
+    ingest.leave(left, duration=47.5, scroll_depth=80)
     rows = PageView.objects.in_bulk()
     assert (rows[left].duration_seconds, rows[left].scroll_depth) == (47.5, 80.0)
     assert (rows[other].duration_seconds, rows[other].scroll_depth) == (None, None)
@@ -253,7 +260,7 @@ def test_leave_sets_duration_and_scroll_depth():
 def test_leave_without_a_scroll_depth_keeps_the_one_that_came_before():
     left = viewed(started())
     ingest.leave(left, duration=1, scroll_depth=80)
-    assert ingest.leave(left, duration=0, scroll_depth=None) is True
+    ingest.leave(left, duration=0, scroll_depth=None)
     view = PageView.objects.get()
     assert (view.duration_seconds, view.scroll_depth) == (0.0, 80.0)
 
@@ -270,14 +277,15 @@ def test_leave_wins_over_a_duration_that_was_filled_in():
 def test_leave_of_an_unknown_page_view_changes_nothing():
     session_id = started()
     viewed(session_id)
-    assert ingest.leave(session_id, duration=1, scroll_depth=1) is False
+    with drops_unknown():
+        ingest.leave(session_id, duration=1, scroll_depth=1)
     assert durations(session_id) == [None]
 
 
 def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(monkeypatch):
     session_id, other = started(), started()
     monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_001)
-    assert ingest.heartbeat(session_id) is True
+    ingest.heartbeat(session_id)
     assert session_of(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
     assert session_of(other) == (0, True, 0, AT, None)
 
@@ -286,7 +294,7 @@ def test_identify_sets_the_user_in_place_of_any_other():
     session_id, other = started(), started()
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     for user_id in (first, second):
-        assert ingest.identify(session_id, user_id) is True
+        ingest.identify(session_id, user_id)
         assert [session.id for session in Session.objects.for_user(user_id)] == [session_id]
     assert session_of(session_id) == (0, True, 0, AT, second)
     assert session_of(other) == (0, True, 0, AT, None)
@@ -294,8 +302,10 @@ def test_identify_sets_the_user_in_place_of_any_other():
 
 def test_an_unknown_session_has_no_heartbeat_and_no_user():
     session_id = started()
-    assert ingest.heartbeat(NOBODY) is False
-    assert ingest.identify(NOBODY, uuid7.new_id(AT_MS)) is False
+    with drops_unknown():
+        ingest.heartbeat(NOBODY)
+    with drops_unknown():
+        ingest.identify(NOBODY, uuid7.new_id(AT_MS))
     assert session_of(session_id) == (0, True, 0, AT, None)
 
 
@@ -518,7 +528,7 @@ def _processes(request, monkeypatch, make_writer):
 def test_fifty_page_views_of_one_session_at_once_are_all_counted():
     session_id = started()
     rows = [view_row(session_id, n * 1000) for n in range(50)]
-    assert at_once(*viewing(*rows)) == [True] * 50
+    assert at_once(*viewing(*rows)) == [None] * 50
     assert session_of(session_id) == (50, False, 0, rows[-1].created_at, None)
     assert PageView.objects.of_session(session_id).count() == 50
 
@@ -528,7 +538,7 @@ def test_fifty_page_views_of_one_session_at_once_are_all_counted():
 def test_first_and_second_page_views_at_once_end_the_bounce_of_each_session():
     many = [started() for _ in range(25)]
     rows = [view_row(id, n * 1000) for id in many for n in range(2)]
-    assert at_once(*viewing(*rows)) == [True] * 50
+    assert at_once(*viewing(*rows)) == [None] * 50
     assert {session_of(id)[:2] for id in many} == {(2, False)}
 
 
@@ -543,7 +553,7 @@ def test_changes_of_all_kinds_at_once_all_count():
         *(lambda id=id: ingest.leave(id, duration=1, scroll_depth=2) for id in left * 2),
         *viewing(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
     ]
-    assert at_once(*calls) == [True] * len(calls)
+    assert at_once(*calls) == [None] * len(calls)
     assert {session_of(id)[:3] for id in many} == {(4, False, 120)}
     assert Session.objects.for_user(NOBODY).count() == 5
     assert PageView.objects.filter(id__in=left, duration_seconds=1, scroll_depth=2).count() == 5
@@ -553,7 +563,7 @@ def apply_by_scanning(changes):
     """Make changes by plans that meet the rows in the order in which they lie in the table."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-    return ingest.UPDATES.apply(changes)
+    return CHANGES.apply(changes)
 
 
 @with_threads
@@ -563,7 +573,7 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
     rows = [session_row() for _ in range(200)]
     left = [view_row(row.id) for row in rows]
     one.write(ingest.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
-    one.write(ingest.PAGE_VIEWS, sorted(left, reverse=True))
+    one.write(PAGE_VIEWS, sorted(left, reverse=True))
     after = count(1)
 
     def changes():
@@ -582,7 +592,7 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
 
     scanning = Updates("analytics", apply_by_scanning)
     at_once(
-        lambda: rounds(one, ingest.UPDATES, backwards=False),
+        lambda: rounds(one, CHANGES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),
     )
     assert {session_of(row.id)[:3] for row in rows} == {(10, False, 300)}
@@ -601,8 +611,7 @@ def test_a_page_view_sees_the_one_that_another_process_stores_meanwhile(foreign,
         wait_until(SOMEBODY_WAITS, watching)
         foreign.commit()
 
-    stored, _ = at_once(lambda: ingest.view(view_row(session_id, 9000)), finish)
-    assert stored is True
+    at_once(lambda: ingest.view(view_row(session_id, 9000)), finish)
     assert session_of(session_id)[:2] == (2, False)
     assert durations(session_id) == [9.0, None]
 
@@ -634,7 +643,7 @@ def test_a_change_that_is_not_confirmed_in_time_is_unavailable(foreign, settings
 def test_after_a_lost_connection_a_change_is_made_once():
     session_id = started()
     end_other_sessions("analytics")
-    assert ingest.heartbeat(session_id) is True
+    ingest.heartbeat(session_id)
     assert session_of(session_id)[2] == 30
 
 

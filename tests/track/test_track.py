@@ -662,7 +662,7 @@ def test_a_failed_write_is_swallowed_logged_and_counted(api, token, caplog):
     failed = REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
     writer.reset(_NoWriter)
     assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
-    assert caplog.messages == ["A funnel event is lost: StorageUnavailable"]
+    assert caplog.messages == ["Event not stored: StorageUnavailable"]
     assert REGISTRY.get_sample_value("millrace_ingest_total", labels) == failed + 1
     assert (stored(), counted()) == ([], before)
 
@@ -686,7 +686,7 @@ def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, reme
     user.delete()
     before = counted()
     assert_answer(post(api, token, FULL), 200, TRACKED, WRITE_FAILED)
-    assert "A funnel event is lost: RowRefused" in caplog.messages
+    assert "Event not stored: RowRefused" in caplog.messages
     assert (stored(), counted()) == ([], before)
 
 

@@ -5,11 +5,8 @@ from uuid import UUID
 
 from analytics.ingest.bulk_copy import Rows
 from analytics.sessions import visitors
-from analytics.sessions.ingest import (
-    HEARTBEAT_SECONDS,
-    PAGE_VIEWS,
-    SESSIONS,
-)
+from analytics.sessions.changes import PAGE_VIEWS
+from analytics.sessions.ingest import HEARTBEAT_SECONDS, SESSIONS
 from analytics.sessions.models import (
     PageViewRow,
     SessionRow,

@@ -1,0 +1,217 @@
+"""Changes of sessions and page views, made for a whole group of requests at once.
+
+Whatever the size of the group (analytics/ingest/commit.py), it takes one UPDATE of sessions, one
+UPDATE of the page views that were left, and for new page views one INSERT and one UPDATE more.
+
+Locks come in one order in every process, so that no two wait for each other: sessions by their
+ids, then the page views that were left by theirs. Filling in a duration never waits for a lock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connections
+
+from analytics.ingest.bulk_copy import Table
+from analytics.ingest.updates import Updates
+from analytics.sessions.models import PageView, PageViewRow
+from config.api.outcomes import Outcome
+from config.db import uuid7
+from config.db.routers import ANALYTICS
+
+PAGE_VIEWS = Table.of(PageView)
+LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What one request changes in a session."""
+
+    session_id: UUID
+    active_at: datetime | None = None
+    seconds: int = 0
+    user_id: UUID | None = None
+    page_view: PageViewRow | None = None
+
+    @property
+    def adds_row(self) -> bool:
+        return self.page_view is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The end of one page view."""
+
+    page_view_id: UUID
+    duration: float
+    scroll_depth: float | None
+
+    @property
+    def adds_row(self) -> bool:
+        return False
+
+
+def _apply(changes: Sequence[Touch | Leave]) -> list[Outcome]:
+    """Make the changes of a group, each of which counts."""
+    touches = [change for change in changes if isinstance(change, Touch)]
+    leaves = [change for change in changes if isinstance(change, Leave)]
+    found: set[UUID] = set()  # the sessions and the page views that exist
+    if touches:
+        found |= _update_sessions(touches)
+    if leaves:
+        found |= _update_left(leaves)
+    views = [each.page_view for each in touches if each.page_view and each.session_id in found]
+    if views:
+        _insert(views)
+        _fill_in(views)
+    return [_outcome(change, found) for change in changes]
+
+
+def _outcome(change: Touch | Leave, found: set[UUID]) -> Outcome:
+    changed = change.page_view_id if isinstance(change, Leave) else change.session_id
+    return Outcome.STORED if changed in found else Outcome.UNKNOWN_SESSION
+
+
+CHANGES = Updates(ANALYTICS, _apply)
+
+# UPDATE alone would lock rows in the order in which its plan meets them. So `locked` locks all of
+# them by id, and is counted before the first one is changed. A row may have changed since the
+# statement began: PostgreSQL then adds to its latest version.
+# Each condition on ids is written for the changed table, too: so months without them are pruned,
+# and the rest is found by the primary key, whatever the estimate for unnest.
+_UPDATE_SESSIONS = """
+WITH locked AS (
+    SELECT id FROM analytics_session WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE analytics_session AS session SET
+    page_views = session.page_views + given.page_views,
+    bounced = session.page_views + given.page_views < 2,
+    duration_seconds = session.duration_seconds + given.seconds,
+    last_active_at = greatest(session.last_active_at, given.active_at),
+    user_id = coalesce(given.user_id, session.user_id)
+FROM unnest(
+    %(ids)s, %(page_views)s::int[], %(seconds)s::int[], %(active_at)s::timestamptz[],
+    %(user_ids)s::uuid[]
+) AS given (id, page_views, seconds, active_at, user_id)
+-- Joined with the others, `locked` would invite nested loops over the whole group.
+WHERE (SELECT count(*) FROM locked) > 0
+    AND session.id = given.id AND session.id = ANY (%(ids)s)
+RETURNING session.id
+"""
+
+
+def _update_sessions(touches: Sequence[Touch]) -> set[UUID]:
+    """Change sessions, and keep them locked; return the ids of those that exist."""
+    by_id: dict[UUID, list[Touch]] = {}
+    for touch in touches:
+        by_id.setdefault(touch.session_id, []).append(touch)
+    each = by_id.values()
+    arrays = {
+        "ids": list(by_id),
+        "page_views": [sum(one.page_view is not None for one in some) for some in each],
+        "seconds": [sum(one.seconds for one in some) for some in each],
+        "active_at": [
+            max((one.active_at for one in some if one.active_at), default=None) for some in each
+        ],
+        "user_ids": [  # the last one who was named
+            next((one.user_id for one in reversed(some) if one.user_id), None) for some in each
+        ],
+    }
+    return _ids(_UPDATE_SESSIONS, arrays)
+
+
+# Locked in order as sessions are.
+_UPDATE_LEFT = """
+WITH locked AS (
+    SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE analytics_pageview AS page_view SET
+    duration_seconds = given.duration,
+    scroll_depth = coalesce(given.scroll_depth, page_view.scroll_depth)
+FROM unnest(
+    %(ids)s, %(durations)s::float8[], %(scroll_depths)s::float8[]
+) AS given (id, duration, scroll_depth)
+WHERE (SELECT count(*) FROM locked) > 0
+    AND page_view.id = given.id AND page_view.id = ANY (%(ids)s)
+RETURNING page_view.id
+"""
+
+
+def _update_left(leaves: Sequence[Leave]) -> set[UUID]:
+    """Set what is known of page views that were left; return the ids of those that exist."""
+    durations = {each.page_view_id: each.duration for each in leaves}
+    depths = {
+        each.page_view_id: each.scroll_depth for each in leaves if each.scroll_depth is not None
+    }
+    arrays = {
+        "ids": list(durations),
+        "durations": list(durations.values()),
+        "scroll_depths": [depths.get(id) for id in durations],
+    }
+    return _ids(_UPDATE_LEFT, arrays)
+
+
+def _insert(views: Sequence[PageViewRow]) -> None:
+    columns = [list(column) for column in zip(*views, strict=True)]
+    with connections[ANALYTICS].cursor() as cursor:
+        cursor.execute(PAGE_VIEWS.insert_sql, columns)
+        if cursor.rowcount != len(views):
+            raise IntegrityError("a page view with this id exists")  # and would be counted again
+
+
+_FILL_IN = """
+WITH previous AS (
+    SELECT page_view.id, extract(epoch FROM arrived.at - page_view.created_at) AS seconds
+    FROM unnest(
+        %(ids)s, %(session_ids)s, %(times)s::timestamptz[], %(earliest)s
+    ) AS arrived (id, session_id, at, earliest)
+    -- The latest one before each, by the index of (session_id, id). Bounds on ids are bounds on
+    -- times. Those of the whole group, low and high, are there for pruning: months that none of it
+    -- can be in are skipped before the statement runs.
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM analytics_pageview
+        WHERE session_id = arrived.session_id AND id >= arrived.earliest AND id < arrived.id
+            AND id >= %(low)s AND id < %(high)s
+        ORDER BY id DESC LIMIT 1
+    ) AS page_view
+), unfilled AS (
+    -- One that somebody has locked is just being left, and gets its duration there.
+    SELECT id FROM analytics_pageview
+    WHERE id = ANY (ARRAY (SELECT id FROM previous)) AND id >= %(low)s AND id < %(high)s
+        AND duration_seconds IS NULL
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE analytics_pageview AS page_view SET duration_seconds = previous.seconds
+FROM previous
+WHERE page_view.id = previous.id AND page_view.id = ANY (ARRAY (SELECT id FROM unfilled))
+    AND page_view.id >= %(low)s AND page_view.id < %(high)s
+"""
+
+
+def _fill_in(views: Sequence[PageViewRow]) -> None:
+    """Set the duration of the latest page view before each of these, unless it is known.
+
+    This is a statement of its own, after the sessions were locked: only so does it see what
+    another process has just stored in them.
+    """
+    earliest = [uuid7.floor(view.created_at - LONGEST_VIEW) for view in views]
+    values: dict[str, Any] = {
+        "ids": [view.id for view in views],
+        "session_ids": [view.session_id for view in views],
+        "times": [view.created_at for view in views],
+        "earliest": earliest,
+        "low": min(earliest),
+        "high": max(view.id for view in views),
+    }
+    with connections[ANALYTICS].cursor() as cursor:
+        cursor.execute(_FILL_IN, values)
+
+
+def _ids(statement: str, values: dict[str, Any]) -> set[UUID]:
+    """Execute a statement and return the ids that it returns."""
+    with connections[ANALYTICS].cursor() as cursor:
+        cursor.execute(statement, values)
+        return {id for (id,) in cursor.fetchall()}
