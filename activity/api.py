@@ -4,18 +4,17 @@ import re
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from rest_framework.fields import ChoiceField
 from rest_framework.request import Request
 
 from activity import recorder
 from activity.models import ActivityRow
+from activity.responses import Accepted
 from config import runtime
 from config.api import (
     address_hash,
     registry,
     request_body,
 )
-from config.api.answers import Answer
 from config.api.client_address import client_address
 from config.api.errors import (
     Invalid,
@@ -89,14 +88,6 @@ class Members(StrictField):
         return {"type": "object", "description": about}
 
 
-class Accepted(Answer):
-    """The event is stored."""
-
-    status = ChoiceField(["accepted"])
-
-    example: ClassVar[Any] = {"status": "accepted"}
-
-
 class ActivitySerializer(StrictSerializer):
     """One thing that happened in a front end."""
 
@@ -142,7 +133,7 @@ class ActivityView(ApiView):
         metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))
         row = row_of(sent, caller_id, request_body.compact(metadata)[0])
         recorder.store(row)
-        return self.respond(202, {"status": "accepted"}, Outcome.STORED)
+        return self.respond(202, Accepted(), Outcome.STORED)
 
 
 def completed(metadata: dict[str, Any], request: Request) -> dict[str, Any]:

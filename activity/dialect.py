@@ -1,14 +1,15 @@
 """The activity dialect: {"error": {"code": CODE, "message": sentence}}, sometimes with details."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from msgspec import UNSET, UnsetType
 
 from config.api import errors
-from config.api.answers import Answer
+from config.api.bodies import Body, enum
 from config.api.dialects.base import (
+    Described,
     Dialect,
     Messages,
 )
@@ -24,40 +25,35 @@ _BAD_FIELDS = "Invalid activity event fields"
 _BAD_METADATA = "Activity metadata is too large"
 
 
+class Details(Body):
+    """What is wrong: with a field, or with the JSON."""
+
+    field: Annotated[str, enum(["type", "metadata"])] | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class Error(Body):
+    """A code for programs, a sentence for people."""
+
+    code: str
+    message: str
+    details: Details | UnsetType = UNSET
+
+
+class ErrorBody(Body):
+    """What went wrong."""
+
+    error: Error
+
+
 class ActivityDialect(Dialect):
     """Nested errors; of all that is wrong with a body only the gravest is told."""
 
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         if isinstance(error, errors.Invalid):
-            return 400, {"error": _gravest(error.problems)}
+            return 400, ErrorBody(_gravest(error.problems))
         status, code, message = _plain(error)
-        return status, {"error": {"code": code, "message": message}}
-
-    def body_type(self, error: ApiError) -> type[Answer]:
-        return Refusal
-
-
-class Details(Answer):
-    """What is wrong: with a field, or with the JSON."""
-
-    field = serializers.ChoiceField(["type", "metadata"], required=False)
-    reason = serializers.CharField(required=False)
-
-
-class Explanation(Answer):
-    """A code for programs, a sentence for people."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    details = Details(required=False)
-
-
-class Refusal(Answer):
-    """What went wrong."""
-
-    error = Explanation()
+        return status, ErrorBody(Error(code, message))
 
 
 def _plain(error: ApiError) -> tuple[int, str, str]:
@@ -81,25 +77,23 @@ def _plain(error: ApiError) -> tuple[int, str, str]:
             return 500, "INTERNAL_ERROR", "Internal server error"
 
 
-def _gravest(problems: Sequence[Problem]) -> dict[str, Any]:
-    told = (_told(problem) for problem in problems)
-    return min(told, key=lambda error: _RANKS[error["code"], error["message"]])
+def _gravest(problems: Sequence[Problem]) -> Error:
+    return min(map(_error_of, problems), key=lambda error: _RANKS[error.code, error.message])
 
 
-def _told(problem: Problem) -> dict[str, Any]:
-    code, message = _INVALID_INPUT
+def _error_of(problem: Problem) -> Error:
     match problem.location, problem.code:
         case _, "json_invalid":
             reason = problem.context["reason"]
-            details = {} if reason == "Invalid JSON" else {"details": {"reason": reason}}
-            return {"code": code, "message": message, **details}
+            details = UNSET if reason == "Invalid JSON" else Details(reason=reason)
+            return Error(*_INVALID_INPUT, details)
         case ("type",), "missing" | "activity_type":
-            return {"code": _BAD_EVENT, "message": _BAD_TYPE, "details": {"field": "type"}}
+            return Error(_BAD_EVENT, _BAD_TYPE, Details(field="type"))
         case _, "bytes_too_long":
-            return {"code": _BAD_EVENT, "message": _BAD_FIELDS}
+            return Error(_BAD_EVENT, _BAD_FIELDS)
         case ("metadata",), "too_large":
-            return {"code": _BAD_EVENT, "message": _BAD_METADATA, "details": {"field": "metadata"}}
-    return {"code": code, "message": message}
+            return Error(_BAD_EVENT, _BAD_METADATA, Details(field="metadata"))
+    return Error(*_INVALID_INPUT)
 
 
 _RANKS = {

@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.bodies import iso
 from config.api.cors import is_cross_site
 from config.api.dialects.base import Messages
 from config.api.errors import (
@@ -32,12 +31,14 @@ from websites.accounts_responses import (
     LoggedIn,
     LoggedOut,
     Me,
+    NewUser,
+    OwnUser,
     Refreshed,
     Registered,
+    Tokens,
+    UserBody,
 )
 from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
-from websites.models import User
-from websites.tokens import Pair
 
 
 def messages(*, failed: str = "Request failed") -> Messages:
@@ -111,7 +112,8 @@ class RegisterView(ApiView):
         account = REGISTER.to_internal_value(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
-        return self.respond(201, _logged_in(user, apiKey=api_key))
+        new_user = NewUser.of(user, api_key=api_key)
+        return self.respond(201, Registered.of(new_user, tokens.issue(user)))
 
 
 class LoginView(ApiView):
@@ -130,7 +132,7 @@ class LoginView(ApiView):
         """Log in by email and password."""
         user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
         self.annotate(user_id=user.pk)
-        return self.respond(200, _logged_in(user))
+        return self.respond(200, LoggedIn.of(UserBody.of(user), tokens.issue(user)))
 
 
 class RefreshView(ApiView):
@@ -150,7 +152,7 @@ class RefreshView(ApiView):
         sent = REFRESH.to_internal_value(self.json())
         pair = tokens.rotate(sent["refreshToken"])
         self.annotate(user_id=pair.user_id)
-        return self.respond(200, {"tokens": _shown_tokens(pair)})
+        return self.respond(200, Refreshed(Tokens.of(pair)))
 
 
 class LogoutView(ApiView):
@@ -168,7 +170,7 @@ class LogoutView(ApiView):
         """Revoke the access token of the header, and a refresh token of the same user."""
         sent = LOGOUT.to_internal_value(self.json())
         tokens.log_out(str(request.auth), caller_of(request), sent["refreshToken"])
-        return self.respond(200, {"message": "Logged out successfully"})
+        return self.respond(200, LoggedOut())
 
 
 class MeView(ApiView):
@@ -180,7 +182,7 @@ class MeView(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Show the user of the token."""
         user = accounts.active_user(caller_of(request).user_id)
-        return self.respond(200, {"user": _shown_user(user, isActive=user.is_active)})
+        return self.respond(200, Me(OwnUser.of(user, is_active=user.is_active)))
 
 
 class SessionView(ApiView):
@@ -205,7 +207,7 @@ class SessionView(ApiView):
         user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
         self.annotate(user_id=user.pk)
         sessions.begin(request._request, user)
-        return _no_content()
+        return self.respond(204, None)
 
     @endpoint(
         messages=messages(failed="Login failed"),
@@ -219,7 +221,7 @@ class SessionView(ApiView):
         if user.is_authenticated:
             self.annotate(user_id=user.pk)
         logout(request._request)
-        return _no_content()
+        return self.respond(204, None)
 
     def perform_authentication(self, request: Request) -> None:
         """Refuse pages of other sites, which would log a browser in as somebody else.
@@ -229,36 +231,3 @@ class SessionView(ApiView):
         if is_cross_site(request._request):
             raise Forbidden(CROSS_SITE)
         super().perform_authentication(request)
-
-
-def _no_content() -> HttpResponse:
-    response = HttpResponse(status=204)
-    del response["Content-Type"]
-    return response
-
-
-def _shown_user(user: User, **more: Any) -> dict[str, Any]:
-    return {
-        "id": str(user.id),
-        "email": user.email,
-        "name": user.name,
-        "createdAt": iso(user.created_at),
-        **more,
-    }
-
-
-def _shown_tokens(pair: Pair) -> dict[str, Any]:
-    return {
-        "accessToken": pair.access,
-        "refreshToken": pair.refresh,
-        "expiresIn": tokens.ACCESS_SECONDS,
-    }
-
-
-def _logged_in(user: User, **more: Any) -> dict[str, Any]:
-    pair = tokens.issue(user)
-    return {
-        "user": _shown_user(user, **more),
-        "tokens": _shown_tokens(pair),
-        "access_token": pair.access,
-    }

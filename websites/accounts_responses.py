@@ -1,10 +1,13 @@
-"""What the accounts API answers when all went well."""
+"""Response bodies of the accounts API."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import Meta
 
-from config.api.answers import Answer
+from config.api.bodies import Body, Timestamp, iso, pattern
+from websites.models import User
+from websites.tokens import ACCESS_SECONDS, Pair
 
 USER_EXAMPLE = {
     "id": "019c0427-2440-74f8-996d-a763b7a969b1",
@@ -15,43 +18,51 @@ USER_EXAMPLE = {
 TOKENS_EXAMPLE = {"accessToken": "eyJ...", "refreshToken": "eyJ...", "expiresIn": 3600}
 
 
-class User(Answer):
+class UserBody(Body, rename="camel"):
     """An account."""
 
-    id = serializers.UUIDField()
-    email = serializers.CharField()
-    name = serializers.CharField(allow_null=True)
-    createdAt = serializers.DateTimeField()
+    id: UUID
+    email: str
+    name: str | None
+    created_at: Timestamp
+
+    @classmethod
+    def of(cls, user: User, **more: Any) -> Self:
+        """Return the body of a user; `more` are the fields that a subclass adds."""
+        return cls(user.id, user.email, user.name, iso(user.created_at), **more)
 
 
-class NewUser(User):
+class NewUser(UserBody, rename="camel"):
     """An account, with the key that is shown this once."""
 
-    apiKey = serializers.RegexField("^pk_[A-Za-z0-9]{32}$")
+    api_key: Annotated[str, pattern("^pk_[A-Za-z0-9]{32}$")]
 
 
-class OwnUser(User):
+class OwnUser(UserBody, rename="camel"):
     """An account as its owner sees it."""
 
-    isActive = serializers.BooleanField()
+    is_active: bool
 
 
-class Tokens(Answer):
+class Tokens(Body, rename="camel"):
     """A pair of tokens."""
 
-    accessToken = serializers.CharField()
-    refreshToken = serializers.CharField()
-    expiresIn = serializers.IntegerField(
-        min_value=1, help_text="Life of the access token in seconds."
-    )
+    access_token: str
+    refresh_token: str
+    expires_in: Annotated[int, Meta(ge=1, description="Life of the access token in seconds.")]
+
+    @classmethod
+    def of(cls, pair: Pair) -> Self:
+        """Return the body of a new pair."""
+        return cls(pair.access, pair.refresh, ACCESS_SECONDS)
 
 
-class LoggedIn(Answer):
+class LoggedIn(Body):
     """The user, and tokens to go on with."""
 
-    user = User()
-    tokens = Tokens()
-    access_token = serializers.CharField(help_text="The same as tokens.accessToken.")
+    user: UserBody
+    tokens: Tokens
+    access_token: Annotated[str, Meta(description="The same as tokens.accessToken.")]
 
     example: ClassVar[Any] = {
         "user": USER_EXAMPLE,
@@ -59,36 +70,41 @@ class LoggedIn(Answer):
         "access_token": "eyJ...",
     }
 
+    @classmethod
+    def of(cls, user: UserBody, pair: Pair) -> Self:
+        """Return the body of a user with a new pair of tokens."""
+        return cls(user, Tokens.of(pair), pair.access)
+
 
 class Registered(LoggedIn):
     """The new user, and tokens to go on with."""
 
-    user = NewUser()
+    user: NewUser
 
     example: ClassVar[Any] = LoggedIn.example | {
         "user": USER_EXAMPLE | {"apiKey": "pk_Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z"}
     }
 
 
-class Refreshed(Answer):
+class Refreshed(Body):
     """Two new tokens."""
 
-    tokens = Tokens()
+    tokens: Tokens
 
     example: ClassVar[Any] = {"tokens": TOKENS_EXAMPLE}
 
 
-class LoggedOut(Answer):
+class LoggedOut(Body):
     """The tokens are revoked."""
 
-    message = serializers.ChoiceField(["Logged out successfully"])
+    message: Literal["Logged out successfully"] = "Logged out successfully"
 
     example: ClassVar[Any] = {"message": "Logged out successfully"}
 
 
-class Me(Answer):
+class Me(Body):
     """The user of the token."""
 
-    user = OwnUser()
+    user: OwnUser
 
     example: ClassVar[Any] = {"user": USER_EXAMPLE | {"isActive": True}}

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.bodies import iso
 from config.api.dialects.base import Messages
 from config.api.errors import (
     Conflict,
@@ -28,10 +27,10 @@ from config.api.view import (
     endpoint,
 )
 from config.db import uuid7
-from websites import websites_responses as answers
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain
 from websites.models import Website
+from websites.websites_responses import Deleted, WebsiteBody, WebsiteList
 
 NONE = "Website not found"
 TAKEN = "This domain is already registered for your account"
@@ -76,7 +75,7 @@ class WebsitesView(ApiView):
     @bearer(
         failed="Failed to create website",
         request=NEW,
-        responses={201: answers.Website},
+        responses={201: WebsiteBody},
         errors=(Conflict(TAKEN),),
     )
     def post(self, request: Request) -> HttpResponse:
@@ -85,14 +84,14 @@ class WebsitesView(ApiView):
         with _one_of_a_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
         self.annotate(project_id=website.pk)
-        return self.respond(201, _shown(website))
+        return self.respond(201, WebsiteBody.of(website))
 
-    @bearer(failed="Failed to fetch websites", responses={200: answers.WebsiteList})
+    @bearer(failed="Failed to fetch websites", responses={200: WebsiteList})
     def get(self, request: Request) -> HttpResponse:
         """List all websites of the caller, the newest first."""
         websites = Website.objects.owned_by(caller_of(request).user_id)
-        shown = [_shown(website) for website in websites]
-        return self.respond(200, {"websites": shown, "total": len(shown)})
+        bodies = [WebsiteBody.of(website) for website in websites]
+        return self.respond(200, WebsiteList(bodies, total=len(bodies)))
 
 
 class WebsiteView(ApiView):
@@ -102,17 +101,17 @@ class WebsiteView(ApiView):
 
     @bearer(
         failed="Failed to fetch website",
-        responses={200: answers.Website},
+        responses={200: WebsiteBody},
         errors=(NotFound(NONE),),
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one website."""
-        return self.respond(200, _shown(_own(request, id)))
+        return self.respond(200, WebsiteBody.of(_own(request, id)))
 
     @bearer(
         failed="Failed to update website",
         request=CHANGE,
-        responses={200: answers.Website},
+        responses={200: WebsiteBody},
         errors=(NotFound(NONE), Conflict(TAKEN)),
     )
     def put(self, request: Request, id: str) -> HttpResponse:
@@ -123,17 +122,17 @@ class WebsiteView(ApiView):
             changes["is_active"] = changes.pop("isActive")
         with _one_of_a_host():
             website.change(**changes)
-        return self.respond(200, _shown(website))
+        return self.respond(200, WebsiteBody.of(website))
 
     @bearer(
         failed="Failed to delete website",
-        responses={200: answers.Deleted},
+        responses={200: Deleted},
         errors=(NotFound(NONE),),
     )
     def delete(self, request: Request, id: str) -> HttpResponse:
         """Delete a website; its events cannot be read any more."""
         _own(request, id).delete()
-        return self.respond(200, {"success": True, "message": "Website deleted successfully"})
+        return self.respond(200, Deleted())
 
 
 def _own(request: Request, id: str) -> Website:
@@ -154,17 +153,3 @@ def _one_of_a_host() -> Iterator[None]:
         raise Conflict(TAKEN) from error
     except Website.DoesNotExist as error:  # deleted since it was found
         raise NotFound(NONE) from error
-
-
-def _shown(website: Website) -> dict[str, Any]:
-    return {
-        "id": str(website.id),
-        "userId": str(website.user_id),
-        "name": website.name,
-        "domain": website.domain,
-        "description": website.description,
-        "trackingCode": website.tracking_code,
-        "isActive": website.is_active,
-        "createdAt": iso(website.created_at),
-        "updatedAt": iso(website.updated_at),
-    }

@@ -1,10 +1,12 @@
-"""What the websites API answers when all went well."""
+"""Response bodies of the websites API."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import Meta
 
-from config.api.answers import Answer
+from config.api.bodies import AlwaysTrue, Body, Count, Timestamp, iso, pattern
+from websites.models import Website
 
 EXAMPLE = {
     "id": "019c0428-0ea0-7bae-841b-02c41ed0fd8a",
@@ -19,35 +21,50 @@ EXAMPLE = {
 }
 
 
-class Website(Answer):
+class WebsiteBody(Body, rename="camel"):
     """One website."""
 
-    id = serializers.UUIDField()
-    userId = serializers.UUIDField()
-    name = serializers.CharField()
-    domain = serializers.CharField()
-    description = serializers.CharField(allow_null=True)
-    trackingCode = serializers.RegexField("^pm-[a-z0-9]{6}-[0-9]{13}$")
-    isActive = serializers.BooleanField(help_text="Whether it takes events.")
-    createdAt = serializers.DateTimeField()
-    updatedAt = serializers.DateTimeField()
+    id: UUID
+    user_id: UUID
+    name: str
+    domain: str
+    description: str | None
+    tracking_code: Annotated[str, pattern("^pm-[a-z0-9]{6}-[0-9]{13}$")]
+    is_active: Annotated[bool, Meta(description="Whether it takes events.")]
+    created_at: Timestamp
+    updated_at: Timestamp
 
     example: ClassVar[Any] = EXAMPLE
 
+    @classmethod
+    def of(cls, website: Website) -> Self:
+        """Return the body of a website."""
+        return cls(
+            id=website.id,
+            user_id=website.user_id,
+            name=website.name,
+            domain=website.domain,
+            description=website.description,
+            tracking_code=website.tracking_code,
+            is_active=website.is_active,
+            created_at=iso(website.created_at),
+            updated_at=iso(website.updated_at),
+        )
 
-class WebsiteList(Answer):
+
+class WebsiteList(Body):
     """All websites of the caller, the newest first."""
 
-    websites = serializers.ListField(child=Website())
-    total = serializers.IntegerField(min_value=0)
+    websites: list[WebsiteBody]
+    total: Count
 
     example: ClassVar[Any] = {"websites": [EXAMPLE], "total": 1}
 
 
-class Deleted(Answer):
+class Deleted(Body):
     """The website is gone; its events cannot be read any more."""
 
-    success = serializers.ChoiceField([True])
-    message = serializers.ChoiceField(["Website deleted successfully"])
+    success: AlwaysTrue = True
+    message: Literal["Website deleted successfully"] = "Website deleted successfully"
 
     example: ClassVar[Any] = {"success": True, "message": "Website deleted successfully"}

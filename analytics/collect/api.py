@@ -1,4 +1,4 @@
-"""The collect API: interaction events of logged-in browsers, one or some at a time."""
+"""The collect API: interaction events of logged-in browsers, single and batched."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +16,9 @@ from analytics.collect.ingest import (
     rows_of,
     store,
 )
-from analytics.collect.models import (
-    CollectedEventRow,
-    public_id,
-)
+from analytics.collect.models import CollectedEventRow
 from analytics.collect.responses import (
+    ItemResult,
     Recorded,
     RecordedBatch,
 )
@@ -110,45 +108,39 @@ class CollectView(ApiView):
         A body with `events` is a batch, in which each event stands for itself. The limit counts
         events of a user, valid or not; what does not fit is refused as a whole.
         """
-        body = self.json()
-        self.events_in_request = events_in(body)
-        if is_batch(body):
-            sent = BATCH.to_internal_value(body)["events"]
-            self.charge(len(sent))
-            return self.answer_batch([read(event) for event in sent])
+        sent = self.json()
+        self.events_in_request = events_in(sent)
+        if is_batch(sent):
+            events = BATCH.to_internal_value(sent)["events"]
+            self.charge(len(events))
+            return self.post_batch([read(event) for event in events])
         self.charge(1)
-        return self.answer_single(EVENT.to_internal_value(body))
+        return self.post_single(EVENT.to_internal_value(sent))
 
-    def answer_single(self, item: Item) -> HttpResponse:
-        """Store an event and tell its id."""
-        [(row, end)] = self.store([item])
-        if end is Outcome.WRITE_FAILED:
+    def post_single(self, item: Item) -> HttpResponse:
+        """Store an event; raises RowRefused."""
+        [(row, outcome)] = self.store([item])
+        if outcome is Outcome.WRITE_FAILED:
             raise RowRefused
-        message = "Event recorded successfully"
-        told = {"success": True, "event_id": public_id(row.id), "message": message}
-        return self.respond(200, told, end)
+        return self.respond(200, Recorded.of(row.id), outcome)
 
-    def answer_batch(self, events: Sequence[Item | Invalid]) -> HttpResponse:
-        """Store the valid ones of a batch and tell what became of each."""
+    def post_batch(self, events: Sequence[Item | Invalid]) -> HttpResponse:
+        """Store the valid events of a batch."""
         stored = iter(self.store([event for event in events if not isinstance(event, Invalid)]))
-        results, ends = [], Counter[Outcome]()
-        for event in events:
-            if isinstance(event, Invalid):
-                end = Outcome.REJECTED
-                results.append(failure(sentence_of(event, whole="event")))
-            else:
-                row, end = next(stored)
-                results.append(failure(NOT_STORED) if end is Outcome.WRITE_FAILED else success(row))
-            ends[end] += 1
-        outcome = next(end for end in BEST_FIRST if ends[end])
-        told = {"success": True, "processed": len(events), "results": results}
-        return self.respond(200, told, outcome, events=ends)
+        ends = [
+            rejected(event) if isinstance(event, Invalid) else result_of(*next(stored))
+            for event in events
+        ]
+        outcomes = Counter(outcome for _, outcome in ends)
+        best = next(outcome for outcome in BEST_FIRST if outcomes[outcome])
+        body = RecordedBatch(processed=len(ends), results=[result for result, _ in ends])
+        return self.respond(200, body, best, events=outcomes)
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
-        """Store events unless the switch is off; return the row of each and what became of it."""
+        """Store events unless the switch is off; return the row and the outcome of each."""
         is_on, request = runtime.current().collect_enabled, self.request._request
-        mark = address_hash.hash_address(client_address(request)) if items and is_on else ""
-        rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=mark)
+        ip_hash = address_hash.hash_address(client_address(request)) if items and is_on else ""
+        rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=ip_hash)
         if not is_on:
             return [(row, Outcome.KILL_SWITCH) for row in rows]
         return list(zip(rows, store(rows), strict=True))
@@ -180,7 +172,7 @@ class CollectView(ApiView):
 
 
 def is_batch(body: Any) -> bool:
-    """Tell whether a body holds several events."""
+    """Return whether a body holds several events."""
     return isinstance(body, dict) and "events" in body
 
 
@@ -192,14 +184,16 @@ def read(event: Any) -> Item | Invalid:
         return error
 
 
-def success(row: CollectedEventRow) -> dict[str, Any]:
-    """Return the result of an event of a batch that was taken."""
-    return {"success": True, "event_id": public_id(row.id)}
+def rejected(error: Invalid) -> tuple[ItemResult, Outcome]:
+    """Return the result and the outcome of an event of a batch that breaks a rule."""
+    return ItemResult.failed(sentence_of(error, whole="event")), Outcome.REJECTED
 
 
-def failure(sentence: str) -> dict[str, Any]:
-    """Return the result of an event of a batch that was not."""
-    return {"success": False, "error": sentence}
+def result_of(row: CollectedEventRow, outcome: Outcome) -> tuple[ItemResult, Outcome]:
+    """Return the result and the outcome of a valid event of a batch."""
+    if outcome is Outcome.WRITE_FAILED:
+        return ItemResult.failed(NOT_STORED), outcome
+    return ItemResult.recorded(row.id), outcome
 
 
 urlpatterns = [

@@ -1,15 +1,16 @@
 """The collect dialect: {"success": false, "error": "<sentence>"}, a sentence for each field."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from msgspec import Meta
 
 from config.api import errors
-from config.api.answers import Answer
+from config.api.bodies import AlwaysFalse, Body
 from config.api.dialects.base import (
     JSON_TYPES,
+    Described,
     Dialect,
     Messages,
 )
@@ -37,57 +38,47 @@ _MESSAGES = {
 }
 
 
+class ErrorBody(Body, kw_only=True):
+    """What went wrong, in a sentence."""
+
+    success: AlwaysFalse = False
+    error: str
+
+
+class FieldError(Body):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class InvalidBody(ErrorBody, kw_only=True):
+    """The first problem in a sentence, and every bad field."""
+
+    details: list[FieldError]
+
+
+class RateLimitBody(Body, rename="camel"):
+    """The budget of the user is spent."""
+
+    error: str
+    retry_after: Annotated[int, Meta(ge=1, description="Seconds.")]
+
+
 class CollectDialect(Dialect):
     """One sentence for each error; invalid ones add `details`, the 429 is a body of its own."""
 
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
-        if isinstance(error, errors.RateLimited):
-            wait = error.retry_after_seconds
-            sentence = f"Rate limit exceeded. Please try again in {wait} seconds."
-            return 429, {"error": sentence, "retryAfter": wait}
-        status, sentence = _plain(error)
-        body: dict[str, Any] = {"success": False, "error": sentence}
-        if isinstance(error, errors.Invalid):
-            body["details"] = _details(error.problems)
-        return status, body
-
-    def body_type(self, error: ApiError) -> type[Answer]:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         match error:
             case errors.RateLimited():
-                return LimitRefusal
+                wait = error.retry_after_seconds
+                sentence = f"Rate limit exceeded. Please try again in {wait} seconds."
+                return 429, RateLimitBody(sentence, wait)
             case errors.Invalid():
-                return Invalidity
-            case _:
-                return Refusal
-
-
-class Refusal(Answer):
-    """What went wrong, in a sentence."""
-
-    success = serializers.ChoiceField([False])
-    error = serializers.CharField()
-
-
-class BadField(Answer):
-    """What is wrong with one field."""
-
-    field = serializers.CharField()
-    message = serializers.CharField()
-
-
-class Invalidity(Refusal):
-    """The first problem in a sentence, and every bad field."""
-
-    details = serializers.ListField(child=BadField())
-
-
-class LimitRefusal(Answer):
-    """The budget of the user is spent."""
-
-    error = serializers.CharField()
-    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
+                sentence = sentence_of(error, whole="Request body")
+                return 400, InvalidBody(error=sentence, details=_details(error.problems))
+        status, sentence = _plain(error)
+        return status, ErrorBody(error=sentence)
 
 
 def sentence_of(error: errors.Invalid, *, whole: str) -> str:
@@ -98,8 +89,6 @@ def sentence_of(error: errors.Invalid, *, whole: str) -> str:
 
 def _plain(error: ApiError) -> tuple[int, str]:
     match error:
-        case errors.Invalid():
-            return 400, sentence_of(error, whole="Request body")
         case errors.BadRequest():
             return 400, "Bad request"
         case errors.Forbidden():
@@ -116,12 +105,11 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 500, "Internal server error"
 
 
-def _details(problems: Sequence[Problem]) -> list[dict[str, str]]:
+def _details(problems: Sequence[Problem]) -> list[FieldError]:
     """Return an entry for each bad field; what concerns the whole body has none."""
     fields = {_field_of(problem): problem for problem in reversed(problems) if problem.location}
     return [
-        {"field": field, "message": _worded(problem, field)[1]}
-        for field, problem in reversed(fields.items())
+        FieldError(field, _worded(problem, field)[1]) for field, problem in reversed(fields.items())
     ]
 
 

@@ -1,20 +1,22 @@
-"""What the collect API answers when all went well, or some of it."""
+"""Response bodies of the collect API."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from rest_framework import serializers
+from msgspec import UNSET, Meta, UnsetType
 
-from config.api.answers import Answer
+from analytics.collect.models import public_id
+from config.api.bodies import AlwaysTrue, Body, pattern
 
-ID_PATTERN = "^evt_[0-9a-f]{32}$"
+PublicId = Annotated[str, pattern("^evt_[0-9a-f]{32}$")]
 
 
-class Recorded(Answer):
+class Recorded(Body, kw_only=True):
     """The event is taken; `X-Event-Outcome` tells whether it was stored."""
 
-    success = serializers.ChoiceField([True])
-    event_id = serializers.RegexField(ID_PATTERN)
-    message = serializers.ChoiceField(["Event recorded successfully"])
+    success: AlwaysTrue = True
+    event_id: PublicId
+    message: Literal["Event recorded successfully"] = "Event recorded successfully"
 
     example: ClassVar[Any] = {
         "success": True,
@@ -22,21 +24,36 @@ class Recorded(Answer):
         "message": "Event recorded successfully",
     }
 
+    @classmethod
+    def of(cls, id: UUID) -> Self:
+        """Return the body for an event with an id."""
+        return cls(event_id=public_id(id))
 
-class Result(Answer):
+
+class ItemResult(Body):
     """What became of one event of a batch: its id, or what was wrong."""
 
-    success = serializers.BooleanField()
-    event_id = serializers.RegexField(ID_PATTERN, required=False)
-    error = serializers.CharField(required=False)
+    success: bool
+    event_id: PublicId | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+    @classmethod
+    def recorded(cls, id: UUID) -> Self:
+        """Return the result of an event with an id."""
+        return cls(success=True, event_id=public_id(id))
+
+    @classmethod
+    def failed(cls, error: str) -> Self:
+        """Return the result of an event that is not stored."""
+        return cls(success=False, error=error)
 
 
-class RecordedBatch(Answer):
+class RecordedBatch(Body, kw_only=True):
     """The events of a batch are taken, each for itself."""
 
-    success = serializers.ChoiceField([True])
-    processed = serializers.IntegerField(min_value=1, max_value=100)
-    results = serializers.ListField(child=Result(), help_text="One for each event, in order.")
+    success: AlwaysTrue = True
+    processed: Annotated[int, Meta(ge=1, le=100)]
+    results: Annotated[list[ItemResult], Meta(description="One for each event, in order.")]
 
     example: ClassVar[Any] = {
         "success": True,

@@ -1,14 +1,15 @@
 """The track dialect: {"success": false, "error": {...}} with keys for translation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
-from rest_framework import serializers
+from msgspec import Meta
 
 from config.api import errors
-from config.api.answers import Answer
+from config.api.bodies import AlwaysFalse, Body
 from config.api.dialects.base import (
+    Described,
     Dialect,
     Messages,
 )
@@ -30,65 +31,63 @@ _MESSAGES = {
 }
 
 
+Seconds = Annotated[int, Meta(ge=1, description="Seconds.")]
+RequestId = Annotated[
+    str,
+    Meta(description="The X-Request-Id of this answer.", extra_json_schema={"format": "uuid"}),
+]
+
+
+class FieldError(Body):
+    """What is wrong with one field."""
+
+    message: str
+
+
+class Error(Body, rename="camel"):
+    """What went wrong: for programs, for people, for translation, for support."""
+
+    code: str
+    message: str
+    i18n_key: str
+    i18n_vars: dict[str, int]
+    details: list[FieldError]
+    correlation_id: RequestId
+
+
+class RateLimitError(Error, rename="camel"):
+    """An explanation that also says when to come back."""
+
+    retry_after: Seconds
+
+
+class ErrorBody(Body, kw_only=True):
+    """A request that was refused."""
+
+    success: AlwaysFalse = False
+    error: Error
+
+
+class RateLimitBody(ErrorBody, rename="camel", kw_only=True):
+    """A request beyond the rate limit."""
+
+    error: RateLimitError
+    retry_after: Seconds
+
+
 class TrackDialect(Dialect):
     """Errors with all six keys, repeating the request's id; a 429 also says when to come back."""
 
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
-        status, code, message, i18n_key, variables = _plain(error)
-        told: dict[str, Any] = {
-            "code": code,
-            "message": message,
-            "i18nKey": i18n_key,
-            "i18nVars": variables,
-            "details": _details(error.problems) if isinstance(error, errors.Invalid) else [],
-            "correlationId": getattr(request, "request_id", None),
-        }
-        body = {"success": False, "error": told}
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+        status, code, message, key, variables = _plain(error)
+        details = _details(error.problems) if isinstance(error, errors.Invalid) else []
+        request_id: Any = getattr(request, "request_id", None)
         if isinstance(error, errors.RateLimited):
-            told["retryAfter"] = body["retryAfter"] = error.retry_after_seconds
-        return status, body
-
-    def body_type(self, error: ApiError) -> type[Answer]:
-        return LimitRefusal if isinstance(error, errors.RateLimited) else Refusal
-
-
-class Message(Answer):
-    """What is wrong with one field."""
-
-    message = serializers.CharField()
-
-
-class Explanation(Answer):
-    """What went wrong: for programs, for people, for translation, for support."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    i18nKey = serializers.CharField()
-    i18nVars = serializers.DictField(child=serializers.IntegerField())
-    details = serializers.ListField(child=Message())
-    correlationId = serializers.UUIDField(help_text="The X-Request-Id of this answer.")
-
-
-class LimitExplanation(Explanation):
-    """An explanation that also says when to come back."""
-
-    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
-
-
-class Refusal(Answer):
-    """A request that was refused."""
-
-    success = serializers.ChoiceField([False])
-    error = Explanation()
-
-
-class LimitRefusal(Refusal):
-    """A request beyond the rate limit."""
-
-    error = LimitExplanation()
-    retryAfter = serializers.IntegerField(min_value=1, help_text="Seconds.")
+            wait = error.retry_after_seconds
+            limit = RateLimitError(code, message, key, variables, details, request_id, wait)
+            return status, RateLimitBody(error=limit, retry_after=wait)
+        plain = Error(code, message, key, variables, details, request_id)
+        return status, ErrorBody(error=plain)
 
 
 def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
@@ -122,12 +121,12 @@ def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
             return 500, "INTERNAL_ERROR", "Internal server error", "common.internal_error", {}
 
 
-def _details(problems: Sequence[Problem]) -> list[dict[str, str]]:
+def _details(problems: Sequence[Problem]) -> list[FieldError]:
     """Return one message for each failing field, of its first problem."""
     first: dict[str, Problem] = {}
     for problem in problems:
         first.setdefault(str(problem.location[0]) if problem.location else "body", problem)
-    return [{"message": _message(field, problem)} for field, problem in first.items()]
+    return [FieldError(_message(field, problem)) for field, problem in first.items()]
 
 
 def _message(field: str, problem: Problem) -> str:

@@ -12,6 +12,7 @@ from config.api import (
 )
 from config.api.bodies import Body
 from config.api.dialects.base import (
+    Described,
     Dialect,
     Messages,
 )
@@ -57,9 +58,7 @@ class InvalidBody(Body):
 class PlatformDialect(Dialect):
     """A sentence for every error, but a list of problems for what is invalid."""
 
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, ErrorBody | InvalidBody]:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         if isinstance(error, errors.Invalid):
             return 422, InvalidBody([BrokenRule.of(problem) for problem in error.problems])
         status, detail = _plain(error)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config.api import errors
 from config.api.answers import Answer
+from config.api.bodies import Body
 from config.api.errors import ApiError
 
 RETRY_AFTER_SECONDS = 5
@@ -43,13 +44,14 @@ def json_response(status: int, body: Any) -> HttpResponse:
     return HttpResponse(content, status=status, content_type="application/json")
 
 
+Described = tuple[int, Body]  # status and body
+
+
 class Dialect(ABC):
     """One API's way to word what went wrong."""
 
     @abstractmethod
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, Any]:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         """Return the status and the body for an error; of an unforeseen one it says nothing."""
 
     def body_type(self, error: ApiError) -> type[Answer]:

@@ -10,6 +10,7 @@ from config.api import errors
 from config.api.bodies import Body
 from config.api.dialects.base import (
     JSON_TYPES,
+    Described,
     Dialect,
     Messages,
 )
@@ -109,9 +110,7 @@ class InvalidBody(ErrorBody):
 class EventsDialect(Dialect):
     """Flat errors with a code and a message; validation errors add zod's `details`."""
 
-    def describe(
-        self, error: ApiError, messages: Messages, request: HttpRequest
-    ) -> tuple[int, ErrorBody]:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         if isinstance(error, errors.Invalid):
             details = Details.of(error.problems)
             return 400, InvalidBody("VALIDATION_ERROR", messages.invalid, details)

@@ -208,7 +208,7 @@ class AutoSchema(openapi.AutoSchema):
         schemas = [self._reference(each) for each in alternatives]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         examples = {
-            _name_of(each).removesuffix("Serializer"): {"value": each.example}
+            _name_of(each).removesuffix("Serializer").removesuffix("Body"): {"value": each.example}
             for each in alternatives
             if each.example is not None
         }
