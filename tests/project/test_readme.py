@@ -12,6 +12,7 @@ from config.models import RuntimeSettings
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
+DOCS = README + "".join(path.read_text() for path in (ROOT / "config" / "docs").glob("*.md"))
 
 
 def section(title):
@@ -34,11 +35,25 @@ def test_the_switches_table_names_runtime_settings():
     assert names_in_table("Switches") <= set(RuntimeSettings.names())
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(?:GET |POST )?(/[\w/:]+)`", README))))
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`(?:GET |POST )?(/[\w/:]+)`", DOCS))))
 def test_every_path_that_it_names_is_served(path):
     assert resolve(path).func is not views.unknown_path
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"manage\.py (\w+)", README))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"manage\.py (\w+)", DOCS))))
 def test_every_command_that_it_names_exists(command):
     assert command in get_commands()
+
+
+@pytest.mark.parametrize(
+    "file", re.findall(r"^\| `([\w/]+\.py)` \|", section("Life of an event"), re.MULTILINE)
+)
+def test_every_file_on_the_way_of_an_event_is_there(file):
+    assert (ROOT / file).is_file()
+
+
+@pytest.mark.parametrize(
+    "link", sorted(set(re.findall(r"\]\((config/docs/\w+\.md|LICENSE)", README)))
+)
+def test_every_chapter_that_it_links_is_there(link):
+    assert (ROOT / link).is_file()
