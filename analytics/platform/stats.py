@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connections, transaction
 from django.db.models import Q, Sum
 
 from analytics.platform import totals
@@ -14,6 +13,7 @@ from analytics.platform.totals import (
     PlatformHour,
     PlatformTotal,
 )
+from config.db import deadline
 from config.db.routers import ANALYTICS
 
 
@@ -64,8 +64,7 @@ def rebuild() -> Rebuilt:
     writer changes. That difference is found by one statement, which sees one moment, and then
     added: events that arrive meanwhile are neither lost nor waited for.
     """
-    with transaction.atomic(using=ANALYTICS), connections[ANALYTICS].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+    with deadline.long_transaction(ANALYTICS) as cursor:
         # Of two at once each would add the difference.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('rebuild_totals'))")
         cursor.execute(_COMPARE)

@@ -7,12 +7,11 @@ batch, what was forgotten may not be what was deleted: it is rolled back and don
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, OperationalError, connections, transaction
+from django.db import DatabaseError, OperationalError
 from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
@@ -20,7 +19,7 @@ from analytics.events.models import Event
 from analytics.ingest.bulk_copy import is_serialization_failure
 from analytics.streams.base import Stream
 from analytics.streams.partitions import Partition
-from config.db import uuid7
+from config.db import deadline, uuid7
 from config.db.routers import home
 
 BATCH_ROWS = 5_000
@@ -76,7 +75,7 @@ def delete_of_website(website_id: UUID, low: UUID) -> Iterator[int]:
 
 def _drop(model: type[Stream], partition: Partition) -> None:
     name = sql.Identifier(partition.name)
-    with _transaction(home(model)) as cursor:
+    with deadline.long_transaction(home(model)) as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = {PARTITION_LOCK_MS}")
         lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name)
         cursor.execute(lock.as_string())
@@ -92,7 +91,7 @@ class _RowsCameOrWent(Exception):
 def _delete_batch(model: type[Stream], table: str, low: UUID, high: UUID) -> tuple[int, UUID]:
     """Delete the first rows of a range; return how many, and where the rest begins."""
     within = sql.SQL("FROM {} WHERE id >= %s AND id < %s").format(sql.Identifier(table)).as_string()
-    with _transaction(home(model)) as cursor:
+    with deadline.long_transaction(home(model)) as cursor:
         next_one = f"SELECT id {within} ORDER BY id OFFSET {BATCH_ROWS} LIMIT 1"
         cursor.execute(next_one, [low, high])
         [end] = cursor.fetchone() or [high]
@@ -107,7 +106,7 @@ def _delete_batch(model: type[Stream], table: str, low: UUID, high: UUID) -> tup
 
 def _delete_batch_of_website(website_id: UUID, low: UUID) -> tuple[int, UUID]:
     """Delete the first events of a website; return how many, and where the rest begins."""
-    with _transaction(home(Event)):
+    with deadline.long_transaction(home(Event)):
         events = Event.objects.of_website(website_id).filter(id__gte=low)
         found = list(events.order_by("id").values_list("id", flat=True)[:BATCH_ROWS])
         if not found:
@@ -118,14 +117,6 @@ def _delete_batch_of_website(website_id: UUID, low: UUID) -> tuple[int, UUID]:
         if rows != len(found):
             raise _RowsCameOrWent
         return rows, uuid7.next_after(found[-1])
-
-
-@contextmanager
-def _transaction(alias: str) -> Iterator[Any]:
-    """Begin a transaction of its own, whose statements may take long."""
-    with transaction.atomic(using=alias, durable=True), connections[alias].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        yield cursor
 
 
 def _again(batch: Callable[[], Result]) -> Result:

@@ -147,7 +147,7 @@ def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
     first = sql.SQL("SELECT id FROM {} WHERE id >= %s ORDER BY id LIMIT 1").format(default)
     count = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s").format(default)
     low = uuid7.LOWEST
-    with deadline.long_transaction(home(model)), connections[home(model)].cursor() as cursor:
+    with deadline.long_transaction(home(model)) as cursor:
         while True:
             cursor.execute(first.as_string(), [low])
             found = cursor.fetchone()
@@ -166,8 +166,8 @@ def create(model: type[Model], month: Month) -> bool:
     Rows of that month that already lie in the default partition move into it, in the same
     transaction. Writers wait no longer than the move takes.
     """
-    alias, name = home(model), partition_name(model, month)
-    with deadline.long_transaction(alias), connections[alias].cursor() as cursor:
+    name = partition_name(model, month)
+    with deadline.long_transaction(home(model)) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
         if name in existing(model):
             return False

@@ -235,7 +235,7 @@ def _deleted_websites(now: datetime) -> list[UUID]:
 
 
 def _rows(alias: str, query: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with deadline.long_transaction(alias), connections[alias].cursor() as cursor:
+    with deadline.long_transaction(alias) as cursor:
         cursor.execute(query, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

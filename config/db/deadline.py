@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 
 
 class _Budget(threading.local):
@@ -41,11 +42,14 @@ def remaining() -> float | None:
 
 
 @contextmanager
-def long_transaction(alias: str) -> Iterator[None]:
-    """Run a block as one transaction whose statements have no time limit, unlike requests."""
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+def long_transaction(alias: str) -> Iterator[CursorWrapper]:
+    """Run a block as a transaction whose statements have no time limit, unlike those of requests.
+
+    Never within another transaction, which would lose its time limit too.
+    """
+    with transaction.atomic(using=alias, durable=True), connections[alias].cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        yield
+        yield cursor
 
 
 @contextmanager

@@ -139,9 +139,8 @@ def _store(rows: Rows) -> None:
 
 def _write(rows: Rows, *, is_new: bool) -> None:
     [alias] = {table.alias for table in rows}
-    with deadline.long_transaction(alias):
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
+    with deadline.long_transaction(alias) as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
         (copy_rows if is_new else insert_ignoring_duplicates)(rows)
 
 
