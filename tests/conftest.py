@@ -17,7 +17,7 @@ from config.api import (
     outcome_counts,
 )
 from tests.support.accounts import PASSWORD
-from tests.support.databases import away
+from tests.support.databases import away, connect
 from tests.support.inline_writer import InlineWriter
 from tests.support.live import (
     Postgres,
@@ -202,3 +202,11 @@ def analytics_away():
     """Let every statement in the analytics database fail, as without a server."""
     with away("analytics", "the analytics database is away"):
         yield
+
+
+@pytest.fixture
+def foreign():
+    """A connection of somebody else to the analytics database."""
+    with connect() as other:
+        yield other
+        other.rollback()

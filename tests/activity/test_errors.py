@@ -7,7 +7,6 @@ import pytest
 
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
-from tests.api.test_requests import Stream
 from tests.support.activity import (
     BAD_FIELDS,
     BAD_INPUT,
@@ -24,6 +23,7 @@ from tests.support.activity import (
     request_rows,
     switch,
 )
+from tests.support.bodies import CountingBody
 from tests.support.inline_writer import InlineWriter
 from tests.support.responses import (
     assert_answer,
@@ -212,10 +212,10 @@ def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
 
 
 def test_a_chunked_body_is_read_up_to_the_limit(api):
-    stream = Stream(b'{"type":"' + b"x" * 5_000_000)
+    stream = CountingBody(b'{"type":"' + b"x" * 5_000_000)
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input": stream}
     assert_activity_error(post_bytes(api, b"", **chunked), 413, *TOO_LARGE)
-    assert stream.taken == 1_048_577
+    assert stream.bytes_read == 1_048_577
 
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
@@ -228,7 +228,7 @@ def test_while_the_switch_is_off_only_the_size_and_the_method_are_checked(api, t
     large = post_bytes(api, b"x" * 1_048_577)
     assert_activity_error(large, 413, *TOO_LARGE)
     chunks = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-    stream = {"wsgi.input": Stream(b"x" * 1_048_577)}
+    stream = {"wsgi.input": CountingBody(b"x" * 1_048_577)}
     assert_activity_error(post_bytes(api, b"", **chunks, **stream), 413, *TOO_LARGE)
     assert api.get(PATH).status_code == 405
     assert request_rows() == []

@@ -9,7 +9,7 @@ from django.test import Client
 from activity.models import ActivityEvent
 from analytics.events.models import Event
 from analytics.ingest import writer
-from tests.ingest.test_writer import connect
+from tests.support.databases import connect
 from tests.support.events import (
     event_of,
     post,

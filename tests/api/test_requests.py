@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 
 from tests.support.accounts import PASSWORD
+from tests.support.bodies import CountingBody
 from tests.support.responses import (
     assert_answer,
     assert_invalid,
@@ -23,17 +24,6 @@ LIMIT = 1_048_576
 UNKNOWN = (404, "NOT_FOUND", "Route not found")
 TOO_LARGE = (413, "PAYLOAD_TOO_LARGE", "Request body is too large")
 WRONG_TYPE = (415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
-
-
-class Stream(BytesIO):
-    """A body that notes how much of it was read."""
-
-    taken = 0
-
-    def read(self, size=-1):
-        data = super().read(size)
-        self.taken += len(data)
-        return data
 
 
 @pytest.fixture
@@ -218,23 +208,23 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(post):
     [("post", LOGIN), ("get", WEBSITES), ("delete", f"{WEBSITES}/x"), ("get", "/api/v1/auth/me")],
 )
 def test_a_length_over_the_limit_is_refused_without_reading(api, token, method, path):
-    stream = Stream(b"x" * 100)
+    stream = CountingBody(b"x" * 100)
     more = {"wsgi.input": stream, "CONTENT_LENGTH": str(LIMIT + 1)}
     response = api.generic(method.upper(), path, headers=bearer(token), **more)
     assert_refused(response, *TOO_LARGE)
-    assert stream.taken == 0
+    assert stream.bytes_read == 0
 
 
 @pytest.mark.parametrize("size", [200, LIMIT])
 def test_a_chunked_body_is_read(post_chunked, size):
-    assert post_chunked(Stream(of_size(size))).status_code == 200
+    assert post_chunked(CountingBody(of_size(size))).status_code == 200
 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, 5 * LIMIT])
 def test_a_chunked_body_is_read_up_to_the_limit(post_chunked, size):
-    stream = Stream(of_size(size))
+    stream = CountingBody(of_size(size))
     assert_refused(post_chunked(stream), *TOO_LARGE)
-    assert stream.taken == LIMIT + 1
+    assert stream.bytes_read == LIMIT + 1
 
 
 def test_a_body_that_breaks_off_is_no_json(post):

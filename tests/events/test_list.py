@@ -1,17 +1,12 @@
-"""GET /api/v1/events"""
-
-import json
-import logging
+"""GET /api/v1/events: rows, filters and pages"""
 
 import pytest
-from django.db import OperationalError, connections
 
 from tests.support.events import (
     AT_MS,
     AT_TEXT,
     BATCH_PATH,
     PATH,
-    UNAVAILABLE,
     event_of,
     full_event_of,
     invalid,
@@ -21,14 +16,10 @@ from tests.support.events import (
 )
 from tests.support.responses import (
     assert_answer,
-    assert_refused,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-NOT_FOUND = (404, "NOT_FOUND", "Website not found")
-MISSING = (400, "MISSING_PARAMETER", "trackingCode query parameter is required")
-FAILED = (500, "INTERNAL_SERVER_ERROR", "Failed to fetch events")
 BAD_CURSOR = invalid(fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters")
 
 
@@ -219,96 +210,3 @@ def test_of_a_repeated_parameter_the_last_one_counts(api, website, make_events):
     code = website.tracking_code
     response = api.get(f"{PATH}?trackingCode=pm-nobody&limit=1&limit=2&trackingCode={code}")
     assert listed(response) == ids[:2]
-
-
-@pytest.mark.parametrize("query", ["", "trackingCode=", "trackingcode=pm-x", "cursor=abc&limit=1"])
-def test_a_code_is_required(api, query):
-    assert_refused(api.get(f"{PATH}?{query}"), *MISSING)
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        *("pm-nobody", "abc", "%00", "pm-%00", "%FF", "pm-%FF", "pm-%ED%A0%80", "%27 OR 1=1 --"),
-        *("pm-" + "x" * 5000, "%F0%9F%98%80"),
-    ],
-    ids=lambda code: code[:30],
-)
-def test_a_code_that_no_website_has_is_not_found(api, website, code):
-    assert_refused(api.get(f"{PATH}?trackingCode={code}"), *NOT_FOUND)
-
-
-@pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
-def test_a_website_that_ended_is_not_found(read, make_events, website, end):
-    make_events(1)
-    assert read().status_code == 200
-    end(website)
-    assert_refused(read(), *NOT_FOUND)
-
-
-def test_a_bad_cursor_comes_before_an_unknown_website(read):
-    assert_answer(read(trackingCode="pm-nobody", cursor="abc"), 400, BAD_CURSOR)
-
-
-def test_authorization_is_ignored_while_reads_are_public(api, website):
-    query, headers = {"trackingCode": website.tracking_code}, {"Authorization": "Bearer junk"}
-    assert_answer(api.get(PATH, query, headers=headers), 200, page(total=0))
-
-
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense"])
-def test_the_list_is_json_whatever_is_wished(api, website, accept):
-    query = {"trackingCode": website.tracking_code, "format": "xml"}
-    assert_answer(api.get(PATH, query, headers={"Accept": accept}), 200, page(total=0))
-
-
-def test_head_is_answered_without_a_body(api, website):
-    response = api.head(PATH, {"trackingCode": website.tracking_code})
-    assert (response.status_code, response.content) == (200, b"")
-    assert response["Content-Type"] == "application/json"
-
-
-def test_a_body_is_not_read(api, website):
-    path = f"{PATH}?trackingCode={website.tracking_code}"
-    response = api.generic("GET", path, json.dumps([]), "text/html")
-    assert_answer(response, 200, page(total=0))
-
-
-def test_a_body_over_the_limit_is_refused_all_the_same(api, website):
-    path = f"{PATH}?trackingCode={website.tracking_code}"
-    response = api.generic("GET", path, CONTENT_LENGTH="1048577")
-    assert_refused(response, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
-
-
-def test_a_flood_of_parameters_is_a_bad_request(api, website):
-    query = f"trackingCode={website.tracking_code}" + "&a=1" * 2000
-    assert_refused(api.get(f"{PATH}?{query}"), 400, "BAD_REQUEST", "Bad request")
-
-
-def test_without_the_main_database_a_known_website_is_listed(read, make_events, request):
-    ids = make_events(1)
-    request.getfixturevalue("main_database_away")
-    assert listed(read()) == ids
-
-
-def test_without_the_main_database_an_unknown_website_is_unavailable(read, request):
-    request.getfixturevalue("main_database_away")
-    assert_answer(read(), 503, UNAVAILABLE)
-
-
-def test_without_the_analytics_database_the_list_is_unavailable(read):
-    def refuse(*statement):
-        raise OperationalError("the analytics database is away")
-
-    with connections["analytics"].execute_wrapper(refuse):
-        assert_answer(read(), 503, UNAVAILABLE)
-
-
-def test_a_crash_is_told_without_its_reason_and_logged(read, monkeypatch, caplog):
-    def crash(*values):
-        raise RuntimeError("a secret")
-
-    monkeypatch.setattr("analytics.events.api.page_of", crash)
-    with caplog.at_level(logging.ERROR):
-        assert_refused(read(), *FAILED)
-    [record] = [each for each in caplog.records if each.name == "config.api.view"]
-    assert str(record.exc_info[1]) == "a secret"

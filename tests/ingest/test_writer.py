@@ -1,39 +1,30 @@
-"""Group commit: what is answered `stored` is committed, and nobody suffers from a neighbour."""
+"""Group commit: what is acknowledged is committed, and a refused row takes no other with it"""
 
 import threading
 import time
-from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-import psycopg
 import pytest
 from django.db import connections
 from django.test import Client
 
 from analytics.events.ingest import TABLE
-from analytics.events.models import Event, EventRow
+from analytics.events.models import Event
 from analytics.ingest import commit, writer
 from analytics.ingest.commit import Write
-from config import runtime
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support import live
-from tests.support.databases import end_other_sessions
 from tests.support.events import (
-    AT,
-    AT_MS,
     BATCH_PATH,
     DUPLICATE,
     ID,
-    PATH,
     STORED,
-    UNAVAILABLE,
     WRITE_FAILED,
     event_of,
+    event_row,
     full_event_of,
-    new_id,
     post,
     row,
     shown,
@@ -43,131 +34,11 @@ from tests.support.responses import (
     assert_answer,
     at_once,
 )
-from websites import lookup
+from tests.support.writer import PATIENCE, check, group_held, state, threading_post
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
 FAILED = {"error": "INTERNAL_SERVER_ERROR", "message": "Failed to create event"}
-LATE = 1.0  # seconds that an answer may come after its time limit
-PATIENCE = 30.0  # seconds after which a test gives up
-
-
-@pytest.fixture(autouse=True)
-def _known_website(website):
-    """Let no crowd of threads begin by asking the main database."""
-    lookup.active_site(website.tracking_code)
-    runtime.current()
-    Client().get("/health/live")  # its metrics are registered once, by whoever comes first
-
-
-@pytest.fixture
-def foreign():
-    """A connection of somebody else to the analytics database."""
-    with connect() as other:
-        yield other
-        other.rollback()
-
-
-def connect(*, autocommit=False):
-    """Open a connection that Django does not know."""
-    there = connections["analytics"].settings_dict
-    return psycopg.connect(
-        dbname=there["NAME"],
-        user=there["USER"],
-        password=there["PASSWORD"],
-        host=there["HOST"],
-        port=there["PORT"] or None,
-        autocommit=autocommit,
-    )
-
-
-@contextmanager
-def check(condition):
-    """Let PostgreSQL refuse new rows that break a condition."""
-    with connections["analytics"].cursor() as cursor:
-        name = "only_for_this_test"
-        table = "ALTER TABLE analytics_event"
-        cursor.execute(f"{table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
-        try:
-            yield
-        finally:
-            cursor.execute(f"{table} DROP CONSTRAINT {name}")
-
-
-@contextmanager
-def group_held():
-    """Keep the writer's thread busy; yields the event that lets it go on."""
-    store, is_held, go = commit.store_group, threading.Event(), threading.Event()
-
-    def held(alias, group):
-        is_held.set()
-        assert go.wait(PATIENCE)
-        return store(alias, group)
-
-    commit.store_group = held
-    try:
-        with threading_post(event_row(os="first")) as first:
-            assert is_held.wait(PATIENCE)
-            yield go
-            go.set()
-            first()
-    finally:
-        go.set()
-        commit.store_group = store
-
-
-@contextmanager
-def threading_post(*rows):
-    """Write rows from another thread; yields a call that waits for the answer."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(writer.write(TABLE, rows)))
-    thread.start()
-
-    def answer():
-        thread.join(PATIENCE)
-        return answers[0]
-
-    try:
-        yield answer
-    finally:
-        thread.join(PATIENCE)
-
-
-def state():
-    """Return how the writer stands."""
-    return writer.state("analytics")
-
-
-def event_row(id=None, **changes):
-    """Return a row as it goes to the writer."""
-    values: dict[str, Any] = {
-        "id": id or uuid7.new_id(AT_MS),
-        "created_at": AT,
-        "website_id": uuid7.new_id(AT_MS),
-        "event_type": "pageview",
-        "url": "https://example.com/",
-        "referrer": None,
-        "session_id": "sess-1",
-        "visitor_id": "vis-1",
-        "device_type": None,
-        "browser": None,
-        "os": None,
-        "location": None,
-        "properties": None,
-    }
-    return EventRow(**values | changes)
-
-
-def wait_until(sql, connection):
-    """Ask until PostgreSQL says yes."""
-    give_up = time.monotonic() + PATIENCE
-    while not connection.execute(sql).fetchone()[0]:
-        connection.rollback()
-        assert time.monotonic() < give_up, sql
-
-
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"
 
 
 def posts(*events):
@@ -387,132 +258,3 @@ def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
         writer.write(TABLE, [event_row()])
     assert state() == before
     foreign.rollback()
-
-
-# Two processes with the same ids
-
-
-def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_writer):
-    rows = [event_row() for _ in range(200)]
-    one, other = make_writer(), make_writer()
-    forth, back = at_once(
-        lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
-    )
-    for mine, theirs in zip(forth, reversed(back), strict=True):
-        assert {mine, theirs} == {Outcome.STORED, Outcome.DUPLICATE}
-    assert Event.objects.count() == 200
-
-
-def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
-    low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
-    insert = (
-        "INSERT INTO analytics_event "
-        "(id, created_at, website_id, event_type, url, session_id, visitor_id) "
-        "VALUES (%s, now(), %s, 'pageview', 'https://example.com/', 'theirs', 'vis-1')"
-    )
-    foreign.execute("SET deadlock_timeout = '60s'")  # so that it is the writer who notices
-    foreign.commit()
-    foreign.execute(insert, [high, website.id])
-    with connect(autocommit=True) as watching:
-        events = [event_of(website, id=low), event_of(website, id=high), event_of(website)]
-
-        def finish():
-            wait_until(SOMEBODY_WAITS, watching)  # the writer, which has `low`, for `high`
-            foreign.execute(insert, [low, website.id])  # now each waits for the other
-            foreign.commit()
-
-        answer, _ = at_once(lambda: post(Client(), {"events": events}, BATCH_PATH), finish)
-    assert (answer.status_code, answer["X-Event-Outcome"]) == (201, "stored")
-    assert answer.json()["eventsCreated"] == 3
-    assert [event["session_id"] for event in reversed(stored())].count("theirs") == 2
-    assert Event.objects.count() == 3
-
-
-# When storage fails
-
-
-@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_a_write_that_is_not_confirmed_in_time_is_unavailable(
-    api, website, settings, foreign, path
-):
-    settings.WRITE_TIMEOUT_SECONDS = 0.3
-    event = event_of(website, id=ID)
-    body = event if path == PATH else {"events": [event, event_of(website)]}
-    foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
-
-    started = time.monotonic()
-    response = post(api, body, path)
-    took = time.monotonic() - started
-    foreign.rollback()
-
-    assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
-    assert 0.3 <= took < 0.3 + LATE
-    settings.WRITE_TIMEOUT_SECONDS = PATIENCE
-    response = post(api, body, path)  # the first one may have been stored after all
-    assert response.status_code in (200, 201)
-    assert Event.objects.filter(id=ID).count() == 1
-
-
-def test_rows_that_no_group_has_taken_are_withdrawn(settings):
-    with group_held() as go:
-        settings.WRITE_TIMEOUT_SECONDS = 0.1
-        with pytest.raises(StorageUnavailable):
-            writer.write(TABLE, [event_row(os="withdrawn")])
-        settings.WRITE_TIMEOUT_SECONDS = PATIENCE
-        go.set()
-        assert writer.write(TABLE, [event_row(os="later")]) == [Outcome.STORED]
-    assert not Event.objects.filter(os="withdrawn").exists()
-
-
-@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_after_a_lost_connection_the_next_write_just_works(api, website, path):
-    body = event_of(website) if path == PATH else {"events": [event_of(website)]}
-    assert post(api, body, path).status_code == 201
-    end_other_sessions("analytics")
-    assert_answer_is_stored(post(api, body, path))
-    assert len(stored()) == 2
-
-
-def assert_answer_is_stored(response):
-    assert (response.status_code, response["X-Event-Outcome"]) == (201, "stored")
-
-
-def test_after_a_lost_connection_a_known_event_is_a_duplicate(api, website):
-    sent = full_event_of(website, id=ID)
-    post(api, sent)
-    end_other_sessions("analytics")
-    assert_answer(post(api, sent), 200, shown(sent, website, id=ID), DUPLICATE)
-    assert stored() == [row(sent, website, id=ID)]
-
-
-def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, foreign):
-    sent = event_of(website, id=new_id())
-    post(api, event_of(website))
-    foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
-    with connect(autocommit=True) as watching:
-
-        def cut():
-            wait_until(SOMEBODY_WAITS, watching)
-            watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {WAITING}")
-            foreign.rollback()
-
-        answer, _ = at_once(lambda: post(Client(), sent), cut)
-    assert_answer_is_stored(answer)  # nothing was committed, so a second try was safe
-    assert Event.objects.filter(id=sent["id"]).count() == 1
-
-
-def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, monkeypatch):
-    def crash(rows):
-        raise RuntimeError("a secret")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(commit, "copy_rows", crash)
-        assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
-    assert_answer_is_stored(post(api, event_of(website)))
-    assert len(stored()) == 1
-
-
-def test_what_is_answered_is_committed(api, website, foreign):
-    response = post(api, event_of(website))
-    found = foreign.execute("SELECT id::text FROM analytics_event").fetchall()
-    assert found == [(response.json()["id"],)]

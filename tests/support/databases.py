@@ -1,6 +1,11 @@
 """Databases that fail, and whose sessions end."""
 
+import time
+
+import psycopg
 from django.db import OperationalError, connections
+
+from tests.support.live import PATIENCE_SECONDS
 
 
 def end_other_sessions(alias):
@@ -19,3 +24,30 @@ def away(alias, message):
         raise OperationalError(message)
 
     return connections[alias].execute_wrapper(refuse)
+
+
+def connect(*, autocommit=False):
+    """Open a connection that Django does not know."""
+    there = connections["analytics"].settings_dict
+    return psycopg.connect(
+        dbname=there["NAME"],
+        user=there["USER"],
+        password=there["PASSWORD"],
+        host=there["HOST"],
+        port=there["PORT"] or None,
+        autocommit=autocommit,
+    )
+
+
+def wait_until(sql, connection):
+    """Ask until PostgreSQL says yes."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not connection.execute(sql).fetchone()[0]:
+        connection.rollback()
+        assert time.monotonic() < give_up, sql
+
+
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"

@@ -1,11 +1,14 @@
 """Events of websites: what clients send, and what then is shown and stored."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from analytics.events.models import Event
+from analytics.events.models import Event, EventRow
 from config.db import uuid7
-from tests.support.responses import assert_answer
+from tests.support.responses import (
+    assert_answer,
+)
 
 PATH = "/api/v1/events"
 BATCH_PATH = "/api/v1/events/batch"
@@ -113,3 +116,23 @@ def assert_refused_event(response, status, body, headers=None):
 def new_id(ms=AT_MS):
     """Return a new UUIDv7 for a time in Unix milliseconds, as text."""
     return str(uuid7.new_id(ms))
+
+
+def event_row(id=None, **changes):
+    """Return a row as it goes to the writer."""
+    values: dict[str, Any] = {
+        "id": id or uuid7.new_id(AT_MS),
+        "created_at": AT,
+        "website_id": uuid7.new_id(AT_MS),
+        "event_type": "pageview",
+        "url": "https://example.com/",
+        "referrer": None,
+        "session_id": "sess-1",
+        "visitor_id": "vis-1",
+        "device_type": None,
+        "browser": None,
+        "os": None,
+        "location": None,
+        "properties": None,
+    }
+    return EventRow(**values | changes)

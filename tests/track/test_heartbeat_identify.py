@@ -1,10 +1,6 @@
-"""What ends a page view, keeps a session alive, and says whose it is; all under /api/v1/analytics.
-
-PATCH and POST pageview/:id/leave, PATCH session/:id/heartbeat, PATCH session/:id/identify
-"""
+"""PATCH /api/v1/analytics/session/:id/heartbeat and /identify; the switch of every change"""
 
 import io
-import json
 from datetime import timedelta
 
 import pytest
@@ -24,7 +20,6 @@ from tests.support.sessions import (
     AT_MS,
     OK,
     STRANGE_IDS,
-    TOO_LONG,
     UNKNOWN_ID,
     assert_error,
     assert_ok,
@@ -41,8 +36,6 @@ from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-NO_NUMBER = "{} must be a number conforming to the specified constraints"
-METHODS = pytest.mark.parametrize("method", ["PATCH", "POST"])
 IDS = pytest.mark.parametrize("id", STRANGE_IDS, ids=lambda id: id[:12])
 
 
@@ -76,12 +69,6 @@ def identify(api, id, token, **more):
     return api.patch(session_path(id, "identify"), **headers, **more)
 
 
-def left(page_view):
-    """Return what is known of how a page view ended."""
-    row = PageView.objects.values_list("duration_seconds", "scroll_depth")
-    return row.get(id=page_view.pk)
-
-
 def seen(session):
     """Return for how long, until when, and by whom a session is known to be used."""
     row = Session.objects.values_list("duration_seconds", "last_active_at", "user_id")
@@ -91,137 +78,6 @@ def seen(session):
 def rows():
     """Return every session and page view as they are stored."""
     return [*Session.objects.values(), *PageView.objects.values()]
-
-
-# Leaving a page
-
-
-@METHODS
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"duration": 47.5, "scrollDepth": 80}, (47.5, 80)),
-        ({"duration": 0, "scrollDepth": 0}, (0, 0)),
-        ({"duration": 3600, "scrollDepth": 100}, (3600, 100)),
-        ({"duration": 0.001, "scrollDepth": 99.99}, (0.001, 99.99)),
-        ({"duration": 5}, (5, None)),
-        ({"duration": 5, "scrollDepth": None, "id": "x"}, (5, None)),
-    ],
-)
-def test_leaving_sets_duration_and_scroll_depth(api, page_view, method, body, expected):
-    assert_ok(leave(api, page_view.pk, body, method))
-    assert left(page_view) == expected
-
-
-def test_leaving_again_sets_them_again(api, page_view):
-    assert_ok(leave(api, page_view.pk, {"duration": 10, "scrollDepth": 50}))
-    assert_ok(leave(api, str(page_view.pk).upper(), {"duration": 20}))
-    assert left(page_view) == (20, 50)
-
-
-def test_leaving_replaces_a_duration_that_was_filled_in(api, session):
-    page_view = store_page_view(session, duration_seconds=3)
-    assert_ok(leave(api, page_view.pk, {"duration": 1.25}))
-    assert left(page_view) == (1.25, None)
-
-
-def test_only_that_page_view_is_left(api, session, page_view):
-    other = store_page_view(session)
-    before = seen(session)
-    assert_ok(leave(api, page_view.pk, {"duration": 1}))
-    assert left(other) == (None, None)
-    assert seen(session) == before
-
-
-@METHODS
-@IDS
-def test_leaving_an_unknown_page_view_changes_nothing(api, page_view, method, id):
-    before = rows()
-    response = leave(api, id, {"duration": 1}, method)
-    assert_answer(response, 200, OK, dropped("unknown_session"))
-    assert rows() == before
-
-
-def test_a_session_is_no_page_view(api, session, page_view):
-    response = leave(api, session.pk, {"duration": 1})
-    assert_answer(response, 200, OK, dropped("unknown_session"))
-
-
-@METHODS
-@pytest.mark.parametrize(
-    ("body", "details"),
-    [
-        ({}, [NO_NUMBER.format("duration")]),
-        ({"duration": True}, [NO_NUMBER.format("duration")]),
-        ({"duration": "5"}, [NO_NUMBER.format("duration")]),
-        ({"duration": None}, [NO_NUMBER.format("duration")]),
-        ({"duration": [5]}, [NO_NUMBER.format("duration")]),
-        ({"duration": 3600.0001}, ["duration must not be greater than 3600"]),
-        ({"duration": 10**400}, ["duration must not be greater than 3600"]),
-        ({"duration": -(10**400)}, ["duration must not be less than 0"]),
-        ({"duration": 1, "scrollDepth": "80"}, [NO_NUMBER.format("scrollDepth")]),
-        ({"duration": 1, "scrollDepth": False}, [NO_NUMBER.format("scrollDepth")]),
-        ({"duration": 1, "scrollDepth": -1}, ["scrollDepth must not be less than 0"]),
-        (
-            {"scrollDepth": 101, "duration": -0.1},
-            ["duration must not be less than 0", "scrollDepth must not be greater than 100"],
-        ),
-        ([1], ["body must be an object"]),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_each_failing_field_of_leaving_is_told(api, page_view, method, body, details):
-    assert_error(leave(api, page_view.pk, body, method), 400, *details)
-    assert left(page_view) == (None, None)
-
-
-@METHODS
-@pytest.mark.parametrize("body", [b"", b"{}"])
-def test_leaving_with_an_empty_body_lacks_the_duration(api, page_view, method, body):
-    response = api.generic(method, leave_path(page_view.pk), body, "application/json")
-    assert_error(response, 400, NO_NUMBER.format("duration"))
-
-
-@METHODS
-def test_leaving_reads_json_as_text_too(api, page_view, method):
-    body = json.dumps({"duration": 2}).encode()
-    assert_ok(api.generic(method, leave_path(page_view.pk), body, "text/plain;charset=UTF-8"))
-    assert left(page_view) == (2, None)
-
-
-@METHODS
-@pytest.mark.parametrize(
-    ("content_type", "size", "status"),
-    [
-        ("application/x-www-form-urlencoded", 20, 415),
-        ("text/html", TOO_LONG, 413),
-    ],
-)
-def test_leaving_reads_nothing_else(api, page_view, method, content_type, size, status):
-    body = b'{"duration": 2}'.ljust(size)
-    response = api.generic(method, leave_path(page_view.pk), body, content_type)
-    assert_error(response, status)
-    assert left(page_view) == (None, None)
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
-def test_leaving_knows_two_methods(api, page_view, method):
-    response = api.generic(method, leave_path(page_view.pk))
-    assert_error(response, 405, headers={"Allow": "POST, PATCH"})
-
-
-@pytest.mark.usefixtures("still_clock")
-def test_the_eleventh_leave_is_refused_over_all_ids_and_both_methods(api, page_view):
-    for number in range(10):
-        method = ("PATCH", "POST")[number % 2]
-        headers = {"X-Forwarded-For": f"192.0.2.{number}"}  # of a stranger, without effect
-        answer = leave(api, f"x{number}", {"duration": 1}, method, headers=headers)
-        assert answer.status_code == 200
-    for method in ("PATCH", "POST"):
-        response = leave(api, page_view.pk, {"duration": 1}, method)
-        assert 1 <= int(response["Retry-After"]) <= 60
-        assert_rate_limited(response, int(response["Retry-After"]))
-    assert left(page_view) == (None, None)
 
 
 # Heartbeats

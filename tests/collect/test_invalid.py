@@ -1,0 +1,189 @@
+"""POST /api/analytics/collect: invalid fields, bodies, methods and paths"""
+
+import json
+
+import pytest
+
+from tests.support.collect import (
+    EVENT,
+    PATH,
+    assert_refused,
+    assert_stored,
+    log_in,
+    post,
+    post_bytes,
+)
+from tests.support.responses import (
+    assert_answer,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+EVENT_BYTES = json.dumps(EVENT).encode()
+
+
+@pytest.fixture
+def browser(api, user):
+    """A client that is logged in as the user."""
+    log_in(api)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"event_type": ...}, "event_type is required", "Required"),
+        ({"event_type": 5}, "event_type must be a string", "Expected string, received number"),
+        ({"event_type": None}, "event_type must be a string", "Expected string, received null"),
+        ({"event_data": ...}, "event_data is required", "Required"),
+        ({"event_data": "{}"}, "event_data must be an object", "Expected object, received string"),
+        ({"event_data": []}, "event_data must be an object", "Expected object, received array"),
+        ({"event_data": None}, "event_data must be an object", "Expected object, received null"),
+        ({"event_data": True}, "event_data must be an object", "Expected object, received boolean"),
+        ({"event_data": {"a": "é" * 4996 + "x"}}, "event_data is too large", "Exceeds 10000 bytes"),
+        (
+            {"event_data": {f"k{n}": 0 for n in range(50_000)}},
+            "event_data is too large",
+            "Exceeds 10000 bytes",
+        ),
+        ({"timestamp": 5}, "timestamp must be a string", "Expected string, received number"),
+        ({"timestamp": {}}, "timestamp must be a string", "Expected string, received object"),
+    ],
+)
+def test_a_bad_field_is_told(browser, change, error, message):
+    sent = {name: value for name, value in (EVENT | change).items() if value is not ...}
+    [field] = change
+    assert_refused(post(browser, sent), 400, error, details=[(field, message)])
+    assert_stored(post(browser, EVENT))
+
+
+@pytest.mark.parametrize(
+    "type", ["a\n", "", "a" * 65, "<script>", "é", " a", "a b", "\u0661", "\u212a", "a\u0300"]
+)
+def test_a_badly_formed_type_is_told(browser, type):
+    details = [("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$")]
+    response = post(browser, EVENT | {"event_type": type})
+    assert_refused(response, 400, "event_type is invalid", details=details)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("yesterday", "", " ", "2026", "2026-01", "20260128", "2026-1-28", "2026-W05-3"),
+        *("2026-02-29", "2026-13-01", "2026-01-32", "0000-01-01", "2026-01-28Z"),
+        *("2026-01-28T20:00:60Z", "2026-01-28T24:00:00Z", "2026-01-28T20:60Z", "2026-01-28T20Z"),
+        *("2026-01-28 20:00:00Z", "2026-01-28t20:00Z", "2026-01-28T20:00z", "2026-01-28T200000Z"),
+        *("2026-01-28T20:00:00.Z", "2026-01-28T20:00:00,5Z", "2026-01-28T20:00.5Z"),
+        *("2026-01-28T20:00:00+0100", "2026-01-28T20:00:00+01", "2026-01-28T20:00+24:00"),
+        *("2026-01-28T20:00+01:60", "2026-01-28T20:00:00Z\n", "2026-01-28T20:00:00+01:00:30"),
+        "2026-01-2\u0668",
+    ],
+)
+def test_what_is_no_time_is_told(browser, text):
+    response = post(browser, EVENT | {"timestamp": text})
+    details = [("timestamp", "Invalid ISO 8601 date-time")]
+    assert_refused(response, 400, "timestamp is invalid", details=details)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00+23:59",
+        "2014-12-31T23:59:59.999Z",
+        "2015-01-01T00:59+01:00",
+        "1969-12-31",
+    ],
+)
+def test_times_out_of_range_are_told(browser, text):
+    response = post(browser, EVENT | {"timestamp": text})
+    details = [("timestamp", "Timestamp out of range")]
+    assert_refused(response, 400, "timestamp is out of range", details=details)
+
+
+def test_all_bad_fields_are_told_the_first_one_first(browser):
+    bad = {"timestamp": 5, "event_data": [], "event_type": ""}
+    details = [
+        ("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$"),
+        ("event_data", "Expected object, received array"),
+        ("timestamp", "Expected string, received number"),
+    ]
+    assert_refused(post(browser, bad), 400, "event_type is invalid", details=details)
+
+
+def test_an_empty_body_lacks_both(browser):
+    details = [("event_type", "Required"), ("event_data", "Required")]
+    assert_refused(post_bytes(browser, b""), 400, "event_type is required", details=details)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"null", b"5", b'"x"', b"[]"])
+def test_a_body_that_is_no_object_is_told(browser, body):
+    error = "Request body must be an object"
+    assert_refused(post_bytes(browser, body), 400, error, details=[])
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'{"event": ', "Invalid JSON"),
+        (b"{'a':1}", "Invalid JSON"),
+        (b'{"a":1} x', "Invalid JSON"),
+        (b'{"a":1,}', "Invalid JSON"),
+        (b" ", "Invalid JSON"),
+        (b'{"a":NaN}', "Numbers must be finite and in range"),
+        (b'{"a":1e400}', "Numbers must be finite and in range"),
+        (b'{"a":' + b"9" * 5000 + b"}", "Numbers must be finite and in range"),
+        (b'{"a":"\xff"}', "Invalid UTF-8"),
+        (json.dumps(EVENT).encode("utf-16"), "Invalid UTF-8"),
+        (b'{"ignored":"\\u0000"}', "NUL characters are not allowed"),
+        (b'{"a":"\\ud800"}', "Lone surrogates are not allowed"),
+        (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "JSON must not be nested deeper than 64 levels"),
+        (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
+    ],
+)
+def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
+    assert_refused(post_bytes(browser, body), 400, sentence, details=[])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("application/x-www-form-urlencoded", {}),
+        ("multipart/form-data; boundary=x", {}),
+        ("text/plain", {}),
+        ("application/json", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_other_types_are_refused(browser, content_type, headers):
+    response = post_bytes(browser, EVENT_BYTES, content_type, headers=headers)
+    assert_refused(response, 415, "Unsupported media type")
+
+
+def test_too_large_a_body_is_refused_unread(browser):
+    response = post_bytes(browser, b"x" * 1_048_577, "text/html")
+    assert_refused(response, 413, "Request body is too large")
+
+
+def test_other_methods_are_refused_before_anything_else(api):
+    for method in ("get", "put", "patch", "delete", "head"):
+        response = getattr(api, method)(PATH, headers={"Origin": "https://evil.example"})
+        assert response.status_code == 405
+        assert (response["Allow"], "X-Event-Outcome" in response) == ("POST", False)
+    body = {"success": False, "error": "Method not allowed"}
+    assert_answer(api.get(PATH), 405, body, {"Allow": "POST"})
+    preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    assert_answer(api.options(PATH, headers=preflight), 405, body, {"Allow": "POST"})
+
+
+def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
+    response = post(browser, EVENT, HTTP_HOST="evil.example")
+    assert (response.status_code, response.json()) == (
+        400,
+        {"success": False, "error": "Bad request"},
+    )
+
+
+def test_a_slash_at_the_end_is_another_path(browser):
+    response = browser.post(f"{PATH}/", EVENT, content_type="application/json")
+    assert_answer(response, 404, {"error": "NOT_FOUND", "message": "Route not found"})

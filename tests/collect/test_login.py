@@ -1,0 +1,163 @@
+"""POST /api/analytics/collect: the login session, and pages of other sites"""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from config.api.client_address import parse_networks
+from tests.support.collect import (
+    EVENT,
+    assert_refused,
+    assert_stored,
+    log_in,
+    post,
+    stored,
+)
+from tests.support.responses import (
+    bearer,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+
+@pytest.fixture
+def browser(api, user):
+    """A client that is logged in as the user."""
+    log_in(api)
+    return api
+
+
+@pytest.mark.parametrize("key", [None, "", "x", "a" * 32, "é" * 32, "a" * 5000, "a" * 8 + "\0"])
+def test_a_session_that_is_not_there_is_refused(browser, key):
+    response = post(browser.__class__(), EVENT, headers=cookie(key))
+    assert_refused_session(response)
+
+
+def cookie(key):
+    """Return the header in which a browser would send a session; quoted, it can hold anything."""
+    quoted = "".join(f"\\{ord(each):03o}" if each == "\0" else each for each in key or "")
+    return {} if key is None else {"Cookie": f'sessionid="{quoted}"'}
+
+
+def assert_refused_session(response):
+    """Demand the refusal of a request without a session; Django may forget a bad cookie."""
+    body = {"success": False, "error": "Valid session required"}
+    assert (response.status_code, response.json()) == (403, body)
+    assert response["X-Event-Outcome"] == "rejected"
+    assert "X-RateLimit-Limit" not in response
+    assert stored() == []
+
+
+def test_an_expired_session_is_refused(browser):
+    assert post(browser, b"{").status_code == 400
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert_refused_session(post(browser, EVENT))
+
+
+def test_an_inactive_user_is_refused_at_once(browser, user):
+    assert post(browser, b"{").status_code == 400
+    user.is_active = False
+    user.save()
+    assert_refused_session(post(browser, EVENT))
+
+
+def test_a_deleted_user_is_refused(browser, user):
+    user.delete()
+    assert_refused_session(post(browser, EVENT))
+
+
+def test_a_session_from_before_a_new_password_is_refused(browser, user):
+    user.set_password("AnotherPass123")
+    user.save()
+    assert_refused_session(post(browser, EVENT))
+
+
+def test_after_the_end_of_the_session_nothing_is_taken(browser):
+    key = browser.cookies["sessionid"].value
+    browser.delete("/api/v1/auth/session")
+    assert_refused_session(post(browser, EVENT))
+    assert_refused_session(post(browser, EVENT, headers={"Cookie": f"sessionid={key}"}))
+
+
+def test_a_token_is_no_session(api, token):
+    assert_refused_session(post(api, EVENT, headers=bearer(token)))
+
+
+def test_the_session_of_the_admin_is_one(staff_api):
+    assert_stored(post(staff_api, EVENT))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "https://testserver"},
+        {"Origin": "http://testserver:8000"},
+        {"Origin": "http://testserver.evil.example"},
+        {"Origin": "http://sub.testserver"},
+        {"Origin": "http://user@testserver"},
+        {"Origin": "testserver"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"},
+        {"Origin": "https://testserver", "X-Forwarded-Proto": "https"},
+        {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example"},
+    ],
+)
+def test_other_sites_are_refused_whatever_the_session(browser, settings, headers):
+    settings.ALLOWED_HOSTS = ["testserver", "evil.example"]
+    response = post(browser, b"{", headers=headers)
+    assert_refused(response, 403, "Cross-site request refused")
+    without = post(browser.__class__(), EVENT, headers=headers)
+    assert_refused(without, 403, "Cross-site request refused")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://testserver"},
+        {"Origin": "http://testserver:80"},
+        {"Origin": "HTTP://TestServer"},
+        {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_pages_of_the_service_may_send(browser, headers):
+    assert_stored(post(browser, EVENT, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("testserver:8000", "http://testserver:8000"),
+        ("TESTSERVER:80", "http://testserver"),
+        ("[::1]:80", "http://[::1]"),
+        ("[::80]", "http://[::80]"),
+    ],
+)
+def test_the_port_belongs_to_the_origin(browser, settings, host, origin):
+    settings.ALLOWED_HOSTS = ["testserver", "[::1]", "[::80]"]
+    assert_stored(post(browser, EVENT, HTTP_HOST=host, headers={"Origin": origin}))
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://millrace.example", 200),
+        ("https://millrace.example:443", 200),
+        ("http://millrace.example", 403),
+        ("http://testserver", 403),
+    ],
+)
+def test_behind_a_trusted_proxy_its_headers_tell_the_origin(browser, settings, origin, status):
+    settings.TRUSTED_PROXIES = parse_networks(["10.0.0.0/8"])
+    settings.ALLOWED_HOSTS = ["millrace.example"]
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "millrace.example"}
+    headers = {"Origin": origin, **forwarded}
+    assert post(browser, EVENT, headers=headers, REMOTE_ADDR="10.0.0.1").status_code == status

@@ -1,0 +1,169 @@
+"""Group commit while locks, deadlocks, lost connections and crashes happen"""
+
+import time
+
+import pytest
+from django.test import Client
+
+from analytics.events.ingest import TABLE
+from analytics.events.models import Event
+from analytics.ingest import commit, writer
+from config.api.errors import StorageUnavailable
+from config.api.outcomes import Outcome
+from config.db import uuid7
+from tests.support.databases import SOMEBODY_WAITS, WAITING, connect, end_other_sessions, wait_until
+from tests.support.events import (
+    AT_MS,
+    BATCH_PATH,
+    DUPLICATE,
+    ID,
+    PATH,
+    UNAVAILABLE,
+    WRITE_FAILED,
+    event_of,
+    event_row,
+    full_event_of,
+    new_id,
+    post,
+    row,
+    shown,
+    stored,
+)
+from tests.support.responses import (
+    assert_answer,
+    at_once,
+)
+from tests.support.writer import PATIENCE, group_held
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+
+LATE = 1.0  # seconds that an answer may come after its time limit
+
+
+# Two processes with the same ids
+
+
+def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_writer):
+    rows = [event_row() for _ in range(200)]
+    one, other = make_writer(), make_writer()
+    forth, back = at_once(
+        lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
+    )
+    for mine, theirs in zip(forth, reversed(back), strict=True):
+        assert {mine, theirs} == {Outcome.STORED, Outcome.DUPLICATE}
+    assert Event.objects.count() == 200
+
+
+def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
+    low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
+    insert = (
+        "INSERT INTO analytics_event "
+        "(id, created_at, website_id, event_type, url, session_id, visitor_id) "
+        "VALUES (%s, now(), %s, 'pageview', 'https://example.com/', 'theirs', 'vis-1')"
+    )
+    foreign.execute("SET deadlock_timeout = '60s'")  # so that it is the writer who notices
+    foreign.commit()
+    foreign.execute(insert, [high, website.id])
+    with connect(autocommit=True) as watching:
+        events = [event_of(website, id=low), event_of(website, id=high), event_of(website)]
+
+        def finish():
+            wait_until(SOMEBODY_WAITS, watching)  # the writer, which has `low`, for `high`
+            foreign.execute(insert, [low, website.id])  # now each waits for the other
+            foreign.commit()
+
+        answer, _ = at_once(lambda: post(Client(), {"events": events}, BATCH_PATH), finish)
+    assert (answer.status_code, answer["X-Event-Outcome"]) == (201, "stored")
+    assert answer.json()["eventsCreated"] == 3
+    assert [event["session_id"] for event in reversed(stored())].count("theirs") == 2
+    assert Event.objects.count() == 3
+
+
+# When storage fails
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_a_write_that_is_not_confirmed_in_time_is_unavailable(
+    api, website, settings, foreign, path
+):
+    settings.WRITE_TIMEOUT_SECONDS = 0.3
+    event = event_of(website, id=ID)
+    body = event if path == PATH else {"events": [event, event_of(website)]}
+    foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
+
+    started = time.monotonic()
+    response = post(api, body, path)
+    took = time.monotonic() - started
+    foreign.rollback()
+
+    assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
+    assert 0.3 <= took < 0.3 + LATE
+    settings.WRITE_TIMEOUT_SECONDS = PATIENCE
+    response = post(api, body, path)  # the first one may have been stored after all
+    assert response.status_code in (200, 201)
+    assert Event.objects.filter(id=ID).count() == 1
+
+
+def test_rows_that_no_group_has_taken_are_withdrawn(settings):
+    with group_held() as go:
+        settings.WRITE_TIMEOUT_SECONDS = 0.1
+        with pytest.raises(StorageUnavailable):
+            writer.write(TABLE, [event_row(os="withdrawn")])
+        settings.WRITE_TIMEOUT_SECONDS = PATIENCE
+        go.set()
+        assert writer.write(TABLE, [event_row(os="later")]) == [Outcome.STORED]
+    assert not Event.objects.filter(os="withdrawn").exists()
+
+
+@pytest.mark.parametrize("path", [PATH, BATCH_PATH])
+def test_after_a_lost_connection_the_next_write_just_works(api, website, path):
+    body = event_of(website) if path == PATH else {"events": [event_of(website)]}
+    assert post(api, body, path).status_code == 201
+    end_other_sessions("analytics")
+    assert_answer_is_stored(post(api, body, path))
+    assert len(stored()) == 2
+
+
+def assert_answer_is_stored(response):
+    assert (response.status_code, response["X-Event-Outcome"]) == (201, "stored")
+
+
+def test_after_a_lost_connection_a_known_event_is_a_duplicate(api, website):
+    sent = full_event_of(website, id=ID)
+    post(api, sent)
+    end_other_sessions("analytics")
+    assert_answer(post(api, sent), 200, shown(sent, website, id=ID), DUPLICATE)
+    assert stored() == [row(sent, website, id=ID)]
+
+
+def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, foreign):
+    sent = event_of(website, id=new_id())
+    post(api, event_of(website))
+    foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
+    with connect(autocommit=True) as watching:
+
+        def cut():
+            wait_until(SOMEBODY_WAITS, watching)
+            watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {WAITING}")
+            foreign.rollback()
+
+        answer, _ = at_once(lambda: post(Client(), sent), cut)
+    assert_answer_is_stored(answer)  # nothing was committed, so a second try was safe
+    assert Event.objects.filter(id=sent["id"]).count() == 1
+
+
+def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, monkeypatch):
+    def crash(rows):
+        raise RuntimeError("a secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "copy_rows", crash)
+        assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_answer_is_stored(post(api, event_of(website)))
+    assert len(stored()) == 1
+
+
+def test_what_is_answered_is_committed(api, website, foreign):
+    response = post(api, event_of(website))
+    found = foreign.execute("SELECT id::text FROM analytics_event").fetchall()
+    assert found == [(response.json()["id"],)]

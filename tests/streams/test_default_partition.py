@@ -1,0 +1,142 @@
+"""`manage.py partitions`: rows in a default partition are reported, and moved on request"""
+
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from analytics.events.models import Event
+from analytics.streams import partitions
+from analytics.streams.base import streams
+from config.db import uuid7
+from tests.support.events import (
+    stored,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+DEFAULT = "analytics_event_default"
+
+
+def run(*options):
+    out = StringIO()
+    call_command("partitions", *options, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def place_of(event_id):
+    """Return the name of the partition that a row lies in."""
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "SELECT tableoid::regclass::text FROM analytics_event WHERE id = %s", [event_id]
+        )
+        [[name]] = cursor.fetchall()
+    return name
+
+
+@pytest.fixture
+def put(website):
+    """Store an event of a time, as it may come from an imported archive, and return its id."""
+
+    def put(at):
+        event = Event(
+            id=uuid7.new_id(uuid7.to_ms(at)),
+            created_at=at,
+            website_id=website.id,
+            event_type="pageview",
+            url="https://example.com/",
+            session_id="sess-1",
+            visitor_id="vis-1",
+            properties={"a": "é"},
+        )
+        event.save(force_insert=True)
+        return event.id
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def _still_clock(monkeypatch):
+    """Hold the command's clock in the last moment of November 2030."""
+
+    class Still:
+        @staticmethod
+        def now(zone):
+            return datetime(2030, 11, 30, 23, 59, 59, 999_999, tzinfo=zone)
+
+    monkeypatch.setattr("analytics.management.commands.partitions.datetime", Still)
+
+
+def run_and_warn(*options):
+    out, err = StringIO(), StringIO()
+    call_command("partitions", *options, stdout=out, stderr=err)
+    return out.getvalue().splitlines(), err.getvalue().splitlines()
+
+
+def test_the_list_has_a_line_for_each_partition(put):
+    run("--from", "2031-01", "--until", "2031-02")
+    put(datetime(2020, 5, 1, tzinfo=UTC))
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("ANALYZE analytics_event_y2031m01")
+    before = {model: partitions.existing(model) for model in streams()}
+    lines, _ = run_and_warn("--list")
+    assert lines[0].split() == ["stream", "month", "rows", "size"]
+    assert len(lines) - 2 == sum(map(len, before.values()))
+    assert [line.split()[1:3] for line in lines if line.startswith("event ")] == [
+        ["2031-01", "0"],
+        ["2031-02", "0"],
+        ["default", "1"],
+    ]
+    assert lines[-1].startswith(f"{len(lines) - 2} partitions, about 1 rows, ")
+    assert {model: partitions.existing(model) for model in streams()} == before
+
+
+def test_rows_in_a_default_partition_are_told_on_stderr(put):
+    _, warnings = run_and_warn()
+    assert warnings == []
+    put(datetime(2015, 1, 1, tzinfo=UTC))
+    put(datetime(2020, 5, 1, tzinfo=UTC))
+    put(datetime(2020, 5, 31, 23, tzinfo=UTC))
+    sentence = (
+        "analytics_event_default holds 3 rows of 2 months from 2015-01 to 2020-05; "
+        "manage.py partitions --move gives them partitions."
+    )
+    assert run_and_warn()[1] == run_and_warn("--list")[1] == [sentence]
+
+
+def test_rows_move_to_months_of_their_own_on_request(put):
+    run()
+    ids = [put(datetime(*month, 1, tzinfo=UTC)) for month in ((2015, 1), (2020, 5), (2031, 6))]
+    before = stored()
+    lines, warnings = run_and_warn("--move")
+    assert lines == [
+        "made analytics_event_y2031m06",
+        "made analytics_event_y2020m05",
+        "made analytics_event_y2015m01",
+        "2030-11 to 2031-02: 0 partitions made, the others were there. "
+        "3 more for rows in default partitions.",
+    ]
+    assert warnings == []
+    assert [place_of(id)[-8:] for id in ids] == ["y2015m01", "y2020m05", "y2031m06"]
+    assert stored() == before
+
+
+def test_a_run_moves_so_many_months_and_the_next_one_the_others(put, monkeypatch):
+    monkeypatch.setattr("analytics.management.commands.partitions.MAX_MONTHS_MOVED", 2)
+    run()
+    for year in (2018, 2019, 2020):
+        put(datetime(year, 1, 1, tzinfo=UTC))
+    lines, warnings = run_and_warn("--move")
+    assert lines[:-1] == ["made analytics_event_y2020m01", "made analytics_event_y2019m01"]
+    assert "holds 1 rows of 1 months from 2018-01 to 2018-01" in warnings[0]
+    assert run("--move")[:-1] == ["made analytics_event_y2018m01"]
+
+
+def test_rows_that_no_request_can_have_sent_stay_where_they_are(put):
+    run()
+    id = put(datetime(2014, 12, 31, 23, tzinfo=UTC))
+    _, warnings = run_and_warn("--move")
+    assert place_of(id) == DEFAULT
+    assert "holds 1 rows of 1 months from 2014-12 to 2014-12" in warnings[0]

@@ -1,0 +1,296 @@
+"""`manage.py retention`: attached data, long readers, a second run and interruption"""
+
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connections, transaction
+
+from analytics.events.models import Event
+from analytics.funnel.models import FunnelEvent
+from analytics.ingest.bulk_copy import copy_rows
+from analytics.platform import stats
+from analytics.platform.ingest import TABLE as PLATFORM_EVENTS
+from analytics.platform.models import PlatformEvent, PlatformEventRow
+from analytics.platform.totals import PlatformTotal
+from analytics.streams import (
+    deletion,
+    partitions,
+)
+from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.partitions import Month
+from config.db import uuid7
+from config.models import RuntimeSettings
+from tests.support.cleanup import drop_partitions
+
+# Retention has transactions of its own.
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+
+NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
+CUTOFF = NOW - timedelta(days=60)  # 2031-01-19
+INSTANT = timedelta(milliseconds=1)
+NOVEMBER, DECEMBER, JANUARY = (
+    f"analytics_event_{month}" for month in ("y2030m11", "y2030m12", "y2031m01")
+)
+OLD = [
+    datetime(2020, 5, 1, tzinfo=UTC),  # its month has no partition
+    datetime(2030, 11, 1, tzinfo=UTC),
+    datetime(2030, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    datetime(2031, 1, 1, tzinfo=UTC),
+    CUTOFF - INSTANT,
+]
+RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo=UTC), NOW]
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
+
+
+@pytest.fixture(autouse=True)
+def _partitions():
+    """Give two streams the months from November to February, and take away all at the end."""
+    for model in (Event, FunnelEvent):
+        for month in Month(2030, 11).until(Month(2031, 2)):
+            partitions.create(model, month)
+    yield
+    drop_partitions()
+
+
+@pytest.fixture
+def old_website(make_website, user):
+    """A website that was there before all of these events."""
+    return make_website(user, id=uuid7.new_id(uuid7.to_ms(NOW - timedelta(days=4000))))
+
+
+@pytest.fixture
+def put(old_website):
+    """Store events of times, of a website that is there unless another one is named."""
+
+    def put(*times, website_id=old_website.id):
+        for at in times:
+            Event.objects.create(
+                id=uuid7.new_id(uuid7.to_ms(at)),
+                created_at=at,
+                website_id=website_id,
+                event_type="pageview",
+                url="https://example.com/",
+                session_id="sess-1",
+                visitor_id="vis-1",
+            )
+
+    return put
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    """What the stream of events was told to forget, with the number of rows that were there."""
+    told = []
+
+    def forget(low, high):
+        told.append((low, high, Event.objects.filter(id__gte=low, id__lt=high).count()))
+
+    monkeypatch.setattr(Event, "forget", forget)
+    return told
+
+
+def run(*options):
+    out = StringIO()
+    call_command("retention", *options, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def keep(**days):
+    changes = {f"{name}_retention_days": value for name, value in days.items()}
+    RuntimeSettings.load().change(changes, changed_by="ops")
+
+
+def times(model=Event):
+    return list(model.objects.order_by("id").values_list("created_at", flat=True))
+
+
+def line_of(stream, lines):
+    """Return what the table says of a stream: rows, partitions, and deleted websites."""
+    [line] = [line for line in lines if line.split()[0] == stream]
+    cells = line.split()
+    return int(cells[-5]), int(cells[-4]), int(cells[-1])
+
+
+@contextmanager
+def somebody_else(alias="analytics"):
+    """A session of another process, in a transaction that ends with the block."""
+    other = connections[alias].copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            yield cursor
+        other.commit()
+    finally:
+        other.close()
+
+
+# What hangs on the rows
+
+
+def test_rows_are_forgotten_by_exact_bounds_before_they_go(put, forgotten):
+    put(*OLD, *RECENT)
+    run("--stream", "event", "--older-than", "60d")
+    december, january, february = (Month(*m) for m in ((2030, 12), (2031, 1), (2031, 2)))
+    cutoff = uuid7.floor(CUTOFF)
+    assert forgotten == [
+        (uuid7.floor(Month(2030, 11).start), uuid7.floor(december.start), 1),
+        (uuid7.floor(december.start), uuid7.floor(january.start), 1),
+        (uuid7.floor(january.start), cutoff, 2),
+        (uuid7.LOWEST, cutoff, 1),
+    ]
+    assert february.start > CUTOFF
+
+
+def test_batches_share_the_rows(put, forgotten, monkeypatch):
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
+    at = datetime(2031, 1, 2, tzinfo=UTC)
+    put(*[at + n * INSTANT for n in range(5)])
+    run("--stream", "event", "--older-than", "60d")
+    batches = forgotten[2:5]
+    assert [rows for _, _, rows in batches] == [2, 2, 1]
+    assert [low for low, _, _ in batches[1:]] == [high for _, high, _ in batches[:-1]]
+    assert times() == []
+
+
+def test_events_of_a_deleted_website_are_forgotten_one_by_one(put, forgotten, monkeypatch):
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
+    put(*RECENT)
+    put(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
+    run()
+    assert [rows for _, _, rows in forgotten] == [1, 1, 1, 1]
+    assert times() == RECENT
+
+
+def test_what_cannot_be_forgotten_is_not_deleted(put, monkeypatch):
+    def fail(low, high):
+        raise DatabaseError("counters are away")
+
+    put(*OLD, *RECENT)
+    monkeypatch.setattr(Event, "forget", fail)
+    with pytest.raises(DatabaseError, match="counters are away"):
+        run("--stream", "event", "--older-than", "60d")
+    assert times() == [*OLD, *RECENT]
+    assert NOVEMBER in partitions.existing(Event)
+
+
+@pytest.fixture
+def meddle(monkeypatch):
+    """Let another session do something during the first try of January; tell what each try saw."""
+    tries = []
+
+    def prepare(statement, values=()):
+        def forget(low, high):
+            if Month.of(uuid7.time_of(low)) != Month(2031, 1):
+                return
+            tries.append(Event.objects.filter(id__gte=low, id__lt=high).count())
+            if len(tries) == 1:
+                with somebody_else() as cursor:
+                    cursor.execute(statement, values)
+
+        monkeypatch.setattr(Event, "forget", forget)
+        return tries
+
+    return prepare
+
+
+def test_a_row_that_comes_during_a_batch_is_forgotten_as_well(put, meddle):
+    late = datetime(2031, 1, 3, tzinfo=UTC)
+    tries = meddle(
+        "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
+        "visitor_id) SELECT %s, %s, website_id, event_type, url, session_id, visitor_id "
+        "FROM analytics_event LIMIT 1",
+        [uuid7.new_id(uuid7.to_ms(late)), late],
+    )
+    put(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
+    lines = run("--stream", "event", "--older-than", "60d")
+    assert tries == [2, 3]
+    assert lines[-1].startswith("3 rows, ")
+    assert times() == []
+
+
+def test_a_row_that_goes_during_a_batch_is_not_forgotten_twice(put, meddle):
+    gone, stays = datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC)
+    tries = meddle("DELETE FROM analytics_event WHERE created_at = %s", [gone])
+    put(gone, stays)
+    run("--stream", "event", "--older-than", "60d")
+    assert tries == [2, 1]
+    assert times() == []
+
+
+def test_the_totals_of_platform_events_stay_right(user):
+    rows = [
+        PlatformEventRow(
+            id=uuid7.new_id(uuid7.to_ms(at)), created_at=at, user_id=user.id,
+            event_name="a", category="trading", priority="low", properties="{}", session_id=None,
+            page_url=None, referrer=None, user_agent=None, client_id=None,
+        )
+        for at in (*OLD, *RECENT)
+    ]  # fmt: skip
+    partitions.create(PlatformEvent, Month(2030, 12))
+    with transaction.atomic(using="analytics"):
+        copy_rows({PLATFORM_EVENTS: {row.id: row for row in rows}})
+    assert PlatformTotal.objects.get().events == 9
+    keep(platform=60)
+    lines = run()
+    assert line_of("platformevent", lines) == (5, 1, 0)
+    assert PlatformTotal.objects.get().events == len(RECENT)
+    assert stats.rebuild() == stats.Rebuilt(events=4, mended=0)
+
+
+# Beside others
+
+
+def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put, monkeypatch):
+    monkeypatch.setattr(deletion, "DROP_ATTEMPTS", 2)
+    monkeypatch.setattr(deletion, "DROP_PAUSE_SECONDS", 0)
+    put(*OLD, *RECENT)
+    with somebody_else() as cursor:
+        cursor.execute("SELECT count(*) FROM analytics_event")
+        lines = run("--stream", "event", "--older-than", "60d")
+        assert lines[-1].startswith("5 rows, 0 partitions of 0 Bytes")
+        assert times() == RECENT
+        assert {NOVEMBER, DECEMBER} <= set(partitions.existing(Event))
+    assert line_of("event", run("--stream", "event", "--older-than", "60d")) == (0, 2, 0)
+    assert {NOVEMBER, DECEMBER} & set(partitions.existing(Event)) == set()
+
+
+def test_two_runs_do_not_mix(put):
+    put(*OLD)
+    keep(event=60)
+    with somebody_else() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retention'))")
+        with pytest.raises(CommandError, match="Another run of retention is at work"):
+            run()
+        assert times() == OLD
+    run()
+    assert times() == []
+
+
+def test_a_run_that_is_stopped_keeps_what_it_has_done(put, monkeypatch):
+    monkeypatch.setattr(deletion, "BATCH_ROWS", 1)
+    calls = []
+
+    def stop(low, high):
+        calls.append(low)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGTERM)
+
+    put(*OLD, *RECENT)
+    keep(event=60)
+    monkeypatch.setattr(Event, "forget", stop)
+    with pytest.raises(CommandError) as told:
+        run()
+    assert str(told.value) == "Stopped. What is deleted stays so; run it again to go on."
+    assert told.value.returncode == 130
+    assert times() == [OLD[0], OLD[4], *RECENT]  # two months and one batch are gone
+    assert not MaintenanceRun.objects.exists()
+    run()
+    assert times() == RECENT

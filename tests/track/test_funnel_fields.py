@@ -1,0 +1,225 @@
+"""POST /api/v1/analytics/track: invalid fields, the kill switch and the cap on properties"""
+
+import json
+import time
+
+import pytest
+from prometheus_client import REGISTRY
+
+from config import runtime
+from config.models import RuntimeSettings
+from tests.support.funnel import (
+    FULL,
+    KILL_SWITCH,
+    STORED,
+    TRACKED,
+    assert_invalid,
+    assert_track_error,
+    post,
+    post_bytes,
+    stored,
+)
+from tests.support.responses import (
+    assert_answer,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+OFF = ["false", "TRUE", "True", "1", "yes", " true", "true ", "", "on"]
+BAD_TOKEN = (401, "AUTH_UNAUTHORIZED", "Invalid or expired token", "auth.unauthorized")
+INVALID_DATA = (
+    *(400, "ANALYTICS_EVENT_INVALID_DATA", "Event data is invalid or too large"),
+    "analytics.event.invalid_data",
+)
+FINITE = "Numbers must be finite and in range"
+NULS = "NUL characters are not allowed"
+SURROGATES = "Lone surrogates are not allowed"
+DEEP = "JSON must not be nested deeper than 64 levels"
+
+
+@pytest.fixture
+def tracked(user, token, api):
+    """Send a body that must be stored, and return its row."""
+
+    def send(body, **more):
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        assert_answer(post_bytes(api, token, sent, **more), 200, TRACKED, STORED)
+        [(user_id, *row)] = stored()
+        assert user_id == user.id
+        return row
+
+    return send
+
+
+def set_to(**values):
+    """Change runtime settings, as the admin does."""
+    RuntimeSettings.load().change(values, changed_by="staff@example.com")
+    runtime.expire()
+
+
+def counted():
+    """Return how many events were stored, as Prometheus sees it."""
+    return REGISTRY.get_sample_value("analytics_event_tracked_total")
+
+
+# Fields that are wrong
+
+
+@pytest.mark.parametrize("value", [5, None, ["a"], {}, True])
+def test_the_event_must_be_a_string(api, token, value):
+    assert_invalid(post(api, token, FULL | {"event": value}), "event must be a string")
+
+
+@pytest.mark.parametrize("name", ["sessionId", "deviceType", "locale"])
+@pytest.mark.parametrize("value", [5, ["a"], {}, False])
+def test_texts_must_be_strings(api, token, name, value):
+    assert_invalid(post(api, token, FULL | {name: value}), f"{name} must be a string")
+
+
+@pytest.mark.parametrize("value", [[], "x", "{}", 5, True])
+def test_properties_must_be_an_object(api, token, value):
+    response = post(api, token, FULL | {"properties": value})
+    assert_invalid(response, "properties must be an object")
+
+
+def test_each_failing_field_is_told_in_the_order_of_the_contract(api, token):
+    wrong = {"properties": [], "locale": 1, "deviceType": 2, "sessionId": 3}
+    texts = [f"{name} must be a string" for name in ("event", "sessionId", "deviceType", "locale")]
+    assert_invalid(post(api, token, wrong), *texts, "properties must be an object")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_an_empty_body_lacks_the_event(api, token, body):
+    assert_invalid(post_bytes(api, token, body), "event must be a string")
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"null", b'"x"', b"5", b"true"])
+def test_the_body_must_be_an_object(api, token, body):
+    assert_invalid(post_bytes(api, token, body), "body must be an object")
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b" ", "Invalid JSON"),
+        (b'{"event": ', "Invalid JSON"),
+        (b"{'a':1}", "Invalid JSON"),
+        (b'{"a":1} x', "Invalid JSON"),
+        (b'{"a":1,}', "Invalid JSON"),
+        (b'{"event":"a","x":NaN}', FINITE),
+        (b'{"event":"a","properties":{"x":-Infinity}}', FINITE),
+        (b'{"event":"a","properties":{"x":1e400}}', FINITE),
+        (b'{"event":"a","x":%s}' % (b"9" * 5000), FINITE),
+        (b'{"event":"\xff"}', "Invalid UTF-8"),
+        ('{"event":"a"}'.encode("utf-16"), "Invalid UTF-8"),
+        (rb'{"event":"\u0000"}', NULS),
+        (rb'{"event":"a","\u0000":1}', NULS),
+        (rb'{"event":"\ud800"}', SURROGATES),
+        (rb'{"event":"a","x":"\udc00\ud800"}', SURROGATES),
+        (b'{"event":"a","x":%s%s}' % (b"[" * 64, b"]" * 64), DEEP),
+        (b"[" * 100_000, DEEP),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_json_problems_are_told(api, token, body, sentence):
+    assert_invalid(post_bytes(api, token, body), sentence)
+
+
+def test_the_deepest_json_is_accepted(tracked):
+    body = b'{"event":"a","x":%s%s}' % (b"[" * 63, b"]" * 63)
+    assert tracked(body) == [None, "a", {}]
+
+
+# The kill switch
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
+    before = counted()
+    set_to(tracking_enabled=text)
+    assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
+    assert (stored(), counted()) == ([], before)
+
+
+def test_while_the_switch_is_off_the_size_does_not_matter(api, token):
+    oversized = {"event": "a", "properties": {"a": "x" * 10_000}}
+    assert_track_error(post(api, token, oversized), *INVALID_DATA, variables={"max": 10_000})
+    set_to(tracking_enabled="false")
+    assert_answer(post(api, token, oversized), 200, TRACKED, KILL_SWITCH)
+    assert stored() == []
+
+
+def test_while_the_switch_is_off_fields_are_checked(api, token):
+    set_to(tracking_enabled="false")
+    assert_invalid(
+        post(api, token, {"properties": []}),
+        *(
+            "event must be a string",
+            "properties must be an object",
+        ),
+    )
+    assert_track_error(post(api, "junk", FULL), *BAD_TOKEN)
+
+
+def test_the_switch_takes_effect_within_two_seconds(api, token, monkeypatch):
+    assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+    RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="staff@example.com")
+    later = time.monotonic() + 2
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
+    assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
+
+
+def test_other_switches_do_not_matter(api, token):
+    others = ("events", "activity", "platform", "collect")
+    set_to(**{f"{name}_enabled": "false" for name in others}, public_event_reads="false")
+    assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+
+
+# The cap on properties
+
+
+def of_bytes(size):
+    """Return properties of so many bytes, in two-byte letters but for one at the most."""
+    room = size - len('{"a":""}')
+    value = {"a": "é" * (room // 2) + "x" * (room % 2)}
+    assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == size
+    return value
+
+
+@pytest.mark.parametrize("cap", [None, 10, 101, 20_000])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_ascii):
+    if cap:
+        set_to(max_event_data_bytes=cap)
+    value = of_bytes((cap or 10_000) + more)
+    body = json.dumps({"event": "a", "properties": value}, ensure_ascii=ensure_ascii, indent=4)
+    response = post_bytes(api, token, body)
+    if more <= 0:
+        assert_answer(response, 200, TRACKED, STORED)
+        assert stored() == [(user.id, None, "a", value)]
+    else:
+        assert_track_error(response, *INVALID_DATA, variables={"max": cap or 10_000})
+        assert stored() == []
+
+
+@pytest.mark.parametrize("properties", [{"a": "é" * 5000}, {f"k{n}": n for n in range(50_000)}])
+def test_properties_over_the_cap_are_refused(api, token, properties):
+    response = post(api, token, {"event": "a", "properties": properties})
+    assert_track_error(response, *INVALID_DATA, variables={"max": 10_000})
+    assert stored() == []
+
+
+@pytest.mark.parametrize("body", [{"event": "a"}, {"event": "a", "properties": None}])
+def test_no_properties_are_the_smallest_ones(tracked, body):
+    set_to(max_event_data_bytes=2)
+    assert tracked(body) == [None, "a", {}]
+
+
+def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
+    body = {"event": "a", "properties": of_bytes(101)}
+    assert_answer(post(api, token, body), 200, TRACKED, STORED)
+    RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
+    later = time.monotonic() + 2
+    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
+    assert_track_error(post(api, token, body), *INVALID_DATA, variables={"max": 100})

@@ -1,0 +1,211 @@
+"""Changes of sessions and page views at the same time, and failures of storage"""
+
+from itertools import count
+
+import psycopg
+import pytest
+from django.db import connections
+
+from analytics.ingest import commit, writer
+from analytics.ingest.updates import Updates
+from analytics.sessions import ingest
+from analytics.sessions.changes import CHANGES, PAGE_VIEWS
+from analytics.sessions.models import (
+    PageView,
+    Session,
+)
+from config.api.errors import (
+    StorageUnavailable,
+)
+from config.api.outcomes import Outcome
+from config.db.backend.base import Connection
+from tests.support.databases import SOMEBODY_WAITS, connect, end_other_sessions, wait_until
+from tests.support.responses import at_once
+from tests.support.session_writes import (
+    NOBODY,
+    durations,
+    handed_over,
+    session_of,
+    session_row,
+    started,
+    view_row,
+    viewed,
+    viewing,
+)
+
+pytestmark = pytest.mark.django_db(databases=["analytics"])
+
+with_threads = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+
+
+@pytest.fixture
+def watching():
+    """A connection that sees who waits for whom."""
+    with connect(autocommit=True) as other:
+        yield other
+
+
+@pytest.fixture
+def never_apart(monkeypatch):
+    """Let a second, careful try fail: a deadlock would lead to one."""
+
+    def refuse(wanted):
+        raise AssertionError("a second try")
+
+    monkeypatch.setattr(commit, "apply_bisecting", refuse)
+
+
+# Many at once
+
+
+@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
+def _processes(request, monkeypatch, make_writer):
+    """Spread what is written over the writers of so many processes."""
+    writers = [make_writer() for _ in range(request.param)]
+    turn = count()
+    monkeypatch.setattr(
+        writer,
+        "write",
+        lambda target, items: writers[next(turn) % len(writers)].write(target, items),
+    )
+
+
+@with_threads
+@pytest.mark.usefixtures("_processes", "never_apart")
+def test_fifty_page_views_of_one_session_at_once_are_all_counted():
+    session_id = started()
+    rows = [view_row(session_id, n * 1000) for n in range(50)]
+    assert at_once(*viewing(*rows)) == [None] * 50
+    assert session_of(session_id) == (50, False, 0, rows[-1].created_at, None)
+    assert PageView.objects.of_session(session_id).count() == 50
+
+
+@with_threads
+@pytest.mark.usefixtures("_processes", "never_apart")
+def test_first_and_second_page_views_at_once_end_the_bounce_of_each_session():
+    many = [started() for _ in range(25)]
+    rows = [view_row(id, n * 1000) for id in many for n in range(2)]
+    assert at_once(*viewing(*rows)) == [None] * 50
+    assert {session_of(id)[:2] for id in many} == {(2, False)}
+
+
+@with_threads
+@pytest.mark.usefixtures("_processes", "never_apart")
+def test_changes_of_all_kinds_at_once_all_count():
+    many = [started() for _ in range(5)]
+    left = [viewed(id) for id in many]
+    calls = [
+        *(lambda id=id: ingest.heartbeat(id) for id in many * 4),
+        *(lambda id=id: ingest.identify(id, NOBODY) for id in many),
+        *(lambda id=id: ingest.leave(id, duration=1, scroll_depth=2) for id in left * 2),
+        *viewing(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
+    ]
+    assert at_once(*calls) == [None] * len(calls)
+    assert {session_of(id)[:3] for id in many} == {(4, False, 120)}
+    assert Session.objects.for_user(NOBODY).count() == 5
+    assert PageView.objects.filter(id__in=left, duration_seconds=1, scroll_depth=2).count() == 5
+
+
+def apply_by_scanning(changes):
+    """Make changes by plans that meet the rows in the order in which they lie in the table."""
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+    return CHANGES.apply(changes)
+
+
+@with_threads
+@pytest.mark.usefixtures("never_apart")
+def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(make_writer):
+    one, other = make_writer(), make_writer()
+    rows = [session_row() for _ in range(200)]
+    left = [view_row(row.id) for row in rows]
+    one.write(ingest.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
+    one.write(PAGE_VIEWS, sorted(left, reverse=True))
+    after = count(1)
+
+    def changes():
+        writes = handed_over(
+            *(lambda row=row: ingest.heartbeat(row.id) for row in rows),
+            *viewing(*(view_row(row.id, next(after)) for row in rows)),
+            *(lambda row=row: ingest.leave(row.id, duration=1, scroll_depth=1) for row in left),
+        )
+        return [item for write in writes for item in write.items]
+
+    def rounds(group_writer, kind, *, backwards):
+        for _ in range(5):
+            items = changes()
+            told = group_writer.write(kind, items[::-1] if backwards else items)
+            assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(told)
+
+    scanning = Updates("analytics", apply_by_scanning)
+    at_once(
+        lambda: rounds(one, CHANGES, backwards=False),
+        lambda: rounds(other, scanning, backwards=True),
+    )
+    assert {session_of(row.id)[:3] for row in rows} == {(10, False, 300)}
+    assert PageView.objects.count() == 200 * 11
+    assert PageView.objects.filter(duration_seconds=1, scroll_depth=1).count() == 200
+
+
+@with_threads
+def test_a_page_view_sees_the_one_that_another_process_stores_meanwhile(foreign, watching):
+    session_id = started()
+    insert = "INSERT INTO analytics_pageview (id, created_at, session_id, path) VALUES "
+    foreign.execute("UPDATE analytics_session SET page_views = 1 WHERE id = %s", [session_id])
+    foreign.execute(f"{insert} (%s, %s, %s, '/')", [*view_row(session_id)[:3]])
+
+    def finish():
+        wait_until(SOMEBODY_WAITS, watching)
+        foreign.commit()
+
+    at_once(lambda: ingest.view(view_row(session_id, 9000)), finish)
+    assert session_of(session_id)[:2] == (2, False)
+    assert durations(session_id) == [9.0, None]
+
+
+@with_threads
+def test_a_page_view_does_not_wait_for_one_that_is_being_left(foreign):
+    session_id = started()
+    left = viewed(session_id)
+    foreign.execute("UPDATE analytics_pageview SET duration_seconds = 1 WHERE id = %s", [left])
+    viewed(session_id, 9000)
+    assert durations(session_id) == [None, None]
+    foreign.commit()
+    assert durations(session_id) == [1.0, None]
+
+
+# When storage fails
+
+
+@with_threads
+def test_a_change_that_is_not_confirmed_in_time_is_unavailable(foreign, settings):
+    session_id = started()
+    foreign.execute("SELECT 1 FROM analytics_session WHERE id = %s FOR UPDATE", [session_id])
+    settings.WRITE_TIMEOUT_SECONDS = 0.3
+    with pytest.raises(StorageUnavailable):
+        ingest.heartbeat(session_id)
+
+
+@with_threads
+def test_after_a_lost_connection_a_change_is_made_once():
+    session_id = started()
+    end_other_sessions("analytics")
+    ingest.heartbeat(session_id)
+    assert session_of(session_id)[2] == 30
+
+
+@with_threads
+def test_after_a_lost_commit_a_change_is_not_made_again(monkeypatch):
+    session_id = started()
+    commit = Connection.commit
+
+    def lose(connection):
+        commit(connection)
+        connection.close()
+        raise psycopg.OperationalError("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "commit", lose)
+        with pytest.raises(StorageUnavailable):
+            ingest.heartbeat(session_id)
+    assert session_of(session_id)[2] == 30

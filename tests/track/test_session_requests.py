@@ -1,0 +1,237 @@
+"""POST /api/v1/analytics/session: invalid fields, methods, bodies, the rate limit and failures"""
+
+import json
+import logging
+
+import pytest
+from django.db import OperationalError, connections
+
+from analytics.ingest import commit
+from analytics.sessions.models import Session
+from tests.support.responses import (
+    assert_answer,
+)
+from tests.support.sessions import (
+    BIO_PAGE,
+    NO_ID,
+    SECRET,
+    TOO_LONG,
+    assert_error,
+    assert_rate_limited,
+    assert_stored,
+    dropped,
+    send,
+    session_of,
+    take_storage_away,
+)
+from tests.support.sessions import SESSION as PATH
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+TEXTS = [
+    *("consentAnalytics", "trackingToken", "referrer", "landingPage", "device", "browser", "os"),
+    *("osVersion", "timezone", "language"),
+    *("utmSource", "utmMedium", "utmCampaign", "utmTerm", "utmContent"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _secret(settings):
+    settings.TRACKING_HMAC_SECRET = SECRET
+
+
+def post(api, body, user_agent=None, **more):
+    headers = {"User-Agent": user_agent} if user_agent is not None else {}
+    return send(api, body, PATH, headers=headers, **more)
+
+
+def stored():
+    """Return the rows of all sessions, each a value for every column."""
+    return list(Session.objects.newest_first().values())
+
+
+# Fields
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        ({"visitorId": None}, ["visitorId must be a string"]),
+        ({"visitorId": 5}, ["visitorId must be a string"]),
+        ({"visitorId": ["a"]}, ["visitorId must be a string"]),
+        *(({name: 5}, [f"{name} must be a string"]) for name in TEXTS),
+        *(({name: {}}, [f"{name} must be a string"]) for name in TEXTS),
+        ({"consentAnalytics": True}, ["consentAnalytics must be a string"]),
+        ({"bioPageId": "zz"}, ["bioPageId must be a UUID"]),
+        ({"bioPageId": ""}, ["bioPageId must be a UUID"]),
+        ({"bioPageId": 5}, ["bioPageId must be a UUID"]),
+        ({"bioPageId": BIO_PAGE.replace("-", "")}, ["bioPageId must be a UUID"]),
+        ({"bioPageId": f"{{{BIO_PAGE}}}"}, ["bioPageId must be a UUID"]),
+        ({"bioPageId": f"{BIO_PAGE}\n"}, ["bioPageId must be a UUID"]),
+        ({"screenWidth": 1.5}, ["screenWidth must be an integer number"]),
+        ({"screenWidth": "5"}, ["screenWidth must be an integer number"]),
+        ({"screenWidth": True}, ["screenWidth must be an integer number"]),
+        ({"screenWidth": 1e300}, ["screenWidth must not be greater than 100000"]),
+        ({"screenWidth": 10_000_000_000}, ["screenWidth must not be greater than 100000"]),
+        ({"screenWidth": 10**400}, ["screenWidth must not be greater than 100000"]),
+        ({"screenHeight": 100_001}, ["screenHeight must not be greater than 100000"]),
+        ({"screenHeight": -1}, ["screenHeight must not be less than 0"]),
+        (
+            {"screenHeight": [], "os": 5, "bioPageId": 5, "visitorId": False},
+            [
+                "visitorId must be a string",
+                "bioPageId must be a UUID",
+                "os must be a string",
+                "screenHeight must be an integer number",
+            ],
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_each_failing_field_is_told(api, change, details):
+    assert_error(post(api, session_of(**change)), 400, *details)
+    assert stored() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_an_empty_body_lacks_the_visitor(api, body):
+    response = api.generic("POST", PATH, body, "application/json")
+    assert_error(response, 400, "visitorId must be a string")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"[1]", "body must be an object"),
+        (b"null", "body must be an object"),
+        (b" ", "Invalid JSON"),
+        (b'{"visitorId": ', "Invalid JSON"),
+        (b'{"visitorId": "\xff"}', "Invalid UTF-8"),
+        (b'{"visitorId": NaN}', "Numbers must be finite and in range"),
+        (rb'{"visitorId": "a\u0000"}', "NUL characters are not allowed"),
+        (rb'{"visitorId": "\ud800"}', "Lone surrogates are not allowed"),
+        (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_json_problems_are_told(api, body, detail):
+    assert_error(api.generic("POST", PATH, body, "application/json"), 400, detail)
+    assert stored() == []
+
+
+# Methods, types, sizes
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_another_method_is_refused(api, method):
+    body = json.dumps(session_of()).encode()
+    response = api.generic(method, PATH, body, "application/json")
+    assert_error(response, 405, headers={"Allow": "POST"})
+    assert stored() == []
+
+
+def test_another_path_is_unknown(api):
+    assert_error(send(api, session_of(), f"{PATH}/"), 404)
+    assert_error(send(api, session_of(), f"{PATH}s"), 404)
+
+
+@pytest.mark.parametrize("content_type", ["", "application/json; charset=latin1", "TEXT/plain"])
+def test_json_is_read_under_these_types(api, content_type):
+    body = json.dumps(session_of(utmTerm="Köln"), ensure_ascii=False).encode()
+    assert_stored(api.generic("POST", PATH, b"\xef\xbb\xbf" + body, content_type))
+    assert stored()[0]["utm_term"] == "Köln"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding"),
+    [
+        ("application/x-www-form-urlencoded", "identity"),
+        ("multipart/form-data; boundary=x", "identity"),
+        ("text/html", "identity"),
+        ("application/json", "gzip"),
+        ("text/plain", "br"),
+    ],
+)
+def test_another_type_or_encoding_is_not_read(api, content_type, encoding):
+    body = json.dumps(session_of()).encode()
+    headers = {"Content-Encoding": encoding}
+    assert_error(api.generic("POST", PATH, body, content_type, headers=headers), 415)
+    assert stored() == []
+
+
+def test_a_body_over_the_limit_is_refused(api):
+    assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)
+
+
+# How often
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
+    for body in ({}, session_of(visitorId=5), {"visitorId": "x"}, *[session_of()] * 7):
+        assert post(api, body).status_code in (200, 400)
+    response = post(api, session_of())
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert_rate_limited(response, int(response["Retry-After"]))
+    assert len(stored()) == 7
+    assert_stored(post(api, session_of(), REMOTE_ADDR="192.0.2.7"))
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_methods_that_are_refused_use_up_no_budget(api):
+    for _ in range(11):
+        assert api.get(PATH).status_code == 405
+    assert_stored(post(api, session_of()))
+
+
+@pytest.mark.usefixtures("still_clock")
+def test_the_limit_comes_before_the_size_of_the_body(api, settings):
+    settings.RATE_SESSION = "1/m"
+    assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)
+    assert api.generic("POST", PATH, b"x" * TOO_LONG, "text/html").status_code == 429
+
+
+# When storage fails
+
+
+def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):
+    take_storage_away(monkeypatch)
+    with caplog.at_level(logging.WARNING):
+        response = post(api, session_of())
+    assert_answer(response, 200, NO_ID, dropped("write_failed"))
+    assert caplog.messages[-1] == "Event not stored: StorageUnavailable"
+    monkeypatch.undo()
+    assert stored() == []
+
+
+def test_a_row_that_the_database_refuses_looks_the_same(api):
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("ALTER TABLE analytics_session ADD CHECK (os <> 'refused') NOT VALID")
+    response = post(api, session_of(os="refused"))
+    assert_answer(response, 200, NO_ID, dropped("write_failed"))
+    assert_stored(post(api, session_of(os="accepted")))
+    assert [session["os"] for session in stored()] == ["accepted"]
+
+
+def test_sessions_need_no_main_database(api, main_database_away):
+    assert_stored(post(api, session_of()))
+
+
+def test_a_crash_is_told_without_its_reason(api, monkeypatch):
+    def crash(*args):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("analytics.sessions.ingest.session_row", crash)
+    assert_error(post(api, session_of()), 500)
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_the_writers_own_thread_tells_of_its_failure(api, monkeypatch):
+    def refuse(rows):
+        raise OperationalError("the analytics database is away")
+
+    monkeypatch.setattr(commit, "copy_rows", refuse)
+    assert_answer(post(api, session_of()), 200, NO_ID, dropped("write_failed"))
+    monkeypatch.undo()
+    assert_stored(post(api, session_of()))
+    assert len(stored()) == 1
