@@ -1,4 +1,4 @@
-"""Making accounts, and proving who owns one."""
+"""Registration of accounts and authentication by password."""
 
 import hashlib
 import secrets
@@ -24,12 +24,12 @@ _KEY_ALPHABET = string.ascii_letters + string.digits
 
 
 def register(*, email: str, password: str, name: str | None) -> tuple[User, str]:
-    """Store a new user; return it with its API key, which nobody can read again.
+    """Store a new user; return it with its API key, which is stored as a digest only.
 
     Raises Conflict when the email is taken.
     """
     api_key = f"pk_{''.join(secrets.choice(_KEY_ALPHABET) for _ in range(32))}"
-    # The key is random: a plain digest keeps it as well as a slow one would.
+    # The key is random, so that a fast digest is as safe as a slow password hash.
     digest = hashlib.sha256(api_key.encode()).hexdigest()
     try:
         with transaction.atomic(using="default"):
@@ -47,7 +47,7 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User:
     user = User.objects.filter(email=email.lower()).first()
     throttle = LoginThrottle(request, email)
     throttle.count()
-    # Django takes as long over an unusable password as over any other.
+    # Unknown emails must take as long as known ones: Django hashes for an unusable password too.
     nobody = User(password=UNUSABLE_PASSWORD_PREFIX)
     if not (user or nobody).check_password(password) or user is None:
         raise InvalidCredentials(WRONG)
@@ -58,7 +58,7 @@ def authenticate(request: HttpRequest, *, email: str, password: str) -> User:
 
 
 def active_user(user_id: UUID) -> User:
-    """Return the active user with an id; raises InvalidCredentials when there is none any more."""
+    """Return the active user with an id; raise InvalidCredentials if there is none any more."""
     user = User.objects.filter(id=user_id, is_active=True).first()
     if user is None:
         raise InvalidCredentials

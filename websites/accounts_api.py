@@ -206,7 +206,7 @@ class SessionView(ApiView):
         """Begin a session of a browser, whose cookie collect needs."""
         user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
         self.annotate(user_id=user.pk)
-        sessions.begin(request._request, user)
+        sessions.log_in(request._request, user)
         return self.respond(204, None)
 
     @endpoint(

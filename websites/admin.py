@@ -1,4 +1,4 @@
-"""Users and their groups."""
+"""Users and groups in the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -12,29 +12,29 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from websites.models import User
 
-# Nothing in them is for people: the jti and expiry of tokens that no longer work.
+# Nobody needs to see them: ids and expiry times of revoked tokens.
 admin.site.unregister([OutstandingToken, BlacklistedToken])
 admin.site.unregister(Group)
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    """People with accounts."""
+    """Users, with their role, state and times."""
 
     icon = "person"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "name", "role", "state", "made")
+    list_display = ("email", "name", "role", "state", "created")
     list_per_page = 50
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email",)
     ordering = ("-id",)
-    readonly_fields = ("made", "logged_in")
-    autocomplete_fields = ("groups",)  # two lists side by side, as of permissions, need more room
+    readonly_fields = ("created", "logged_in")
+    autocomplete_fields = ("groups",)  # takes less room than two lists side by side
     filter_horizontal = ("user_permissions",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "name", "made", "logged_in")}),
+        (None, {"fields": ("email", "password", "name", "created", "logged_in")}),
         (
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
@@ -55,7 +55,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         return "Active" if user.is_active else "Inactive"
 
     @admin.display(description="created (UTC)", ordering="id")
-    def made(self, user: User) -> str:
+    def created(self, user: User) -> str:
         return f"{user.created_at:%Y-%m-%d %H:%M}"
 
     @admin.display(description="last login (UTC)")
@@ -65,6 +65,6 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """What groups of staff may do."""
+    """Groups and their permissions."""
 
     icon = "group"

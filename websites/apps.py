@@ -3,15 +3,15 @@ from django.db.models.signals import post_migrate
 
 
 class WebsitesConfig(AppConfig):
-    """Whose events these are."""
+    """Users and their websites, the owners of events."""
 
     name = "websites"
-    verbose_name = "People & websites"  # as the admin calls it
+    verbose_name = "People & websites"  # the heading in the admin
 
     def ready(self) -> None:
         from websites import (
-            lookup,  # noqa: F401 - connects the signals that forget
+            lookup,  # noqa: F401 - connects the signals that clear its cache
             roles,
         )
 
-        post_migrate.connect(roles.keep_in_line)
+        post_migrate.connect(roles.grant_permissions)

@@ -1,4 +1,4 @@
-"""Who calls: bearer tokens in the Authorization header, or the session of a browser."""
+"""Authentication classes of the APIs: bearer tokens and login sessions."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ NO_SESSION = "Valid session required"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Demand `Authorization: Bearer <token>`, the scheme written exactly so."""
+    """Require `Authorization: Bearer <token>`, the scheme in exactly this case."""
 
-    scheme = "bearer"  # as the description of the API calls it
+    scheme = "bearer"  # its name in the description of the API
     errors = (NotAuthenticated(), InvalidCredentials())
 
     def authenticate(self, request: Request) -> tuple[Caller, str]:
-        """Return the caller and the token; raises NotAuthenticated or InvalidCredentials."""
+        """Return the caller and the token; raise NotAuthenticated or InvalidCredentials."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip()
         if not token or not self.is_bearer(scheme):
@@ -34,25 +34,24 @@ class BearerAuthentication(BaseAuthentication):
         return tokens.verify(token), token
 
     def is_bearer(self, scheme: str) -> bool:
-        """Tell whether a scheme is the one of bearer tokens."""
         return scheme == "Bearer"
 
 
 class AnyCaseBearerAuthentication(BearerAuthentication):
-    """Demand a bearer token, whatever the case in which its scheme is written."""
+    """Require a bearer token, with its scheme in any case."""
 
     def is_bearer(self, scheme: str) -> bool:
         return scheme.lower() == "bearer"
 
 
 class SessionAuthentication(BaseAuthentication):
-    """Demand the session of an active user, from no page of another site."""
+    """Require the login session of an active user, and no page of another site."""
 
     scheme = "session"
     errors = (Forbidden(CROSS_SITE), Forbidden(NO_SESSION))
 
     def authenticate(self, request: Request) -> tuple[User, None]:
-        """Return the user; raises Forbidden. Session and user are read for each request."""
+        """Return the user, read anew for each request; raise Forbidden if there is none."""
         if is_cross_site(request._request):
             raise Forbidden(CROSS_SITE)
         user = sessions.user_of(request._request)
@@ -62,13 +61,13 @@ class SessionAuthentication(BaseAuthentication):
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who calls an endpoint that demands a bearer token."""
+    """Return the caller of an endpoint that requires a bearer token."""
     caller: Any = request.user
     assert isinstance(caller, Caller)
     return caller
 
 
 def user_of(request: Request) -> User:
-    """Return who calls an endpoint that demands a session."""
+    """Return the user of an endpoint that requires a session."""
     assert isinstance(request.user, User)
     return request.user

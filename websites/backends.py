@@ -1,4 +1,4 @@
-"""How Django's own pages, such as the admin's, check a password: as the API does."""
+"""Authentication backend for Django's own pages, such as the admin's login."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ from websites.models import User
 
 
 class AccountBackend(ModelBackend):
-    """Permissions as Django keeps them, passwords as the accounts API proves them."""
+    """Django's permissions, with passwords checked and attempts limited as in the accounts API."""
 
     def authenticate(
         self,
@@ -28,7 +28,7 @@ class AccountBackend(ModelBackend):
         password: str | None = None,
         **more: Any,
     ) -> User | None:
-        """Return the user; raises ValidationError, which forms show, after too many attempts."""
+        """Return the user; raise ValidationError, which forms show, after too many attempts."""
         if username is None or password is None:
             return None
         try:

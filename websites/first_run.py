@@ -1,4 +1,4 @@
-"""What a first run begins with: somebody who may log in, and a website to send events to."""
+"""Data of a first run: a secret key, an admin and a website."""
 
 import json
 import os
@@ -14,14 +14,17 @@ from websites.models import User, Website
 ADMIN_EMAIL = "admin@example.com"
 
 
-def keep_secret_key() -> None:
-    """Store the key that this first run made up, so that tokens outlive a restart."""
+def store_secret_key() -> None:
+    """Store the generated key, so that tokens stay valid after a restart."""
     with suppress(FileExistsError), open(settings.SECRET_KEY_FILE, "x", opener=_private) as file:
         file.write(settings.SECRET_KEY)
 
 
 def create_admin_and_website(password: str) -> str | None:
-    """Create both unless there is an admin; return the admin's password, made up if empty."""
+    """Create both unless there is an admin; return the password of the new one.
+
+    An empty password is replaced by a random one.
+    """
     if User.objects.filter(Q(is_superuser=True) | Q(email=ADMIN_EMAIL)).exists():
         return None
     password = password or secrets.token_urlsafe(12)
@@ -32,13 +35,13 @@ def create_admin_and_website(password: str) -> str | None:
 
 
 def oldest_website() -> Website | None:
-    """Return the website to try the API with."""
+    """Return the oldest active website of an admin, to try the API with."""
     websites = Website.objects.filter(user__is_superuser=True, is_active=True)
     return websites.order_by("id").first()
 
 
 def curl_line(url: str, tracking_code: str) -> str:
-    """Return a line for a shell that posts a first event of a website."""
+    """Return a shell command that posts an event of a website."""
     event = {
         "trackingCode": tracking_code,
         "eventType": "pageview",

@@ -73,7 +73,7 @@ def reset() -> None:
 
 def _read(code: str) -> Site | None:
     active = Website.objects.filter(is_active=True).values_list("id", "user_id")
-    retired = RetiredCode.objects.filter(code=code).good()
+    retired = RetiredCode.objects.filter(code=code).valid()
     row = (
         active.filter(tracking_code=code).first()
         or active.filter(id__in=retired.values("website_id")).first()

@@ -1,4 +1,4 @@
-"""Whose events these are: users and their websites."""
+"""Users and their websites, the owners of events."""
 
 import secrets
 import string
@@ -16,21 +16,21 @@ from config.db import uuid7
 from websites.domains import is_domain, normalised_host
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
-CODE_GRACE = timedelta(hours=24)  # in which pages take up a new tracking code
+CODE_GRACE = timedelta(hours=24)  # for pages to be updated with a new tracking code
 
 
 class UserManager(BaseUserManager["User"]):
-    """Users are known by their email, kept in lower case."""
+    """Users by their email, which is stored in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a new user; raises IntegrityError when the email is taken."""
+        """Store a new user; raise IntegrityError when the email is taken."""
         user = self.model(email=email.lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a new user who may do everything in the admin."""
+        """Store a new user with all permissions in the admin."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -42,7 +42,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     email = models.EmailField(max_length=255, unique=True)
-    name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null is told
+    name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null in responses
     api_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May log in to the admin.")
@@ -68,15 +68,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def created_at(self) -> datetime:
-        """When the account was made."""
         return uuid7.time_of(self.id)
 
 
 class WebsiteQuerySet(models.QuerySet["Website"]):
-    """Many websites."""
-
     def owned_by(self, user_id: UUID) -> "WebsiteQuerySet":
-        """Return the websites of a user."""
         return self.filter(user_id=user_id)
 
 
@@ -88,7 +84,7 @@ class Website(models.Model):
     name = models.CharField(max_length=255)
     domain = models.CharField(max_length=255, help_text="As given; its host is what counts.")
     host = models.CharField(max_length=512, editable=False)
-    description = models.TextField(max_length=1000, null=True, blank=True)  # noqa: DJ001 - null is told
+    description = models.TextField(max_length=1000, null=True, blank=True)  # noqa: DJ001 - null in responses
     tracking_code = models.CharField(max_length=64, unique=True, editable=False)
     is_active = models.BooleanField(default=True, help_text="Takes events, and shows them.")
     updated_at = models.DateTimeField(editable=False)
@@ -110,7 +106,7 @@ class Website(models.Model):
         return f"{self.name} ({self.domain})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store it; raises IntegrityError when the user has another website of the same host."""
+        """Store it; raise IntegrityError when the user has another website of the same host."""
         self.host = normalised_host(self.domain)
         self.tracking_code = self.tracking_code or self._new_tracking_code()
         self.updated_at = self.created_at if self._state.adding else timezone.now()
@@ -134,7 +130,7 @@ class Website(models.Model):
         return retired
 
     def change(self, **values: Any) -> None:
-        """Store new values of some fields; raises DoesNotExist if it was deleted meanwhile."""
+        """Store new values of some fields; raise DoesNotExist if it was deleted meanwhile."""
         with transaction.atomic(using="default"):
             self.refresh_from_db(from_queryset=Website.objects.select_for_update())
             for name, value in values.items():
@@ -143,22 +139,19 @@ class Website(models.Model):
 
     @property
     def created_at(self) -> datetime:
-        """When the website was made."""
         return uuid7.time_of(self.id)
 
     def _new_tracking_code(self) -> str:
         while True:
             random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(6))
             code = f"pm-{random}-{uuid7.ms_of(self.id):013d}"
-            if not RetiredCode.objects.filter(code=code).exists():  # never given out twice
+            if not RetiredCode.objects.filter(code=code).exists():  # no code is used twice
                 return code
 
 
 class RetiredCodeQuerySet(models.QuerySet["RetiredCode"]):
-    """Many retired codes."""
-
-    def good(self) -> "RetiredCodeQuerySet":
-        """Return those that still name their website."""
+    def valid(self) -> "RetiredCodeQuerySet":
+        """Return the codes under which events are still accepted."""
         return self.filter(good_until__gt=timezone.now())
 
 
@@ -167,7 +160,7 @@ def _end_of_grace() -> datetime:
 
 
 class RetiredCode(models.Model):
-    """A former tracking code; kept for ever, so that nobody else gets it."""
+    """A former tracking code, never deleted, so that no other website gets it."""
 
     code = models.CharField(max_length=64, primary_key=True)
     website = models.ForeignKey(Website, on_delete=models.CASCADE, related_name="retired_codes")

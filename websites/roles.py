@@ -1,7 +1,6 @@
-"""The group of staff who look at events and flip switches, and may do nothing else.
+"""The group Staff, whose members may view events and change the runtime settings.
 
-What its members may do stands at each model, in `staff_may`: the group learns of a new one when the
-tables are migrated.
+Each model lists in `staff_may` what they may do; the group gets these permissions after migrations.
 """
 
 from typing import Any
@@ -15,28 +14,28 @@ from config.db.routers import MAIN
 STAFF = "Staff"
 
 
-def keep_in_line(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
-    """Give the group, which is made if need be, the permissions on an app's models that it lacks.
+def grant_permissions(sender: AppConfig, using: str, apps: Apps = apps, **kwargs: Any) -> None:
+    """Create the group and grant it the permissions of `staff_may` on an app's models.
 
-    Those that somebody else gave it stay. Django makes permissions only after migrations, in an
-    order of its own, so that they are made here first.
+    Permissions that people granted to it stay. Django creates the permissions in another receiver
+    of the same signal, which may come later: they are created here first.
     """
     if using != MAIN:
         return
     try:
         group_model = apps.get_model("auth", "Group")
         permission_model = apps.get_model("auth", "Permission")
-    except LookupError:  # not migrated yet; this is called again when it is
+    except LookupError:  # not migrated yet: the signal comes again after that migration
         return
     create_permissions(sender, verbosity=0, using=using, apps=apps)
     group, _ = group_model._default_manager.using(using).get_or_create(name=STAFF)
-    wanted = [
+    codenames = [
         f"{action}_{model._meta.model_name}"
         for model in sender.get_models()
         for action in getattr(model, "staff_may", ())
     ]
     group.permissions.add(
         *permission_model._default_manager.using(using).filter(
-            content_type__app_label=sender.label, codename__in=wanted
+            content_type__app_label=sender.label, codename__in=codenames
         )
     )

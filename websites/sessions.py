@@ -38,7 +38,7 @@ class SessionStore(DatabaseSessionStore):
         return bool(key and _KEY.fullmatch(key))
 
 
-def begin(request: HttpRequest, user: User) -> None:
+def log_in(request: HttpRequest, user: User) -> None:
     """Log a user in under a new session key; end the session of the cookie, if any.
 
     Django alone would keep the key of a session of the same user.

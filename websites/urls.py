@@ -1,4 +1,4 @@
-"""Paths of the accounts and websites APIs."""
+"""Paths of the accounts and websites APIs and of the login page."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

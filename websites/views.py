@@ -1,4 +1,4 @@
-"""The page on which people log in."""
+"""The login page."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from unfold.widgets import BASE_INPUT_CLASSES
 
+from config.api import ratelimit
 from config.api.errors import (
     Forbidden,
     InvalidCredentials,
     RateLimited,
 )
-from config.api.ratelimit import count
 from websites import accounts, sessions
 from websites.models import User
 
 INPUT = {
     "class": " ".join(BASE_INPUT_CLASSES),
-    "style": "font-size: 16px",  # phones zoom into fields of smaller letters
+    "style": "font-size: 16px",  # phones zoom into fields with smaller letters
 }
 
 
 class LoginForm(AuthenticationForm):
-    """Email and password, in fields that browsers and password managers know."""
+    """Email and password, in fields that browsers and password managers recognise."""
 
     username = forms.CharField(
         label="Email",
@@ -44,7 +44,7 @@ class LoginForm(AuthenticationForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Prove the account as the API does, and say in its words why not."""
+        """Authenticate as the accounts API does, with its error messages."""
         email, password = map(self.cleaned_data.get, ("username", "password"))
         if email and password:
             assert self.request  # the view always passes it
@@ -67,13 +67,13 @@ class LoginView(views.LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            count(request, settings.RATE_AUTH)
+            ratelimit.count(request, settings.RATE_AUTH)
             return super().post(request, *args, **kwargs)
         except RateLimited as error:
-            return self.refuse(error.retry_after_seconds)
+            return self.too_many_attempts(error.retry_after_seconds)
 
-    def refuse(self, wait: int) -> HttpResponse:
-        """Answer an attempt too many."""
+    def too_many_attempts(self, wait: int) -> HttpResponse:
+        """Return the page with status 429 and the seconds to wait."""
         refusal = f"Too many attempts. Try again in {wait} second{'s' * (wait != 1)}."
         form = self.form_class(
             self.request, initial={"username": self.request.POST.get("username")}
@@ -86,15 +86,15 @@ class LoginView(views.LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponseRedirect:
         user = form.get_user()
         assert isinstance(user, User)
-        sessions.begin(self.request, user)
+        sessions.log_in(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
 
     def get_default_redirect_url(self) -> str:
-        """Return the admin for staff; others have no page but this one, which greets them."""
+        """Return the admin for staff, and for others this page, the only one that they have."""
         user = self.request.user
         is_staff = isinstance(user, User) and user.is_staff
         return super().get_default_redirect_url() if is_staff else resolve_url("login")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        look = admin.site.each_context(self.request)
-        return look | super().get_context_data(**kwargs) | {"title": "Log in"}
+        admin_context = admin.site.each_context(self.request)
+        return admin_context | super().get_context_data(**kwargs) | {"title": "Log in"}

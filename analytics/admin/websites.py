@@ -138,7 +138,7 @@ class WebsiteAdmin(ModelAdmin):
 
     @admin.display(description="old codes")
     def old_codes(self, website: Website) -> str:
-        good = RetiredCode.objects.good().filter(website=website).order_by("good_until")
+        good = RetiredCode.objects.valid().filter(website=website).order_by("good_until")
         told = [f"{old.code} until {old.good_until:%Y-%m-%d %H:%M} UTC" for old in good]
         return ", ".join(told) or "-"
 

@@ -223,7 +223,7 @@ def test_without_the_main_database_it_says_so(api, user):
 
 @pytest.mark.parametrize("method", ["post", "delete"])
 def test_a_crash_is_told_without_details(api, user, monkeypatch, caplog, method):
-    monkeypatch.setattr("websites.sessions.begin", None)
+    monkeypatch.setattr("websites.sessions.log_in", None)
     monkeypatch.setattr("websites.accounts_api.logout", None)
     response = getattr(api, method)(PATH, GOOD, content_type="application/json")
     assert_refused(response, 500, "INTERNAL_ERROR", "Login failed")

@@ -60,7 +60,7 @@ def test_a_migration_gives_back_what_is_missing_and_keeps_what_was_added():
     group.permissions.add(extra)
     Permission.objects.filter(codename="view_event").delete()  # as before a new stream's migration
     for app in apps.get_app_configs():
-        roles.keep_in_line(app, using="default")
+        roles.grant_permissions(app, using="default")
     assert permissions() == expected() | {"view_website"}
 
 
@@ -68,13 +68,13 @@ def test_migrating_makes_the_group():
     Group.objects.all().delete()
     call_command("migrate", verbosity=0)
     assert permissions() == expected()
-    assert roles.keep_in_line in [receiver() for _, receiver, *_ in post_migrate.receivers]
+    assert roles.grant_permissions in [receiver() for _, receiver, *_ in post_migrate.receivers]
 
 
 def test_the_analytics_database_has_no_group():
     Group.objects.all().delete()
     for app in apps.get_app_configs():
-        roles.keep_in_line(app, using="analytics")
+        roles.grant_permissions(app, using="analytics")
     assert not Group.objects.exists()
 
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def _prepare(self) -> None:
         if settings.EMBEDDED:
-            first_run.keep_secret_key()
+            first_run.store_secret_key()
             for alias in settings.DATABASES:
                 call_command("migrate", database=alias, interactive=False, verbosity=0)
         serving.require_migrations()
