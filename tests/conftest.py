@@ -151,6 +151,14 @@ def still_clock(monkeypatch):
 
 
 @pytest.fixture
+def cache_clock(monkeypatch):
+    """Stop the clock by which caches grow old; a list with its seconds."""
+    seconds = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
 def forge(user, settings):
     """Sign an access token of the user with some claims changed."""
 

@@ -72,7 +72,7 @@ def _clock() -> float:
 
 # The callers of tokens with a good signature; None where the database says that the token is
 # revoked or its user gone.
-_verdicts: TTLCache[str, Caller | None] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
+_callers: TTLCache[str, Caller | None] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
 _MISSING: Any = object()
 _lock = threading.Lock()  # a TTLCache is not safe for threads
 
@@ -86,7 +86,7 @@ def verify(token: str) -> Caller:
     """Return the caller of an access token; raise InvalidCredentials if it is not valid."""
     with _lock:
         # One access: between two, such as `in` and `[]`, the entry may expire.
-        caller: Caller | None = _verdicts.get(token, _MISSING)
+        caller: Caller | None = _callers.get(token, _MISSING)
     if caller is _MISSING:
         caller = _check(token)
     if caller is None or caller.expires_at <= time.time():
@@ -110,7 +110,7 @@ def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
     """Revoke an access token, and a refresh token of the same user."""
     _revoke(caller)
     with _lock:
-        _verdicts[token] = None
+        _callers[token] = None
     claims = _claims(RefreshToken, refresh_token) if refresh_token else None
     if claims and claims.user_id == caller.user_id:
         _revoke(claims)
@@ -119,7 +119,7 @@ def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
 def reset() -> None:
     """Forget all tokens, as in a new process."""
     with _lock:
-        _verdicts.clear()
+        _callers.clear()
 
 
 def _signed(token: Token, user: User) -> str:
@@ -144,7 +144,7 @@ def _check(token: str) -> Caller | None:
         logger.warning("Tokens are checked by their signature alone: %s", error)
     with _lock:
         # A logout during the query has put None here, which must win.
-        return _verdicts.setdefault(token, caller)
+        return _callers.setdefault(token, caller)
 
 
 def _claims(kind: type[Token], token: str) -> Caller | None:

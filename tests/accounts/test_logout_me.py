@@ -43,14 +43,6 @@ def pair(user):
     return tokens.issue(user)
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """The clock of the caches; a list with the seconds."""
-    seconds = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
-    return seconds
-
-
 def test_me_tells_who_i_am(api, user, token):
     shown = {
         "id": str(user.id),
@@ -180,19 +172,19 @@ def test_a_token_with_its_end_cut_off_is_refused(api, token):
     assert_refused(me(api, token[:-3]), *INVALID)
 
 
-def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, clock):
+def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, cache_clock):
     assert tokens.MAX_AGE_SECONDS < 2
     tokens.verify(token)
     user.is_active = False
     user.save()
-    clock[0] += tokens.MAX_AGE_SECONDS
+    cache_clock[0] += tokens.MAX_AGE_SECONDS
     assert_refused(me(api, token), *INVALID)
 
 
-def test_a_deleted_user_is_out_within_two_seconds(api, user, token, clock):
+def test_a_deleted_user_is_out_within_two_seconds(api, user, token, cache_clock):
     tokens.verify(token)
     user.delete()
-    clock[0] += tokens.MAX_AGE_SECONDS
+    cache_clock[0] += tokens.MAX_AGE_SECONDS
     assert_refused(me(api, token), *INVALID)
 
 
@@ -202,11 +194,11 @@ def test_me_of_a_user_who_was_just_deleted_is_no_crash(api, user, token):
     assert_refused(me(api, token), *INVALID)
 
 
-def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, clock):
+def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, cache_clock):
     caller = tokens.verify(token)
     tokens.log_out("as in another process", caller, None)
     assert tokens.verify(token).user_id == user.id
-    clock[0] += tokens.MAX_AGE_SECONDS
+    cache_clock[0] += tokens.MAX_AGE_SECONDS
     assert_refused(me(api, token), *INVALID)
 
 
@@ -234,7 +226,7 @@ def test_a_token_that_is_wrong_by_itself_costs_no_query(pair, kind, django_asser
         tokens.verify(token)
 
 
-def test_a_remembered_token_expires_on_time(token, monkeypatch):
+def test_a_cached_token_expires_on_time(token, monkeypatch):
     expires_at = tokens.verify(token).expires_at
     monkeypatch.setattr("websites.tokens.time.time", lambda: expires_at - 0.001)
     tokens.verify(token)

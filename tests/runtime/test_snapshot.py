@@ -12,14 +12,6 @@ from tests.support.responses import at_once
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """The clock of the snapshot; a list with the seconds."""
-    seconds = [1000.0]
-    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: seconds[0])
-    return seconds
-
-
 def switch_off():
     RuntimeSettings(pk=1, tracking_enabled="false").save()
 
@@ -43,30 +35,30 @@ def test_without_a_row_the_defaults_are_in_force():
     assert not RuntimeSettings.objects.exists()
 
 
-def test_a_change_is_in_force_after_a_second(clock):
+def test_a_change_is_in_force_after_a_second(cache_clock):
     assert snapshot.MAX_AGE_SECONDS < 2
     assert runtime.current().tracking_enabled
     switch_off()
-    clock[0] += snapshot.MAX_AGE_SECONDS - 0.01
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS - 0.01
     assert runtime.current().tracking_enabled
-    clock[0] += 0.01
+    cache_clock[0] += 0.01
     assert not runtime.current().tracking_enabled
 
 
-def test_a_second_costs_one_query(clock, django_assert_num_queries):
+def test_a_second_costs_one_query(cache_clock, django_assert_num_queries):
     with django_assert_num_queries(1):
         for _ in range(5):
             runtime.current()
-    clock[0] += snapshot.MAX_AGE_SECONDS
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS
     with django_assert_num_queries(1):
         runtime.current()
 
 
-def test_the_last_good_settings_stay_while_the_database_is_away(clock, request, caplog):
+def test_the_last_good_settings_stay_while_the_database_is_away(cache_clock, request, caplog):
     switch_off()
     assert not runtime.current().tracking_enabled
     request.getfixturevalue("main_database_away")
-    clock[0] += snapshot.MAX_AGE_SECONDS
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS
     assert not runtime.current().tracking_enabled
     assert "the last known ones stay" in caplog.text
 
@@ -99,12 +91,12 @@ def history():
 
 
 def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
-    off_for_an_hour, time_of_day, clock
+    off_for_an_hour, time_of_day, cache_clock
 ):
     time_of_day[0] += HOUR_MS - 1
     assert not runtime.current().tracking_enabled
     time_of_day[0] += 1
-    clock[0] += snapshot.MAX_AGE_SECONDS
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS
     assert runtime.current().tracking_enabled
     row = RuntimeSettings.objects.get()
     assert (row.tracking_enabled, row.ends) == ("true", {})
@@ -113,7 +105,7 @@ def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
     assert (expired.old, expired.new, expired.changed_by) == ("TRUE", "true", "expired")
 
 
-def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, clock):
+def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, cache_clock):
     RuntimeSettings(pk=1, events_enabled="").save()
     end = uuid7.from_ms(NOON_MS + HOUR_MS)
     RuntimeSettings.load().change(
@@ -121,21 +113,21 @@ def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, clock):
     )
     assert runtime.current().events_enabled
     time_of_day[0] += HOUR_MS
-    clock[0] += snapshot.MAX_AGE_SECONDS
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS
     assert not runtime.current().events_enabled
     assert RuntimeSettings.objects.get().events_enabled == "false"
 
 
 def test_a_switch_turns_back_while_the_database_is_away(
-    off_for_an_hour, time_of_day, clock, request
+    off_for_an_hour, time_of_day, cache_clock, request
 ):
     assert not runtime.current().tracking_enabled
     with away("default", "the main database is away"):
         time_of_day[0] += HOUR_MS
-        clock[0] += snapshot.MAX_AGE_SECONDS
+        cache_clock[0] += snapshot.MAX_AGE_SECONDS
         assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "TRUE"
-    clock[0] += snapshot.MAX_AGE_SECONDS
+    cache_clock[0] += snapshot.MAX_AGE_SECONDS
     assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "true"
 

@@ -5,7 +5,6 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
-from cachetools import TTLCache
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
@@ -28,14 +27,6 @@ from websites import tokens
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 NOW_MS = 1_800_000_000_123
-
-
-@pytest.fixture
-def remembered(monkeypatch):
-    """Let what is known of tokens and settings stay as fresh as it is."""
-    known: TTLCache[str, object] = TTLCache(10, ttl=1, timer=lambda: 0.0)
-    monkeypatch.setattr(tokens, "_verdicts", known)
-    monkeypatch.setattr("config.runtime.snapshot.MAX_AGE_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -188,7 +179,7 @@ def test_the_counter_is_told_to_prometheus(api, token):
 
 
 @pytest.mark.usefixtures("unrecorded")
-def test_an_event_costs_no_query_but_its_own(api, token, remembered):
+def test_an_event_costs_no_query_but_its_own(api, token, cache_clock):
     post(api, token, FULL)
     with (
         CaptureQueriesContext(connections["default"]) as main,

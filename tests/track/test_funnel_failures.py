@@ -4,7 +4,6 @@ from uuid import UUID
 
 import jwt
 import pytest
-from cachetools import TTLCache
 from django.db import connections
 from prometheus_client import REGISTRY
 
@@ -27,20 +26,11 @@ from tests.support.inline_writer import InlineWriter
 from tests.support.responses import (
     assert_answer,
 )
-from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 BAD_TOKEN = (401, "AUTH_UNAUTHORIZED", "Invalid or expired token", "auth.unauthorized")
 CRASHED = (500, "INTERNAL_ERROR", "Internal server error", "common.internal_error")
-
-
-@pytest.fixture
-def remembered(monkeypatch):
-    """Let what is known of tokens and settings stay as fresh as it is."""
-    known: TTLCache[str, object] = TTLCache(10, ttl=1, timer=lambda: 0.0)
-    monkeypatch.setattr(tokens, "_verdicts", known)
-    monkeypatch.setattr("config.runtime.snapshot.MAX_AGE_SECONDS", 3600.0)
 
 
 def failing(*statement):
@@ -88,7 +78,7 @@ def test_the_analytics_database_is_not_needed(api, user, token):
     assert len(stored()) == 1
 
 
-def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, remembered, caplog):
+def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, cache_clock, caplog):
     assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
     user.delete()
     before = counted()

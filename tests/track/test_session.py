@@ -5,7 +5,6 @@ import logging
 
 import pytest
 
-from analytics.sessions import visitors
 from analytics.sessions.models import Session
 from config.api.client_address import parse_networks
 from config.db import uuid7
@@ -274,8 +273,6 @@ def places(settings, tmp_path):
     """Let the service know where 198.51.100.0/24 is."""
     record = city_record("Turkey", "Istanbul")
     settings.GEOIP_DATABASE = write_places(tmp_path / "x.mmdb", {"198.51.100.0/24": record})
-    yield
-    visitors.places.cache_clear()
 
 
 @pytest.mark.usefixtures("places")
