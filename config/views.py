@@ -1,4 +1,4 @@
-"""Views of no API: unknown paths, health and metrics, the description of all APIs."""
+"""Views of no one API: unknown paths, health and metrics, the OpenAPI document."""
 
 import hmac
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from config.api.errors import (
 from config.api.openapi.document import (
     FORMATS,
     MEDIA_TYPES,
-    written,
+    rendered,
 )
 from config.api.registry import EVENTS, HEALTH, Api
 from config.api.view import (
@@ -47,14 +47,12 @@ METRICS_TOKEN_REQUIRED = "Metrics token required"
 SWAGGER_UI = {
     "dom_id": "#swagger-ui",
     "url": "/api/schema/?format=json",
-    "validatorUrl": None,  # the default would tell somebody else's server of this one
+    "validatorUrl": None,  # the default would send this server's URL to somebody else's
     "deepLinking": True,
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
 }
-
-
-PAGES = ("/admin/", "/accounts/")  # for people
+PAGES = ("/admin/", "/accounts/")  # their errors are pages for people
 
 
 def _endpoint_at(path: str, method: str | None) -> tuple[Api, endpoint]:
@@ -94,12 +92,12 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def server_error(request: HttpRequest) -> HttpResponse:
     """Respond to a request that crashed outside of an API view; Django has logged why."""
     if request.path_info.startswith(PAGES):
-        return defaults.server_error(request)  # a page, for people
+        return defaults.server_error(request)
     return _error_at_path(request, ApiError())
 
 
 def published(show: Page) -> Page:
-    """Show a page while the operator publishes it, to whoever only wants to read."""
+    """Serve GET and HEAD of a page while API_DOCS is on; without it there is no such path."""
 
     @csrf_exempt
     @wraps(show)
@@ -115,15 +113,15 @@ def published(show: Page) -> Page:
 
 @published
 def schema(request: HttpRequest) -> HttpResponse:
-    """Show the description of the APIs as `format`, or else Accept, asks for it."""
-    asked = FORMATS.get(request.GET.get("format", ""))
-    media_type = asked or request.get_preferred_type(MEDIA_TYPES) or MEDIA_TYPES[0]
-    return HttpResponse(written(media_type), content_type=media_type)
+    """Return the OpenAPI document in the format of `format`, else of the Accept header."""
+    requested = FORMATS.get(request.GET.get("format", ""))
+    media_type = requested or request.get_preferred_type(MEDIA_TYPES) or MEDIA_TYPES[0]
+    return HttpResponse(rendered(media_type), content_type=media_type)
 
 
 @published
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the page on which people read the description, and try the APIs."""
+    """Return the page on which people read the document and try the APIs."""
     return render(request, "api_docs.html", {"swagger_ui": SWAGGER_UI})
 
 

@@ -9,7 +9,6 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.fields import Field
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
@@ -32,7 +31,7 @@ from config.api.serializers import StrictSerializer
 
 logger = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
-Shape = type[Body] | type[str] | type[Field[Any, Any, Any, Any]]
+Shape = type[Body] | type[str]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -143,7 +142,7 @@ class ApiView(APIView):
     def respond(
         self,
         status: int,
-        body: Any,
+        body: Body | None,
         outcome: Outcome | None = None,
         *,
         events: Mapping[Outcome, int] | None = None,

@@ -4,6 +4,7 @@ import json
 import re
 from io import StringIO
 
+import msgspec
 import pytest
 import yaml
 from django.contrib.staticfiles import finders
@@ -39,6 +40,12 @@ def routes(patterns, prefix="/"):
             yield path, getattr(pattern.callback, "cls", None)
 
 
+def responses_of(view, method):
+    """Yield the shapes of an endpoint's successes."""
+    for shape in endpoint_of(view, method).responses.values():
+        yield from shape if isinstance(shape, tuple) else (shape,)
+
+
 ENDPOINTS = [
     (re.sub(r"<\w+:(\w+)>", r"{\1}", path), method, view)
     for path, view in routes(get_resolver().url_patterns)
@@ -47,6 +54,8 @@ ENDPOINTS = [
     if hasattr(view, method.lower())
 ]
 NAMES = [f"{method} {path}" for path, method, view in ENDPOINTS]
+RESPONSES = [shape for _, method, view in ENDPOINTS for shape in responses_of(view, method)]
+BODIES = [shape for shape in dict.fromkeys(RESPONSES) if shape not in (None, str)]
 OPERATIONS = {
     operation["operationId"]: operation
     for methods in document()["paths"].values()
@@ -67,7 +76,7 @@ def test_there_is_something_to_look_at():
 
 @pytest.mark.parametrize(("path", "method", "view"), ENDPOINTS, ids=NAMES)
 def test_every_endpoint_says_what_it_is_and_what_it_answers(path, method, view):
-    """An endpoint that fails here lacks `answers=` in its decorator, or a docstring."""
+    """An endpoint that fails here lacks `responses=` in its decorator, or a docstring."""
     operation = document()["paths"][path][method.lower()]
     assert endpoint_of(view, method).responses
     assert operation["summary"]
@@ -84,6 +93,13 @@ def test_every_tag_is_in_use():
 def test_what_an_example_shows_is_taken(path, method, view):
     for taker in endpoint_of(view, method).serializers if method != "GET" else ():
         assert taker.to_internal_value(taker.example)
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__qualname__)
+def test_the_example_of_a_body_is_what_is_sent(body):
+    """Same keys in the same order, same values."""
+    sent = msgspec.json.encode(msgspec.convert(body.example, body))
+    assert sent == msgspec.json.encode(body.example)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

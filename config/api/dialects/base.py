@@ -2,13 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from config.api import errors
-from config.api.answers import Answer
 from config.api.bodies import Body
 from config.api.errors import ApiError
 
@@ -34,7 +32,7 @@ class Messages:
     unavailable: str = "Storage is unavailable"
 
 
-def json_response(status: int, body: Any) -> HttpResponse:
+def json_response(status: int, body: Body | None) -> HttpResponse:
     """Return a response with a JSON body, or with none at all."""
     if body is None:
         response = HttpResponse(status=status)
@@ -53,10 +51,6 @@ class Dialect(ABC):
     @abstractmethod
     def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
         """Return the status and the body for an error; of an unforeseen one it says nothing."""
-
-    def body_type(self, error: ApiError) -> type[Answer]:
-        """Return what that body looks like, for the description of the API."""
-        raise NotImplementedError
 
     def respond(self, error: ApiError, messages: Messages, request: HttpRequest) -> HttpResponse:
         """Return the whole response for an error."""

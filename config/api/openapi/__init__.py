@@ -1,1 +1,1 @@
-"""The description of all APIs in OpenAPI 3.1, made from the code that answers."""
+"""The OpenAPI 3.1 document of all APIs, generated from their code."""

@@ -1,4 +1,4 @@
-"""What the description says of the service as a whole: settings of drf-spectacular."""
+"""The OpenAPI document's title, description and tags: settings of drf-spectacular."""
 
 from typing import Any
 

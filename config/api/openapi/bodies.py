@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from drf_spectacular.plumbing import build_choice_field
+from drf_spectacular.plumbing import ResolvedComponent, build_choice_field
 from rest_framework.serializers import ChoiceField
 
 from config.api.bodies import Body
@@ -17,10 +17,15 @@ def component_name(kind: type) -> str:
     return _api_of(kind) + kind.__name__.removesuffix("Serializer")
 
 
+def reference(name: str, kind: str = ResolvedComponent.SCHEMA) -> Schema:
+    """Return a reference to a component."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
 def schemas_of(body: type[Body]) -> dict[str, Schema]:
     """Return the schemas of a body and of those within it, by the names of their components."""
     api = _api_of(body)
-    template = f"#/components/schemas/{api}{{name}}"
+    template = reference(f"{api}{{name}}")["$ref"]
     _, schemas = msgspec.json.schema_components([body], ref_template=template)
     return {f"{api}{name}": normalised(schema) for name, schema in schemas.items()}
 

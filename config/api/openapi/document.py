@@ -1,4 +1,4 @@
-"""The whole description, made once by each process that is asked for it."""
+"""The whole OpenAPI document, made once by each process that is asked for it."""
 
 from functools import cache
 from typing import Any
@@ -18,13 +18,13 @@ FORMATS = {"json": "application/json", "yaml": "application/yaml"}
 
 @cache
 def document() -> Any:
-    """Return the description as an OpenAPI document."""
+    """Return the OpenAPI document."""
     return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 
 
 @cache
-def written(media_type: str) -> bytes:
-    """Return the text of the description in one of the media types."""
+def rendered(media_type: str) -> bytes:
+    """Return the text of the document in one of the media types."""
     if "json" in media_type:
         return msgspec.json.encode(document())
     text: bytes = OpenApiYamlRenderer().render(document())  # type: ignore[no-untyped-call]

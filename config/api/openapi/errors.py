@@ -1,4 +1,4 @@
-"""What can go wrong at an endpoint: samples, worded by its own dialect."""
+"""Error responses of an endpoint: a sample of each error, as its dialect responds to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from msgspec import to_builtins
 
 from config.api import request_body
 from config.api.bodies import Body
@@ -30,83 +29,86 @@ from config.api.view import (
 )
 
 REQUEST_ID = "7a1c0c52-5a5e-4a37-9a1f-2f0a6f0a9c33"
-Sample = tuple[str, ApiError]  # what is wrong, in words for people, and in our own
+Sample = tuple[str, ApiError]  # the reason in a sentence, and the error
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One way in which an endpoint refuses a request."""
+class ErrorSample:
+    """One error of an endpoint, and the response to it.
+
+    `reason` is a sentence without its full stop, `name` that of the error's class; `outcome` is
+    the X-Event-Outcome, None without one.
+    """
 
     reason: str
     name: str
     status: int
-    body: Any
-    shape: Any
+    body: Body
     headers: list[str]
     outcome: str | None
 
 
-def refusals(view: type[ApiView], method: str, path: str) -> list[Refusal]:
-    """Return all ways in which one method of a view refuses, by their status."""
-    samples = _samples(view, method, path)
-    return sorted((_worded(view, method, *each) for each in samples), key=lambda way: way.status)
+def error_samples(view: type[ApiView], method: str, path: str) -> list[ErrorSample]:
+    """Return samples of all errors of one method of a view, by their status."""
+    samples = (
+        _responded(view, method, reason, error) for reason, error in _samples(view, method, path)
+    )
+    return sorted(samples, key=lambda sample: sample.status)
 
 
-def _worded(view: type[ApiView], method: str, reason: str, error: ApiError) -> Refusal:
+def _responded(view: type[ApiView], method: str, reason: str, error: ApiError) -> ErrorSample:
     request = HttpRequest()
     request.request_id = REQUEST_ID  # type: ignore[attr-defined]
-    here, dialect = endpoint_of(view, method), view.api.dialect
-    status, body = dialect.describe(error, here.messages, request)
-    headers = [*dialect.respond(error, here.messages, request).headers]
+    declared, dialect = endpoint_of(view, method), view.api.dialect
+    status, body = dialect.describe(error, declared.messages, request)
+    headers = [*dialect.respond(error, declared.messages, request).headers]
     headers.remove("Content-Type")
-    is_told = here.ingest and not isinstance(error, MethodNotAllowed)
-    outcome = outcome_of(error, status).value if is_told else None
-    name = type(error).__name__
-    shape = type(body) if isinstance(body, Body) else dialect.body_type(error)
-    return Refusal(reason, name, status, to_builtins(body), shape, headers, outcome)
+    has_outcome = declared.ingest and not isinstance(error, MethodNotAllowed)
+    outcome = outcome_of(error, status).value if has_outcome else None
+    return ErrorSample(reason, type(error).__name__, status, body, headers, outcome)
 
 
 def _samples(view: type[ApiView], method: str, path: str) -> Iterator[Sample]:
-    here = endpoint_of(view, method)
-    for authentication in (here.authentication, here.optional_authentication):
+    declared = endpoint_of(view, method)
+    for authentication in (declared.authentication, declared.optional_authentication):
         yield from map(_sample, getattr(authentication, "errors", ()))
-    if here.rate:
+    if declared.rate:
         yield _sample(RateLimited(retry_after_seconds=42))
     yield _sample(BodyTooLarge(settings.MAX_BODY_BYTES))
-    yield from _of_what_it_takes(here, method)
-    yield from map(_sample, here.errors)
+    yield from _request_samples(declared, method)
+    yield from map(_sample, declared.errors)
     yield _sample(BadRequest())
     yield _sample(MethodNotAllowed(allowed_methods(view)))
     yield "Nobody foresaw what went wrong", ApiError()
-    if path.startswith("/api/"):  # health and metrics have answers of their own
+    if path.startswith("/api/"):  # health and metrics have responses of their own
         yield _sample(StorageUnavailable())
 
 
 def _sample(error: ApiError) -> Sample:
-    """Return an error with the sentence of its own, or else what its class says of it."""
+    """Return an error with its message, or else with what its class says of it."""
     about = str(type(error).__doc__).partition(";")[0].removesuffix(".")
     return getattr(error, "message", None) or about, error
 
 
-def _of_what_it_takes(here: endpoint, method: str) -> Iterator[Sample]:
-    if not here.serializers:
+def _request_samples(declared: endpoint, method: str) -> Iterator[Sample]:
+    if not declared.serializers:
         return
-    taker = here.serializers[0]
+    serializer = declared.serializers[0]
     if method == "GET":
-        nonsense = dict.fromkeys(taker.fields, "?")
-        yield from _of_a_value(taker, nonsense, "The query makes no sense")
+        query = dict.fromkeys(serializer.fields, "?")
+        yield from _invalid_samples(serializer, query, "The query makes no sense")
         return
     yield _sample(UnsupportedMediaType())
-    yield from _of_a_value(taker, {}, "Fields are missing")
-    yield from _of_a_value(taker, [], "The body is an array")
+    yield from _invalid_samples(serializer, {}, "Fields are missing")
+    yield from _invalid_samples(serializer, [], "The body is an array")
     try:
         request_body.parse(b'{"')
     except Invalid as error:
         yield "The body is cut off", error
 
 
-def _of_a_value(serializer: StrictSerializer, value: Any, reason: str) -> Iterator[Sample]:
+def _invalid_samples(serializer: StrictSerializer, data: Any, reason: str) -> Iterator[Sample]:
     try:
-        serializer.to_internal_value(value)
+        serializer.to_internal_value(data)
     except Invalid as error:
         yield reason, error

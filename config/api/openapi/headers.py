@@ -1,4 +1,4 @@
-"""The headers of answers, as the description tells of them."""
+"""Response headers in the OpenAPI document."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +12,10 @@ def header(about: str, *, required: bool = True, **schema: Any) -> dict[str, Any
 
 
 def outcome_header(outcomes: Iterable[str], *, required: bool = True) -> dict[str, Any]:
-    """Return the description of X-Event-Outcome where only some of its values occur."""
+    """Return the description of X-Event-Outcome with the values that occur."""
     values = list(outcomes)
-    named = ", ".join(f"`{value}`" for value in values)
-    return header(f"What became of the event: {named}.", required=required, enum=values)
+    listed = ", ".join(f"`{value}`" for value in values)
+    return header(f"What became of the event: {listed}.", required=required, enum=values)
 
 
 HEADERS = {

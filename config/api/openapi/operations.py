@@ -1,37 +1,41 @@
-"""One method of one path as an OpenAPI operation: what it takes, all that it may answer."""
+"""One method of one path as an OpenAPI operation: its request and all its responses."""
 
 import inspect
 import re
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from drf_spectacular import openapi
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import ResolvedComponent
-from rest_framework import serializers
 
-from config.api.answers import Answer
 from config.api.bodies import Body
 from config.api.cors import is_public
 from config.api.fields import StrictField
 from config.api.openapi.bodies import (
     Schema,
     component_name,
+    reference,
     schemas_of,
 )
 from config.api.openapi.errors import (
-    Refusal,
-    refusals,
+    ErrorSample,
+    error_samples,
 )
 from config.api.openapi.headers import (
     HEADERS,
     outcome_header,
 )
-from config.api.serializers import ListOf
+from config.api.serializers import (
+    ListOf,
+    StrictSerializer,
+)
 from config.api.view import (
     ApiView,
+    Shape,
     endpoint,
     endpoint_of,
 )
@@ -41,11 +45,11 @@ JSON = "application/json"
 
 
 def no_request(*args: Any) -> None:
-    """Let nobody ask a request: what is described is true for all of them."""
+    """Return no request: the document is the same for all of them."""
 
 
 class StrictFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Let every strict field describe itself."""
+    """Ask each strict field for its schema."""
 
     target_class = StrictField
     match_subclasses = True
@@ -58,19 +62,19 @@ class StrictFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-
 
 
 class AutoSchema(openapi.AutoSchema):
-    """Describe an endpoint by what it declares and by what its dialect says."""
+    """Describe an endpoint by its declaration and by the errors of its dialect."""
 
     @property
-    def described(self) -> type[ApiView]:
-        """The view of the endpoint."""
+    def api_view(self) -> type[ApiView]:
+        """The class of the view; others are excluded."""
         view = type(self.view)
-        assert issubclass(view, ApiView)  # others are excluded
+        assert issubclass(view, ApiView)
         return view
 
     @property
     def endpoint(self) -> endpoint:
-        """What it declares."""
-        return endpoint_of(self.described, self.method)
+        """The declaration of the endpoint."""
+        return endpoint_of(self.api_view, self.method)
 
     def is_excluded(self) -> bool:
         return not isinstance(self.view, ApiView)
@@ -80,32 +84,33 @@ class AutoSchema(openapi.AutoSchema):
         return "_".join([self.method.lower(), *steps])
 
     def get_tags(self) -> list[str]:
-        return [self.described.api.name]
+        return [self.api_view.api.name]
 
     def get_summary(self) -> str:
-        summary = self._documentation()[0].removesuffix(".")
+        summary = self._docstring()[0].removesuffix(".")
         if not summary:
             warn("its handler has no docstring, which would be the summary")
         return summary
 
     def get_description(self) -> str:  # type: ignore[override]
-        about = self._documentation()[1]
+        about = self._docstring()[1]
         rate = self.endpoint.rate
         limit = f"Limit: `{getattr(settings, rate)}` (`{rate}`)." if rate else ""
         return "\n\n".join(filter(None, [about, limit]))
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        here = self.endpoint
-        if here.authentication:
-            return [{here.authentication.scheme: []}]  # type: ignore[attr-defined]
-        if here.optional_authentication:
-            return [{}, {here.optional_authentication.scheme: []}]  # type: ignore[attr-defined]
+        declared = self.endpoint
+        if declared.authentication:
+            return [{declared.authentication.scheme: []}]  # type: ignore[attr-defined]
+        if declared.optional_authentication:
+            return [{}, {declared.optional_authentication.scheme: []}]  # type: ignore[attr-defined]
         return []
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return component_name(type(serializer))
 
-    def _documentation(self) -> tuple[str, str]:
+    def _docstring(self) -> tuple[str, str]:
+        """Return the first line of the handler's docstring, and what follows it."""
         handler = getattr(self.view, self.method.lower())
         summary, _, rest = (inspect.getdoc(handler) or "").partition("\n\n")
         return summary, rest
@@ -121,7 +126,7 @@ class AutoSchema(openapi.AutoSchema):
             for name in re.findall(r"{(\w+)}", self.path)
         ]
         serializers = self.endpoint.serializers if self.method == "GET" else ()
-        fields = [field for taker in serializers for field in taker.fields.values()]
+        fields = [field for each in serializers for field in each.fields.values()]
         return path + [self._query_parameter(field) for field in fields]
 
     def _query_parameter(self, field: Any) -> Schema:
@@ -146,21 +151,21 @@ class AutoSchema(openapi.AutoSchema):
         }
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:
-        here = self.endpoint
-        if not here.responses:
+        declared = self.endpoint.responses
+        if not declared:
             warn("its endpoint declares no `responses`")
-        described = {status: self._success(shape) for status, shape in here.responses.items()}
-        ways = refusals(self.described, self.method, self.path)
-        for status, group in groupby(ways, key=lambda way: way.status):
-            if status not in described:
-                described[status] = self._refusal(list(group))
-        return {str(status): described[status] for status in sorted(described)}
+        responses = {status: self._success(shape) for status, shape in declared.items()}
+        samples = error_samples(self.api_view, self.method, self.path)
+        for status, group in groupby(samples, key=lambda sample: sample.status):
+            if status not in responses:
+                responses[status] = self._error(list(group))
+        return {str(status): responses[status] for status in sorted(responses)}
 
-    def _success(self, shape: Any) -> Schema:
+    def _success(self, shape: Shape | tuple[Shape, ...] | None) -> Schema:
         headers = self._headers(["X-Event-Outcome"] if self.endpoint.ingest else [])
         if shape is None:
             return {"description": "Done; no body.", "headers": headers}
-        if shape in (str, serializers.CharField):
+        if shape is str:
             content = {TEXT: {"schema": {"type": "string"}}}
             return {"description": "Plain text.", "headers": headers, "content": content}
         shapes = shape if isinstance(shape, tuple) else (shape,)
@@ -168,90 +173,90 @@ class AutoSchema(openapi.AutoSchema):
         return {
             "description": " Or: ".join(abouts),
             "headers": headers,
-            "content": {JSON: self._content(*map(_sample_of, shapes))},
+            "content": {JSON: self._content(*shapes)},
         }
 
-    def _refusal(self, ways: list[Refusal]) -> Schema:
-        shapes = dict.fromkeys(way.shape for way in ways)
-        schema = self._content(*map(_sample_of, shapes))["schema"]
-        headers = self._headers([])
-        for name in dict.fromkeys(name for way in ways for name in way.headers):
-            is_always_told = all(name in way.headers for way in ways)
-            rare = HEADERS[name] | {"required": False}
-            headers[name] = self._header(name) if is_always_told else rare
-        outcomes = list(dict.fromkeys(way.outcome for way in ways if way.outcome))
-        if outcomes:
-            is_always_told = all(way.outcome for way in ways)
-            told = outcome_header(outcomes, required=is_always_told)
-            headers = {"X-Event-Outcome": told} | headers
+    def _error(self, samples: list[ErrorSample]) -> Schema:
+        """Return the response of one status."""
+        shapes = dict.fromkeys(type(sample.body) for sample in samples)
+        schema = self._content(*shapes)["schema"]
         return {
-            "description": ". ".join(dict.fromkeys(way.reason for way in ways)) + ".",
-            "headers": headers,
-            "content": {JSON: {"schema": schema, "examples": _examples(ways)}},
+            "description": ". ".join(dict.fromkeys(sample.reason for sample in samples)) + ".",
+            "headers": self._error_headers(samples),
+            "content": {JSON: {"schema": schema, "examples": _error_examples(samples)}},
         }
+
+    def _error_headers(self, samples: list[ErrorSample]) -> Schema:
+        headers = self._headers([])
+        for name in dict.fromkeys(name for sample in samples for name in sample.headers):
+            is_constant = all(name in sample.headers for sample in samples)
+            optional = HEADERS[name] | {"required": False}
+            headers[name] = self._header(name) if is_constant else optional
+        outcomes = list(dict.fromkeys(sample.outcome for sample in samples if sample.outcome))
+        if outcomes:
+            is_constant = all(sample.outcome for sample in samples)
+            headers = {"X-Event-Outcome": outcome_header(outcomes, required=is_constant)} | headers
+        return headers
 
     def _headers(self, names: list[str]) -> Schema:
-        """Return the headers of an answer, with those that all answers of its path have."""
+        """Return some headers, with those of all responses of the path."""
         always = ["X-Request-Id"]
         if self.path.startswith("/api/"):
             always.append("Cache-Control")
         if is_public(self.path):
             always += ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
-        told = {name: self._header(name) for name in [*always, *names]}
-        return told | {name: HEADERS[name] | {"required": False} for name in self.endpoint.headers}
+        headers = {name: self._header(name) for name in [*always, *names]}
+        optional = {name: HEADERS[name] | {"required": False} for name in self.endpoint.headers}
+        return headers | optional
 
     def _header(self, name: str) -> Schema:
-        return self._register(name, ResolvedComponent.HEADER, HEADERS[name])
+        self._register(name, ResolvedComponent.HEADER, HEADERS[name])
+        return reference(name, ResolvedComponent.HEADER)
 
-    def _content(self, *alternatives: Any) -> Schema:
-        """Return a body that may be one of several objects."""
-        schemas = [self._reference(each) for each in alternatives]
+    def _content(self, *shapes: Any) -> Schema:
+        """Return a body of one of several shapes: serializers, or classes of bodies."""
+        schemas = [self._schema(shape) for shape in shapes]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         examples = {
-            _name_of(each).removesuffix("Serializer").removesuffix("Body"): {"value": each.example}
-            for each in alternatives
-            if each.example is not None
+            _example_name(shape): {"value": shape.example}
+            for shape in shapes
+            if shape.example is not None
         }
         return {"schema": schema} | ({"examples": examples} if examples else {})
 
-    def _reference(self, shape: Any) -> Schema:
-        if not isinstance(shape, type):
-            return dict(self.resolve_serializer(shape, "response").ref)
+    def _schema(self, shape: StrictSerializer | type[Body]) -> Schema:
+        if isinstance(shape, StrictSerializer):
+            return dict(self.resolve_serializer(shape, "request").ref)
         for name, schema in schemas_of(shape).items():
             self._register(name, ResolvedComponent.SCHEMA, schema)
-        return self._register(component_name(shape), ResolvedComponent.SCHEMA)
+        return reference(component_name(shape))
 
-    def _register(self, name: str, kind: str, content: Schema | None = None) -> Schema:
-        """Return a reference to a component, which is registered if it is new."""
+    def _register(self, name: str, kind: str, content: Schema) -> None:
         component = ResolvedComponent(name, kind, content, object=Body)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
-        if content and self.registry[component].schema != content:
+        if self.registry[component].schema != content:
             warn(f"two components have the name {name}")
-        return dict(component.ref)
 
     def _postprocess_serializer_schema(
         self, schema: Schema, serializer: Any, direction: Any
     ) -> Schema:
-        if isinstance(serializer, Answer):
-            return schema | {"additionalProperties": False}
         if serializer.partial:  # all that it has may be left out
-            return {name: said for name, said in schema.items() if name != "required"}
+            return {key: value for key, value in schema.items() if key != "required"}
         return schema
 
 
-def _name_of(shape: Any) -> str:
-    return (shape if isinstance(shape, type) else type(shape)).__name__
+def _example_name(shape: StrictSerializer | type[Body]) -> str:
+    kind = shape if isinstance(shape, type) else type(shape)
+    return kind.__name__.removesuffix("Serializer").removesuffix("Body")
 
 
-def _sample_of(shape: Any) -> Any:
-    return shape() if issubclass(shape, Answer) else shape
-
-
-def _examples(ways: list[Refusal]) -> Schema:
+def _error_examples(samples: list[ErrorSample]) -> Schema:
     """Return each different body once, under a name."""
     examples: Schema = {}
-    for way in ways:
-        if all(way.body != example["value"] for example in examples.values()):
-            name = way.name if way.name not in examples else f"{way.name}{len(examples) + 1}"
-            examples[name] = {"summary": way.reason, "value": way.body}
+    for sample in samples:
+        body = msgspec.to_builtins(sample.body)
+        if all(body != example["value"] for example in examples.values()):
+            is_taken = sample.name in examples
+            name = f"{sample.name}{len(examples) + 1}" if is_taken else sample.name
+            examples[name] = {"summary": sample.reason, "value": body}
     return examples
