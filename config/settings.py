@@ -1,10 +1,10 @@
-"""All settings. The only reader of the environment; nonsense stops the start with a sentence."""
+"""Settings, the only reader of the environment; invalid values abort startup with a message."""
 
 import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import dj_database_url
 from environs import Env, EnvError, validate
@@ -19,7 +19,7 @@ from config.db import embedded_postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env(eager=False)  # collects all mistakes, for seal() to tell at once
+env = Env(eager=False)  # collects all errors, which seal() raises together
 RATE = validate.Regexp(r"^[1-9]\d*/([1-9]\d*)?[smhd]$", error="Must look like 60/m or 5/30s.")
 
 DEBUG = env.bool("DEBUG", False)
@@ -68,34 +68,34 @@ RATE_HEARTBEAT = env.str("RATE_HEARTBEAT", "5/30s", validate=RATE)
 RATE_COLLECT = env.str("RATE_COLLECT", "100/m", validate=RATE)
 
 
-def _stop(sentence: str) -> None:
-    sys.exit(f"Settings: {sentence}")
+def _abort(message: str) -> NoReturn:
+    sys.exit(f"Settings: {message}")
 
 
 try:
     env.seal()
 except EnvError as error:
-    mistakes: dict[str, list[str]] = getattr(error, "error_messages", {})
-    _stop(" ".join(f"{name}: {' '.join(said)}" for name, said in mistakes.items()))
+    errors: dict[str, list[str]] = getattr(error, "error_messages", {})
+    _abort(" ".join(f"{name}: {' '.join(messages)}" for name, messages in errors.items()))
 
 
 def _networks(name: str, texts: list[str]) -> list[Network]:
     try:
         return parse_networks(texts)
     except ValueError as error:
-        sys.exit(f"Settings: {name} must list addresses and networks: {error}.")
+        _abort(f"{name} must list addresses and networks: {error}.")
 
 
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", trusted_proxies)
 ADMIN_ALLOWED_IPS = _networks("ADMIN_ALLOWED_IPS", admin_allowed_ips)
 
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
-    _stop("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
+    _abort("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
 
 # First run: no database URL means an embedded PostgreSQL (config/db/embedded_postgres.py).
 EMBEDDED = not DATABASE_URL and not ANALYTICS_DATABASE_URL
 if bool(DATABASE_URL) != bool(ANALYTICS_DATABASE_URL):
-    _stop("set both DATABASE_URL and ANALYTICS_DATABASE_URL, or neither.")
+    _abort("set both DATABASE_URL and ANALYTICS_DATABASE_URL, or neither.")
 if EMBEDDED:
     DATABASE_URL = embedded_postgres.database_url(VAR_DIR, "millrace")
     ANALYTICS_DATABASE_URL = embedded_postgres.database_url(VAR_DIR, "millrace_analytics")
@@ -107,12 +107,11 @@ def _database(name: str, url: str) -> dict[str, Any]:
     except ValueError:
         parsed = None
     if not parsed or parsed["ENGINE"] != "django.db.backends.postgresql" or not parsed["NAME"]:
-        _stop(f"{name} must look like postgresql://user:password@host:5432/name.")
-    assert parsed is not None  # _stop() does not return
+        _abort(f"{name} must look like postgresql://user:password@host:5432/name.")
     timeout_ms = round(WRITE_TIMEOUT_SECONDS * 1000)
     options = {
         "connect_timeout": 2,
-        "tcp_user_timeout": timeout_ms,  # a peer that fell silent is a broken connection
+        "tcp_user_timeout": timeout_ms,  # a silent peer counts as a broken connection
         "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}",
         "application_name": "millrace",
     }
@@ -120,7 +119,7 @@ def _database(name: str, url: str) -> dict[str, Any]:
         **parsed,
         "ENGINE": "config.db.backend",
         "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,  # the first query after a restart of PostgreSQL works
+        "CONN_HEALTH_CHECKS": True,  # so that the first query after a restart of PostgreSQL works
         "OPTIONS": options | parsed.get("OPTIONS", {}),
     }
 
@@ -141,16 +140,16 @@ def _first_run_secret_key() -> str:
     except (FileNotFoundError, NotADirectoryError):
         return secrets.token_urlsafe(64)
     except OSError as error:
-        sys.exit(f"Settings: {SECRET_KEY_FILE} cannot be read ({error.strerror}); set VAR_DIR.")
+        _abort(f"{SECRET_KEY_FILE} cannot be read ({error.strerror}); set VAR_DIR.")
 
 
 if EMBEDDED:
     SECRET_KEY = SECRET_KEY or _first_run_secret_key()
     ALLOWED_HOSTS = ALLOWED_HOSTS or list(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", HOST)))
 if len(SECRET_KEY) < 50:
-    _stop("SECRET_KEY must be set to at least 50 random characters.")
+    _abort("SECRET_KEY must be set to at least 50 random characters.")
 if not ALLOWED_HOSTS:
-    _stop("ALLOWED_HOSTS must list the host names that this service answers to.")
+    _abort("ALLOWED_HOSTS must list the host names that this service answers to.")
 
 INSTALLED_APPS = [
     "config",
@@ -158,7 +157,7 @@ INSTALLED_APPS = [
     "analytics",
     "activity",
     "unfold",
-    "unfold.contrib.filters",  # the template of the filters of events
+    "unfold.contrib.filters",  # templates of filters
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -169,11 +168,11 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "corsheaders",
     "drf_spectacular",
-    "drf_spectacular_sidecar",  # the files of the page that shows the description
+    "drf_spectacular_sidecar",  # static files of /api/docs/
     "django_prometheus",
 ]
 MIDDLEWARE = [
-    "activity.middleware.record",  # outermost, so that it sees all of a request
+    "activity.middleware.record",  # outermost: it sees the final response
     "config.middleware.trusted_forwarding",  # before anything reads a header
     "config.middleware.request_id",
     "config.middleware.request_metrics",
@@ -211,7 +210,7 @@ TEMPLATES = [
 AUTH_USER_MODEL = "websites.User"
 AUTHENTICATION_BACKENDS = ["websites.backends.AccountBackend"]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "admin:index"  # of staff; others have no page to go to
+LOGIN_REDIRECT_URL = "admin:index"  # for staff; others have no page
 SESSION_ENGINE = "websites.sessions"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
@@ -228,12 +227,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
-    "EXCEPTION_HANDLER": None,  # each view speaks its dialect, see ApiView
+    "EXCEPTION_HANDLER": None,  # ApiView handles exceptions, in the dialect of each API
     "DEFAULT_SCHEMA_CLASS": "config.api.openapi.operations.AutoSchema",
 }
 SPECTACULAR_SETTINGS = SPECTACULAR
 
-# Rate limits count here. Local memory serves one process; several need REDIS_URL (config.E001).
+# For rate limits. Local memory serves one process; several need REDIS_URL (config.E001).
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "config.api.ratelimit_cache.RedisCache",
@@ -243,28 +242,28 @@ CACHES: dict[str, dict[str, Any]] = {
     if REDIS_URL
     else {
         "BACKEND": "config.api.ratelimit_cache.LocalCache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 would forget counters
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # with the default of 300 counters would be evicted
     }
 }
-RATELIMIT_FAIL_OPEN = True  # limits protect the service, they must not stop it
+RATELIMIT_FAIL_OPEN = True  # limits protect the service and must not stop it
 
-# Public ingest routes answer every origin, without credentials.
+# Pages of every origin may call public routes, without credentials.
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_URLS_REGEX = PUBLIC_PATHS
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # forms of the admin; the APIs obey MAX_BODY_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # for forms of the admin; APIs have MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SECURE_HSTS_SECONDS = HSTS_SECONDS  # told only over https
-# Only from TRUSTED_PROXIES: config.middleware.trusted_forwarding drops them from all others.
+SECURE_HSTS_SECONDS = HSTS_SECONDS  # sent only over HTTPS
+# Only from TRUSTED_PROXIES: config.middleware.trusted_forwarding drops those of all others.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
 SILENCED_SYSTEM_CHECKS = [
-    "security.W004",  # HSTS locks browsers in for long: whoever wants it sets HSTS_SECONDS
-    *("security.W005", "security.W021"),  # and not for other hosts of the domain
-    "security.W008",  # the proxy that ends TLS redirects to it; the APIs never redirect
+    "security.W004",  # HSTS binds browsers for a long time: off unless HSTS_SECONDS is set
+    *("security.W005", "security.W021"),  # and never for other hosts of the domain
+    "security.W008",  # the proxy that terminates TLS redirects; the APIs never do
 ]
 
 LANGUAGE_CODE = "en"
@@ -272,9 +271,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # static files are served from the packages; nothing to collect
+WHITENOISE_USE_FINDERS = True  # serves static files from the packages, without collectstatic
 
-# With several workers, each writes its metrics here and any of them answers for all.
+# With several workers, each writes its metrics here, and any of them serves those of all.
 METRICS_DIR = VAR_DIR / "metrics"
 PROMETHEUS_EXPORT_MIGRATIONS = False  # it would query at import
 
@@ -289,7 +288,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Refused requests are the clients' business; they are counted, not logged.
+        # Requests that are refused are counted, not logged.
         "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     },
 }
@@ -300,7 +299,7 @@ UNFOLD = {
     "SITE_SYMBOL": "water",
     "SITE_FAVICONS": [{"rel": "icon", "href": "/static/config/favicon.svg"}],
     "STYLES": ["/static/config/admin.css"],
-    "SITE_URL": None,  # there is no site beside the admin to return to
+    "SITE_URL": None,  # there is no other site to link to
     "ENVIRONMENT": ["Debug", "warning"] if DEBUG else None,
     "DASHBOARD_CALLBACK": "analytics.admin.home.show",
     "SIDEBAR": {"navigation": "analytics.admin.navigation.groups"},
