@@ -45,6 +45,12 @@ def attribution_of(request: HttpRequest) -> Attribution:
     )
 
 
+def reset() -> None:
+    """Forget that the main database has failed, as in a new process."""
+    global _asks_again_at
+    _asks_again_at = 0.0
+
+
 def text_of(id: Any) -> str | None:
     """Return an id of any kind as it is stored."""
     return None if id is None else stored_text(str(id))[:MAX_ID_LENGTH]

@@ -45,7 +45,7 @@ def _nothing_remembered():
     sessions.reset()
     visitors.reset()
     address_hash.reset()
-    attribution._asks_again_at = 0.0
+    attribution.reset()
     table_metrics.FIGURES.reset()
     outcome_counts.reset()
 
