@@ -50,7 +50,6 @@ from config.api.view import (
 from websites.authentication import SessionAuthentication, user_of
 
 MAX_BATCH = 100
-BEST_FIRST = (Outcome.STORED, Outcome.KILL_SWITCH, Outcome.WRITE_FAILED, Outcome.REJECTED)
 NOT_STORED = "Event could not be stored"
 
 
@@ -132,9 +131,8 @@ class CollectView(ApiView):
             for event in events
         ]
         outcomes = Counter(outcome for _, outcome in ends)
-        best = next(outcome for outcome in BEST_FIRST if outcomes[outcome])
         body = RecordedBatch(processed=len(ends), results=[result for result, _ in ends])
-        return self.respond(200, body, best, events=outcomes)
+        return self.respond_batch(200, body, outcomes)
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
         """Store events unless the switch is off; return the row and the outcome of each."""

@@ -9,7 +9,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.events.ingest import (
-    EventResult,
+    ID_IN_USE,
     row_of,
     store,
     store_batch,
@@ -20,7 +20,6 @@ from analytics.events.models import (
     EventType,
 )
 from analytics.events.responses import (
-    ID_IN_USE,
     CreatedBatch,
     DuplicateEvent,
     EventBody,
@@ -37,7 +36,6 @@ from config.api.errors import (
     MissingParameter,
     NotFound,
     Problem,
-    RowRefused,
 )
 from config.api.fields import (
     Choice,
@@ -73,15 +71,6 @@ from websites.lookup import Site
 MAX_BATCH = 1000
 UNKNOWN_CODE = "Website with this tracking code not found"
 NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
-OUTCOMES = {
-    EventResult.NEW: Outcome.STORED,
-    EventResult.DUPLICATE: Outcome.DUPLICATE,
-    EventResult.DUPLICATE_IN_BATCH: Outcome.DUPLICATE,
-    EventResult.CONFLICT: Outcome.REJECTED,
-    EventResult.REFUSED: Outcome.WRITE_FAILED,
-    EventResult.UNKNOWN_WEBSITE: Outcome.REJECTED,
-}
-BEST_FIRST = (Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.REJECTED)
 
 
 def messages(*, invalid: str = "", failed: str) -> Messages:
@@ -178,13 +167,9 @@ class EventsView(ApiView):
             raise NotFound(UNKNOWN_CODE)
         if not runtime.current().events_enabled:
             return self.respond(201, EventBody.of(row_of(item, site)), Outcome.KILL_SWITCH)
-        stored = store(item, site)
-        if stored.result is EventResult.CONFLICT:
-            raise Conflict(ID_IN_USE)
-        if stored.result is EventResult.REFUSED:
-            raise RowRefused
-        status = 201 if stored.result is EventResult.NEW else 200
-        return self.respond(status, EventBody.of(stored.stored), OUTCOMES[stored.result])
+        result = store(item, site)
+        status = 201 if result.outcome is Outcome.STORED else 200
+        return self.respond(status, EventBody.of(result.stored), result.outcome)
 
     @endpoint(
         messages=messages(invalid="Invalid query parameters", failed="Failed to fetch events"),
@@ -232,13 +217,10 @@ class EventBatchView(ApiView):
         self.events_in_request = events_in(sent)
         items = BATCH.to_internal_value(sent)["events"]
         if not runtime.current().events_enabled:
-            dropped = {Outcome.KILL_SWITCH: len(items)}
-            return self.respond(201, batch_body([], []), Outcome.KILL_SWITCH, events=dropped)
+            return self.respond_batch(201, batch_body([]), {Outcome.KILL_SWITCH: len(items)})
         results = store_batch(items)
-        body = batch_body(items, results)
-        outcomes = Counter(OUTCOMES[each.result] for each in results)
-        best = next(outcome for outcome in BEST_FIRST if outcomes[outcome])
-        return self.respond(201 if body.success else 207, body, best, events=outcomes)
+        body, outcomes = batch_body(results), Counter(result.outcome for result in results)
+        return self.respond_batch(201 if body.success else 207, body, outcomes)
 
 
 class EventView(ApiView):

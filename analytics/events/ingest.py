@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -12,39 +11,36 @@ from analytics.events.models import (
 )
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
+from config.api.errors import ApiError, Conflict, NotFound, RowRefused
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
 
 TABLE = Table.of(Event)
+ID_IN_USE = "Event id already in use"
 
 Item = dict[str, Any]  # what the serializer made of one event
 
 
-class EventResult(Enum):
-    """What became of one event of a request."""
-
-    NEW = auto()
-    DUPLICATE = auto()  # its website had an event with its id before
-    DUPLICATE_IN_BATCH = auto()  # an earlier event of the request has its id
-    CONFLICT = auto()  # its id belongs to an event of another website
-    REFUSED = auto()  # the database refuses it for itself
-    UNKNOWN_WEBSITE = auto()  # no active website has its tracking code
-
-
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """The result of an event, and what now stands under its id; a homeless one has no id."""
+    """What became of one event of a request.
 
-    result: EventResult
-    stands: Event | EventRow | None = None
+    event: what is stored under its id, now or since an earlier request.
+    error: why nothing is.
+    is_repeated: an earlier event of the same request has its id.
+    """
+
+    outcome: Outcome
+    event: Event | EventRow | None = None
+    error: ApiError | None = None
+    is_repeated: bool = False
 
     @property
     def stored(self) -> Event | EventRow:
-        """The event that stands under the id."""
-        assert self.stands is not None
-        return self.stands
+        assert self.event is not None
+        return self.event
 
 
 def row_of(item: Item, site: Site) -> EventRow:
@@ -54,9 +50,11 @@ def row_of(item: Item, site: Site) -> EventRow:
 
 
 def store(item: Item, site: Site) -> StoreResult:
-    """Store one event."""
-    [results] = _store(rows_of([item], [site]))
-    return results
+    """Store one event; raises Conflict, RowRefused or StorageUnavailable."""
+    [result] = _store(rows_of([item], [site]))
+    if result.error:
+        raise result.error
+    return result
 
 
 def store_batch(items: Sequence[Item]) -> list[StoreResult]:
@@ -64,7 +62,10 @@ def store_batch(items: Sequence[Item]) -> list[StoreResult]:
     sites = [lookup.active_site(item["trackingCode"]) for item in items]
     known = [(item, site) for item, site in zip(items, sites, strict=True) if site]
     results = iter(_store(rows_of([item for item, _ in known], [site for _, site in known])))
-    return [next(results) if site else StoreResult(EventResult.UNKNOWN_WEBSITE) for site in sites]
+    return [
+        next(results) if site else _unknown_website(item)
+        for item, site in zip(items, sites, strict=True)
+    ]
 
 
 def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
@@ -105,25 +106,28 @@ def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
     if not first:
         return []
     outcomes = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
-    known = [id for id, outcome in outcomes.items() if outcome is Outcome.DUPLICATE]
-    standing: dict[UUID, Event | EventRow] = {**first}
-    if known:
-        standing |= Event.objects.in_bulk(known)
+    duplicates = [id for id, outcome in outcomes.items() if outcome is Outcome.DUPLICATE]
+    stored: dict[UUID, Event | EventRow] = {**first}
+    if duplicates:
+        stored |= Event.objects.in_bulk(duplicates)
     return [
-        _result(row, outcomes[row.id], standing[row.id], is_first=row is first[row.id])
+        _result(row, outcomes[row.id], stored[row.id], is_first=row is first[row.id])
         for row in rows
     ]
 
 
 def _result(
-    row: EventRow, outcome: Outcome, stands: Event | EventRow, *, is_first: bool
+    row: EventRow, outcome: Outcome, stored: Event | EventRow, *, is_first: bool
 ) -> StoreResult:
     if outcome is Outcome.WRITE_FAILED:
-        result = EventResult.REFUSED
-    elif stands.website_id != row.website_id:
-        result = EventResult.CONFLICT
-    elif not is_first:
-        result = EventResult.DUPLICATE_IN_BATCH
-    else:
-        result = EventResult.NEW if outcome is Outcome.STORED else EventResult.DUPLICATE
-    return StoreResult(result, stands)
+        return StoreResult(outcome, error=RowRefused())
+    if stored.website_id != row.website_id:
+        return StoreResult(Outcome.REJECTED, error=Conflict(ID_IN_USE))
+    if not is_first:
+        return StoreResult(Outcome.DUPLICATE, stored, is_repeated=True)
+    return StoreResult(outcome, stored)
+
+
+def _unknown_website(item: Item) -> StoreResult:
+    message = f'Website with tracking code "{item["trackingCode"]:.64}" not found'
+    return StoreResult(Outcome.REJECTED, error=NotFound(message))

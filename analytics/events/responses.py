@@ -6,11 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from analytics.events.ingest import (
-    EventResult,
-    Item,
-    StoreResult,
-)
+from analytics.events.ingest import StoreResult
 from analytics.events.models import (
     DeviceType,
     Event,
@@ -18,12 +14,12 @@ from analytics.events.models import (
     EventType,
 )
 from config.api.bodies import AlwaysFalse, AlwaysTrue, Body, Count, Timestamp, enum, iso
+from config.api.errors import ApiError, Conflict, NotFound, RowRefused
 
-ID_IN_USE = "Event id already in use"
-ERRORS = {  # codes and messages of the items of a batch that were not stored
-    EventResult.UNKNOWN_WEBSITE: ("NOT_FOUND", 'Website with tracking code "{:.64}" not found'),
-    EventResult.CONFLICT: ("CONFLICT", ID_IN_USE),
-    EventResult.REFUSED: ("PROCESSING_ERROR", "Event could not be stored"),
+ERROR_CODES: dict[type[ApiError], str] = {  # of the items of a batch that were not stored
+    NotFound: "NOT_FOUND",
+    Conflict: "CONFLICT",
+    RowRefused: "PROCESSING_ERROR",
 }
 EXAMPLE = {
     "id": "019c0630-fe00-70c8-aa3a-de3497964cb8",
@@ -149,8 +145,14 @@ class ItemError(Body):
     """An event of a batch that was not stored."""
 
     index: Annotated[int, Meta(ge=0, description="Its place in the request, from 0.")]
-    error: Annotated[str, enum(code for code, _ in ERRORS.values())]
+    error: Annotated[str, enum(ERROR_CODES.values())]
     message: str
+
+    @classmethod
+    def of(cls, index: int, error: ApiError) -> Self:
+        """Return the error of an item; the database's own reason is not for clients."""
+        message = getattr(error, "message", "Event could not be stored")
+        return cls(index, ERROR_CODES[type(error)], message)
 
 
 class CreatedBatch(Body, rename="camel", kw_only=True):
@@ -193,17 +195,14 @@ class PartialBatch(Body, rename="camel", kw_only=True):
     }
 
 
-def batch_body(
-    items: Sequence[Item], results: Sequence[StoreResult]
-) -> CreatedBatch | PartialBatch:
+def batch_body(results: Sequence[StoreResult]) -> CreatedBatch | PartialBatch:
     """Return the body for a batch: each event that is stored once, and the items that are not."""
     events, errors = [], []
-    for index, (item, each) in enumerate(zip(items, results, strict=True)):
-        if each.result in ERRORS:
-            code, message = ERRORS[each.result]
-            errors.append(ItemError(index, code, message.format(item["trackingCode"])))
-        elif each.result is not EventResult.DUPLICATE_IN_BATCH:
-            events.append(BriefEvent.of(each.stored))
+    for index, result in enumerate(results):
+        if result.error:
+            errors.append(ItemError.of(index, result.error))
+        elif not result.is_repeated:
+            events.append(BriefEvent.of(result.stored))
     created = len(events)
     if errors:
         message = f"Created {created} events with {len(errors)} errors"

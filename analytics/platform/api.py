@@ -149,13 +149,11 @@ class PlatformBatchView(PlatformView):
         batch = BATCH.to_internal_value(sent)
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:
-            body, dropped = QueuedBatch.of(len(rows), failed=0), {Outcome.KILL_SWITCH: len(rows)}
-            return self.respond(200, body, Outcome.KILL_SWITCH, events=dropped)
-        stored = store_batch(rows)
-        failed = len(rows) - stored
-        outcomes = +Counter({Outcome.STORED: stored, Outcome.WRITE_FAILED: failed})
-        best = Outcome.STORED if stored else Outcome.WRITE_FAILED
-        return self.respond(200, QueuedBatch.of(len(rows), failed), best, events=outcomes)
+            body = QueuedBatch.of(len(rows), failed=0)
+            return self.respond_batch(200, body, {Outcome.KILL_SWITCH: len(rows)})
+        outcomes = Counter(store_batch(rows))
+        body = QueuedBatch.of(len(rows), failed=outcomes[Outcome.WRITE_FAILED])
+        return self.respond_batch(200, body, outcomes)
 
 
 class PlatformStatsView(PlatformView):

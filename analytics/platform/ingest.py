@@ -24,10 +24,9 @@ def store(row: PlatformEventRow) -> None:
     writer.write_one(TABLE, row)
 
 
-def store_batch(rows: Sequence[PlatformEventRow]) -> int:
-    """Store events in one transaction; return how many of them the database did not refuse."""
-    outcomes = writer.write(TABLE, rows)
-    return len(rows) - outcomes.count(Outcome.WRITE_FAILED)
+def store_batch(rows: Sequence[PlatformEventRow]) -> list[Outcome]:
+    """Store events in one transaction; return the outcome of each."""
+    return writer.write(TABLE, rows)
 
 
 def rows_of(

@@ -1,5 +1,6 @@
 """Outcomes of events, as X-Event-Outcome and the metrics name them."""
 
+from collections.abc import Mapping
 from enum import Enum
 
 from prometheus_client import Counter
@@ -10,7 +11,7 @@ INGESTED = Counter(
 
 
 class Outcome(Enum):
-    """The values of X-Event-Outcome."""
+    """The values of X-Event-Outcome, the best first."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -26,6 +27,11 @@ class Outcome(Enum):
         """Count events of an API with this outcome."""
         outcome, _, reason = self.value.partition("; reason=")
         INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)
+
+
+def best_of(outcomes: Mapping[Outcome, int]) -> Outcome:
+    """Return the outcome of a batch: the best that any of its events had."""
+    return next(outcome for outcome in Outcome if outcomes.get(outcome))
 
 
 class Dropped(Exception):

@@ -24,7 +24,7 @@ from config.api.errors import (
     StorageUnavailable,
     SwitchedOff,
 )
-from config.api.outcomes import Outcome
+from config.api.outcomes import Outcome, best_of
 from config.api.ratelimit import FixedWindow
 from config.api.registry import Api
 from config.api.serializers import StrictSerializer
@@ -144,15 +144,22 @@ class ApiView(APIView):
         status: int,
         body: Body | None,
         outcome: Outcome | None = None,
-        *,
-        events: Mapping[Outcome, int] | None = None,
     ) -> HttpResponse:
-        """Return a success; of an ingest route with its outcome, whose events are counted."""
+        """Return a success; of an ingest route with the outcome of its event, which is counted."""
         response = json_response(status, body)
         if outcome:
             response["X-Event-Outcome"] = outcome.value
-            for each, count in (events or {outcome: 1}).items():
-                each.count(self.api.name, count)
+            outcome.count(self.api.name)
+        return response
+
+    def respond_batch(
+        self, status: int, body: Any, outcomes: Mapping[Outcome, int]
+    ) -> HttpResponse:
+        """Return a success with the best of these outcomes; all events are counted."""
+        response = json_response(status, body)
+        response["X-Event-Outcome"] = best_of(outcomes).value
+        for outcome, events in outcomes.items():
+            outcome.count(self.api.name, events)
         return response
 
 
