@@ -2,10 +2,10 @@ from django.apps import AppConfig
 
 
 class AnalyticsConfig(AppConfig):
-    """What happened: events in, kept, shown."""
+    """Events: their streams, how they come in, and what the admin shows of them."""
 
     name = "analytics"
 
     def ready(self) -> None:
         from analytics import checks  # noqa: F401 - registers the system checks
-        from analytics.streams import retention_preview, table_metrics  # noqa: F401 - registers the system checks
+        from analytics.streams import retention_preview, table_metrics  # noqa: F401 - register themselves

@@ -52,7 +52,7 @@ def partitions_ahead() -> CheckMessage:
         lacking = [
             str(model._meta.model_name)
             for model in streams()
-            if partition_name(model, month) not in partitions.existing(model)
+            if partition_name(model, month) not in partitions.partition_names(model)
         ]
         if lacking:
             level = Error if month == this_month else Warning

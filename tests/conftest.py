@@ -46,7 +46,7 @@ def _nothing_remembered():
     visitors.reset()
     address_hash.reset()
     attribution.reset()
-    table_metrics.FIGURES.reset()
+    table_metrics.reset()
     outcome_counts.reset()
 
 

@@ -1,11 +1,13 @@
 """Page views, clicks and custom events of websites."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
 
+from analytics.events.deleted_websites import deleted_websites
 from analytics.streams.base import (
     Stream,
     StreamQuerySet,
@@ -72,6 +74,10 @@ class Event(Stream):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.url}"
+
+    @classmethod
+    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(now)]
 
 
 class EventRow(NamedTuple):

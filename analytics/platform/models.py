@@ -100,7 +100,7 @@ class PlatformEvent(Stream):
         return self.event_name
 
     @classmethod
-    def forget(cls, low: UUID, high: UUID) -> None:
+    def before_delete(cls, low: UUID, high: UUID) -> None:
         counted = cls.objects.filter(id__gte=low, id__lt=high).by_hour()
         totals.add({key: -events for key, events in counted.items()})
         totals.drop_empty_hours({hour for _, hour in counted})

@@ -1,5 +1,6 @@
-"""What all streams of events share: an id that is the time, and reads that prune partitions."""
+"""The base of all streams of events: ids that are times, and reads that prune partitions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -12,7 +13,7 @@ from config.db.routers import ANALYTICS
 
 
 class TextHash(models.Func):
-    """PostgreSQL's hash of a text: four bytes, for an index that takes a third of the room."""
+    """PostgreSQL's hash of a text: four bytes, in an index of a third of the size."""
 
     function = "hashtext"
     output_field = models.IntegerField()
@@ -21,7 +22,7 @@ class TextHash(models.Func):
 @models.CharField.register_lookup
 @models.TextField.register_lookup
 class ByHash(models.Lookup):
-    """`field__by_hash=text`: equality that finds its rows through an index over TextHash."""
+    """`field__by_hash=text`: equality by way of an index on TextHash."""
 
     lookup_name = "by_hash"
 
@@ -36,28 +37,28 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
     """Many events of one stream."""
 
     def between(self, start: datetime | None = None, end: datetime | None = None) -> Self:
-        """Return the events of [start, end); the bounds on the id let PostgreSQL skip months."""
+        """Return the events in [start, end); bounds on the id let PostgreSQL prune partitions."""
         rows = self if start is None else self.filter(id__gte=uuid7.floor(start))
         return rows if end is None else rows.filter(id__lt=uuid7.floor(end))
 
     def after(self, cursor: UUID) -> Self:
-        """Return the events that come after one in a list of the newest first."""
+        """Return the events after a cursor, in a list of the newest first."""
         return self.filter(id__lt=cursor)
 
     def newest_first(self) -> Self:
-        """Return the events by time, the newest first."""
+        """Return the events by descending time."""
         return self.order_by("-id")
 
 
 class Stream(models.Model):
-    """One event. The time inside `id` is the time of the event; `created_at` repeats it for SQL.
+    """One event. The time in `id` is the time of the event; `created_at` repeats it for SQL.
 
     Tables are partitioned by ranges of `id`, a month each (analytics/streams/partitions.py).
     """
 
-    home: ClassVar = ANALYTICS  # most streams; a subclass may name another one
+    home: ClassVar = ANALYTICS  # a subclass may name another database
     staff_may: ClassVar = ("view",)  # websites/roles.py
-    retention_setting: ClassVar[str]  # the runtime setting that says for how many days it is kept
+    retention_setting: ClassVar[str]  # the runtime setting: for how many days it is kept
 
     id = models.UUIDField(primary_key=True, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -66,14 +67,19 @@ class Stream(models.Model):
         abstract = True
 
     @classmethod
-    def forget(cls, low: UUID, high: UUID) -> None:
-        """Undo what other tables know of the rows with ids in [low, high).
+    def before_delete(cls, low: UUID, high: UUID) -> None:
+        """Update what other tables derive from the rows with ids in [low, high).
 
-        Called in the transaction that is about to delete them, with writers to those rows locked
-        out.
+        Retention calls it in the transaction that deletes them. That is rolled back, and both are
+        repeated, if any of these rows was added or deleted meanwhile.
         """
+
+    @classmethod
+    def orphans(cls, now: datetime) -> Sequence[StreamQuerySet]:
+        """Return the rows to be deleted at any age, a query for each owner that is gone."""
+        return ()
 
 
 def streams() -> list[type[Stream]]:
-    """Return the models of all streams, those of other apps included."""
+    """Return the models of all streams, in all apps."""
     return [model for model in apps.get_models() if issubclass(model, Stream)]

@@ -1,4 +1,4 @@
-"""When the commands that keep the tables in order last did so."""
+"""The last complete runs of maintenance commands."""
 
 from typing import ClassVar, Self
 
@@ -9,7 +9,7 @@ from config.db.routers import ANALYTICS
 
 
 class MaintenanceRun(models.Model):
-    """The last run of one command that came to its end."""
+    """The last complete run of one command."""
 
     home: ClassVar = ANALYTICS
 
@@ -22,11 +22,11 @@ class MaintenanceRun(models.Model):
 
     @classmethod
     def record(cls, name: str, summary: str) -> None:
-        """Keep that a command has come to its end, in place of its run before."""
+        """Record that a command has just completed, in place of its previous run."""
         values = {"finished_at": timezone.now(), "summary": summary}
         cls.objects.update_or_create(name=name, defaults=values)
 
     @classmethod
     def last(cls, name: str) -> Self | None:
-        """Return the last run of a command."""
+        """Return the last complete run of a command."""
         return cls.objects.filter(name=name).first()

@@ -23,7 +23,7 @@ MONTHS_AHEAD = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class Month:
-    """A month of UTC."""
+    """A month in UTC."""
 
     year: int
     month: int
@@ -35,7 +35,7 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the month of a text such as 2026-11; raises ValueError."""
+        """Return the month of a text such as 2026-11, or raise ValueError."""
         return cls.of(datetime.strptime(text, "%Y-%m"))
 
     def __str__(self) -> str:
@@ -43,16 +43,15 @@ class Month:
 
     @property
     def start(self) -> datetime:
-        """Its first moment."""
         return datetime(self.year, self.month, 1, tzinfo=UTC)
 
     def plus(self, months: int) -> "Month":
-        """Return the month so many months later."""
+        """Return the month some months later."""
         count = self.year * 12 + self.month - 1 + months
         return Month(count // 12, count % 12 + 1)
 
     def until(self, last: "Month") -> "Iterator[Month]":
-        """Yield this month and those after it, the last one included."""
+        """Yield the months from this one to the last, both included."""
         month = self
         while month <= last:
             yield month
@@ -62,9 +61,10 @@ class Month:
 class CreatePartitionedModel(CreateModel):
     """Create a model's table partitioned by ranges of `id`, with its default partition.
 
-    Its foreign keys are checked with each statement, where Django's own wait for the commit: the
-    writer must learn which row is refused, and a late refusal would take the whole group. Rows
-    go with what they refer to, so that no deletion can fail for a row that came meanwhile.
+    Foreign keys are checked by each statement, not at the commit as Django's own are: the writer
+    must find out which row is invalid, where a failing commit would refuse its whole group. They
+    cascade, so that no deletion fails for a row that refers to a deleted one and was added
+    meanwhile.
     """
 
     def database_forwards(
@@ -90,9 +90,9 @@ def partition_name(model: type[Model], month: Month) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition as it is: its rows have ids in [low, high), those of the default one any.
+    """A partition whose rows have ids in [low, high), or any if it is the default one.
 
-    `rows` is what PostgreSQL estimates, `bytes` is the size on disk with all indexes.
+    `rows` is PostgreSQL's estimate, `bytes` the size on disk with all indexes.
     """
 
     name: str
@@ -104,16 +104,16 @@ class Partition:
 
     @property
     def month(self) -> Month:
-        """The month of its first row."""
+        """The month of its lower bound."""
         return Month.of(uuid7.time_of(self.low))
 
 
-def listed(model: type[Model]) -> list[Partition]:
+def list_partitions(model: type[Model]) -> list[Partition]:
     """Return the partitions of a model, the oldest first and the default one last."""
     with connections[home(model)].cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), "
-            # It knows the first only after an ANALYZE, the second until its next crash.
+            # The first is known only after an ANALYZE, the second only until the next crash.
             "greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint, "
             "pg_total_relation_size(c.oid) "
             "FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
@@ -125,15 +125,15 @@ def listed(model: type[Model]) -> list[Partition]:
 
 
 def _partition(name: str, bound: str, rows: int, size: int) -> Partition:
-    """Return the partition whose bound PostgreSQL words FOR VALUES FROM ('…') TO ('…')."""
-    given = re.fullmatch(r"FOR VALUES FROM \('(.+)'\) TO \('(.+)'\)", bound)
-    low, high = (UUID(given[1]), UUID(given[2])) if given else (uuid7.LOWEST, uuid7.HIGHEST)
-    return Partition(name, low, high, is_default=given is None, rows=rows, bytes=size)
+    """Return the partition of a bound like FOR VALUES FROM ('…') TO ('…'), or DEFAULT."""
+    match = re.fullmatch(r"FOR VALUES FROM \('(.+)'\) TO \('(.+)'\)", bound)
+    low, high = (UUID(match[1]), UUID(match[2])) if match else (uuid7.LOWEST, uuid7.HIGHEST)
+    return Partition(name, low, high, is_default=match is None, rows=rows, bytes=size)
 
 
-def existing(model: type[Model]) -> list[str]:
-    """Return the names of a model's partitions, the default one included, sorted."""
-    return sorted(each.name for each in listed(model))
+def partition_names(model: type[Model]) -> list[str]:
+    """Return the sorted names of a model's partitions, including the default one."""
+    return sorted(each.name for each in list_partitions(model))
 
 
 def default_name(model: type[Model]) -> str:
@@ -142,7 +142,7 @@ def default_name(model: type[Model]) -> str:
 
 
 def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
-    """Yield the months of which rows lie in the default partition, with their number of rows."""
+    """Yield each month that has rows in the default partition, with the number of these rows."""
     default = sql.Identifier(default_name(model))
     first = sql.SQL("SELECT id FROM {} WHERE id >= %s ORDER BY id LIMIT 1").format(default)
     count = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s").format(default)
@@ -161,15 +161,15 @@ def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
 
 
 def create(model: type[Model], month: Month) -> bool:
-    """Make a month's partition unless it exists; tell whether it was made.
+    """Create a month's partition unless it exists; return whether it was created.
 
-    Rows of that month that already lie in the default partition move into it, in the same
-    transaction. Writers wait no longer than the move takes.
+    Rows of that month in the default partition move to it in the same transaction. Writers wait
+    only for this move.
     """
     name = partition_name(model, month)
     with deadline.long_transaction(home(model)) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
-        if name in existing(model):
+        if name in partition_names(model):
             return False
         names = {
             "parent": sql.Identifier(model._meta.db_table),
@@ -183,7 +183,7 @@ def create(model: type[Model], month: Month) -> bool:
     return True
 
 
-# ATTACH blocks only the default partition, CREATE … PARTITION OF would block the whole table.
+# ATTACH locks only the default partition; CREATE TABLE … PARTITION OF would lock the whole table.
 _CREATE = (
     "CREATE TABLE {part} (LIKE {parent} INCLUDING ALL)",
     "LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",

@@ -1,4 +1,4 @@
-"""What a number of days in the settings of retention would delete, estimated from partitions."""
+"""Preview of the retention settings: what a number of days would delete, as an estimate."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,8 +15,8 @@ from config.db.routers import home
 from config.runtime import preview
 
 
-def sentence(models: Sequence[type[Stream]], days: int) -> str:
-    """Return what the next run of retention would delete if rows were kept for so many days."""
+def preview_retention(models: Sequence[type[Stream]], days: int) -> str:
+    """Return as a sentence what the next run would delete if rows were kept for some days."""
     if not days:
         return "Nothing will be deleted: rows are kept for ever."
     end = uuid7.now() - timedelta(days=days)
@@ -27,12 +27,12 @@ def sentence(models: Sequence[type[Stream]], days: int) -> str:
     whole = sorted({part.month for part in parts if part.month.plus(1).start <= end})
     if not rows:
         return f"Nothing is older than {end:%Y-%m-%d %H:%M} UTC."
-    told = f"About {rows:,} rows older than {end:%Y-%m-%d %H:%M} UTC will be deleted"
-    return f"{told}, among them all of {_span(whole)}." if whole else f"{told}."
+    text = f"About {rows:,} rows older than {end:%Y-%m-%d %H:%M} UTC will be deleted"
+    return f"{text}, among them all of {_span(whole)}." if whole else f"{text}."
 
 
 def _old_share(month: Month, end: datetime) -> float:
-    """Return which share of a month lies before a time."""
+    """Return the share of a month that is before a time."""
     length = month.plus(1).start - month.start
     return min(1.0, max(0.0, (end - month.start) / length))
 
@@ -50,4 +50,4 @@ def _by_setting() -> dict[str, list[type[Stream]]]:
 
 
 for name, models in _by_setting().items():
-    preview.estimates[name] = partial(sentence, models)
+    preview.estimates[name] = partial(preview_retention, models)

@@ -1,7 +1,7 @@
-"""How large the tables of events are, and how fast they grow, without reading their rows.
+"""Size and growth of the tables of events, without reading their rows.
 
-PostgreSQL knows the bytes of each monthly partition and estimates its rows. A partition holds the
-events of its month, so that their growth needs no record of earlier sizes.
+PostgreSQL knows the bytes of each monthly partition and estimates its rows. As a partition holds
+the events of one month, growth can be told without a record of earlier sizes.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from analytics.streams.partitions import (
 from config.db import uuid7
 from config.db.routers import home
 
-ENOUGH = timedelta(days=7)  # of events, to tell a pace
+MIN_AGE = timedelta(days=7)  # of a stream whose growth can be estimated
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A stream as it is now; `oldest` is the time of its first event."""
+    """The size of a stream; `oldest` is the time of its first event."""
 
     model: type[Stream]
     partitions: list[Partition]
@@ -32,28 +32,28 @@ class Size:
 
     @property
     def months(self) -> list[Partition]:
-        """The partitions but for the default one, the oldest first."""
+        """All partitions but the default one, the oldest first."""
         return [each for each in self.partitions if not each.is_default]
 
     @property
     def rows(self) -> int:
-        """The estimate of all rows."""
+        """PostgreSQL's estimate."""
         return sum(each.rows for each in self.partitions)
 
     @property
     def bytes(self) -> int:
-        """The room on disk, with all indexes."""
+        """The size on disk, with all indexes."""
         return sum(each.bytes for each in self.partitions)
 
     def days_until_double(self, now: datetime) -> float | None:
-        """Return in how many days it doubles if it grows as since the beginning of last month.
+        """Return in how many days it doubles at the growth since the start of last month.
 
-        None if it does not grow, or has not existed for long enough to tell.
+        None if it does not grow, or is younger than MIN_AGE.
         """
         first = Month.of(now).plus(-1)
         start = max(first.start, self.oldest or now)
         new = sum(each.rows for each in self.months if each.month >= first)
-        if now - start < ENOUGH or not new:
+        if now - start < MIN_AGE or not new:
             return None
         return self.rows / new * ((now - start) / timedelta(days=1))
 
@@ -61,7 +61,7 @@ class Size:
 def of_streams(alias: str) -> list[Size]:
     """Return the sizes of the streams in a database."""
     models = [model for model in streams() if home(model) == alias]
-    return [Size(model, partitions.listed(model), _oldest(model)) for model in models]
+    return [Size(model, partitions.list_partitions(model), _oldest(model)) for model in models]
 
 
 def _oldest(model: type[Stream]) -> datetime | None:

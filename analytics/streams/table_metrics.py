@@ -1,7 +1,7 @@
-"""How large the tables of events are, how far back they reach and how far ahead, for /metrics.
+"""Metrics of the tables of events: size, oldest event, last partition, last retention.
 
-Every worker would read the same, so the figures are kept for a while. Those of a database that is
-away are missing until it answers.
+Prometheus may ask often, and each worker would read the same: what was read is reused for some
+seconds. The metrics of a database that is down are missing meanwhile.
 """
 
 import logging
@@ -24,7 +24,7 @@ from config.db.routers import ANALYTICS
 from config.server import metrics
 
 logger = logging.getLogger(__name__)
-KEPT_SECONDS = 15
+MAX_AGE_SECONDS = 15
 READ_SECONDS = 2  # for all tables of one database
 
 FAMILIES = {
@@ -36,8 +36,8 @@ FAMILIES = {
 RETENTION = "When manage.py retention last came to its end."
 
 
-class TableFigures(Collector):
-    """Reads the figures, at most once in KEPT_SECONDS."""
+class TableMetrics(Collector):
+    """A collector that reads the databases at most once in MAX_AGE_SECONDS."""
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
@@ -45,20 +45,24 @@ class TableFigures(Collector):
         self._read_at = float("-inf")
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return one family of samples for each figure."""
+        """Return all families of samples."""
         with self._reading:
-            if time.monotonic() - self._read_at >= KEPT_SECONDS:
+            if time.monotonic() - self._read_at >= MAX_AGE_SECONDS:
                 self._families = _families()
                 self._read_at = time.monotonic()
             return self._families
 
     def reset(self) -> None:
-        """Read again at the next request: for tests."""
         self._read_at = float("-inf")
 
 
-FIGURES = TableFigures()
-metrics.OF_DATABASES.register(FIGURES)
+_table_metrics = TableMetrics()
+metrics.OF_DATABASES.register(_table_metrics)
+
+
+def reset() -> None:
+    """Read the databases again at the next request: for tests."""
+    _table_metrics.reset()
 
 
 def _families() -> list[GaugeMetricFamily]:

@@ -186,11 +186,11 @@ def test_the_command_explains_itself(capsys):
 # Forgetting what is about to be deleted
 
 
-def forget(start, end):
+def before_delete(start, end):
     """Forget and delete the events of [start, end), as retention does."""
     low, high = uuid7.floor(start), uuid7.floor(end)
     with transaction.atomic(using="analytics"):
-        PlatformEvent.forget(low, high)
+        PlatformEvent.before_delete(low, high)
         PlatformEvent.objects.filter(id__gte=low, id__lt=high).delete()
 
 
@@ -198,16 +198,16 @@ def test_events_that_are_deleted_are_gone_from_the_totals():
     minute = timedelta(minutes=1)
     writer.write(TABLE, [row(at=AT + n * minute) for n in (-1, 0, 29, 30, 31)])
     writer.write(TABLE, [row("error", AT), row("system", AT + HOUR)])
-    forget(AT, AT + 30 * minute)
+    before_delete(AT, AT + 30 * minute)
     assert totals() == (
         {"auth": 3, "error": 0, "system": 1},
         {("auth", AT - HOUR): 1, ("auth", AT): 2, ("system", AT + HOUR): 1},
     )
     assert_totals_are_exact()
-    forget(AT, AT + 30 * minute)
+    before_delete(AT, AT + 30 * minute)
     assert_totals_are_exact()
 
 
-def test_other_streams_have_nothing_to_forget():
+def test_other_streams_have_nothing_to_update():
     with connections["analytics"].execute_wrapper(lambda *query: pytest.fail("a query")):
-        Event.forget(uuid7.floor(AT), uuid7.floor(AT + HOUR))
+        Event.before_delete(uuid7.floor(AT), uuid7.floor(AT + HOUR))

@@ -56,14 +56,14 @@ def test_the_oldest_event_is_told_unless_there_is_none(api, website):
     assert figures(api)[OLDEST] == {}
     for age_ms in (1000, 86_400_000, 2000):
         post(api, event_of(website, id=new_id(AT_MS - age_ms)))
-    table_metrics.FIGURES.reset()
+    table_metrics.reset()
     assert figures(api)[OLDEST]["analytics_event"] == (AT_MS - 86_400_000) / 1000
 
 
 def test_the_end_of_the_last_partition_is_told_unless_there_is_none(api):
     assert figures(api)[UNTIL] == {}
     call_command("partitions", "--from", "2026-11", "--until", "2026-12", verbosity=0)
-    table_metrics.FIGURES.reset()
+    table_metrics.reset()
     new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     assert figures(api)[UNTIL] == dict.fromkeys(TABLES, new_year)
 
@@ -73,7 +73,7 @@ def test_the_last_success_of_retention_is_told_once_there_is_one(api):
     assert f"\n{name} " not in api.get("/metrics").content.decode()
     call_command("retention", stdout=StringIO())
     run = MaintenanceRun.last("retention")
-    table_metrics.FIGURES.reset()
+    table_metrics.reset()
     assert run
     assert f"\n{name} {floatToGoString(run.finished_at.timestamp())}\n" in (
         api.get("/metrics").content.decode()
@@ -85,7 +85,7 @@ def test_figures_are_kept_for_a_while(api, website, monkeypatch):
     monkeypatch.setattr("analytics.streams.table_metrics.time.monotonic", lambda: clock[0])
     assert figures(api)[OLDEST] == {}
     post(api, event_of(website, id=new_id(AT_MS)))
-    clock[0] += table_metrics.KEPT_SECONDS - 0.1
+    clock[0] += table_metrics.MAX_AGE_SECONDS - 0.1
     assert figures(api)[OLDEST] == {}
     clock[0] += 0.1
     assert figures(api)[OLDEST]["analytics_event"] == AT.timestamp()

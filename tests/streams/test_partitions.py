@@ -99,14 +99,14 @@ def test_it_makes_this_month_and_three_more():
     assert run() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
     assert "made analytics_event_y2030m11" in lines
     expected = {"analytics_event_y2030m11", "analytics_event_y2030m12", JANUARY, FEBRUARY}
-    assert {DEFAULT, *expected} <= set(partitions.existing(Event))
+    assert {DEFAULT, *expected} <= set(partitions.partition_names(Event))
 
 
 @pytest.mark.parametrize("model", streams(), ids=lambda model: model.__name__)
 def test_each_stream_has_its_partitions_where_it_lives(model):
     run()
     name = f"{model._meta.db_table}_y2031m02"
-    assert {f"{model._meta.db_table}_default", name} <= set(partitions.existing(model))
+    assert {f"{model._meta.db_table}_default", name} <= set(partitions.partition_names(model))
     for alias in connections:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
@@ -114,22 +114,22 @@ def test_each_stream_has_its_partitions_where_it_lives(model):
 
 
 def test_it_makes_the_months_that_it_is_told():
-    before = partitions.existing(Event)
+    before = partitions.partition_names(Event)
     lines, total = made("y2031m01", "y2031m02")
     assert run("--from", "2031-01", "--until", "2031-02") == [
         *lines,
         f"2031-01 to 2031-02: {total}, the others were there.",
     ]
-    assert partitions.existing(Event) == sorted([*before, JANUARY, FEBRUARY])
+    assert partitions.partition_names(Event) == sorted([*before, JANUARY, FEBRUARY])
 
 
 def test_it_can_be_repeated():
     run("--from", "2031-01", "--until", "2031-01")
-    before = partitions.existing(Event)
+    before = partitions.partition_names(Event)
     assert run("--from", "2031-01", "--until", "2031-01") == [
         "2031-01 to 2031-01: 0 partitions made, the others were there."
     ]
-    assert partitions.existing(Event) == before
+    assert partitions.partition_names(Event) == before
 
 
 def test_it_fills_a_gap():
@@ -158,11 +158,11 @@ def test_it_fills_a_gap():
     ],
 )
 def test_a_bad_month_is_told_in_a_sentence_and_nothing_is_changed(options, sentence):
-    before = partitions.existing(Event)
+    before = partitions.partition_names(Event)
     with pytest.raises(CommandError) as told:
         run(*options)
     assert str(told.value) == sentence
-    assert partitions.existing(Event) == before
+    assert partitions.partition_names(Event) == before
 
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
@@ -171,7 +171,7 @@ def test_two_at_once_do_not_disturb_each_other():
     try:
         made = at_once(*[lambda: partitions.create(Event, month)] * 4)
         assert sorted(made) == [False, False, False, True]
-        assert JANUARY in partitions.existing(Event)
+        assert JANUARY in partitions.partition_names(Event)
     finally:
         with connections["analytics"].cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {JANUARY}")

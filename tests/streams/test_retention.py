@@ -128,7 +128,7 @@ def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put):
     lines = run()
     assert line_of("event", lines) == (5, 2, 0)
     assert times() == RECENT
-    names = set(partitions.existing(Event))
+    names = set(partitions.partition_names(Event))
     assert {NOVEMBER, DECEMBER} & names == set()
     assert {DEFAULT, JANUARY, "analytics_event_y2031m02"} <= names
     assert lines[-1].startswith("5 rows, 2 partitions of ")
@@ -138,10 +138,10 @@ def test_a_dry_run_tells_the_same_and_deletes_nothing(put):
     put(*OLD, *RECENT)
     keep(event=60)
     DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
-    before = partitions.existing(Event)
+    before = partitions.partition_names(Event)
     told = run("--dry-run")
     assert times() == [*OLD, *RECENT]
-    assert partitions.existing(Event) == before
+    assert partitions.partition_names(Event) == before
     assert DailySalt.objects.exists()
     assert not MaintenanceRun.objects.exists()
     done = run()
@@ -182,7 +182,7 @@ def test_each_stream_obeys_its_own_setting(put, user):
     keep(track=60)
     run()
     assert times(FunnelEvent) == [CUTOFF]
-    assert "analytics_funnelevent_y2030m12" not in partitions.existing(FunnelEvent)
+    assert "analytics_funnelevent_y2030m12" not in partitions.partition_names(FunnelEvent)
 
 
 def test_one_stream_for_a_number_of_days(put):

@@ -86,14 +86,14 @@ def put(old_website):
 
 
 @pytest.fixture
-def forgotten(monkeypatch):
-    """What the stream of events was told to forget, with the number of rows that were there."""
+def calls_before_delete(monkeypatch):
+    """The ranges passed to Event.before_delete, each with the number of rows then in it."""
     told = []
 
-    def forget(low, high):
+    def before_delete(low, high):
         told.append((low, high, Event.objects.filter(id__gte=low, id__lt=high).count()))
 
-    monkeypatch.setattr(Event, "forget", forget)
+    monkeypatch.setattr(Event, "before_delete", before_delete)
     return told
 
 
@@ -135,12 +135,12 @@ def somebody_else(alias="analytics"):
 # What hangs on the rows
 
 
-def test_rows_are_forgotten_by_exact_bounds_before_they_go(put, forgotten):
+def test_totals_are_updated_by_exact_bounds_before_rows_go(put, calls_before_delete):
     put(*OLD, *RECENT)
     run("--stream", "event", "--older-than", "60d")
     december, january, february = (Month(*m) for m in ((2030, 12), (2031, 1), (2031, 2)))
     cutoff = uuid7.floor(CUTOFF)
-    assert forgotten == [
+    assert calls_before_delete == [
         (uuid7.floor(Month(2030, 11).start), uuid7.floor(december.start), 1),
         (uuid7.floor(december.start), uuid7.floor(january.start), 1),
         (uuid7.floor(january.start), cutoff, 2),
@@ -149,36 +149,38 @@ def test_rows_are_forgotten_by_exact_bounds_before_they_go(put, forgotten):
     assert february.start > CUTOFF
 
 
-def test_batches_share_the_rows(put, forgotten, monkeypatch):
+def test_batches_share_the_rows(put, calls_before_delete, monkeypatch):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
     at = datetime(2031, 1, 2, tzinfo=UTC)
     put(*[at + n * INSTANT for n in range(5)])
     run("--stream", "event", "--older-than", "60d")
-    batches = forgotten[2:5]
+    batches = calls_before_delete[2:5]
     assert [rows for _, _, rows in batches] == [2, 2, 1]
     assert [low for low, _, _ in batches[1:]] == [high for _, high, _ in batches[:-1]]
     assert times() == []
 
 
-def test_events_of_a_deleted_website_are_forgotten_one_by_one(put, forgotten, monkeypatch):
+def test_totals_are_updated_for_each_event_of_a_deleted_website(
+    put, calls_before_delete, monkeypatch
+):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
     put(*RECENT)
     put(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
     run()
-    assert [rows for _, _, rows in forgotten] == [1, 1, 1, 1]
+    assert [rows for _, _, rows in calls_before_delete] == [1, 1, 1, 1]
     assert times() == RECENT
 
 
-def test_what_cannot_be_forgotten_is_not_deleted(put, monkeypatch):
+def test_rows_stay_if_totals_cannot_be_updated(put, monkeypatch):
     def fail(low, high):
         raise DatabaseError("counters are away")
 
     put(*OLD, *RECENT)
-    monkeypatch.setattr(Event, "forget", fail)
+    monkeypatch.setattr(Event, "before_delete", fail)
     with pytest.raises(DatabaseError, match="counters are away"):
         run("--stream", "event", "--older-than", "60d")
     assert times() == [*OLD, *RECENT]
-    assert NOVEMBER in partitions.existing(Event)
+    assert NOVEMBER in partitions.partition_names(Event)
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ def meddle(monkeypatch):
     tries = []
 
     def prepare(statement, values=()):
-        def forget(low, high):
+        def before_delete(low, high):
             if Month.of(uuid7.time_of(low)) != Month(2031, 1):
                 return
             tries.append(Event.objects.filter(id__gte=low, id__lt=high).count())
@@ -195,13 +197,13 @@ def meddle(monkeypatch):
                 with somebody_else() as cursor:
                     cursor.execute(statement, values)
 
-        monkeypatch.setattr(Event, "forget", forget)
+        monkeypatch.setattr(Event, "before_delete", before_delete)
         return tries
 
     return prepare
 
 
-def test_a_row_that_comes_during_a_batch_is_forgotten_as_well(put, meddle):
+def test_a_row_that_comes_during_a_batch_is_counted_as_well(put, meddle):
     late = datetime(2031, 1, 3, tzinfo=UTC)
     tries = meddle(
         "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
@@ -216,7 +218,7 @@ def test_a_row_that_comes_during_a_batch_is_forgotten_as_well(put, meddle):
     assert times() == []
 
 
-def test_a_row_that_goes_during_a_batch_is_not_forgotten_twice(put, meddle):
+def test_a_row_that_goes_during_a_batch_is_not_counted_twice(put, meddle):
     gone, stays = datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC)
     tries = meddle("DELETE FROM analytics_event WHERE created_at = %s", [gone])
     put(gone, stays)
@@ -257,9 +259,9 @@ def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put, 
         lines = run("--stream", "event", "--older-than", "60d")
         assert lines[-1].startswith("5 rows, 0 partitions of 0 Bytes")
         assert times() == RECENT
-        assert {NOVEMBER, DECEMBER} <= set(partitions.existing(Event))
+        assert {NOVEMBER, DECEMBER} <= set(partitions.partition_names(Event))
     assert line_of("event", run("--stream", "event", "--older-than", "60d")) == (0, 2, 0)
-    assert {NOVEMBER, DECEMBER} & set(partitions.existing(Event)) == set()
+    assert {NOVEMBER, DECEMBER} & set(partitions.partition_names(Event)) == set()
 
 
 def test_two_runs_do_not_mix(put):
@@ -285,7 +287,7 @@ def test_a_run_that_is_stopped_keeps_what_it_has_done(put, monkeypatch):
 
     put(*OLD, *RECENT)
     keep(event=60)
-    monkeypatch.setattr(Event, "forget", stop)
+    monkeypatch.setattr(Event, "before_delete", stop)
     with pytest.raises(CommandError) as told:
         run()
     assert str(told.value) == "Stopped. What is deleted stays so; run it again to go on."

@@ -11,6 +11,6 @@ def drop_partitions():
     """Drop all partitions but the default ones."""
     for model in streams():
         with connections[home(model)].cursor() as cursor:
-            for each in partitions.listed(model):
+            for each in partitions.list_partitions(model):
                 if not each.is_default:
                     cursor.execute(f"DROP TABLE {each.name}")

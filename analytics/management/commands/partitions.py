@@ -107,7 +107,7 @@ class Command(BaseCommand):
         rows, bytes = 0, 0
         for model in streams():
             in_default = sum(count for _, count in partitions.months_in_default(model))
-            for each in partitions.listed(model):
+            for each in partitions.list_partitions(model):
                 count = in_default if each.is_default else each.rows
                 month = "default" if each.is_default else each.month
                 table.append((model._meta.model_name, month, count, size(each.bytes)))

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.streams import retention
@@ -62,7 +63,7 @@ class Command(BaseCommand):
                     )
                 else:
                     self._delete(plans, is_complete=stream is None)
-        except RetentionError as error:
+        except (RetentionError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
 
     def _plan(self, models: list[type[Stream]], days: int | None) -> list[Plan]:
@@ -81,7 +82,7 @@ class Command(BaseCommand):
         deleted = []
         with progress_bar(self.stdout, total(plan.total for plan in plans).rows) as bar:
             for plan in plans:
-                for each in plan.carry_out():
+                for each in plan.execute():
                     deleted.append(each)
                     bar.update(each.rows)
         summary = f"{_told(total(deleted), address_hash.delete_expired())} deleted"
@@ -94,7 +95,7 @@ def _row(plan: Plan) -> tuple[object, ...]:
     kept = f"{plan.days} days" if plan.days else "for ever"
     goes = plan.total
     name = plan.model._meta.model_name
-    return name, kept, goes.rows, goes.months, size(goes.bytes), len(plan.websites)
+    return name, kept, goes.rows, goes.months, size(goes.bytes), len(plan.orphans)
 
 
 def _told(what: Deleted, salts: int) -> str:
