@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from analytics.collect.dialect import sentence_of
 from analytics.collect.ingest import (
@@ -22,12 +20,12 @@ from analytics.collect.responses import (
     Recorded,
     RecordedBatch,
 )
+from analytics.collect.view import QuotaView, quota_of
 from config import runtime
 from config.api import address_hash, registry
 from config.api.client_address import client_address
 from config.api.errors import (
     Invalid,
-    RateLimited,
     RowRefused,
 )
 from config.api.fields import (
@@ -36,14 +34,12 @@ from config.api.fields import (
     matching,
 )
 from config.api.outcomes import Outcome
-from config.api.ratelimit import Quota
 from config.api.serializers import (
     Items,
     StrictSerializer,
 )
 from config.api.timestamps import IsoTime
 from config.api.view import (
-    ApiView,
     endpoint,
     events_in,
 )
@@ -82,16 +78,10 @@ class BatchSerializer(StrictSerializer):
 EVENT, BATCH = EventSerializer(), BatchSerializer()
 
 
-class CollectView(ApiView):
-    """/api/analytics/collect
-
-    The quota of a user counts events, of which a body is asked first. A request that is refused
-    before that costs one.
-    """
+class CollectView(QuotaView):
+    """/api/analytics/collect"""
 
     api = registry.COLLECT
-    quota: Quota | None = None
-    is_charged = False
 
     @endpoint(
         ingest=True,
@@ -107,13 +97,13 @@ class CollectView(ApiView):
         A body with `events` is a batch, in which each event stands for itself. The limit counts
         events of a user, valid or not; what does not fit is refused as a whole.
         """
-        sent = self.json()
+        sent, quota = self.json(), quota_of(request)
         self.events_in_request = events_in(sent)
         if is_batch(sent):
             events = BATCH.to_internal_value(sent)["events"]
-            self.charge(len(events))
+            quota.consume(len(events))
             return self.post_batch([read(event) for event in events])
-        self.charge(1)
+        quota.consume(1)
         return self.post_single(EVENT.to_internal_value(sent))
 
     def post_single(self, item: Item) -> HttpResponse:
@@ -126,13 +116,12 @@ class CollectView(ApiView):
     def post_batch(self, events: Sequence[Item | Invalid]) -> HttpResponse:
         """Store the valid events of a batch."""
         stored = iter(self.store([event for event in events if not isinstance(event, Invalid)]))
-        ends = [
+        results = [
             rejected(event) if isinstance(event, Invalid) else result_of(*next(stored))
             for event in events
         ]
-        outcomes = Counter(outcome for _, outcome in ends)
-        body = RecordedBatch(processed=len(ends), results=[result for result, _ in ends])
-        return self.respond_batch(200, body, outcomes)
+        body = RecordedBatch(processed=len(results), results=[result for result, _ in results])
+        return self.respond_batch(200, body, Counter(outcome for _, outcome in results))
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
         """Store events unless the switch is off; return the row and the outcome of each."""
@@ -142,31 +131,6 @@ class CollectView(ApiView):
         if not is_on:
             return [(row, Outcome.KILL_SWITCH) for row in rows]
         return list(zip(rows, store(rows), strict=True))
-
-    def charge(self, cost: int) -> None:
-        """Take the cost of the request from the user's quota; raises RateLimited."""
-        assert self.quota
-        self.is_charged = True
-        self.quota.consume(cost)
-
-    def check_throttles(self, request: Request) -> None:
-        self.quota = Quota("RATE_COLLECT", user_of(request).id)
-        self.quota.require_remaining()
-
-    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        if self.quota and not self.is_charged and not isinstance(exc, RateLimited):
-            with suppress(RateLimited):  # another request has just taken what was left
-                self.charge(1)
-        return super().handle_exception(exc)
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        if self.quota:
-            response["X-RateLimit-Limit"] = str(self.quota.limit)
-            response["X-RateLimit-Remaining"] = str(self.quota.remaining)
-            response["X-RateLimit-Reset"] = str(self.quota.ends_at)
-        return super().finalize_response(request, response, *args, **kwargs)
 
 
 def is_batch(body: Any) -> bool:

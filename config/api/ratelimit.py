@@ -100,6 +100,7 @@ class Quota:
         self._now = time.time()
         window = int(self._now) // self._window_seconds
         self.ends_at = (window + 1) * self._window_seconds  # Unix time
+        self.consumed = 0  # through this object
         self._key = f"budget:{setting}:{caller}:{self.ends_at}"
         self._cache = fail_open or FailOpenCache()
         self._used: int = self._cache.call(lambda: counter_cache.get(self._key, 0), otherwise=0)
@@ -123,6 +124,7 @@ class Quota:
         )
         if not fits:
             raise self._rate_limited()
+        self.consumed += cost
 
     def reset(self) -> None:
         """Give back all that was taken in this window."""
