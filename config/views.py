@@ -180,7 +180,7 @@ class ReadyView(ApiView):
     @endpoint(responses={200: Ready, 503: Unready})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether both databases answer within two seconds."""
-        is_up = health.answering(*connections)
+        is_up = health.check_databases(*connections)
         databases = DatabaseStates(
             default="ok" if is_up[MAIN] else "unavailable",
             analytics="ok" if is_up[ANALYTICS] else "unavailable",

@@ -172,7 +172,7 @@ class PlatformHealthView(PlatformView):
     @endpoint(responses={200: Healthy, 503: Unhealthy})
     def get(self, request: Request) -> HttpResponse:
         """Tell whether the analytics database answers, and how the writer stands."""
-        is_healthy = health.answering(ANALYTICS)[ANALYTICS]
+        is_healthy = health.check_databases(ANALYTICS)[ANALYTICS]
         now, buffer = iso(uuid7.now()), Buffer.of(writer.state(ANALYTICS))
         if is_healthy:
             return self.respond(200, Healthy(timestamp=now, buffer=buffer))

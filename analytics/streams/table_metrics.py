@@ -57,7 +57,7 @@ class TableMetrics(Collector):
 
 
 _table_metrics = TableMetrics()
-metrics.OF_DATABASES.register(_table_metrics)
+metrics.DATABASE_REGISTRY.register(_table_metrics)
 
 
 def reset() -> None:

@@ -1,7 +1,7 @@
-"""Log lines: JSON for machines, text for people, and in neither what belongs to somebody.
+"""Log formatters for JSON and text, which redact personal data.
 
-Databases repeat rows and values in what they say of an error; addresses, emails and tokens may
-stand in any message. None of them leaves through here.
+Error messages of databases repeat rows and values; addresses, emails and tokens may be in any
+message. None of them may reach the log.
 """
 
 import json
@@ -17,38 +17,38 @@ import psycopg
 
 from config.api.client_address import parse_address
 
-MAX_LENGTH = 2000  # of what one exception says; some repeat all that they were given
+MAX_ERROR_LENGTH = 2000  # some exceptions repeat all of their input
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _PRIVATE = [
     (re.compile(r"(?<=://)[^\s/@]+(?=@)"), "[password]"),
-    # No match begins within a word: of a long one, each would look at all the rest of it.
+    # No match starts within a word: in a long one, each start would scan all the rest of it.
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"\bpk_\w{32}\b"), "[key]"),
     (re.compile(r"(?i)(?<=bearer )[^\s'\"]+"), "[token]"),
     (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
 ]
-# What follows these words is the address of a server of ours, which operators must know.
+# These words precede the address of one of our servers, which operators need.
 _ADDRESS = re.compile(
     r"(?<!server at \")(?<!\" \()(?<!connecting to )(?<![\w.:])[0-9A-Fa-f:.]{3,}(?!\w)"
 )
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for a terminal; a traceback takes lines of its own."""
+    """One line of text, followed by the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
-        named = request_id.get()
+        """Return a record as text."""
+        id = request_id.get()
         line = f"{_time(record)} {record.levelname} {record.name} {_message(record)}"
-        return "\n".join(filter(None, [line + (f" [{named}]" if named else ""), _trace(record)]))
+        return "\n".join(filter(None, [line + (f" [{id}]" if id else ""), _trace(record)]))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, its traceback included."""
+    """One line of JSON, including the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the JSON of a record."""
+        """Return a record as JSON."""
         entry = {
             "time": _time(record),
             "level": record.levelname,
@@ -60,11 +60,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({name: value for name, value in entry.items() if value})
 
 
-def told(error: BaseException) -> str:
-    """Return what an exception says; of a database's nothing that repeats a row or a value."""
+def error_message(error: BaseException) -> str:
+    """Return the message of an exception, without rows and values if it is of a database."""
     text = str(error)
-    if len(text) > MAX_LENGTH:
-        text = f"{text[:MAX_LENGTH]}..."
+    if len(text) > MAX_ERROR_LENGTH:
+        text = f"{text[:MAX_ERROR_LENGTH]}..."
     if isinstance(error, (django.db.Error, psycopg.Error)):
         text = text.partition("\n")[0]  # DETAIL, CONTEXT and the statement come below
     if isinstance(error, (django.db.DataError, psycopg.DataError)):
@@ -72,11 +72,11 @@ def told(error: BaseException) -> str:
     return text
 
 
-def without_private(text: str) -> str:
-    """Return a text whose emails, tokens, passwords and addresses of clients are taken out."""
+def redact(text: str) -> str:
+    """Replace emails, tokens, passwords and client addresses in a text by their kind."""
     for pattern, replacement in _PRIVATE:
         text = pattern.sub(replacement, text)
-    return _ADDRESS.sub(lambda found: "[address]" if _is_address(found[0]) else found[0], text)
+    return _ADDRESS.sub(lambda match: "[address]" if _is_address(match[0]) else match[0], text)
 
 
 def _is_address(text: str) -> bool:
@@ -91,21 +91,21 @@ def _time(record: logging.LogRecord) -> str:
 def _message(record: logging.LogRecord) -> str:
     message, values = record.msg, record.args
     if isinstance(message, BaseException):
-        message = told(message)
+        message = error_message(message)
     if isinstance(values, tuple):
         values = tuple(
-            told(value) if isinstance(value, BaseException) else value for value in values
+            error_message(value) if isinstance(value, BaseException) else value for value in values
         )
-    return without_private(str(message) % values if values else str(message))
+    return redact(str(message) % values if values else str(message))
 
 
 def _trace(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
-    return without_private("".join(_traceback(error, set())).rstrip()) if error else ""
+    return redact("".join(_traceback(error, set())).rstrip()) if error else ""
 
 
 def _traceback(error: BaseException, seen: set[int]) -> Iterator[str]:
-    """Yield what Python prints of an exception and those before it, worded by `told`."""
+    """Yield the traceback of an exception and its causes, with messages by `error_message`."""
     seen.add(id(error))
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before and id(before) not in seen:
@@ -113,4 +113,4 @@ def _traceback(error: BaseException, seen: set[int]) -> Iterator[str]:
         yield "\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
-    yield f"{type(error).__module__}.{type(error).__qualname__}: {told(error)}\n"
+    yield f"{type(error).__module__}.{type(error).__qualname__}: {error_message(error)}\n"

@@ -1,20 +1,19 @@
-"""What is watched of every request, and the page on which Prometheus reads all metrics.
+"""Metrics of requests, and the page that exposes all metrics to Prometheus.
 
-Metrics of prometheus_client belong to one worker, and django-prometheus adds up those of all.
-Figures that belong to the databases are the same from every worker: they stand in a registry of
-their own, which is not added up.
+Each worker has metrics of its own, of which prometheus_client exposes the sum. Metrics of the
+databases are the same in all workers and must not be added up: they have their own registry.
 """
 
 import os
 from contextlib import suppress
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django_prometheus.exports import ExportToDjangoView
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import mark_process_dead
 
-OF_DATABASES = CollectorRegistry()
+DATABASE_REGISTRY = CollectorRegistry()
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 REQUEST_SECONDS = Histogram(
@@ -26,7 +25,7 @@ REQUEST_SECONDS = Histogram(
 
 
 def observe(request: HttpRequest, status: int, seconds: float) -> None:
-    """Count a request with its answer, by its route rather than by its path."""
+    """Count a request by its route, which unlike its path is one of a few."""
     method = request.method if request.method in METHODS else "other"
     REQUEST_SECONDS.labels(_route_of(request), method, str(status)).observe(seconds)
 
@@ -36,21 +35,20 @@ def _route_of(request: HttpRequest) -> str:
     if match is None:
         return "none"  # static files, preflights, refused hosts
     if match.route.startswith("admin/"):
-        return "admin/"  # its pages are many, and are for few
+        return "admin/"  # many pages, few users
     return "unknown" if match.url_name == "unknown" else match.route
 
 
-def page(request: HttpRequest) -> HttpResponseBase:
-    """Return the answer with all metrics, whichever worker gives it."""
-    _forget_dead_workers()
-    response = ExportToDjangoView(request)
-    response.content += generate_latest(OF_DATABASES)
-    answer: HttpResponseBase = response
-    return answer
+def page(request: HttpRequest) -> HttpResponse:
+    """Return the metrics of all workers, whichever of them responds."""
+    _remove_dead_workers()
+    response: HttpResponse = ExportToDjangoView(request)
+    response.content += generate_latest(DATABASE_REGISTRY)
+    return response
 
 
-def _forget_dead_workers() -> None:
-    """Delete the gauges of workers that have ended; what they counted stays in the sums."""
+def _remove_dead_workers() -> None:
+    """Delete the gauges of workers that have exited; their counters stay in the sums."""
     pids = {path.stem.rpartition("_")[2] for path in settings.METRICS_DIR.glob("gauge_live*.db")}
     for pid in map(int, pids):
         try:
@@ -59,4 +57,4 @@ def _forget_dead_workers() -> None:
             with suppress(FileNotFoundError):  # another worker was faster
                 mark_process_dead(pid, settings.METRICS_DIR)  # type: ignore[no-untyped-call]
         except PermissionError:
-            pass  # the id is somebody else's by now
+            pass  # another user's process has the id by now

@@ -1,4 +1,4 @@
-"""Run the server: one granian, with PostgreSQL before it on a first run, stopped in reverse."""
+"""The server: granian, and on a first run the embedded PostgreSQL, which outlives it."""
 
 import contextlib
 import ctypes
@@ -25,31 +25,31 @@ READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
-CONNECTIONS_BESIDES = 7  # those of requests: two that write, the tallies', four of health
+OTHER_CONNECTIONS = 7  # of a worker: two writers, the outcome counts, four health checks
 GRANIAN_FLAGS = (
     *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
     *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10"),
-    # Backpressure counts open connections, idle ones too; 1024 descriptors are a usual limit.
+    # Backpressure limits open connections, including idle ones; 1024 is a usual descriptor limit.
     *("--backlog", "2048", "--backpressure", "900"),
-    # Also ends connections that stay idle.
+    # Also closes idle connections.
     *("--http1-header-read-timeout", "10000"),
-    # A thread that ends takes its database connections with it.
+    # A thread that exits closes its database connections.
     *("--blocking-threads-idle-timeout", "600"),
 )
 
 
 class ServingError(Exception):
-    """Say in one sentence why the server does not run."""
+    """The server cannot run, for the reason in the message."""
 
 
 def stop_on_signals() -> None:
-    """Leave by SystemExit(0) at SIGTERM, SIGINT or SIGHUP, once, so that everything is stopped."""
+    """Raise SystemExit(0) at the first SIGTERM, SIGINT or SIGHUP, so that blocks clean up."""
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
         numbers.append(signal.SIGHUP)
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        for each in numbers:  # a second Ctrl-C must not interrupt the stopping
+        for each in numbers:  # a second Ctrl-C must not interrupt the clean-up
             signal.signal(each, signal.SIG_IGN)
         raise SystemExit(0)
 
@@ -58,7 +58,7 @@ def stop_on_signals() -> None:
 
 
 def require_free_port() -> None:
-    """Raise ServingError unless granian could listen."""
+    """Raise ServingError unless granian can listen on the port."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             settings.HOST, settings.PORT, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -68,15 +68,15 @@ def require_free_port() -> None:
             probe.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            sentence = f"Port {settings.PORT} is in use; set PORT to another one."
+            message = f"Port {settings.PORT} is in use; set PORT to another one."
         else:
-            sentence = f"Cannot listen on {settings.HOST} port {settings.PORT}: {error.strerror}."
-        raise ServingError(sentence) from error
+            message = f"Cannot listen on {settings.HOST} port {settings.PORT}: {error.strerror}."
+        raise ServingError(message) from error
 
 
 @contextlib.contextmanager
 def databases() -> Iterator[EmbeddedPostgres | None]:
-    """Run the embedded PostgreSQL with both databases, or trust in the servers that are set."""
+    """Run the embedded PostgreSQL with both databases, unless URLs of servers are set."""
     if not settings.EMBEDDED:
         yield None
         return
@@ -89,12 +89,12 @@ def databases() -> Iterator[EmbeddedPostgres | None]:
 
 
 def connections_wanted() -> int:
-    """Return how many connections to each database the workers of this host may open."""
-    return settings.WORKERS * (settings.THREADS + CONNECTIONS_BESIDES)
+    """Return the number of connections that this host may open to each database."""
+    return settings.WORKERS * (settings.THREADS + OTHER_CONNECTIONS)
 
 
 def require_migrations() -> None:
-    """Raise ServingError unless the tables are those that this code expects."""
+    """Raise ServingError unless both databases have all migrations."""
     for alias in settings.DATABASES:
         try:
             pending = pending_migrations(alias)
@@ -115,7 +115,7 @@ def pending_migrations(alias: str) -> list[str]:
 
 
 def address(path: str = "/") -> str:
-    """Return the URL at which this machine reaches the server."""
+    """Return the URL of the server on this machine."""
     host = _own_host()
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}{path}"
 
@@ -127,7 +127,7 @@ def _own_host() -> str:
 
 @contextlib.contextmanager
 def granian() -> Iterator[subprocess.Popen[bytes]]:
-    """Run granian, which answers by the time the block begins, and stop it after the block."""
+    """Run granian for a block, which begins once it responds."""
     connections.close_all()
     process = subprocess.Popen(
         [
@@ -138,7 +138,7 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
         ],
         cwd=settings.BASE_DIR,
         env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)} | _metrics_environment(),
-        start_new_session=True,  # so that a Ctrl-C goes to this process only
+        start_new_session=True,  # a Ctrl-C must reach this process only, which stops granian first
         preexec_fn=_stop_with_parent(),
     )
     try:
@@ -151,9 +151,9 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
 def wait_for_end(
     process: subprocess.Popen[bytes], postgres: EmbeddedPostgres | None = None
 ) -> NoReturn:
-    """Wait for as long as granian runs; raise ServingError when it ends by itself.
+    """Wait while granian runs; raise ServingError when it exits by itself.
 
-    An embedded PostgreSQL that dies meanwhile is started again: nobody else would do it.
+    An embedded PostgreSQL that dies meanwhile is restarted: nothing else would do it.
     """
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -164,7 +164,7 @@ def wait_for_end(
 
 
 def _metrics_environment() -> dict[str, str]:
-    """Return what the workers need to share their metrics, in a directory emptied of old ones."""
+    """Return the environment in which workers share their metrics; delete old metrics."""
     if settings.WORKERS == 1:
         return {}
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
@@ -173,13 +173,13 @@ def _metrics_environment() -> dict[str, str]:
 
 
 def _log_flags() -> list[str]:
-    """Return what makes granian's own lines look like those of the application."""
+    """Return the options that make granian's log lines look like those of the application."""
     path = settings.BASE_DIR / "config" / "server" / "granian_logs.json"
     return ["--log-config", str(path)] if settings.LOG_FORMAT == "json" else []
 
 
 def _stop_with_parent() -> Callable[[], object] | None:
-    """Return what a child runs so that Linux stops it when this process is killed."""
+    """Return a function for the child, by which Linux stops it when this process is killed."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -197,15 +197,15 @@ def _wait_until_live(process: subprocess.Popen[bytes]) -> None:
 
 
 def _is_live() -> bool:
-    link = http.client.HTTPConnection(_own_host(), settings.PORT, timeout=5)
+    connection = http.client.HTTPConnection(_own_host(), settings.PORT, timeout=5)
     try:
-        link.request("GET", "/health/live")
-        # ALLOWED_HOSTS may refuse the name used here; the application answers all the same.
-        return link.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+        connection.request("GET", "/health/live")
+        # A 400, as ALLOWED_HOSTS may refuse this host name, is a response of the application too.
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        link.close()
+        connection.close()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -213,5 +213,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_TIMEOUT_SECONDS)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # also the workers of a granian that was killed
+        os.killpg(process.pid, signal.SIGKILL)  # also the workers, if granian itself was killed
     process.wait()

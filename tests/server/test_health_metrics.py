@@ -34,7 +34,7 @@ def test_not_ready_while_a_database_is_away(api, monkeypatch, away):
     assert_answer(api.get("/health/ready"), 503, body)
 
 
-def test_questions_that_nobody_waits_for_any_more_are_not_asked(monkeypatch):
+def test_checks_that_nobody_waits_for_any_more_do_not_run(monkeypatch):
     go, asked = threading.Event(), []
 
     def silent(alias):
@@ -42,24 +42,24 @@ def test_questions_that_nobody_waits_for_any_more_are_not_asked(monkeypatch):
         return go.wait(60)
 
     with monkeypatch.context() as patch:
-        patch.setattr(health, "_answers", silent)
-        patch.setattr(health, "SECONDS", 0.01)
+        patch.setattr(health, "responds", silent)
+        patch.setattr(health, "TIMEOUT_SECONDS", 0.01)
         for _ in range(10):
-            assert health.answering("analytics") == {"analytics": False}
+            assert health.check_databases("analytics") == {"analytics": False}
         go.set()
-        patch.setattr(health, "SECONDS", 60)
-        assert health.answering("analytics") == {"analytics": True}
+        patch.setattr(health, "TIMEOUT_SECONDS", 60)
+        assert health.check_databases("analytics") == {"analytics": True}
     assert len(asked) <= 5  # one for each thread, and the last
 
 
 def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
-    asked_enough = threading.Event()
-    monkeypatch.setattr("config.server.health.SECONDS", 0.05)
+    released = threading.Event()
+    monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(
-        "config.server.health._answers", lambda alias: alias == "default" or asked_enough.wait(60)
+        "config.server.health.responds", lambda alias: alias == "default" or released.wait(60)
     )
     response = api.get("/health/ready")
-    asked_enough.set()
+    released.set()
     databases = {"default": "ok", "analytics": "unavailable"}
     assert_answer(response, 503, {"status": "unavailable", "databases": databases})
 
