@@ -112,8 +112,7 @@ class RegisterView(ApiView):
         account = REGISTER.to_internal_value(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
-        new_user = NewUser.of(user, api_key=api_key)
-        return self.respond(201, Registered.of(new_user, tokens.issue(user)))
+        return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))
 
 
 class LoginView(ApiView):
@@ -132,7 +131,8 @@ class LoginView(ApiView):
         """Log in by email and password."""
         user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
         self.annotate(user_id=user.pk)
-        return self.respond(200, LoggedIn.of(UserBody.of(user), tokens.issue(user)))
+        body = LoggedIn.of(UserBody.from_attributes(user), tokens.issue(user))
+        return self.respond(200, body)
 
 
 class RefreshView(ApiView):
@@ -182,7 +182,7 @@ class MeView(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Show the user of the token."""
         user = accounts.active_user(caller_of(request).user_id)
-        return self.respond(200, Me(OwnUser.of(user, is_active=user.is_active)))
+        return self.respond(200, Me(OwnUser.from_attributes(user)))
 
 
 class SessionView(ApiView):

@@ -26,16 +26,16 @@ class UserBody(Body, rename="camel"):
     name: str | None
     created_at: Timestamp
 
-    @classmethod
-    def of(cls, user: User, **more: Any) -> Self:
-        """Return the body of a user; `more` are the fields that a subclass adds."""
-        return cls(user.id, user.email, user.name, iso(user.created_at), **more)
-
 
 class NewUser(UserBody, rename="camel"):
     """An account, with the key that is shown this once."""
 
     api_key: Annotated[str, pattern("^pk_[A-Za-z0-9]{32}$")]
+
+    @classmethod
+    def of(cls, user: User, api_key: str) -> Self:
+        """Return the body of a new user."""
+        return cls(user.id, user.email, user.name, iso(user.created_at), api_key)
 
 
 class OwnUser(UserBody, rename="camel"):

@@ -84,13 +84,13 @@ class WebsitesView(ApiView):
         with _one_of_a_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
         self.annotate(project_id=website.pk)
-        return self.respond(201, WebsiteBody.of(website))
+        return self.respond(201, WebsiteBody.from_attributes(website))
 
     @bearer(failed="Failed to fetch websites", responses={200: WebsiteList})
     def get(self, request: Request) -> HttpResponse:
         """List all websites of the caller, the newest first."""
         websites = Website.objects.owned_by(caller_of(request).user_id)
-        bodies = [WebsiteBody.of(website) for website in websites]
+        bodies = [WebsiteBody.from_attributes(website) for website in websites]
         return self.respond(200, WebsiteList(bodies, total=len(bodies)))
 
 
@@ -106,7 +106,7 @@ class WebsiteView(ApiView):
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one website."""
-        return self.respond(200, WebsiteBody.of(_own(request, id)))
+        return self.respond(200, WebsiteBody.from_attributes(_own(request, id)))
 
     @bearer(
         failed="Failed to update website",
@@ -122,7 +122,7 @@ class WebsiteView(ApiView):
             changes["is_active"] = changes.pop("isActive")
         with _one_of_a_host():
             website.change(**changes)
-        return self.respond(200, WebsiteBody.of(website))
+        return self.respond(200, WebsiteBody.from_attributes(website))
 
     @bearer(
         failed="Failed to delete website",

@@ -1,12 +1,11 @@
 """Response bodies of the websites API."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta
 
-from config.api.bodies import AlwaysTrue, Body, Count, Timestamp, iso, pattern
-from websites.models import Website
+from config.api.bodies import AlwaysTrue, Body, Count, Timestamp, pattern
 
 EXAMPLE = {
     "id": "019c0428-0ea0-7bae-841b-02c41ed0fd8a",
@@ -35,21 +34,6 @@ class WebsiteBody(Body, rename="camel"):
     updated_at: Timestamp
 
     example: ClassVar[Any] = EXAMPLE
-
-    @classmethod
-    def of(cls, website: Website) -> Self:
-        """Return the body of a website."""
-        return cls(
-            id=website.id,
-            user_id=website.user_id,
-            name=website.name,
-            domain=website.domain,
-            description=website.description,
-            tracking_code=website.tracking_code,
-            is_active=website.is_active,
-            created_at=iso(website.created_at),
-            updated_at=iso(website.updated_at),
-        )
 
 
 class WebsiteList(Body):

@@ -166,10 +166,11 @@ class EventsView(ApiView):
         if site is None:
             raise NotFound(UNKNOWN_CODE)
         if not runtime.current().events_enabled:
-            return self.respond(201, EventBody.of(row_of(item, site)), Outcome.KILL_SWITCH)
+            body = EventBody.from_attributes(row_of(item, site))
+            return self.respond(201, body, Outcome.KILL_SWITCH)
         result = store(item, site)
         status = 201 if result.outcome is Outcome.STORED else 200
-        return self.respond(status, EventBody.of(result.stored), result.outcome)
+        return self.respond(status, EventBody.from_attributes(result.stored), result.outcome)
 
     @endpoint(
         messages=messages(invalid="Invalid query parameters", failed="Failed to fetch events"),
@@ -245,7 +246,7 @@ class EventView(ApiView):
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
-        return self.respond(200, FullEvent.of(event))
+        return self.respond(200, FullEvent.from_attributes(event))
 
 
 def required_owner_id(request: Request) -> UUID | None:

@@ -44,18 +44,7 @@ DeviceTypeName = Annotated[str, enum(DeviceType.values)]
 EventTime = Annotated[Timestamp, Meta(description="The time of the event; also that in its id.")]
 
 
-class _OfEvent(Body, rename="camel"):
-    """Some fields of an event, under the names that they have in the model."""
-
-    @classmethod
-    def of(cls, event: Event | EventRow) -> Self:
-        """Return the body of an event."""
-        values = {name: getattr(event, name) for name in cls.__struct_fields__}
-        values["created_at"] = iso(event.created_at)
-        return cls(**values)
-
-
-class EventBody(_OfEvent):
+class EventBody(Body, rename="camel"):
     """The event as it was stored."""
 
     id: UUID
@@ -86,7 +75,7 @@ class FullEvent(EventBody):
     example: ClassVar[Any] = EXAMPLE | {"properties": {"articleId": "art-123", "readingTime": 5}}
 
 
-class ListedEvent(_OfEvent):
+class ListedEvent(Body, rename="camel"):
     """An event as a list shows it."""
 
     id: UUID
@@ -128,10 +117,10 @@ class EventPage(Body):
         page = found[:limit]
         next_cursor = page[-1].id if len(found) > limit else None
         pagination = Pagination(total, limit, offset, next_cursor)
-        return cls([ListedEvent.of(event) for event in page], pagination)
+        return cls([ListedEvent.from_attributes(event) for event in page], pagination)
 
 
-class BriefEvent(_OfEvent):
+class BriefEvent(Body, rename="camel"):
     """An event as a batch shows it."""
 
     id: UUID
@@ -139,6 +128,12 @@ class BriefEvent(_OfEvent):
     event_type: EventTypeName
     url: str
     created_at: Timestamp
+
+    @classmethod
+    def of(cls, event: Event | EventRow) -> Self:
+        """Return the body of an event, in half the time of from_attributes: batches have many."""
+        at = iso(event.created_at)
+        return cls(event.id, event.website_id, event.event_type, event.url, at)
 
 
 class ItemError(Body):

@@ -1,8 +1,10 @@
 """Bodies of responses: the base of their Structs, and the types that several of them share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, Self
 
 from msgspec import Meta, Struct
 
@@ -17,6 +19,17 @@ class Body(Struct, forbid_unknown_fields=True):
     """
 
     example: ClassVar[Any] = None
+
+    @classmethod
+    def from_attributes(cls, source: object) -> Self:
+        """Return the body of a model or row whose attributes have the names of the fields."""
+        values = _attributes(cls)(source)
+        return cls(*[iso(value) if isinstance(value, datetime) else value for value in values])
+
+
+@cache
+def _attributes(body: type[Body]) -> Callable[[object], tuple[Any, ...]]:
+    return attrgetter(*body.__struct_fields__)
 
 
 def enum(values: Iterable[str | bool]) -> Meta:

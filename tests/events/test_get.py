@@ -132,7 +132,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(read, event, monkeypatch,
     def crash(*values):
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("analytics.events.api.FullEvent.of", crash)
+    monkeypatch.setattr("analytics.events.api.FullEvent.from_attributes", crash)
     with caplog.at_level(logging.ERROR):
         assert_refused(read(), *FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
