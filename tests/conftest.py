@@ -17,6 +17,7 @@ from config.api import (
     outcome_counts,
 )
 from tests.support.accounts import PASSWORD
+from tests.support.clock import still_clock
 from tests.support.databases import away, connect
 from tests.support.inline_writer import InlineWriter
 from tests.support.live import (
@@ -145,17 +146,10 @@ def unrecorded(settings):
 
 
 @pytest.fixture
-def still_clock(monkeypatch):
-    """Hold the clock of the rate limits, so that no window ends in the middle of a test."""
-    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: 1_800_000_000.0)
-
-
-@pytest.fixture
-def cache_clock(monkeypatch):
-    """Stop the clock by which caches grow old; a list with its seconds."""
-    seconds = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
-    return seconds
+def clock():
+    """The clock of the process, which stands still until the test moves it."""
+    with still_clock() as clock:
+        yield clock
 
 
 @pytest.fixture

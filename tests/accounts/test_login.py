@@ -121,7 +121,7 @@ def test_an_empty_body_lacks_both(api):
     assert_invalid(post(api, b""), fields={"email": ["Required"], "password": ["Required"]})
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api, user):
     for body in (b"{", b"{}", *[GOOD] * 8):
         assert post(api, body).status_code in (200, 400)
@@ -134,14 +134,14 @@ def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api, 
     assert other.status_code == 400  # each route counts for itself
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_other_methods_use_up_no_budget(api, user):
     for _ in range(11):
         assert api.get(PATH).status_code == 405
     assert post(api, GOOD).status_code == 200
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_limit_comes_before_the_size_of_the_body(api, settings):
     settings.RATE_AUTH = "1/m"
     settings.MAX_BODY_BYTES = 10
@@ -149,7 +149,7 @@ def test_the_limit_comes_before_the_size_of_the_body(api, settings):
     assert post(api, b"x" * 11).status_code == 429
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_addresses_of_one_ipv6_network_share_a_limit(api, settings):
     settings.RATE_AUTH = "1/m"
     assert post(api, b"", REMOTE_ADDR="2001:db8::1").status_code == 400
@@ -157,7 +157,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit(api, settings):
     assert post(api, b"", REMOTE_ADDR="2001:db8:0:1::1").status_code == 400
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_forwarding_headers_of_strangers_do_not_help(api, settings):
     settings.RATE_AUTH = "1/m"
     first = {"X-Forwarded-For": "192.0.2.1", "CF-Connecting-IP": "192.0.2.1"}

@@ -96,7 +96,7 @@ def test_without_the_main_database_the_page_says_so(client, user):
     assert "The database does not answer; try again soon." in told(response)
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_eleventh_attempt_of_a_minute_is_refused(client, user):
     for _ in range(10):
         client.post(LOGIN, GOOD | {"password": "wrong"})

@@ -1,7 +1,7 @@
 """POST /api/v1/auth/logout and GET /api/v1/auth/me; with them, bearer tokens in general."""
 
 import base64
-import itertools
+from datetime import UTC, datetime
 
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
@@ -172,19 +172,19 @@ def test_a_token_with_its_end_cut_off_is_refused(api, token):
     assert_refused(me(api, token[:-3]), *INVALID)
 
 
-def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, cache_clock):
+def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, clock):
     assert tokens.MAX_AGE_SECONDS < 2
     tokens.verify(token)
     user.is_active = False
     user.save()
-    cache_clock[0] += tokens.MAX_AGE_SECONDS
+    clock.move(seconds=tokens.MAX_AGE_SECONDS)
     assert_refused(me(api, token), *INVALID)
 
 
-def test_a_deleted_user_is_out_within_two_seconds(api, user, token, cache_clock):
+def test_a_deleted_user_is_out_within_two_seconds(api, user, token, clock):
     tokens.verify(token)
     user.delete()
-    cache_clock[0] += tokens.MAX_AGE_SECONDS
+    clock.move(seconds=tokens.MAX_AGE_SECONDS)
     assert_refused(me(api, token), *INVALID)
 
 
@@ -194,11 +194,11 @@ def test_me_of_a_user_who_was_just_deleted_is_no_crash(api, user, token):
     assert_refused(me(api, token), *INVALID)
 
 
-def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, cache_clock):
+def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, clock):
     caller = tokens.verify(token)
     tokens.log_out("as in another process", caller, None)
     assert tokens.verify(token).user_id == user.id
-    cache_clock[0] += tokens.MAX_AGE_SECONDS
+    clock.move(seconds=tokens.MAX_AGE_SECONDS)
     assert_refused(me(api, token), *INVALID)
 
 
@@ -209,12 +209,9 @@ def test_a_token_costs_one_query_and_is_cached(token, django_assert_num_queries)
         tokens.verify(token)
 
 
-def test_a_token_that_expires_from_the_cache_during_a_request_is_read_anew(
-    token, settings, monkeypatch
-):
-    settings.WRITE_TIMEOUT_SECONDS = 1000  # for this clock runs at each look
-    times = itertools.count(1000, 0.4)
-    monkeypatch.setattr("time.monotonic", lambda: next(times))
+def test_a_token_that_expires_from_the_cache_during_a_request_is_read_anew(token, settings, clock):
+    settings.WRITE_TIMEOUT_SECONDS = 1000
+    clock.seconds_per_reading = 0.4
     for _ in range(50):
         assert tokens.verify(token)
 
@@ -226,11 +223,11 @@ def test_a_token_that_is_wrong_by_itself_costs_no_query(pair, kind, django_asser
         tokens.verify(token)
 
 
-def test_a_cached_token_expires_on_time(token, monkeypatch):
+def test_a_cached_token_expires_on_time(token, clock):
     expires_at = tokens.verify(token).expires_at
-    monkeypatch.setattr("websites.tokens.time.time", lambda: expires_at - 0.001)
+    clock.set(datetime.fromtimestamp(expires_at - 0.001, UTC))
     tokens.verify(token)
-    monkeypatch.setattr("websites.tokens.time.time", lambda: expires_at)
+    clock.move(seconds=0.001)
     with pytest.raises(InvalidCredentials):
         tokens.verify(token)
 

@@ -128,7 +128,7 @@ def test_bytes_are_checked_as_those_of_a_login(api, user):
     assert_refused(huge, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_eleventh_login_of_a_minute_is_refused_and_deleting_is_not(api, user):
     for _ in range(10):
         assert log_in(api).status_code == 204
@@ -187,7 +187,7 @@ def test_other_methods_are_refused(api, method):
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_pages_of_other_sites_neither_begin_nor_end_a_session(api, user, make_user, headers):
     other = make_user("other@example.com")
     log_in(api)

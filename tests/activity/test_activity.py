@@ -37,9 +37,9 @@ FULL = {
 
 
 @pytest.fixture
-def still(monkeypatch):
+def still(clock):
     """Hold the clock at AT."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(AT))
+    clock.set(AT)
 
 
 def only_row():
@@ -53,7 +53,7 @@ def server_keys():
     return {"user_agent": "", "remote_addr": address_hash.hash_address("127.0.0.1")}
 
 
-def test_an_event_becomes_a_row_and_its_request_another(api, user, token, still):
+def test_an_event_becomes_a_row_and_its_request_another(still, api, user, token):
     assert_accepted(post(api, FULL, headers=bearer(token) | {"User-Agent": AGENT}))
     row = only_row()
     assert uuid7.time_of(row.id) == row.created_at == AT
@@ -195,7 +195,7 @@ def test_of_a_repeated_key_the_last_counts_and_unknown_ones_do_not(api, make_use
     assert (row.event_type, row.user_id) == ("frontend_b", None)
 
 
-def test_events_of_one_moment_are_two_rows(api, still):
+def test_events_of_one_moment_are_two_rows(still, api):
     for _ in range(2):
         assert_accepted(post(api, {"type": "x"}))
     assert len({row.id for row in frontend_rows()}) == 2

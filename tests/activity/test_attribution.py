@@ -1,7 +1,5 @@
 """Users, sessions and projects of recorded requests"""
 
-from types import SimpleNamespace
-
 import pytest
 
 from analytics.sessions.models import Session
@@ -111,15 +109,13 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
     assert the_row(response).user_id == (str(user.id) if is_named else None)
 
 
-def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, monkeypatch):
-    clock = [100.0]
-    monkeypatch.setattr("activity.attribution.time", SimpleNamespace(monotonic=lambda: clock[0]))
+def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, clock):
     user_id = staff_api.session["_auth_user_id"]
     with away("default", "the main database is away"):
         assert the_row(staff_api.get("/nothing")).user_id is None
-    clock[0] += 0.9
+    clock.move(seconds=0.9)
     assert the_row(staff_api.get("/nothing")).user_id is None
-    clock[0] += 0.1
+    clock.move(seconds=0.1)
     assert the_row(staff_api.get("/nothing")).user_id == user_id
 
 

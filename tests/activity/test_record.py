@@ -36,9 +36,9 @@ def only_row():
     return row
 
 
-def test_a_step_without_a_request(monkeypatch):
+def test_a_step_without_a_request(clock):
     at = datetime(2026, 1, 28, 20, 0, tzinfo=UTC)
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(at))
+    clock.set(at)
     activity.record("invoice_paid", user_id=ID, project_id="p-1", metadata={"cents": 995})
     row = only_row()
     assert uuid7.time_of(row.id) == row.created_at == at

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -21,17 +20,24 @@ from tests.support.activity import (
     the_row,
 )
 from tests.support.responses import bearer
+from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
-def test_a_request_becomes_a_row(api, user, token, monkeypatch):
+def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
     at = datetime(2026, 1, 28, 20, 0, 0, 5_000, tzinfo=UTC)
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(at))
-    times = iter([10.0, 10.0426])
-    clock = SimpleNamespace(perf_counter=lambda: next(times))
-    monkeypatch.setattr("activity.middleware.time", clock)
-    response = api.get("/api/v1/websites?page=2", headers=bearer(token), REMOTE_ADDR="203.0.113.7")
+    clock.set(at)
+    headers = bearer(tokens.issue(user).access)
+    verify = tokens.verify
+
+    def verify_slowly(token):
+        clock.move(milliseconds=42.6)
+        return verify(token)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "verify", verify_slowly)
+        response = api.get("/api/v1/websites?page=2", headers=headers, REMOTE_ADDR="203.0.113.7")
     row = the_row(response)
     assert uuid7.time_of(row.id) == row.created_at == at
     assert (row.event_type, row.method, row.path) == ("api_request", "GET", "/api/v1/websites")
@@ -161,13 +167,11 @@ def test_without_the_analytics_database_answers_are_as_usual(api, token, lost, c
     assert lost() == 1
 
 
-def test_many_losses_are_one_warning_a_second(api, lost, caplog, monkeypatch, request):
-    clock = [100.0]
-    monkeypatch.setattr("activity.recorder.time.monotonic", lambda: clock[0])
+def test_many_losses_are_one_warning_a_second(api, lost, caplog, clock, request):
     request.getfixturevalue("analytics_away")
     for _ in range(5):
         api.get("/nothing")
-    clock[0] = 101.0
+    clock.move(seconds=1)
     api.get("/nothing")
     warnings = [text for text in caplog.messages if "activity_record_failed" in text]
     assert [text.partition("; ")[2] for text in warnings] == [

@@ -40,9 +40,9 @@ def make_event(user):
 
 
 @pytest.fixture
-def noon(monkeypatch):
+def noon(clock):
     """Let it be noon of the day of AT_MS."""
-    monkeypatch.setattr("config.db.uuid7.now_ms", lambda: NOON)
+    clock.set(uuid7.from_ms(NOON))
 
 
 def asked(client, query=None):

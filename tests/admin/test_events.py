@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from analytics.events.models import Event
 from config.db import uuid7
@@ -231,9 +230,9 @@ def test_events_of_one_type(staff_api, make_event):
         ("month", timedelta(days=30)),
     ],
 )
-def test_events_of_a_period(staff_api, make_event, monkeypatch, period, length):
+def test_events_of_a_period(staff_api, make_event, clock, period, length):
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    monkeypatch.setattr(timezone, "now", lambda: now)
+    clock.set(now)
     start = uuid7.to_ms(now - length)
     make_event(start - 1)
     event = make_event(start)

@@ -29,9 +29,9 @@ NOON = uuid7.from_ms(1_800_000_000_000).replace(hour=12, minute=0, second=0, mic
 AWAY = "The analytics database does not answer; this cannot be told now."
 
 
-@pytest.fixture
-def noon(monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOON))
+@pytest.fixture(autouse=True)
+def _noon(clock):
+    clock.set(NOON)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def nothing_counted(db):
 
 
 @pytest.fixture
-def count(noon):
+def count():
     """Write a tally of some hours before noon."""
 
     def count(hours, api, outcome, events, *, reason=""):
@@ -110,7 +110,7 @@ def test_without_events_the_chart_says_so(staff_api):
     assert "No events came in the last 24 hours." in text_of(staff_api.get(HOME))
 
 
-def test_switches_are_told_with_who_when_and_why(staff_api, noon):
+def test_switches_are_told_with_who_when_and_why(staff_api):
     end = NOON + timedelta(hours=2)
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"},
@@ -127,12 +127,12 @@ def test_switches_are_told_with_who_when_and_why(staff_api, noon):
     assert '"/admin/config/runtimesettings/1/change/"' in response.content.decode()
 
 
-def test_a_switch_that_turned_back_says_so(staff_api, monkeypatch, noon):
+def test_a_switch_that_turned_back_says_so(staff_api, clock):
     end = NOON + timedelta(minutes=5)
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
     )
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(end))
+    clock.set(end)
     words = text_of(staff_api.get(HOME))
     assert f"Track Turned back by itself, {NOON:%-d %B %Y}, 12:05 UTC" in words
 
@@ -192,7 +192,7 @@ def test_without_the_tables_of_the_main_database_the_rest_is_told(staff_api, mon
     assert re.search(r"Analytics database Answers in [\d.]+ ms", words)
 
 
-def test_who_sees_one_stream_sees_that_and_no_switches(make_user, noon):
+def test_who_sees_one_stream_sees_that_and_no_switches(make_user):
     user = make_user("viewer@example.com", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_event"))
     client = Client()

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
-from django.utils import timezone
 
 from config.db import uuid7
 from tests.support.admin import (
@@ -124,9 +123,9 @@ def test_filters(staff_api, chosen, fields):
     assert len(shown(staff_api.get(SESSIONS, dict.fromkeys(chosen, "")))) == 2
 
 
-def test_sessions_of_a_period(staff_api, monkeypatch):
+def test_sessions_of_a_period(staff_api, clock):
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    monkeypatch.setattr(timezone, "now", lambda: now)
+    clock.set(now)
     start = uuid7.to_ms(now - timedelta(hours=24))
     store_session(start - 1)
     session = store_session(start)

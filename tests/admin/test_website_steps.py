@@ -54,11 +54,9 @@ def listed(staff_api):
 
 
 @pytest.fixture
-def noon(monkeypatch):
-    """Stop the clock of the list at noon of today, whatever the time of the test."""
-    at = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
-    monkeypatch.setattr(timezone, "now", lambda: at)
-    return at
+def noon(clock):
+    """Let it be noon of today, whatever the time of the test."""
+    clock.set(clock.now.replace(hour=12, minute=0, second=0, microsecond=0))
 
 
 def test_the_list_tells_the_last_event_and_those_of_today(

@@ -117,7 +117,7 @@ def test_ipv6_clients_are_counted_by_their_network(address, key):
     assert rate_key(address) == key
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_limits_count_the_clients_behind_a_proxy_apart(api, settings):
     settings.RATE_AUTH = "1/m"
 

@@ -30,14 +30,9 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def at(monkeypatch):
-    """Set the clock; it stands at noon."""
-
-    def set_to(moment):
-        monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(moment))
-
-    set_to(NOON)
-    return set_to
+def noon(clock):
+    clock.set(NOON)
+    return clock
 
 
 def rows():
@@ -46,7 +41,7 @@ def rows():
 
 
 @BOTH
-def test_what_was_counted_is_written_once(at):
+def test_what_was_counted_is_written_once(noon):
     Outcome.STORED.count("events", 3)
     Outcome.KILL_SWITCH.count("track")
     outcome_counts.flush()
@@ -58,10 +53,10 @@ def test_what_was_counted_is_written_once(at):
 
 
 @BOTH
-def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(at):
+def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(noon):
     OutcomeCount.objects.create(slot=NOON, api="events", outcome="stored", reason="", events=40)
     for after in (0, 4, 5):
-        at(NOON + after * MINUTE)
+        noon.set(NOON + after * MINUTE)
         Outcome.STORED.count("events")
         outcome_counts.flush()
     assert rows() == [
@@ -77,12 +72,12 @@ def test_nothing_counted_is_no_query(django_assert_num_queries):
 
 
 @BOTH
-def test_an_outage_delays_the_counts_and_keeps_their_times(at, caplog):
+def test_an_outage_delays_the_counts_and_keeps_their_times(noon, caplog):
     Outcome.STORED.count("events", 2)
     with away("analytics", "the analytics database is away"):
         outcome_counts.flush()
     assert "Outcome counts are not written now" in caplog.text
-    at(NOON + 10 * MINUTE)
+    noon.set(NOON + 10 * MINUTE)
     Outcome.STORED.count("events", 5)
     outcome_counts.flush()
     assert rows() == [
@@ -92,11 +87,11 @@ def test_an_outage_delays_the_counts_and_keeps_their_times(at, caplog):
 
 
 @BOTH
-def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
+def test_a_long_outage_takes_bounded_memory_and_loses_no_event(noon, monkeypatch):
     monkeypatch.setattr(outcome_counts, "MAX_PENDING", 2)
     with away("analytics", "the analytics database is away"):
         for slot in range(10):
-            at(NOON + slot * outcome_counts.SLOT)
+            noon.set(NOON + slot * outcome_counts.SLOT)
             Outcome.STORED.count("events")
             outcome_counts.flush()
     outcome_counts.flush()
@@ -104,7 +99,7 @@ def test_a_long_outage_takes_bounded_memory_and_loses_no_event(at, monkeypatch):
 
 
 @BOTH
-def test_counts_are_deleted_after_their_retention(at):
+def test_counts_are_deleted_after_their_retention(noon):
     old = {"api": "events", "outcome": "stored", "reason": "", "events": 1}
     OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION - outcome_counts.SLOT, **old)
     OutcomeCount.objects.create(slot=NOON - outcome_counts.RETENTION, **old)
@@ -114,7 +109,7 @@ def test_counts_are_deleted_after_their_retention(at):
 
 
 @BOTH
-def test_sums_and_hours_begin_where_they_are_told(at):
+def test_sums_and_hours_begin_where_they_are_told(noon):
     for minutes, events in ((-65, 1), (-60, 2), (-5, 4), (0, 8)):
         OutcomeCount.objects.create(
             slot=NOON + minutes * MINUTE, api="events", outcome="stored", reason="", events=events

@@ -54,11 +54,10 @@ def test_an_event_is_stored_with_everything_but_the_address(browser, user):
     assert "Secret" not in everything
 
 
-def test_the_mark_of_an_address_is_another_one_tomorrow(browser, monkeypatch):
-    now = uuid7.now_ms()
+def test_the_mark_of_an_address_is_another_one_tomorrow(browser, clock):
     marks = set()
     for days in (0, 0, 1):
-        monkeypatch.setattr("config.db.uuid7.now_ms", lambda days=days: now + days * 86_400_000)
+        clock.move(days=days)
         marks.add(assert_stored(post(browser, event()))["ip_hash"])
     assert len(marks) == 2
 
@@ -97,9 +96,8 @@ def test_times_are_read_to_the_millisecond(browser, text, at):
     assert row["created_at"].isoformat(timespec="milliseconds") == f"{at}+00:00"
 
 
-def test_a_clock_may_be_a_day_fast_or_89_days_slow(browser, monkeypatch):
-    now = uuid7.now()
-    monkeypatch.setattr("config.db.uuid7.now_ms", lambda: uuid7.to_ms(now))
+def test_a_clock_may_be_a_day_fast_or_89_days_slow(browser, clock):
+    now = clock.now
     for days in (1, -1, -89):
         at = now + timedelta(days=days)
         assert assert_stored(post(browser, event(timestamp=at.isoformat())))["created_at"] == at

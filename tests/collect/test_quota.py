@@ -1,5 +1,6 @@
 """POST /api/analytics/collect: a hundred events a minute for each user."""
 
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -26,11 +27,15 @@ from tests.support.responses import (
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "analytics"]),
-    pytest.mark.usefixtures("still_clock"),
 ]
 
-NOW = 1_800_000_000  # of the still clock: a window begins
+NOW = 1_800_000_000  # when a window begins
 END = NOW + 60
+
+
+@pytest.fixture(autouse=True)
+def _now(clock):
+    clock.set(datetime.fromtimestamp(NOW, UTC))
 
 
 @pytest.fixture
@@ -121,15 +126,15 @@ def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(0.5, 60), (1, 59), (59, 1), (59.9, 1)])
-def test_the_rest_of_the_window_has_to_be_waited_for(browser, monkeypatch, seconds, wait):
+def test_the_rest_of_the_window_has_to_be_waited_for(browser, clock, seconds, wait):
     batch(browser, 100)
-    monkeypatch.setattr("config.api.ratelimit.time.time", lambda: NOW + seconds)
+    clock.move(seconds=seconds)
     assert_limited(post(browser, EVENT), left=0, wait=wait)
 
 
-def test_the_next_window_begins_anew(browser, monkeypatch):
+def test_the_next_window_begins_anew(browser, clock):
     batch(browser, 100)
-    monkeypatch.setattr("config.api.ratelimit.time.time", lambda: NOW + 60.0)
+    clock.move(seconds=60)
     response = batch(browser, 100)
     assert (response.status_code, budget_in(response)) == (200, (100, 0, END + 60))
 

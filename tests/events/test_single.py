@@ -35,9 +35,9 @@ NO_SITE = {"error": "NOT_FOUND", "message": "Website with this tracking code not
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """Hold the server's clock at NOW."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
+def now(clock):
+    """Let it be NOW."""
+    clock.set(uuid7.from_ms(NOW_MS))
 
 
 # What is stored
@@ -53,7 +53,7 @@ def test_an_event_is_stored_and_told(api, website):
     assert uuid7.ms_of(UUID(id)) == AT_MS
 
 
-def test_what_does_not_come_is_null(api, website, clock):
+def test_what_does_not_come_is_null(api, website, now):
     sent = event_of(website)
     response = post(api, sent)
     id = response.json()["id"]
@@ -150,7 +150,7 @@ def test_a_token_that_opens_nothing_does_not_matter(api, website):
         ({"id": "01a31d82-ac7b-7000-8000-000000000000"}, "2027-01-16T08:00:00.123Z"),
     ],
 )
-def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, clock, given, text):
+def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, given, text):
     sent = event_of(website, **given)
     response = post(api, sent)
     id = response.json()["id"]

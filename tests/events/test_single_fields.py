@@ -25,9 +25,9 @@ ABSENT = object()
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """Hold the server's clock at NOW."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
+def now(clock):
+    """Let it be NOW."""
+    clock.set(uuid7.from_ms(NOW_MS))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def clock(monkeypatch):
         ("id", "01a31d82-ac7c-7000-8000-000000000000", [OUT_OF_RANGE]),
     ],
 )
-def test_a_field_lists_the_rules_that_it_breaks(api, website, clock, field, value, messages):
+def test_a_field_lists_the_rules_that_it_breaks(api, website, now, field, value, messages):
     sent = event_of(website) | {field: value}
     if value is ABSENT:
         del sent[field]

@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.ingest import writer
 from analytics.ingest.writer import State
-from config.db import uuid7
 from tests.support.databases import away
 from tests.support.platform import (
     HEALTH_PATH,
@@ -48,13 +47,9 @@ CHANGING = {"last_flush": ANY, "events_flushed_total": ANY}
 
 
 @pytest.fixture
-def at(monkeypatch):
-    """Set the clock."""
-
-    def set_to(moment):
-        monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(moment))
-
-    return set_to
+def now(clock):
+    """Let it be NOW, before a token is issued."""
+    clock.set(NOW)
 
 
 def stats(api, token):
@@ -87,8 +82,7 @@ def test_without_events(api, token):
     assert stats(api, token) == told({}, today=0, this_hour=0)
 
 
-def test_events_are_counted_by_category_day_and_hour(api, token, at):
-    at(NOW)
+def test_events_are_counted_by_category_day_and_hour(now, api, token):
     midnight, hour = NOW.replace(hour=0, minute=0), NOW.replace(minute=0)
     moment = timedelta(milliseconds=1)
     send(api, token, "trading")
@@ -99,12 +93,14 @@ def test_events_are_counted_by_category_day_and_hour(api, token, at):
     assert stats(api, token) == told(by_category, today=7, this_hour=3)
 
 
-def test_the_day_and_the_hour_go_on(api, token, at):
-    at(NOW)
+def test_the_day_and_the_hour_go_on(now, clock, api, user):
+    token = tokens.issue(user).access
     send(api, token, "system")
-    at(NOW + HOUR)
+    clock.set(NOW + HOUR)
+    token = tokens.issue(user).access
     assert stats(api, token) == told({"system": 1}, today=1, this_hour=0)
-    at(NOW + 24 * HOUR)
+    clock.set(NOW + 24 * HOUR)
+    token = tokens.issue(user).access
     assert stats(api, token) == told({"system": 1}, today=0, this_hour=0)
 
 

@@ -148,8 +148,8 @@ def test_a_number_of_a_million_digits_is_out_of_range(api, token):
     assert_invalid(post(api, token, NAMED | {"timestamp": sent}), told)
 
 
-def test_20_thousand_million_is_the_last_number_of_seconds(monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: 30_000_000_000_000)
+def test_20_thousand_million_is_the_last_number_of_seconds(clock):
+    clock.set(uuid7.from_ms(30_000_000_000_000))
     field = Timestamp()
     assert field.to_internal_value(20_000_000_000) == 20_000_000_000_000
     assert field.to_internal_value("20000000000.0") == 20_000_000_000_000
@@ -157,9 +157,14 @@ def test_20_thousand_million_is_the_last_number_of_seconds(monkeypatch):
         field.to_internal_value(20_000_000_001)  # milliseconds of 1970
 
 
+@pytest.fixture
+def now(clock):
+    """Let it be NOW_MS, before a token is issued."""
+    clock.set(uuid7.from_ms(NOW_MS))
+
+
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_a_clock_may_be_a_day_fast(api, token, monkeypatch, path):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
+def test_a_clock_may_be_a_day_fast(now, api, token, path):
     last = NOW_MS + DAY_MS
     events = [NAMED | {"timestamp": ms} for ms in (last, last + 0.9, last + 1)]
     bodies = events if path == PATH else [{"events": [event]} for event in events]

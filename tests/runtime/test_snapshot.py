@@ -35,30 +35,30 @@ def test_without_a_row_the_defaults_are_in_force():
     assert not RuntimeSettings.objects.exists()
 
 
-def test_a_change_is_in_force_after_a_second(cache_clock):
+def test_a_change_is_in_force_after_a_second(clock):
     assert snapshot.MAX_AGE_SECONDS < 2
     assert runtime.current().tracking_enabled
     switch_off()
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS - 0.01
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS - 0.01)
     assert runtime.current().tracking_enabled
-    cache_clock[0] += 0.01
+    clock.move(seconds=0.01)
     assert not runtime.current().tracking_enabled
 
 
-def test_a_second_costs_one_query(cache_clock, django_assert_num_queries):
+def test_a_second_costs_one_query(clock, django_assert_num_queries):
     with django_assert_num_queries(1):
         for _ in range(5):
             runtime.current()
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS)
     with django_assert_num_queries(1):
         runtime.current()
 
 
-def test_the_last_good_settings_stay_while_the_database_is_away(cache_clock, request, caplog):
+def test_the_last_good_settings_stay_while_the_database_is_away(clock, request, caplog):
     switch_off()
     assert not runtime.current().tracking_enabled
     request.getfixturevalue("main_database_away")
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS)
     assert not runtime.current().tracking_enabled
     assert "the last known ones stay" in caplog.text
 
@@ -68,15 +68,8 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def time_of_day(monkeypatch):
-    """The wall clock; a list with the milliseconds."""
-    ms = [NOON_MS]
-    monkeypatch.setattr(uuid7, "now_ms", lambda: ms[0])
-    return ms
-
-
-@pytest.fixture
-def off_for_an_hour(time_of_day):
+def off_for_an_hour(clock):
+    clock.set(uuid7.from_ms(NOON_MS))
     RuntimeSettings.load().change(
         {"tracking_enabled": "TRUE"},
         changed_by="anna@example.com",
@@ -90,13 +83,11 @@ def history():
     return list(SettingChange.objects.values_list(*fields))
 
 
-def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
-    off_for_an_hour, time_of_day, cache_clock
-):
-    time_of_day[0] += HOUR_MS - 1
+def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(off_for_an_hour, clock):
+    clock.move(milliseconds=HOUR_MS - 1)
     assert not runtime.current().tracking_enabled
-    time_of_day[0] += 1
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS
+    clock.move(milliseconds=1)
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS)
     assert runtime.current().tracking_enabled
     row = RuntimeSettings.objects.get()
     assert (row.tracking_enabled, row.ends) == ("true", {})
@@ -105,43 +96,42 @@ def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(
     assert (expired.old, expired.new, expired.changed_by) == ("TRUE", "true", "expired")
 
 
-def test_a_switch_that_is_on_for_a_while_turns_off(time_of_day, cache_clock):
+def test_a_switch_that_is_on_for_a_while_turns_off(clock):
+    clock.set(uuid7.from_ms(NOON_MS))
     RuntimeSettings(pk=1, events_enabled="").save()
     end = uuid7.from_ms(NOON_MS + HOUR_MS)
     RuntimeSettings.load().change(
         {"events_enabled": "true"}, changed_by="a", ends={"events_enabled": end}
     )
     assert runtime.current().events_enabled
-    time_of_day[0] += HOUR_MS
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS
+    clock.move(milliseconds=HOUR_MS)
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS)
     assert not runtime.current().events_enabled
     assert RuntimeSettings.objects.get().events_enabled == "false"
 
 
-def test_a_switch_turns_back_while_the_database_is_away(
-    off_for_an_hour, time_of_day, cache_clock, request
-):
+def test_a_switch_turns_back_while_the_database_is_away(off_for_an_hour, clock, request):
     assert not runtime.current().tracking_enabled
     with away("default", "the main database is away"):
-        time_of_day[0] += HOUR_MS
-        cache_clock[0] += snapshot.MAX_AGE_SECONDS
+        clock.move(milliseconds=HOUR_MS)
+        clock.move(seconds=snapshot.MAX_AGE_SECONDS)
         assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "TRUE"
-    cache_clock[0] += snapshot.MAX_AGE_SECONDS
+    clock.move(seconds=snapshot.MAX_AGE_SECONDS)
     assert runtime.current().tracking_enabled
     assert RuntimeSettings.objects.get().tracking_enabled == "true"
 
 
-def test_a_new_value_forgets_the_end_of_the_old_one(off_for_an_hour, time_of_day):
+def test_a_new_value_forgets_the_end_of_the_old_one(off_for_an_hour, clock):
     RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="b@example.com")
     assert RuntimeSettings.objects.get().ends == {}
-    time_of_day[0] += HOUR_MS
+    clock.move(milliseconds=HOUR_MS)
     assert RuntimeSettings.load().tracking_enabled == "false"
 
 
-def test_another_end_is_a_change_of_its_own(off_for_an_hour, time_of_day):
+def test_another_end_is_a_change_of_its_own(off_for_an_hour, clock):
     later = uuid7.from_ms(NOON_MS + 2 * HOUR_MS)
-    time_of_day[0] += 1
+    clock.move(milliseconds=1)
     RuntimeSettings.load().change(
         {"tracking_enabled": "TRUE"}, changed_by="b", ends={"tracking_enabled": later}
     )
@@ -152,8 +142,8 @@ def test_another_end_is_a_change_of_its_own(off_for_an_hour, time_of_day):
     assert len(history()) == 2
 
 
-def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, time_of_day):
-    time_of_day[0] += 2 * HOUR_MS
+def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, clock):
+    clock.move(milliseconds=2 * HOUR_MS)
     RuntimeSettings(pk=1).change({"tracking_enabled": "false"}, changed_by="c")
     assert [(old, new, by) for _, old, new, by, _ in history()] == [
         ("true", "false", "c"),
@@ -163,8 +153,8 @@ def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, t
 
 
 @pytest.mark.django_db(transaction=True)
-def test_processes_that_notice_an_end_at_once_write_one_entry(off_for_an_hour, time_of_day):
-    time_of_day[0] += HOUR_MS
+def test_processes_that_notice_an_end_at_once_write_one_entry(off_for_an_hour, clock):
+    clock.move(milliseconds=HOUR_MS)
     rows = at_once(*[RuntimeSettings.load] * 4)
     assert {row.tracking_enabled for row in rows} == {"true"}
     assert [by for _, _, _, by, _ in history()] == ["expired", "anna@example.com"]

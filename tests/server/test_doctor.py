@@ -1,7 +1,6 @@
 """`manage.py doctor`: a line for each check, and each check finds what is wrong."""
 
 import json
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -175,9 +174,8 @@ def test_versions(monkeypatch, number, level):
 @pytest.mark.parametrize(
     ("seconds", "level"), [(0, Info), (-5, Warning), (5, Warning), (90, Error)]
 )
-def test_clocks_that_differ(monkeypatch, seconds, level):
-    now = time.time
-    monkeypatch.setattr("config.server.database_checks.time.time", lambda: now() - seconds)
+def test_clocks_that_differ(clock, seconds, level):
+    clock.move(seconds=-seconds)
     assert look("clock of analytics")[0] is level
 
 

@@ -1,11 +1,10 @@
 """millrace_http_request_seconds: every request by its route, method and status."""
 
-from types import SimpleNamespace
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.db import uuid7
+from config.server import health
 from tests.support.accounts import PASSWORD
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -83,17 +82,18 @@ def test_what_no_route_answers_is_counted(api, told):
     assert told(api.options, "/api/v1/events", headers=headers) == ("none", "OPTIONS", "200")
 
 
-def test_times_are_told_in_seconds(api, monkeypatch):
-    name = 'millrace_http_request_seconds_sum{method="GET",route="health/live",status="200"}'
-    clock = iter([100.0, 102.5])
+def test_times_are_told_in_seconds(api, clock, monkeypatch):
+    name = 'millrace_http_request_seconds_sum{method="GET",route="health/ready",status="200"}'
 
     def total():
         page = api.get("/metrics").content.decode()
         return sum(float(line.split()[1]) for line in page.splitlines() if line.startswith(name))
 
-    api.get("/health/live")
+    def answer_slowly(*aliases):
+        clock.move(seconds=2.5)
+        return dict.fromkeys(aliases, True)
+
+    monkeypatch.setattr(health, "answering", answer_slowly)
     before = total()
-    with monkeypatch.context() as patch:
-        patch.setattr("config.middleware.time", SimpleNamespace(perf_counter=clock.__next__))
-        api.get("/health/live")
+    api.get("/health/ready")
     assert total() - before == pytest.approx(2.5)

@@ -80,14 +80,12 @@ def test_the_last_success_of_retention_is_told_once_there_is_one(api):
     )
 
 
-def test_figures_are_kept_for_a_while(api, website, monkeypatch):
-    clock = [1000.0]
-    monkeypatch.setattr("analytics.streams.table_metrics.time.monotonic", lambda: clock[0])
+def test_figures_are_kept_for_a_while(api, website, clock):
     assert figures(api)[OLDEST] == {}
     post(api, event_of(website, id=new_id(AT_MS)))
-    clock[0] += table_metrics.MAX_AGE_SECONDS - 0.1
+    clock.move(seconds=table_metrics.MAX_AGE_SECONDS - 0.1)
     assert figures(api)[OLDEST] == {}
-    clock[0] += 0.1
+    clock.move(seconds=0.1)
     assert figures(api)[OLDEST]["analytics_event"] == AT.timestamp()
 
 

@@ -77,15 +77,9 @@ def put(website):
 
 
 @pytest.fixture(autouse=True)
-def _still_clock(monkeypatch):
-    """Hold the command's clock in the last moment of November 2030."""
-
-    class Still:
-        @staticmethod
-        def now(zone):
-            return datetime(2030, 11, 30, 23, 59, 59, 999_999, tzinfo=zone)
-
-    monkeypatch.setattr("analytics.management.commands.partitions.datetime", Still)
+def _last_moment(clock):
+    """Let it be the last moment of November 2030."""
+    clock.set(datetime(2030, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC))
 
 
 def made(*months):

@@ -46,8 +46,8 @@ RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo
 
 
 @pytest.fixture(autouse=True)
-def _clock(monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
+def _now(clock):
+    clock.set(NOW)
 
 
 @pytest.fixture(autouse=True)
@@ -256,7 +256,7 @@ def test_an_empty_main_database_deletes_nothing(put, user):
 # What it leaves behind
 
 
-def test_a_complete_run_is_recorded(put):
+def test_a_complete_run_is_recorded(put, clock):
     put(*OLD)
     keep(event=60)
     run("--stream", "event")
@@ -267,5 +267,6 @@ def test_a_complete_run_is_recorded(put):
     last = MaintenanceRun.objects.get(name="retention")
     assert last.summary == "0 rows, 0 partitions of 0 Bytes, 1 salts deleted"
     assert list(DailySalt.objects.values_list("day", flat=True)) == [NOW.date()]
+    clock.move(seconds=1)
     run()
     assert MaintenanceRun.objects.get().finished_at > last.finished_at

@@ -46,8 +46,8 @@ RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo
 
 
 @pytest.fixture(autouse=True)
-def _clock(monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
+def _now(clock):
+    clock.set(NOW)
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,9 @@ NOW = datetime(2031, 3, 16, tzinfo=UTC)
 
 
 @pytest.fixture
-def fill(monkeypatch):
+def fill(clock):
     """Store events of a month, evenly spread, and let PostgreSQL look at them; it is March 2031."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(NOW))
+    clock.set(NOW)
 
     def fill(year, month, count, *, days=None):
         month = Month(year, month)

@@ -69,7 +69,7 @@ def test_other_routes_send_no_cors_header(api, path):
     assert cors(response) == cors(api.get(path, headers=ORIGIN)) == {}
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_pages_can_read_every_answer(api, settings, monkeypatch):
     settings.RATE_SESSION = "5/m"
 

@@ -53,9 +53,9 @@ def test_an_event_is_stored(api, user, token):
     assert stored() == [(user.id, FULL["sessionId"], FULL["event"], FULL["properties"])]
 
 
-def test_the_time_is_that_of_the_request(api, token, monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: NOW_MS)
-    post(api, token, FULL)
+def test_the_time_is_that_of_the_request(api, user, clock):
+    clock.set(uuid7.from_ms(NOW_MS))
+    post(api, tokens.issue(user).access, FULL)
     event = FunnelEvent.objects.get()
     assert event.created_at == datetime(2027, 1, 15, 8, 0, 0, 123_000, tzinfo=UTC)
     assert (event.id.version, uuid7.time_of(event.id)) == (7, event.created_at)
@@ -179,7 +179,7 @@ def test_the_counter_is_told_to_prometheus(api, token):
 
 
 @pytest.mark.usefixtures("unrecorded")
-def test_an_event_costs_no_query_but_its_own(api, token, cache_clock):
+def test_an_event_costs_no_query_but_its_own(api, token, clock):
     post(api, token, FULL)
     with (
         CaptureQueriesContext(connections["default"]) as main,

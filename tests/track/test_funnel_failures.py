@@ -78,7 +78,7 @@ def test_the_analytics_database_is_not_needed(api, user, token):
     assert len(stored()) == 1
 
 
-def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, cache_clock, caplog):
+def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, clock, caplog):
     assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
     user.delete()
     before = counted()

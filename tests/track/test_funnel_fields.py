@@ -1,7 +1,6 @@
 """POST /api/v1/analytics/track: invalid fields, the kill switch and the cap on properties"""
 
 import json
-import time
 
 import pytest
 from prometheus_client import REGISTRY
@@ -161,11 +160,10 @@ def test_while_the_switch_is_off_fields_are_checked(api, token):
     assert_track_error(post(api, "junk", FULL), *BAD_TOKEN)
 
 
-def test_the_switch_takes_effect_within_two_seconds(api, token, monkeypatch):
+def test_the_switch_takes_effect_within_two_seconds(api, token, clock):
     assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="staff@example.com")
-    later = time.monotonic() + 2
-    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
+    clock.move(seconds=2)
     assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
 
 
@@ -216,10 +214,9 @@ def test_no_properties_are_the_smallest_ones(tracked, body):
     assert tracked(body) == [None, "a", {}]
 
 
-def test_the_cap_takes_effect_within_two_seconds(api, token, monkeypatch):
+def test_the_cap_takes_effect_within_two_seconds(api, token, clock):
     body = {"event": "a", "properties": of_bytes(101)}
     assert_answer(post(api, token, body), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
-    later = time.monotonic() + 2
-    monkeypatch.setattr("config.runtime.snapshot.time.monotonic", lambda: later)
+    clock.move(seconds=2)
     assert_track_error(post(api, token, body), *INVALID_DATA, variables={"max": 100})

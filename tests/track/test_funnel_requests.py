@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import time
 
 import jwt
 import pytest
@@ -37,13 +36,6 @@ WRONG_TYPE = (
     *(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"),
     "common.unsupported_media_type",
 )
-
-
-@pytest.fixture
-def still_clock(monkeypatch):
-    """Hold the clock at the present, for a token must be valid too."""
-    now = time.time()
-    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: now)
 
 
 def set_to(**values):
@@ -213,7 +205,7 @@ def assert_limited(response):
     assert_rate_limited(response, seconds)
 
 
-def test_the_61st_request_of_a_window_is_refused(api, token, still_clock):
+def test_the_61st_request_of_a_window_is_refused(api, token, clock):
     for n in range(60):
         # Whatever becomes of them, they count; a forwarded address makes nobody another client.
         body = FULL if n % 3 else {"event": n}
@@ -224,7 +216,7 @@ def test_the_61st_request_of_a_window_is_refused(api, token, still_clock):
     assert post(api, token, FULL, REMOTE_ADDR="198.51.100.1").status_code == 200
 
 
-def test_what_is_refused_earlier_does_not_count(api, token, still_clock):
+def test_what_is_refused_earlier_does_not_count(api, token, clock):
     for _ in range(61):
         assert api.get(PATH).status_code == 405
         assert post(api, "junk", FULL).status_code == 401
@@ -232,7 +224,7 @@ def test_what_is_refused_earlier_does_not_count(api, token, still_clock):
     assert post(api, token, FULL).status_code == 200
 
 
-def test_the_limit_is_a_setting(api, token, settings, still_clock):
+def test_the_limit_is_a_setting(api, token, settings, clock):
     settings.RATE_TRACK = "1/m"
     assert post(api, token, FULL).status_code == 200
     assert_limited(post(api, token, FULL))
@@ -266,7 +258,7 @@ def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
 )
 @pytest.mark.parametrize("switch", ["true", "false"])
 def test_checks_come_in_their_order(
-    api, token, settings, still_clock, method, as_whom, used_up, body, content_type, status, switch
+    api, token, settings, clock, method, as_whom, used_up, body, content_type, status, switch
 ):
     set_to(tracking_enabled=switch)
     settings.RATE_TRACK = "1/m"

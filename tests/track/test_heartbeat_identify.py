@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from analytics.sessions.models import PageView, Session
-from config.db import uuid7
 from tests.support.responses import (
     assert_answer,
     bearer,
@@ -17,7 +16,6 @@ from tests.support.session_rows import (
 )
 from tests.support.sessions import (
     AT,
-    AT_MS,
     OK,
     STRANGE_IDS,
     UNKNOWN_ID,
@@ -83,11 +81,11 @@ def rows():
 # Heartbeats
 
 
-def test_a_heartbeat_adds_thirty_seconds(api, session, monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 31_000)
+def test_a_heartbeat_adds_thirty_seconds(api, session, clock):
+    clock.set(AT + timedelta(seconds=31))
     assert_ok(heartbeat(api, session.pk))
     assert seen(session) == (30, AT + timedelta(seconds=31), None)
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_123)
+    clock.set(AT + timedelta(milliseconds=60_123))
     assert_ok(heartbeat(api, str(session.pk).upper()))
     assert seen(session) == (60, AT + timedelta(milliseconds=60_123), None)
 
@@ -114,7 +112,7 @@ def test_heartbeats_and_identifications_are_patches(api, session, action, method
     assert_error(response, 405, headers={"Allow": "PATCH"})
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_sixth_heartbeat_of_half_a_minute_is_refused(api, session):
     for number in range(5):
         assert heartbeat(api, f"x{number}").status_code == 200

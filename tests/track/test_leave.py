@@ -176,7 +176,7 @@ def test_leaving_knows_two_methods(api, page_view, method):
     assert_error(response, 405, headers={"Allow": "POST, PATCH"})
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_eleventh_leave_is_refused_over_all_ids_and_both_methods(api, page_view):
     for number in range(10):
         method = ("PATCH", "POST")[number % 2]

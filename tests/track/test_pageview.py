@@ -10,7 +10,6 @@ from config.db import uuid7
 from tests.support.responses import assert_answer
 from tests.support.sessions import (
     AT,
-    AT_MS,
     BIO_PAGE,
     NO_ID,
     STRANGE_IDS,
@@ -32,28 +31,10 @@ OPTIONAL_TEXTS = ["title", "referrer"]
 IDS = ["bioPageId", "linkClicked"]
 
 
-class Clock:
-    """The server's clock, which stands until a test moves it."""
-
-    ms = AT_MS
-
-    def __call__(self):
-        return self.ms
-
-    def move(self, **duration):
-        self.ms += timedelta(**duration) // timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(uuid7, "now_ms", clock)
-    return clock
-
-
 @pytest.fixture
 def session(api, clock):
-    """The id of a stored session, as its page knows it."""
+    """The id of a session that began at AT."""
+    clock.set(AT)
     return str(assert_stored(send(api, session_of(), SESSIONS)))
 
 

@@ -1,18 +1,15 @@
 """POST /api/v1/analytics/pageview: invalid fields, methods, bodies, the rate limit and failures"""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
 
 from analytics.sessions.models import PageView, Session
-from config.db import uuid7
 from tests.support.responses import assert_answer
 from tests.support.sessions import (
     AT,
-    AT_MS,
     NO_ID,
     TOO_LONG,
     UNKNOWN_ID,
@@ -36,28 +33,10 @@ IDS = ["bioPageId", "linkClicked"]
 NO_TEXTS: list[Any] = [None, 5, True, ["a"], {}]
 
 
-class Clock:
-    """The server's clock, which stands until a test moves it."""
-
-    ms = AT_MS
-
-    def __call__(self):
-        return self.ms
-
-    def move(self, **duration):
-        self.ms += timedelta(**duration) // timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(uuid7, "now_ms", clock)
-    return clock
-
-
 @pytest.fixture
 def session(api, clock):
-    """The id of a stored session, as its page knows it."""
+    """The id of a session that began at AT."""
+    clock.set(AT)
     return str(assert_stored(send(api, session_of(), SESSIONS)))
 
 
@@ -160,7 +139,7 @@ def test_a_body_over_the_limit_is_refused(api):
 # How often
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_thirty_first_of_a_minute_is_refused(api, session):
     for _ in range(10):
         assert post(api, UNKNOWN_ID).status_code == 200

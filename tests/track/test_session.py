@@ -90,9 +90,9 @@ def _secret(settings):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """Hold the server's clock at AT."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS)
+def now(clock):
+    """Let it be AT."""
+    clock.set(AT)
 
 
 def post(api, body, user_agent=None, **more):
@@ -113,25 +113,25 @@ def row(id, at=AT, **columns):
 # What is stored
 
 
-def test_a_session_is_stored_with_no_more_than_a_visitor(api, clock):
+def test_a_session_is_stored_with_no_more_than_a_visitor(api, now):
     id = assert_stored(post(api, session_of()))
     assert stored() == [row(id)]
     assert uuid7.ms_of(id) == AT_MS
 
 
-def test_a_session_is_stored_with_all_that_the_page_knows(api, clock):
+def test_a_session_is_stored_with_all_that_the_page_knows(api, now):
     id = assert_stored(post(api, session_of(**FULL)))
     told = {COLUMNS[name]: value for name, value in FULL.items()}
     assert stored() == [row(id, **told, referrer_domain="instagram.com")]
 
 
-def test_null_is_the_same_as_nothing(api, clock):
+def test_null_is_the_same_as_nothing(api, now):
     nothing = dict.fromkeys(["bioPageId", "trackingToken", *COLUMNS])
     id = assert_stored(post(api, session_of(**nothing)))
     assert stored() == [row(id)]
 
 
-def test_the_example_of_the_contract(api, clock):
+def test_the_example_of_the_contract(api, now):
     body = session_of(
         bioPageId=BIO_PAGE.upper(),
         trackingToken=TOKEN,
@@ -186,7 +186,7 @@ def test_long_texts_are_cut(api, field, kept, letter):
     assert len(stored()) == 3
 
 
-def test_an_empty_text_is_a_text(api, clock):
+def test_an_empty_text_is_a_text(api, now):
     empty = dict.fromkeys(TEXTS[2:], "")
     id = assert_stored(post(api, session_of(visitorId="", **empty)))
     [session] = stored()
@@ -225,12 +225,12 @@ def test_whole_numbers_may_be_written_with_a_fraction_of_nothing(api):
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "country", "pageViews", "id"])
-def test_what_the_server_adds_cannot_be_sent(api, clock, name):
+def test_what_the_server_adds_cannot_be_sent(api, now, name):
     id = assert_stored(post(api, session_of(**{name: BIO_PAGE})))
     assert stored() == [row(id)]
 
 
-def test_a_token_of_an_account_has_no_effect(api, clock):
+def test_a_token_of_an_account_has_no_effect(api, now):
     id = assert_stored(send(api, session_of(), PATH, headers=bearer("nonsense")))
     assert stored() == [row(id)]
 

@@ -5,13 +5,11 @@ from datetime import timedelta
 import pytest
 
 from analytics.sessions.models import Session
-from config.db import uuid7
 from tests.support.responses import (
     assert_answer,
 )
 from tests.support.sessions import (
     AT,
-    AT_MS,
     BIO_PAGE,
     IPHONE,
     NO_ID,
@@ -67,9 +65,9 @@ def _secret(settings):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """Hold the server's clock at AT."""
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS)
+def now(clock):
+    """Let it be AT."""
+    clock.set(AT)
 
 
 def post(api, body, user_agent=None, **more):
@@ -126,13 +124,13 @@ def test_without_consent_nothing_is_stored(api, consent):
         {"trackingToken": "a1c300ad3727eb475bc314a360557c75"},  # of another time
     ],
 )
-def test_a_page_without_its_token_is_unverified(api, clock, token):
+def test_a_page_without_its_token_is_unverified(api, now, token):
     response = post(api, session_of(bioPageId=BIO_PAGE, **token))
     assert_answer(response, 200, NO_ID, dropped("unverified"))
     assert stored() == []
 
 
-def test_a_token_of_another_page_is_unverified(api, clock):
+def test_a_token_of_another_page_is_unverified(api, now):
     other = BIO_PAGE.replace("3301", "3302")
     response = post(api, session_of(bioPageId=other, trackingToken=TOKEN))
     assert_answer(response, 200, NO_ID, dropped("unverified"))
@@ -149,8 +147,8 @@ def test_a_token_of_another_page_is_unverified(api, clock):
         (timedelta(seconds=-1), False),
     ],
 )
-def test_a_token_grows_old(api, monkeypatch, age, is_stored):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: uuid7.to_ms(AT + age))
+def test_a_token_grows_old(api, clock, age, is_stored):
+    clock.set(AT + age)
     response = post(api, session_of(bioPageId=BIO_PAGE, trackingToken=TOKEN))
     if is_stored:
         assert_stored(response)
@@ -159,14 +157,14 @@ def test_a_token_grows_old(api, monkeypatch, age, is_stored):
     assert len(stored()) == is_stored
 
 
-def test_without_a_secret_every_page_is_unverified(api, clock, settings):
+def test_without_a_secret_every_page_is_unverified(api, now, settings):
     settings.TRACKING_HMAC_SECRET = ""
     response = post(api, session_of(bioPageId=BIO_PAGE, trackingToken=TOKEN))
     assert_answer(response, 200, NO_ID, dropped("unverified"))
     assert_stored(post(api, session_of()))
 
 
-def test_a_token_alone_is_not_read(api, clock):
+def test_a_token_alone_is_not_read(api, now):
     id = assert_stored(post(api, session_of(trackingToken="x")))
     assert stored() == [row(id)]
 

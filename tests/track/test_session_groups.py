@@ -44,8 +44,8 @@ LARGEST = 2**31 - 1  # of an integer in PostgreSQL
 # Many in one group
 
 
-def test_every_change_of_a_group_counts(monkeypatch):
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 5000)
+def test_every_change_of_a_group_counts(clock):
+    clock.set(uuid7.from_ms(AT_MS + 5000))
     busy, calm = started(), started()
     left = viewed(busy)
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)

@@ -166,7 +166,7 @@ def test_a_body_over_the_limit_is_refused(api):
 # How often
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
     for body in ({}, session_of(visitorId=5), {"visitorId": "x"}, *[session_of()] * 7):
         assert post(api, body).status_code in (200, 400)
@@ -177,14 +177,14 @@ def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
     assert_stored(post(api, session_of(), REMOTE_ADDR="192.0.2.7"))
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_methods_that_are_refused_use_up_no_budget(api):
     for _ in range(11):
         assert api.get(PATH).status_code == 405
     assert_stored(post(api, session_of()))
 
 
-@pytest.mark.usefixtures("still_clock")
+@pytest.mark.usefixtures("clock")
 def test_the_limit_comes_before_the_size_of_the_body(api, settings):
     settings.RATE_SESSION = "1/m"
     assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)

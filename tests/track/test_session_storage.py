@@ -150,9 +150,9 @@ def test_leave_of_an_unknown_page_view_changes_nothing():
     assert durations(session_id) == [None]
 
 
-def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(monkeypatch):
+def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(clock):
     session_id, other = started(), started()
-    monkeypatch.setattr(uuid7, "now_ms", lambda: AT_MS + 60_001)
+    clock.set(uuid7.from_ms(AT_MS + 60_001))
     ingest.heartbeat(session_id)
     assert session_of(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
     assert session_of(other) == (0, True, 0, AT, None)
