@@ -1,4 +1,4 @@
-"""What our own service did; `record` adds what code of the host project wants to be known."""
+"""Activity: every request that the service answered, and steps that the host project records."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,17 @@ def record(
 ) -> None:
     """Record a step of a flow, such as an invoice that was paid.
 
-    It waits for no commit and raises nothing for what becomes of the row, which is stored with
-    others or, as those of requests, lost with a warning. While `activity_enabled` is off nothing
-    is recorded.
+    It does not wait for the commit. A row that cannot be stored is lost with a warning, as those
+    of requests are, and raises nothing. While `activity_enabled` is off nothing is recorded.
 
     event_type: 1 to 64 characters of a-z, 0-9, `_`, `-`, `.`; raises ValueError otherwise.
-    request: the request in which it happens, if any, tells user, session, project, method, path
-        and client, as far as the other arguments do not.
+    request: the request in which it happens, if any. It gives user, session and project, unless
+        the other arguments do, and method, path and client.
     user_id, session_id, project_id: ids of any kind, kept as text; at most 128 characters.
     metadata: what JSON can hold, at most 16384 bytes of it; raises ValueError or TypeError. The
         keys request_id, remote_addr and actor_type are the recorder's.
     """
     from activity import recorder  # models cannot be imported before the apps are ready
 
-    subject = {"user_id": user_id, "session_id": session_id, "project_id": project_id}
-    recorder.record_step(event_type, request, subject, metadata or {})
+    ids = {"user_id": user_id, "session_id": session_id, "project_id": project_id}
+    recorder.record_step(event_type, request, ids, metadata or {})

@@ -1,4 +1,4 @@
-"""Whom and what a request is about, as its credentials, its path and its view tell."""
+"""The user, session and project of a request, from its credentials, its path and its view."""
 
 import time
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from websites import tokens
 
 MAX_ID_LENGTH = 128
 RETRY_SECONDS = 1.0
-_asks_again_at = 0.0  # the main database, which has failed
+_asks_again_at = 0.0  # when the main database, which has failed, may be asked again
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """A user, a session and a project, each as text; None for what is not known."""
+    """The ids of a user, a session and a project, as text; None for what is not known."""
 
     user_id: str | None = None
     session_id: str | None = None
@@ -29,19 +29,18 @@ class Attribution:
 
     @property
     def actor_type(self) -> str:
-        """Who acts, as far as that is known."""
         if self.session_id:
             return "anonymous_session"
         return "authenticated_user" if self.user_id else "anonymous"
 
 
 def attribution_of(request: HttpRequest) -> Attribution:
-    """Return whom and what a request is about, once its view is done."""
-    notes, path = annotations(request), stored_text(request.path_info)
+    """Return the attribution of a request, once its view is done."""
+    annotated, path = annotations(request), stored_text(request.path_info)
     return Attribution(
-        user_id=text_of(notes.get("user_id") or _user_id_of(request)),
-        session_id=text_of(notes.get("session_id") or _session_in(path)),
-        project_id=text_of(notes.get("project_id") or _project_in(path)),
+        user_id=text_of(annotated.get("user_id") or _user_id_of(request)),
+        session_id=text_of(annotated.get("session_id") or _session_in(path)),
+        project_id=text_of(annotated.get("project_id") or _project_in(path)),
     )
 
 
@@ -52,17 +51,17 @@ def reset() -> None:
 
 
 def text_of(id: Any) -> str | None:
-    """Return an id of any kind as it is stored."""
+    """Return an id of any type as the text that is stored."""
     return None if id is None else stored_text(str(id))[:MAX_ID_LENGTH]
 
 
 def stored_text(text: str) -> str:
-    """Return a text without NUL and lone surrogates, which PostgreSQL does not take."""
+    """Replace NUL and lone surrogates, which PostgreSQL refuses in a text."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def step_in(path: str) -> str | None:
-    """Return the segment of a path after a `step`, else None."""
+    """Return the segment after the last `step` of a path, None without one."""
     return _after_last("step", path.split("/"))
 
 
@@ -89,7 +88,7 @@ def _after_last(name: str, segments: Sequence[str]) -> str | None:
 
 
 def _user_id_of(request: HttpRequest) -> object:
-    """Return the user of a valid bearer token, or without any of a valid session."""
+    """Return the id of the user of a bearer token, or without one of a login session."""
     global _asks_again_at
     if time.monotonic() < _asks_again_at:
         return None
@@ -98,10 +97,12 @@ def _user_id_of(request: HttpRequest) -> object:
             scheme, _, token = header.partition(" ")
             return tokens.verify(token.strip()).user_id if scheme.lower() == "bearer" else None
         if settings.SESSION_COOKIE_NAME in request.COOKIES and hasattr(request, "session"):
-            # The base of API views puts None in place of the user that Django would look up.
+            # DRF has put None in place of the user that Django would look up.
             return (getattr(request, "user", None) or auth.get_user(request)).pk
     except InvalidCredentials:
         return None
     except (DatabaseError, InterfaceError):
-        _asks_again_at = time.monotonic() + RETRY_SECONDS  # threads must not queue up in vain
+        _asks_again_at = (
+            time.monotonic() + RETRY_SECONDS
+        )  # else every request would wait for its failure
     return None

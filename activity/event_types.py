@@ -1,4 +1,4 @@
-"""What kind of activity a request was: a function of its method, path and status alone."""
+"""The event type of a request, from its method, path and status alone."""
 
 REQUEST = "api_request"
 

@@ -1,4 +1,4 @@
-"""The recorder's place in every request: outermost, so that it sees all of it."""
+"""The middleware of the recorder; the outermost one, so that it sees all of a request."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def record(get_response: GetResponse) -> GetResponse:
-    """Record each request once its answer is on its way; nobody waits for that."""
+    """Record each request after its response, so that no client waits for it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         begun, begun_ms = time.perf_counter(), uuid7.now_ms()
@@ -24,7 +24,7 @@ def record(get_response: GetResponse) -> GetResponse:
                 duration_ms=round((time.perf_counter() - begun) * 1000),
                 status_code=response.status_code,
             )
-            # Servers close an answer after they have sent it.
+            # Servers close a response after they have sent it.
             record_it = partial(recorder.record_request, request, timing)
             response._resource_closers.append(record_it)  # type: ignore[attr-defined]
         return response

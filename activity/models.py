@@ -1,4 +1,4 @@
-"""One row for every request that the service answered, and for what front ends tell."""
+"""Activity: requests that the service answered, and events of front ends."""
 
 from datetime import datetime
 from typing import ClassVar, NamedTuple, Self
@@ -29,7 +29,7 @@ class ActivityEventQuerySet(StreamQuerySet):
         return self.filter(event_type__by_hash=event_type)
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return what one user did."""
+        """Return the rows of one user."""
         return self.filter(user_id__by_hash=str(user_id))
 
     def of_status_class(self, hundreds: int) -> Self:
@@ -40,7 +40,7 @@ class ActivityEventQuerySet(StreamQuerySet):
 
 
 class ActivityEvent(Stream):
-    """One request, or one step that a front end or the host project told of."""
+    """One request, or one event of a front end or of the host project."""
 
     retention_setting: ClassVar = "activity_retention_days"
 
@@ -100,7 +100,7 @@ class ActivityEvent(Stream):
 
 
 class ActivityRow(NamedTuple):
-    """Activity on its way into the table: a value for each column, in the table's order."""
+    """A row of activity, a value for each column, in the order of the table."""
 
     id: UUID
     created_at: datetime

@@ -1,4 +1,4 @@
-"""The recorder of requests: one row for each, which nobody waits for and which disturbs nobody."""
+"""The recorder: one row for every request, stored in the background once it is answered."""
 
 import logging
 import re
@@ -47,11 +47,14 @@ MAX_METADATA_BYTES = 16_384
 LOOKUP_SECONDS = 0.5  # that the thread of a request may wait for databases after the answer
 WARNING_SECONDS = 1.0
 STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
+_warning = threading.Lock()
+_lost_since_warning = 0
+_warns_again_at = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RequestTiming:
-    """What the middleware saw of a request: when it came, how long it took, how it ended."""
+    """When a request came, how long it took, and the status of its response."""
 
     begun_ms: int
     duration_ms: int
@@ -59,7 +62,7 @@ class RequestTiming:
 
 
 def is_recorded(path: str) -> bool:
-    """Tell whether requests to a path are recorded while the recorder is on."""
+    """Return whether requests to a path are recorded while the recorder is on."""
     return not any(
         path.startswith(entry) if entry.endswith("/") else f"{path}/".startswith(f"{entry}/")
         for entry in settings.ACTIVITY_EXCLUDE_PATHS
@@ -72,25 +75,25 @@ def store(row: ActivityRow) -> None:
 
 
 def record_request(request: HttpRequest, timing: RequestTiming) -> None:
-    """Record a request that has been answered; whatever goes wrong is logged and counted."""
+    """Record a request that was answered; whatever goes wrong is logged and counted."""
     try:
         with deadline.within(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
                 _enqueue(_row_of_request(request, timing), _request_id_of(request))
     except (DatabaseError, InterfaceError):
-        _count_lost(_request_id_of(request))
-    except Exception:  # the answer is sent, and there is nobody else to tell
+        count_lost(_request_id_of(request))
+    except Exception:  # the response is sent already: a log line is all that is left to do
         logger.exception("The recorder failed")
-        _count_lost(_request_id_of(request))
+        count_lost(_request_id_of(request))
 
 
 def record_step(
     event_type: str,
     request: HttpRequest | None,
-    subject: Mapping[str, object],
+    ids: Mapping[str, object],
     metadata: dict[str, Any],
 ) -> None:
-    """Do what `activity.record` promises."""
+    """Record a step of the host project, as `activity.record` describes."""
     if not STEP_TYPE.fullmatch(event_type):
         raise ValueError(f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and .")
     text, size_bytes = request_body.compact(metadata)
@@ -103,64 +106,66 @@ def record_step(
     try:
         with deadline.within(LOOKUP_SECONDS):
             if runtime.current().activity_enabled:
-                row = _row_of_step(event_type, request, subject, metadata)
+                row = _row_of_step(event_type, request, ids, metadata)
                 _enqueue(row, _request_id_of(request))
     except (DatabaseError, InterfaceError):
-        _count_lost(_request_id_of(request))
+        count_lost(_request_id_of(request))
 
 
 def _row_of_request(request: HttpRequest, timing: RequestTiming) -> ActivityRow:
-    subject, path = attribution_of(request), stored_text(request.path_info)
-    step = step_in(path)
-    facts = _facts_of(request, subject) | ({"step_number": step} if step else {})
+    attribution, path = attribution_of(request), stored_text(request.path_info)
+    metadata, step = _metadata_of(request, attribution), step_in(path)
+    if step:
+        metadata["step_number"] = step
     method = str(request.method)
     return ActivityRow(
         id=uuid7.new_id(timing.begun_ms),
         created_at=uuid7.from_ms(timing.begun_ms),
         event_type=event_type_of(method, path, timing.status_code),
-        user_id=subject.user_id,
-        session_id=subject.session_id,
-        project_id=subject.project_id,
+        user_id=attribution.user_id,
+        session_id=attribution.session_id,
+        project_id=attribution.project_id,
         method=method[:MAX_METHOD_LENGTH],
         path=path[:MAX_PATH_LENGTH],
         status_code=timing.status_code,
         duration_ms=timing.duration_ms,
-        metadata=request_body.compact(facts)[0],
+        metadata=request_body.compact(metadata)[0],
     )
 
 
 def _row_of_step(
     event_type: str,
     request: HttpRequest | None,
-    given: Mapping[str, object],
+    ids: Mapping[str, object],
     metadata: dict[str, Any],
 ) -> ActivityRow:
-    found = attribution_of(request) if request else Attribution()
-    known = {name: text_of(id) for name, id in given.items() if id is not None}
-    subject = replace(found, **known)
-    facts = _facts_of(request, subject) if request else {"actor_type": subject.actor_type}
+    attribution = attribution_of(request) if request else Attribution()
+    given = {name: text_of(id) for name, id in ids.items() if id is not None}
+    attribution = replace(attribution, **given)
+    own = _metadata_of(request, attribution)
     id = uuid7.new_id_now()
     return ActivityRow(
         id=id,
         created_at=uuid7.time_of(id),
         event_type=event_type,
-        user_id=subject.user_id,
-        session_id=subject.session_id,
-        project_id=subject.project_id,
+        user_id=attribution.user_id,
+        session_id=attribution.session_id,
+        project_id=attribution.project_id,
         method=str(request.method)[:MAX_METHOD_LENGTH] if request else "",
         path=stored_text(request.path_info)[:MAX_PATH_LENGTH] if request else "",
         status_code=200,
         duration_ms=0,
-        metadata=request_body.compact(metadata | facts)[0],
+        metadata=request_body.compact(metadata | own)[0],
     )
 
 
-def _facts_of(request: HttpRequest, subject: Attribution) -> dict[str, Any]:
-    return {
-        "request_id": _request_id_of(request),
-        "remote_addr": address_hash.hash_address(client_address(request)),
-        "actor_type": subject.actor_type,
-    }
+def _metadata_of(request: HttpRequest | None, attribution: Attribution) -> dict[str, Any]:
+    """Return the recorder's own keys."""
+    metadata = {"actor_type": attribution.actor_type}
+    if request:
+        metadata["request_id"] = _request_id_of(request)
+        metadata["remote_addr"] = address_hash.hash_address(client_address(request))
+    return metadata
 
 
 def _request_id_of(request: HttpRequest | None) -> str:
@@ -168,28 +173,28 @@ def _request_id_of(request: HttpRequest | None) -> str:
 
 
 def _enqueue(row: ActivityRow, request_id: str) -> None:
-    writer.enqueue(TABLE, row, partial(_count_lost, request_id))
+    writer.enqueue(TABLE, row, partial(count_lost, request_id))
 
 
-class _Warnings:
-    """How many rows were lost since the last warning, of which there is one a second."""
-
-    lock = threading.Lock()
-    lost = 0
-    next_at = 0.0
-
-
-def _count_lost(request_id: str) -> None:
-    """Count a row that is lost, and warn, for many rows once."""
+def count_lost(request_id: str) -> None:
+    """Count a row that is lost, and warn, at most once a second for all of them."""
+    global _lost_since_warning, _warns_again_at
     LOST.inc()
-    with _Warnings.lock:
-        _Warnings.lost += 1
+    with _warning:
+        _lost_since_warning += 1
         now = time.monotonic()
-        if now < _Warnings.next_at:
+        if now < _warns_again_at:
             return
-        lost, _Warnings.lost, _Warnings.next_at = _Warnings.lost, 0, now + WARNING_SECONDS
+        lost, _lost_since_warning, _warns_again_at = _lost_since_warning, 0, now + WARNING_SECONDS
     logger.warning(
         "activity_record_failed request_id=%s; %d rows lost since the last warning",
         request_id,
         lost,
     )
+
+
+def reset() -> None:
+    """Forget the last warning, as in a new process."""
+    global _lost_since_warning, _warns_again_at
+    with _warning:
+        _lost_since_warning, _warns_again_at = 0, 0.0

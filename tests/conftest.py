@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from activity import attribution
+from activity import attribution, recorder
 from analytics.ingest import writer
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
@@ -47,6 +47,7 @@ def _nothing_remembered():
     visitors.reset()
     address_hash.reset()
     attribution.reset()
+    recorder.reset()
     table_metrics.reset()
     outcome_counts.reset()
 
