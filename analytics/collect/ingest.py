@@ -1,4 +1,4 @@
-"""Collected events on their way in: from validated values to stored rows."""
+"""Ingest of collected events: from validated values to committed rows."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -38,7 +38,7 @@ class CollectedEventQuerySet(StreamQuerySet):
 
 
 class CollectedEvent(Stream):
-    """One interaction of a user; neither the user's address nor the browser's name is kept."""
+    """One interaction of a user; neither address nor User-Agent is stored."""
 
     retention_setting: ClassVar = "collect_retention_days"
 
@@ -67,7 +67,7 @@ class CollectedEvent(Stream):
 
 
 class CollectedEventRow(NamedTuple):
-    """A collected event on its way into the table: a value for each column, in its order."""
+    """A row of the table, a value for each column, in its order."""
 
     id: UUID
     created_at: datetime
@@ -79,11 +79,11 @@ class CollectedEventRow(NamedTuple):
 
 
 def public_id(id: UUID) -> str:
-    """Return an id in the form that the collect API tells."""
+    """Return an id in the form that the collect API uses."""
     return f"evt_{id.hex}"
 
 
 def parse_id(text: str) -> UUID | None:
-    """Return the id that a text names, in its public or in canonical form, else None."""
+    """Return the id in a text, in its public or canonical form; None when there is none."""
     public = _PUBLIC_ID.fullmatch(text)
     return UUID(public[1]) if public else uuid7.parse(text)

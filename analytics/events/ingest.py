@@ -1,4 +1,4 @@
-"""Website events on their way in: from validated values to stored rows."""
+"""Ingest of website events: from validated values to committed rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,13 +45,13 @@ class StoreResult:
 
 def row_of(item: Item, site: Site) -> EventRow:
     """Return the row of one event."""
-    [row] = rows_of([item], [site])
+    [row] = rows_of([(item, site)])
     return row
 
 
 def store(item: Item, site: Site) -> StoreResult:
     """Store one event; raises Conflict, RowRefused or StorageUnavailable."""
-    [result] = _store(rows_of([item], [site]))
+    [result] = _store(rows_of([(item, site)]))
     if result.error:
         raise result.error
     return result
@@ -59,25 +59,20 @@ def store(item: Item, site: Site) -> StoreResult:
 
 def store_batch(items: Sequence[Item]) -> list[StoreResult]:
     """Store the events of a batch whose websites are known, in one transaction."""
-    sites = [lookup.active_site(item["trackingCode"]) for item in items]
-    known = [(item, site) for item, site in zip(items, sites, strict=True) if site]
-    results = iter(_store(rows_of([item for item, _ in known], [site for _, site in known])))
-    return [
-        next(results) if site else _unknown_website(item)
-        for item, site in zip(items, sites, strict=True)
-    ]
+    pairs = [(item, lookup.active_site(item["trackingCode"])) for item in items]
+    results = iter(_store(rows_of([(item, site) for item, site in pairs if site])))
+    return [next(results) if site else _unknown_website(item) for item, site in pairs]
 
 
-def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
+def rows_of(events: Sequence[tuple[Item, Site]]) -> list[EventRow]:
     """Return the rows of events; those of one time get ascending ids."""
     now = uuid7.now_ms()
-    times = [_time_of(item, now) for item in items]
-    made = uuid7.new_ids(times)
+    times = [_time_of(item, now) for item, _ in events]
     return [
         EventRow(
-            id=item["id"] or made[n],
-            created_at=uuid7.from_ms(times[n]),
-            website_id=sites[n].id,
+            id=item["id"] or new_id,
+            created_at=uuid7.from_ms(ms),
+            website_id=site.id,
             event_type=item["eventType"],
             url=item["url"],
             referrer=item["referrer"],
@@ -89,7 +84,7 @@ def rows_of(items: Sequence[Item], sites: Sequence[Site]) -> list[EventRow]:
             location=item["location"],
             properties=item["properties"],
         )
-        for n, item in enumerate(items)
+        for (item, site), ms, new_id in zip(events, times, uuid7.new_ids(times), strict=True)
     ]
 
 
@@ -100,6 +95,7 @@ def _time_of(item: Item, now: int) -> int:
 
 
 def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
+    """Store rows; of several with one id only the first goes to the writer."""
     first: dict[UUID, EventRow] = {}
     for row in rows:
         first.setdefault(row.id, row)
@@ -108,7 +104,7 @@ def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
     outcomes = dict(zip(first, writer.write(TABLE, list(first.values())), strict=True))
     duplicates = [id for id, outcome in outcomes.items() if outcome is Outcome.DUPLICATE]
     stored: dict[UUID, Event | EventRow] = {**first}
-    if duplicates:
+    if duplicates:  # the event that has the id may be another one, even another website's
         stored |= Event.objects.in_bulk(duplicates)
     return [
         _result(row, outcomes[row.id], stored[row.id], is_first=row is first[row.id])

@@ -81,7 +81,7 @@ class Event(Stream):
 
 
 class EventRow(NamedTuple):
-    """An event on its way into the table: a value for each column, in the table's order."""
+    """A row of the table, a value for each column, in its order."""
 
     id: UUID
     created_at: datetime

@@ -1,4 +1,4 @@
-"""Funnel events on their way in: from validated values to stored rows."""
+"""Ingest of funnel events: from validated values to a committed row."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Steps of logged-in users through funnels; in the main database, where they join the users."""
+"""Funnel events of logged-in users; in the main database, where they join the users."""
 
 from datetime import datetime
 from typing import ClassVar, NamedTuple, Self
@@ -28,15 +28,15 @@ class FunnelEventQuerySet(StreamQuerySet):
 
 
 class FunnelEvent(Stream):
-    """One step of a user, as the user's client told it."""
+    """One step of a user through a funnel."""
 
     home: ClassVar = MAIN
     retention_setting: ClassVar = "track_retention_days"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        # PostgreSQL deletes them with their user. With CASCADE the admin would load them all
-        # before it asks, and then refuse, because nobody may delete an event there.
+        # PostgreSQL deletes them with their user. With CASCADE the admin would load all of them
+        # before it asks for confirmation, and then refuse, since no one may delete an event there.
         on_delete=models.DO_NOTHING,
         related_name="+",
         db_index=False,
@@ -49,8 +49,8 @@ class FunnelEvent(Stream):
 
     class Meta:
         indexes: ClassVar = [
-            # A user's way: WHERE user_id = … [AND id < cursor] ORDER BY id DESC; and the deletion
-            # of a user: DELETE … WHERE user_id = ….
+            # The events of a user: WHERE user_id = … [AND id < cursor] ORDER BY id DESC; and the
+            # deletion of a user: DELETE … WHERE user_id = ….
             models.Index(fields=["user_id", "id"], name="funnel_user_id"),
             # The admin's filter: WHERE event_type__by_hash = … ORDER BY id DESC. Texts of any
             # length fit in, which an index of the text itself would refuse.
@@ -64,7 +64,7 @@ class FunnelEvent(Stream):
 
 
 class FunnelEventRow(NamedTuple):
-    """A funnel event on its way into the table: a value for each column, in the table's order."""
+    """A row of the table, a value for each column, in its order."""
 
     id: UUID
     created_at: datetime

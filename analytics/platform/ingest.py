@@ -1,4 +1,4 @@
-"""Platform events on their way in: from validated values to stored rows."""
+"""Ingest of platform events: from validated values to committed rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def rows_of(
 ) -> list[PlatformEventRow]:
     """Return the rows of a user's events; those of one time get ascending ids.
 
-    `user_agent` is that of the request, for events that name none.
+    `user_agent` is that of the request, the default of events without one.
     """
     now = uuid7.now_ms()
     times = [now if item["timestamp"] is None else item["timestamp"] for item in items]

@@ -1,4 +1,4 @@
-"""Categorised events of a product: what its users do, and how well it serves them."""
+"""Platform events: what the users of a product do, in categories."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -52,8 +52,8 @@ class PlatformEventQuerySet(StreamQuerySet):
     def of_category(self, category: str) -> Self:
         """Return the events of one category.
 
-        The totals tell where they end: else one that has not occurred for months would be looked
-        for through all these months.
+        The hourly totals bound the search: a category that has not occurred for months would
+        else be looked for in all these months.
         """
         end = totals.end_of(category)
         return self.filter(category=category).between(None, end) if end else self.none()
@@ -107,7 +107,7 @@ class PlatformEvent(Stream):
 
 
 class PlatformEventRow(NamedTuple):
-    """A platform event on its way into the table: a value for each column, in its order."""
+    """A row of the table, a value for each column, in its order."""
 
     id: UUID
     created_at: datetime

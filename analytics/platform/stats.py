@@ -1,4 +1,4 @@
-"""Statistics of all platform events, from their running totals: exact, and never a full count."""
+"""Statistics of all platform events, exact, from running totals instead of a full count."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from config.db.routers import ANALYTICS
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The numbers of events: by category, of all time; of a day and of an hour of UTC."""
+    """Numbers of events: of all time by category, of a day and of an hour of UTC."""
 
     by_category: dict[str, int]
     today: int
@@ -27,13 +27,12 @@ class Stats:
 
     @property
     def total(self) -> int:
-        """The number of all events."""
         return sum(self.by_category.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a count of all events has found: their number, and how many totals were wrong."""
+    """The result of a full count: the number of events, and how many totals were corrected."""
 
     events: int
     mended: int
@@ -45,7 +44,7 @@ def count_new_rows(rows: Sequence[Any]) -> None:
 
 
 def stats(now: datetime) -> Stats:
-    """Return the numbers of events, today's and this hour's being those of a time."""
+    """Return the numbers of events at a time, which decides what today and this hour are."""
     hour = _hour_of(now)
     day = hour.replace(hour=0)
     of_today = PlatformHour.objects.filter(hour__gte=day, hour__lt=day + timedelta(days=1))
@@ -58,14 +57,14 @@ def stats(now: datetime) -> Stats:
 
 
 def rebuild() -> Rebuilt:
-    """Count all events and mend the totals that differ from the count.
+    """Count all events and correct the totals that differ from the count.
 
-    A total changes with its events, so at any moment it is right, or wrong by a number that no
-    writer changes. That difference is found by one statement, which sees one moment, and then
-    added: events that arrive meanwhile are neither lost nor waited for.
+    A total changes in one transaction with its events. So it is wrong, if at all, by a difference
+    that writers do not change. One statement, which sees one snapshot, finds the difference; then
+    it is added. Events that arrive meanwhile are neither lost nor waited for.
     """
     with deadline.long_transaction(ANALYTICS) as cursor:
-        # Of two at once each would add the difference.
+        # Two at once would both add the difference.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('rebuild_totals'))")
         cursor.execute(_COMPARE)
         compared = cursor.fetchall()
@@ -77,7 +76,8 @@ def rebuild() -> Rebuilt:
     return Rebuilt(sum(events for _, hour, events, _ in compared if not hour), len(wrong))
 
 
-# Of hours only the wrong ones, of categories all: (category, hour or null, events, difference).
+# One row (category, hour, events, difference) for each hour whose total is wrong, and one without
+# an hour for each category. FULL JOIN finds totals without events, too.
 _COMPARE = """
 WITH counted AS MATERIALIZED (
     SELECT category, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS events

@@ -1,11 +1,11 @@
-"""How many platform events there are: running totals, changed with the events they count.
+"""Running totals of platform events, changed in the transaction of the events they count.
 
-Two grains, so that every answer reads a few rows: those of all time are one for each category,
-however many hours have events, and clients may name any hour since 2015.
+There are totals of all time and totals of hours, so that statistics read a few rows: one for each
+category, and those of today, although clients may send events of any hour since 2015.
 
-Every change locks totals of all time before those of hours, and each of them in the order of
-their keys, so that none waits for another in a circle. Processes take turns at the totals of the
-present, for the moment between this and the commit: COPY comes before it.
+Every change locks totals of all time before those of hours, and both in the order of their keys,
+so that no two deadlock. All processes add to the same totals of the present and so take turns, from
+here to the commit; that is why events are stored first (analytics/ingest/bulk_copy.py).
 """
 
 from collections import Counter

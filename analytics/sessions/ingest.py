@@ -1,4 +1,4 @@
-"""Sessions and page views on their way in: from validated values to what is committed.
+"""Ingest of sessions and page views: from validated values to committed rows and changes.
 
 Functions that store return after the commit. They raise StorageUnavailable when it is not
 confirmed in time, RowRefused when the database refuses what it was given, and Dropped when the
@@ -57,7 +57,7 @@ def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionR
     return SessionRow(
         id=id,
         created_at=uuid7.time_of(id),
-        visitor_hash=visitors.hash_of(sent["visitorId"]),
+        visitor_hash=visitors.hash_visitor_id(sent["visitorId"]),
         user_id=None,
         bio_page_id=sent["bioPageId"],
         referrer=sent["referrer"],

@@ -21,7 +21,7 @@ class SessionQuerySet(StreamQuerySet):
 
 
 class Session(Stream):
-    """One visit; `created_at` is when it started."""
+    """One visit, which started at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
 
@@ -76,7 +76,7 @@ class PageViewQuerySet(StreamQuerySet):
 
 
 class PageView(Stream):
-    """One page that was looked at within a session; `created_at` is when it was entered."""
+    """One page that was viewed in a session, entered at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
 
@@ -103,7 +103,7 @@ class PageView(Stream):
 
 
 class SessionRow(NamedTuple):
-    """A session on its way into the table: a value for each column, in the table's order."""
+    """A row of sessions, a value for each column, in the order of the table."""
 
     id: UUID
     created_at: datetime
@@ -135,7 +135,7 @@ class SessionRow(NamedTuple):
 
 
 class PageViewRow(NamedTuple):
-    """A page view on its way into the table: a value for each column, in the table's order."""
+    """A row of page views, a value for each column, in the order of the table."""
 
     id: UUID
     created_at: datetime

@@ -1,7 +1,7 @@
 """Statistics of the sessions that began in a period, of all pages or of one bio page.
 
 A period is [start, end): a session that began exactly at the end belongs to the next one. Rounding
-is half up. Without sessions all figures are 0 and all lists are empty.
+is half up. Without sessions all numbers are 0 and all lists are empty.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Group:
 
 
 def totals(start: datetime, end: datetime, *, bio_page_id: UUID | None = None) -> Totals:
-    """Return the figures of Totals, by the formulas there, with one query."""
+    """Return the totals of a period, by the formulas of Totals, with one query."""
     sums = _sessions(start, end, bio_page_id).aggregate(
         sessions=Count("id"),
         bounced=Count("id", filter=Q(bounced=True)),
@@ -77,7 +77,7 @@ def top_referrers(
 def top_countries(
     start: datetime, end: datetime, *, bio_page_id: UUID | None = None, limit: int = TOP
 ) -> list[Group]:
-    """Return the number of sessions by country, `Unknown` where no place database told it.
+    """Return the number of sessions by country, `Unknown` where no place database knew it.
 
     Most sessions first, then by name in the order of code points; at most `limit` of them.
     """
@@ -87,7 +87,7 @@ def top_countries(
 def top_devices(
     start: datetime, end: datetime, *, bio_page_id: UUID | None = None, limit: int = TOP
 ) -> list[Group]:
-    """Return the number of sessions by device, `Unknown` where no User-Agent and no body told it.
+    """Return the number of sessions by device, `Unknown` where User-Agent and body named none.
 
     Most sessions first, then by name in the order of code points; at most `limit` of them.
     """

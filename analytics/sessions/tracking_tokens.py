@@ -25,7 +25,7 @@ def token(bio_page_id: UUID, at: datetime) -> str:
 
 
 def is_valid(token: object, bio_page_id: UUID, now: datetime) -> bool:
-    """Tell whether a token of any origin is one of a page's two; without a secret none is."""
+    """Return whether a token is the page's current or previous one; without a secret none is."""
     if not settings.TRACKING_HMAC_SECRET or not isinstance(token, str):
         return False
     sent = token.encode(errors="surrogatepass")  # compare_digest takes no text beyond ASCII

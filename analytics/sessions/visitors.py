@@ -1,4 +1,4 @@
-"""What a request tells of its visitor: crawler or not, browser, device, place, where from."""
+"""Attributes of a visitor that a request shows: crawler, device, browser, place, referrer."""
 
 import logging
 import re
@@ -31,7 +31,7 @@ _MOBILE = re.compile(r"mobi|iphone|ipod|opera mini|blackberry|windows phone|j2me
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What a User-Agent says, None for what it does not."""
+    """What a User-Agent names; None for what it does not."""
 
     device: str | None = None
     browser: str | None = None
@@ -48,12 +48,12 @@ class Place:
 
 
 def is_bot(user_agent: str) -> bool:
-    """Tell whether a User-Agent is a crawler's; an empty one is none."""
+    """Return whether a User-Agent is a crawler's; an empty one is not."""
     return _BOT.search(user_agent) is not None
 
 
-def hash_of(visitor_id: str) -> str:
-    """Return the mark under which a visitor is stored: SHA-256 in hex."""
+def hash_visitor_id(visitor_id: str) -> str:
+    """Return the SHA-256 of a visitor's id, in hex."""
     return sha256(visitor_id.encode()).hexdigest()
 
 
@@ -118,7 +118,7 @@ def _device_of(user_agent: str) -> str:
         return "tablet"
     if _MOBILE.search(user_agent):
         return "mobile"
-    return "tablet" if "android" in user_agent else "desktop"  # phones with Android say Mobile
+    return "tablet" if "android" in user_agent else "desktop"  # Android phones add Mobile
 
 
 def _version(os: OS) -> str | None:

@@ -116,8 +116,8 @@ def test_a_user_agent_is_parsed_once(monkeypatch):
 
 def test_the_mark_of_a_visitor_is_sha_256():
     expected = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
-    assert visitors.hash_of("vis-abc") == expected
-    assert len(visitors.hash_of("😀" * 1000)) == 64
+    assert visitors.hash_visitor_id("vis-abc") == expected
+    assert len(visitors.hash_visitor_id("😀" * 1000)) == 64
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _visitor(random: Random) -> Visitor:
     id = f"vis-{random.randrange(1_700_000_000_000, 1_760_000_000_000)}-{_letters(random)}"
     return Visitor(
         id=id,
-        hash=visitors.hash_of(id),
+        hash=visitors.hash_visitor_id(id),
         agent=visitors.agent_of(agent),
         screen=(screen[0], screen[1]),
         country=country,
