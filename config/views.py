@@ -17,30 +17,12 @@ from rest_framework.request import Request
 
 from config.api.bodies import Body
 from config.api.client_address import is_loopback
-from config.api.errors import (
-    ApiError,
-    BadRequest,
-    Forbidden,
-    MethodNotAllowed,
-    NotFound,
-)
-from config.api.openapi.document import (
-    FORMATS,
-    MEDIA_TYPES,
-    rendered,
-)
+from config.api.errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound
+from config.api.openapi.document import FORMATS, MEDIA_TYPES, rendered
 from config.api.registry import EVENTS, HEALTH, Api
-from config.api.view import (
-    ApiView,
-    endpoint,
-    endpoint_of,
-    error_response,
-)
+from config.api.view import ApiView, endpoint, endpoint_of, error_response
 from config.db.routers import ANALYTICS, MAIN
-from config.server import (
-    health,
-    metrics,
-)
+from config.server import health, metrics
 
 Page = Callable[[HttpRequest], HttpResponse]
 METRICS_TOKEN_REQUIRED = "Metrics token required"

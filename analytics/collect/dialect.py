@@ -8,16 +8,8 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
-from config.api.dialects.base import (
-    JSON_TYPES,
-    Described,
-    Dialect,
-    Messages,
-)
-from config.api.errors import (
-    ApiError,
-    Problem,
-)
+from config.api.dialects.base import JSON_TYPES, Described, Dialect, Messages
+from config.api.errors import ApiError, Problem
 
 # Neutral code to the sentence of the error and to the message in its details.
 _MESSAGES = {

@@ -7,12 +7,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from analytics.events.ingest import StoreResult
-from analytics.events.models import (
-    DeviceType,
-    Event,
-    EventRow,
-    EventType,
-)
+from analytics.events.models import DeviceType, Event, EventRow, EventType
 from config.api.bodies import AlwaysFalse, AlwaysTrue, Body, Count, Timestamp, enum, iso
 from config.api.errors import ApiError, Conflict, NotFound, RowRefused
 

@@ -8,15 +8,8 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
-from config.api.dialects.base import (
-    Described,
-    Dialect,
-    Messages,
-)
-from config.api.errors import (
-    ApiError,
-    Problem,
-)
+from config.api.dialects.base import Described, Dialect, Messages
+from config.api.errors import ApiError, Problem
 
 # Neutral code to this dialect's words; a missing field is told as one of the wrong type.
 _MESSAGES = {

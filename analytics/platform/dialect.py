@@ -6,20 +6,10 @@ from typing import Annotated, Any, Self
 from django.http import HttpRequest
 from msgspec import UNSET, Meta, UnsetType
 
-from config.api import (
-    errors,
-    request_body,
-)
+from config.api import errors, request_body
 from config.api.bodies import Body
-from config.api.dialects.base import (
-    Described,
-    Dialect,
-    Messages,
-)
-from config.api.errors import (
-    ApiError,
-    Problem,
-)
+from config.api.dialects.base import Described, Dialect, Messages
+from config.api.errors import ApiError, Problem
 
 MAX_INPUT_BYTES = 1024  # of a wrong value that is shown
 

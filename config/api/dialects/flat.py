@@ -8,16 +8,8 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import Body
-from config.api.dialects.base import (
-    JSON_TYPES,
-    Described,
-    Dialect,
-    Messages,
-)
-from config.api.errors import (
-    ApiError,
-    Problem,
-)
+from config.api.dialects.base import JSON_TYPES, Described, Dialect, Messages
+from config.api.errors import ApiError, Problem
 
 MAX_MESSAGES = 100  # for one field; a batch has one for all its items
 

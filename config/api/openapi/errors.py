@@ -20,13 +20,7 @@ from config.api.errors import (
     UnsupportedMediaType,
 )
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    allowed_methods,
-    endpoint,
-    endpoint_of,
-    outcome_of,
-)
+from config.api.view import ApiView, allowed_methods, endpoint, endpoint_of, outcome_of
 
 REQUEST_ID = "7a1c0c52-5a5e-4a37-9a1f-2f0a6f0a9c33"
 Sample = tuple[str, ApiError]  # the reason in a sentence, and the error

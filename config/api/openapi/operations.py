@@ -15,30 +15,11 @@ from drf_spectacular.plumbing import ResolvedComponent
 from config.api.bodies import Body
 from config.api.cors import is_public
 from config.api.fields import StrictField
-from config.api.openapi.bodies import (
-    Schema,
-    component_name,
-    reference,
-    schemas_of,
-)
-from config.api.openapi.errors import (
-    ErrorSample,
-    error_samples,
-)
-from config.api.openapi.headers import (
-    HEADERS,
-    outcome_header,
-)
-from config.api.serializers import (
-    ListOf,
-    StrictSerializer,
-)
-from config.api.view import (
-    ApiView,
-    Shape,
-    endpoint,
-    endpoint_of,
-)
+from config.api.openapi.bodies import Schema, component_name, reference, schemas_of
+from config.api.openapi.errors import ErrorSample, error_samples
+from config.api.openapi.headers import HEADERS, outcome_header
+from config.api.serializers import ListOf, StrictSerializer
+from config.api.view import ApiView, Shape, endpoint, endpoint_of
 
 TEXT = "text/plain"
 JSON = "application/json"
