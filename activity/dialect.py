@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from config.api import errors
 from config.api.bodies import Body, enum
-from config.api.dialects.base import Described, Dialect, Messages
+from config.api.dialects.base import Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError, Problem
 
 _INVALID_INPUT = ("INVALID_INPUT", "Invalid request body")
@@ -40,9 +40,9 @@ class ErrorBody(Body):
 
 
 class ActivityDialect(Dialect):
-    """Nested errors; of all that is wrong with a body only the gravest is told."""
+    """Nested errors; of all that is wrong with a body only the gravest is reported."""
 
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         if isinstance(error, errors.Invalid):
             return 400, ErrorBody(_gravest(error.problems))
         status, code, message = _plain(error)

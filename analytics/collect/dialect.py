@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
-from config.api.dialects.base import JSON_TYPES, Described, Dialect, Messages
+from config.api.dialects.base import JSON_TYPES, Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError, Problem
 
 # Neutral code to the sentence of the error and to the message in its details.
@@ -60,7 +60,7 @@ class RateLimitBody(Body, rename="camel"):
 class CollectDialect(Dialect):
     """One sentence for each error; invalid ones add `details`, the 429 is a body of its own."""
 
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         match error:
             case errors.RateLimited():
                 wait = error.retry_after_seconds
@@ -74,7 +74,7 @@ class CollectDialect(Dialect):
 
 
 def sentence_of(error: errors.Invalid, *, whole: str) -> str:
-    """Return what is told of an error: its first problem; `whole` is what the object is called."""
+    """Return a sentence on the first problem of an error; `whole` is the name of the object."""
     problem = error.problems[0]
     return _worded(problem, _field_of(problem) or whole)[0]
 

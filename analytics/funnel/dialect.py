@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
-from config.api.dialects.base import Described, Dialect, Messages
+from config.api.dialects.base import Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError, Problem
 
 # Neutral code to this dialect's words; a missing field is told as one of the wrong type.
@@ -71,7 +71,7 @@ class RateLimitBody(ErrorBody, rename="camel", kw_only=True):
 class TrackDialect(Dialect):
     """Errors with all six keys, repeating the request's id; a 429 also says when to come back."""
 
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         status, code, message, key, variables = _plain(error)
         details = _details(error.problems) if isinstance(error, errors.Invalid) else []
         request_id: Any = getattr(request, "request_id", None)

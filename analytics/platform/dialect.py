@@ -8,12 +8,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from config.api import errors, request_body
 from config.api.bodies import Body
-from config.api.dialects.base import Described, Dialect, Messages
+from config.api.dialects.base import Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError, Problem
 
-MAX_INPUT_BYTES = 1024  # of a wrong value that is shown
+MAX_INPUT_BYTES = 1024  # of a wrong value in a response
 
-Told = tuple[str, str, dict[str, Any] | None]  # type, msg and ctx
+PydanticError = tuple[str, str, dict[str, Any] | None]  # type, msg and ctx
 
 
 class ErrorBody(Body):
@@ -34,9 +34,9 @@ class BrokenRule(Body):
     @classmethod
     def of(cls, problem: Problem) -> Self:
         """Return the rule that a problem breaks."""
-        type, message, context = _told(problem)
+        type, message, context = _pydantic_error(problem)
         location, ctx = ["body", *_location(problem)], UNSET if context is None else context
-        return cls(type, location, message, _shown(problem), ctx)
+        return cls(type, location, message, _input(problem), ctx)
 
 
 class InvalidBody(Body):
@@ -46,9 +46,9 @@ class InvalidBody(Body):
 
 
 class PlatformDialect(Dialect):
-    """A sentence for every error, but a list of problems for what is invalid."""
+    """A sentence for each error, but a list of problems for an invalid body."""
 
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         if isinstance(error, errors.Invalid):
             return 422, InvalidBody([BrokenRule.of(problem) for problem in error.problems])
         status, detail = _plain(error)
@@ -75,7 +75,7 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 500, "Internal Server Error"
 
 
-def _told(problem: Problem) -> Told:
+def _pydantic_error(problem: Problem) -> PydanticError:
     """Return the type, the message and the context of a problem in pydantic's words."""
     context, input = problem.context, problem.input
     match problem.code:
@@ -112,7 +112,7 @@ _PLAIN = {
 }
 
 
-def _length(kind: str, unit: str, problem: Problem) -> Told:
+def _length(kind: str, unit: str, problem: Problem) -> PydanticError:
     [(name, limit)] = problem.context.items()
     bound = "at least" if name == "min_length" else "at most"
     message = f"{kind} should have {bound} {limit} {unit}{'' if limit == 1 else 's'}"
@@ -123,7 +123,7 @@ def _length(kind: str, unit: str, problem: Problem) -> Told:
     return problem.code, f"{message} after validation, not {actual}", context
 
 
-def _value_error(error: str) -> Told:
+def _value_error(error: str) -> PydanticError:
     return "value_error", f"Value error, {error}", {"error": error}
 
 
@@ -136,7 +136,7 @@ def _location(problem: Problem) -> Sequence[str | int]:
     return [problem.context["position"]] if problem.code == "json_invalid" else problem.location
 
 
-def _shown(problem: Problem) -> Any:
+def _input(problem: Problem) -> Any:
     """Return the wrong value, or null in place of a large one."""
     if problem.code == "json_invalid":
         return {}

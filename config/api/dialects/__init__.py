@@ -1,1 +1,1 @@
-"""How each API words success and failure."""
+"""Dialects: error bodies and messages, one set for each API."""

@@ -1,4 +1,4 @@
-"""What all dialects share: statuses that HTTP fixes, headers, and JSON."""
+"""The base of all dialects: responses in JSON, and the headers that HTTP demands of errors."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from config.api.bodies import Body
 from config.api.errors import ApiError
 
 RETRY_AFTER_SECONDS = 5
-JSON_TYPES = {  # what a value that came is called
+JSON_TYPES = {  # names of the types of received values, for messages
     type(None): "null",
     bool: "boolean",
     int: "number",
@@ -22,9 +22,12 @@ JSON_TYPES = {  # what a value that came is called
 }
 
 
+StatusAndBody = tuple[int, Body]
+
+
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The sentences in which one endpoint's answers differ from those of its neighbours."""
+    """The messages in which one endpoint's errors differ from those of its neighbours."""
 
     invalid: str = ""
     failed: str = "Request failed"
@@ -42,15 +45,12 @@ def json_response(status: int, body: Body | None) -> HttpResponse:
     return HttpResponse(content, status=status, content_type="application/json")
 
 
-Described = tuple[int, Body]  # status and body
-
-
 class Dialect(ABC):
-    """One API's way to word what went wrong."""
+    """The status and body of one API for each error."""
 
     @abstractmethod
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
-        """Return the status and the body for an error; of an unforeseen one it says nothing."""
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
+        """Return the status and the body for an error; an unforeseen one is not explained."""
 
     def respond(self, error: ApiError, messages: Messages, request: HttpRequest) -> HttpResponse:
         """Return the whole response for an error."""

@@ -1,4 +1,4 @@
-"""The events dialect: {"error": CODE, "message": sentence}; accounts and websites speak it too."""
+"""The flat dialect of events, accounts and websites: {"error": CODE, "message": sentence}."""
 
 from collections.abc import Sequence
 from typing import Annotated, Self
@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import Body
-from config.api.dialects.base import JSON_TYPES, Described, Dialect, Messages
+from config.api.dialects.base import JSON_TYPES, Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError, Problem
 
 MAX_MESSAGES = 100  # for one field; a batch has one for all its items
@@ -99,10 +99,10 @@ class InvalidBody(ErrorBody):
     details: Details
 
 
-class EventsDialect(Dialect):
+class FlatDialect(Dialect):
     """Flat errors with a code and a message; validation errors add zod's `details`."""
 
-    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> Described:
+    def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         if isinstance(error, errors.Invalid):
             details = Details.of(error.problems)
             return 400, InvalidBody("VALIDATION_ERROR", messages.invalid, details)
@@ -150,4 +150,4 @@ def _message(problem: Problem) -> str:
     return template.format(**context, input=problem.input, received=received)
 
 
-DIALECT = EventsDialect()
+DIALECT = FlatDialect()
