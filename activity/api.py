@@ -1,4 +1,4 @@
-"""The activity API: what front ends tell of their users."""
+"""The activity API: what users do in front ends."""
 
 import re
 from typing import Any, ClassVar
@@ -128,7 +128,7 @@ class ActivityView(ApiView):
         if body:
             request_body.check_type(request._request, text_plain=True)
         sent = ACTIVITY.to_internal_value(request_body.parse(body))
-        metadata = completed(sent["metadata"] or {}, request)
+        metadata = with_server_keys(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)
         metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))
         row = row_of(sent, caller_id, request_body.compact(metadata)[0])
@@ -136,10 +136,10 @@ class ActivityView(ApiView):
         return self.respond(202, Accepted(), Outcome.STORED)
 
 
-def completed(metadata: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Return metadata with the server's keys; raises Invalid when it is then too large.
+def with_server_keys(metadata: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Return metadata with the server's keys; raises Invalid when that is too large.
 
-    The client's mark, whose length is known, comes later: it may need the database.
+    The hash of the address, whose length is known, comes later: it may need the database.
     """
     user_agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
     metadata |= {"user_agent": user_agent, "remote_addr": "0" * address_hash.LENGTH}

@@ -42,7 +42,7 @@ from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
 
 
 def messages(*, failed: str = "Request failed") -> Messages:
-    """Return the sentences of one endpoint of this API."""
+    """Return the messages of one endpoint of this API."""
     return Messages(invalid="Invalid request body", failed=failed)
 
 
@@ -217,7 +217,7 @@ class SessionView(ApiView):
     )
     def delete(self, request: Request) -> HttpResponse:
         """End the session of the cookie, if there is one."""
-        user = get_user(request._request)  # DRF has put its own, nobody, into the request
+        user = get_user(request._request)  # request.user is DRF's anonymous one
         if user.is_authenticated:
             self.annotate(user_id=user.pk)
         logout(request._request)

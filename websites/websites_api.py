@@ -32,14 +32,14 @@ from websites.domains import is_domain
 from websites.models import Website
 from websites.websites_responses import Deleted, WebsiteBody, WebsiteList
 
-NONE = "Website not found"
+NOT_FOUND = "Website not found"
 TAKEN = "This domain is already registered for your account"
 
 
 def bearer(*, failed: str, **more: Any) -> endpoint:
-    """Return what every endpoint of this API is."""
-    words = Messages(invalid="Invalid request body", failed=failed)
-    return endpoint(authentication=BearerAuthentication, messages=words, **more)
+    """Return an endpoint with this API's authentication and messages."""
+    messages = Messages(invalid="Invalid request body", failed=failed)
+    return endpoint(authentication=BearerAuthentication, messages=messages, **more)
 
 
 class NewWebsite(StrictSerializer):
@@ -81,7 +81,7 @@ class WebsitesView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Make a website; it takes events at once."""
         values = NEW.to_internal_value(self.json())
-        with _one_of_a_host():
+        with _unique_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
         self.annotate(project_id=website.pk)
         return self.respond(201, WebsiteBody.from_attributes(website))
@@ -102,54 +102,56 @@ class WebsiteView(ApiView):
     @bearer(
         failed="Failed to fetch website",
         responses={200: WebsiteBody},
-        errors=(NotFound(NONE),),
+        errors=(NotFound(NOT_FOUND),),
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one website."""
-        return self.respond(200, WebsiteBody.from_attributes(_own(request, id)))
+        return self.respond(200, WebsiteBody.from_attributes(_own_website(request, id)))
 
     @bearer(
         failed="Failed to update website",
         request=CHANGE,
         responses={200: WebsiteBody},
-        errors=(NotFound(NONE), Conflict(TAKEN)),
+        errors=(NotFound(NOT_FOUND), Conflict(TAKEN)),
     )
     def put(self, request: Request, id: str) -> HttpResponse:
         """Change a website; what is left out stays."""
-        website = _own(request, id)  # what does not exist comes before what is wrong with the body
+        website = _own_website(request, id)  # a 404 comes before a 400
         changes = CHANGE.to_internal_value(self.json())
         if "isActive" in changes:
             changes["is_active"] = changes.pop("isActive")
-        with _one_of_a_host():
+        with _unique_host():
             website.change(**changes)
         return self.respond(200, WebsiteBody.from_attributes(website))
 
     @bearer(
         failed="Failed to delete website",
         responses={200: Deleted},
-        errors=(NotFound(NONE),),
+        errors=(NotFound(NOT_FOUND),),
     )
     def delete(self, request: Request, id: str) -> HttpResponse:
         """Delete a website; its events cannot be read any more."""
-        _own(request, id).delete()
+        _own_website(request, id).delete()
         return self.respond(200, Deleted())
 
 
-def _own(request: Request, id: str) -> Website:
+def _own_website(request: Request, id: str) -> Website:
+    """Return a website of the caller; raises NotFound."""
     websites = Website.objects.owned_by(caller_of(request).user_id)
     website_id = uuid7.parse(id)
     website = websites.filter(id=website_id).first() if website_id else None
     if website is None:
-        raise NotFound(NONE)
+        raise NotFound(NOT_FOUND)
     return website
 
 
 @contextmanager
-def _one_of_a_host() -> Iterator[None]:
+def _unique_host() -> Iterator[None]:
+    """Raise Conflict for a second website of the same host."""
     try:
         with transaction.atomic(using="default"):
             yield
     except IntegrityError as error:
         raise Conflict(TAKEN) from error
-    except Website.DoesNotExist as error:  # deleted since it was found
-        raise NotFound(NONE) from error
+    except Website.DoesNotExist as error:  # deleted meanwhile
+        raise NotFound(NOT_FOUND) from error

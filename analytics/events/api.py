@@ -74,7 +74,7 @@ NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
 
 
 def messages(*, invalid: str = "", failed: str) -> Messages:
-    """Return the sentences of one endpoint of this API."""
+    """Return the messages of one endpoint of this API."""
     unavailable = "Event storage is unavailable"
     return Messages(invalid, failed, failed_code="INTERNAL_SERVER_ERROR", unavailable=unavailable)
 

@@ -95,7 +95,7 @@ EVENT, BATCH = EventSerializer(), BatchSerializer()
 
 
 class PlatformView(ApiView):
-    """A path of this API."""
+    """The base of this API's views."""
 
     api = registry.PLATFORM
 
@@ -105,7 +105,7 @@ class PlatformView(ApiView):
         return request_body.parse(body) if body else None
 
     def rows(self, *items: dict[str, Any], client_id: str | None = None) -> list[PlatformEventRow]:
-        """Return the rows that events of the caller become."""
+        """Return the rows of events of the caller."""
         return rows_of(
             items,
             caller_of(self.request).user_id,

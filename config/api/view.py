@@ -153,7 +153,7 @@ class ApiView(APIView):
         return response
 
     def respond_batch(
-        self, status: int, body: Any, outcomes: Mapping[Outcome, int]
+        self, status: int, body: Body, outcomes: Mapping[Outcome, int]
     ) -> HttpResponse:
         """Return a success with the best of these outcomes; all events are counted."""
         response = json_response(status, body)

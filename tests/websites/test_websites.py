@@ -305,7 +305,7 @@ def test_changes_of_different_fields_at_once_are_both_kept(put, website):
 
 def test_a_website_that_vanishes_during_its_change_stays_gone(put, website, monkeypatch):
     found = Website.objects.get()
-    monkeypatch.setattr("websites.websites_api._own", lambda request, id: found)
+    monkeypatch.setattr("websites.websites_api._own_website", lambda request, id: found)
     Website.objects.all().delete()
     assert_refused(put({"name": "Renamed"}), *NOT_FOUND)
     assert not Website.objects.exists()
