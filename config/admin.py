@@ -100,6 +100,21 @@ RuntimeSettingsForm.declared_fields |= {
 }
 
 
+class ReadOnlyAdmin(ModelAdmin):
+    """An admin of rows that nobody may add, change or delete."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(RuntimeSettings)
 class RuntimeSettingsAdmin(ModelAdmin):
     """One form in place of a list, with a confirmation and a history of its own."""
@@ -204,7 +219,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
 
 
 @admin.register(SettingChange)
-class SettingChangeAdmin(ModelAdmin):
+class SettingChangeAdmin(ReadOnlyAdmin):
     """The history of the runtime settings, newest first and read-only."""
 
     list_display = ("time", "name", "old", "new", "end", "changed_by", "reason")
@@ -212,7 +227,6 @@ class SettingChangeAdmin(ModelAdmin):
     list_filter = ("name",)
     search_fields = ("changed_by", "reason")
     search_help_text = "Who, or why"
-    actions = None
     icon = "history"
 
     @admin.display(description="time (UTC)")
@@ -222,15 +236,6 @@ class SettingChangeAdmin(ModelAdmin):
     @admin.display(description="until")
     def end(self, change: SettingChange) -> str:
         return f"{change.until:{MINUTE}}" if change.until else "-"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may view the settings, and so their history."""

@@ -301,6 +301,6 @@ UNFOLD = {
     "STYLES": ["/static/config/admin.css"],
     "SITE_URL": None,  # there is no other site to link to
     "ENVIRONMENT": ["Debug", "warning"] if DEBUG else None,
-    "DASHBOARD_CALLBACK": "analytics.admin.home.show",
+    "DASHBOARD_CALLBACK": "analytics.admin.home.add_context",
     "SIDEBAR": {"navigation": "analytics.admin.navigation.groups"},
 }

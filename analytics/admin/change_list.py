@@ -1,7 +1,7 @@
-"""Admin pages of event streams: read-only, newest first, quick however long the stream is.
+"""The base of the admin of all streams: read-only lists with keyset pagination.
 
-Nothing is counted and no page has a number: a page is a range of ids, so that each costs one
-walk along an index. The base of the admin of every stream.
+However many events there are, a page is one walk along an index: it is a range of ids, and nothing
+is counted, so that there are no page numbers.
 """
 
 import logging
@@ -18,20 +18,14 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 from psycopg.errors import LockNotAvailable, QueryCanceled
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from analytics.admin.filters import (
     StreamFilter,
     StreamFilterForm,
 )
-from analytics.admin.formatting import (
-    NONE,
-    cut,
-    link,
-    list_of,
-    to_the_second,
-)
+from analytics.admin.formatting import format_time, truncate
+from config.admin import ReadOnlyAdmin
 from config.db import uuid7
 
 logger = logging.getLogger(__name__)
@@ -42,7 +36,7 @@ AWAY = "The database does not answer; try again in a moment."
 
 
 class KeysetChangeList(ChangeList):
-    """One page: `?before=<id>` shows the older rows, `?after=<id>` the newer ones."""
+    """One page: `?before=<id>` are the rows before an event, `?after=<id>` those after it."""
 
     filter_params: dict[str, list[str]]
     older_link: str | None = None
@@ -59,7 +53,7 @@ class KeysetChangeList(ChangeList):
             for name, values in self.filter_params.items()
             if name in known and values[-1]
         }
-        # Unfold's form of the filters repeats it: choosing a filter must lead to the first page.
+        # Unfold's filter form repeats the query: a new filter must start at the first page.
         request.GET = QueryDict(urlencode(self.filter_params, doseq=True))
         return super().get_queryset(request, exclude_parameters)
 
@@ -78,9 +72,9 @@ class KeysetChangeList(ChangeList):
             self.newer_link = self.get_query_string({"after": rows[0].pk})
         if self.before or self.after:
             self.newest_link = self.get_query_string()
-        self.model_admin.complete(rows)
+        self.model_admin.attach_related(rows)
         self.result_list = rows
-        self.result_count = self.full_result_count = len(rows)  # of this page; none knows of all
+        self.result_count = self.full_result_count = len(rows)  # of this page only
         self.title = self.opts.verbose_name_plural.capitalize()
 
     def _read(self, limit: int) -> list[Any]:
@@ -92,15 +86,15 @@ class KeysetChangeList(ChangeList):
         try:
             return list(rows[:limit])
         except DATABASE_FAILURES as error:
-            self.failure = explain(error)
+            self.failure = log_failure(error)
             return []
 
 
-class StreamAdmin(ModelAdmin):
-    """The admin of a stream: look, narrow and search, but never touch.
+class StreamAdmin(ReadOnlyAdmin):
+    """The admin of a stream: list, filters, search, detail page; nothing can be changed.
 
-    Subclasses give `filter_form`, and what can be searched because an index serves it: lookups of
-    texts as `search_fields`, fields of UUIDs as `search_ids`.
+    Subclasses set `filter_form`, and the searches that an index serves: lookups of texts as
+    `search_fields`, fields of UUIDs as `search_ids`.
     """
 
     filter_form: type[StreamFilterForm] = StreamFilterForm
@@ -108,7 +102,6 @@ class StreamAdmin(ModelAdmin):
     search_ids: ClassVar[Sequence[str]] = ("id",)
     icon = "bolt"
 
-    actions = None
     change_list_template = "admin/stream_change_list.html"
     list_filter = (StreamFilter,)
     list_filter_submit = True
@@ -121,39 +114,23 @@ class StreamAdmin(ModelAdmin):
     def media(self) -> Any:
         return super().media + self.filter_form().media
 
-    def complete(self, rows: Sequence[Any]) -> None:
-        """Add to the rows of a page what the other database knows of them, with one query."""
+    def attach_related(self, rows: Sequence[Any]) -> None:
+        """Set on the rows of a page what the other database knows of them, by one query."""
 
     @admin.display(description="time (UTC)")
     def time(self, row: Any) -> SafeString:
-        return cut(to_the_second(row.created_at))
-
-    def search_link(self, text: str | None, *, limit: int | None = None) -> SafeString | str:
-        """Return a text, cut to a limit, that leads to the rows that a search for it finds."""
-        if not text:
-            return NONE
-        rows = f"{list_of(self.model)}?{urlencode({'q': text})}"
-        return link(rows, cut(text, limit=limit) if limit else text)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return truncate(format_time(row.created_at))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        return (*self.search_fields, *self.search_ids)  # without any there is no search box
+        return (*self.search_fields, *self.search_ids)  # without any, Django hides the search box
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows in which one of the search fields, or one of the ids, is the text."""
+        """Return the rows of which a search field or an id equals the term."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -168,8 +145,8 @@ class StreamAdmin(ModelAdmin):
     ) -> Any:
         row = super().get_object(request, object_id, from_field)
         if row:
-            self.complete([row])
-            row.reader = request.user  # who is shown only links that work
+            self.attach_related([row])
+            row.viewer = request.user  # gets links only to pages that the viewer may open
         return row
 
     def changeform_view(
@@ -183,7 +160,7 @@ class StreamAdmin(ModelAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, context)
         except DATABASE_FAILURES as error:
-            messages.error(request, explain(error))
+            messages.error(request, log_failure(error))
             return redirect("admin:index")
 
     def history_view(
@@ -197,7 +174,7 @@ class StreamAdmin(ModelAdmin):
         raise PermissionDenied
 
 
-def explain(error: Exception) -> str:
-    """Return what to tell about a failure of the database, which is logged here."""
+def log_failure(error: Exception) -> str:
+    """Log a failure of the database; return the message for the page."""
     logger.warning("An admin page cannot read its events", exc_info=error)
     return TOO_SLOW if isinstance(error.__cause__, QueryCanceled | LockNotAvailable) else AWAY

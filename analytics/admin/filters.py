@@ -1,8 +1,8 @@
-"""By what staff narrow the list of a stream: its time, and what each stream adds."""
+"""Filters of the lists of streams: the time, and those that each stream adds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,7 +22,7 @@ PERIODS = {
 
 
 class DayField(forms.DateField):
-    """A day of UTC, in the range that ids can tell."""
+    """A day in UTC, within the range of ids."""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"type": "date", "class": " ".join(INPUT_CLASSES)}
@@ -35,8 +35,10 @@ class DayField(forms.DateField):
         )
 
 
-def any_of(choices: Iterable[tuple[str, Any]], label: str | None = None) -> forms.ChoiceField:
-    """Return a filter of one of some values."""
+def choice_filter(
+    choices: Iterable[tuple[str, Any]], label: str | None = None
+) -> forms.ChoiceField:
+    """Return a filter by one of some values."""
     return forms.ChoiceField(
         required=False,
         label=label,
@@ -45,22 +47,24 @@ def any_of(choices: Iterable[tuple[str, Any]], label: str | None = None) -> form
     )
 
 
-def exactly(label: str) -> forms.CharField:
-    """Return a filter of a text as it stands in the rows, spaces around it included."""
+def text_filter(label: str, *, strip: bool = False) -> forms.CharField:
+    """Return a filter by a text, which rows may hold with spaces around it."""
     return forms.CharField(
-        required=False, strip=False, label=label, widget=UnfoldAdminTextInputWidget()
+        required=False, strip=strip, label=label, widget=UnfoldAdminTextInputWidget()
     )
 
 
 class StreamFilterForm(forms.Form):
-    """The filters of a stream; subclasses add theirs."""
+    """The filters of a stream; subclasses add fields and the QuerySet methods that apply them."""
 
-    period = any_of(((name, label) for name, (label, _) in PERIODS.items()), "Time")
+    methods: ClassVar[Mapping[str, str]] = {}  # by field
+
+    period = choice_filter(((name, label) for name, (label, _) in PERIODS.items()), "Time")
     since = DayField(label="From day (UTC)")
     until = DayField(label="To day (UTC), inclusive")
 
-    def narrow(self, rows: Any) -> Any:
-        """Return the rows that pass the filters; what is not chosen filters nothing."""
+    def filter_queryset(self, rows: Any) -> Any:
+        """Return the rows that pass all filters that are set."""
         chosen = self.cleaned_data
         if chosen["period"]:
             rows = rows.between(timezone.now() - PERIODS[chosen["period"]][1])
@@ -68,11 +72,14 @@ class StreamFilterForm(forms.Form):
             rows = rows.between(_midnight(chosen["since"]))
         if chosen["until"]:
             rows = rows.between(None, _midnight(chosen["until"] + timedelta(days=1)))
+        for name, method in self.methods.items():
+            if chosen[name]:
+                rows = getattr(rows, method)(chosen[name])
         return rows
 
 
 class StreamFilter(admin.ListFilter):
-    """The form of a stream's filters, as one filter of Django's admin."""
+    """The whole filter form of a stream, as one filter of Django's admin."""
 
     title = "filters"
     template = "unfold/filters/filters_field.html"
@@ -95,9 +102,9 @@ class StreamFilter(admin.ListFilter):
         yield {"form": self.form}
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Return the rows that pass; none, with the reason said, when a filter has no sense."""
+        """Return the rows that pass; none, with messages, if a filter is invalid."""
         if self.form.is_valid():
-            return self.form.narrow(queryset)
+            return self.form.filter_queryset(queryset)
         for name, errors in self.form.errors.items():
             messages.error(request, f"{self.form[name].label}: {' '.join(map(str, errors))}")
         return queryset.none()

@@ -1,7 +1,7 @@
-"""The home page of the admin: what happens now, in which state things are, how large they are.
+"""The home page of the admin: traffic, switches, writes, databases and sizes.
 
-No table of events is scanned. Each part stands for itself: one that cannot be told
-says so.
+No table of events is scanned. Each part is read on its own: one whose database is down is None, and
+its template says so.
 """
 
 import json
@@ -18,14 +18,8 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from prometheus_client import Histogram
 
-from analytics.admin.change_list import (
-    DATABASE_FAILURES,
-    explain,
-)
-from analytics.admin.formatting import (
-    list_of,
-    may_view,
-)
+from analytics.admin.change_list import DATABASE_FAILURES, log_failure
+from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
 from analytics.streams import sizes
 from analytics.streams.base import (
@@ -46,7 +40,7 @@ from config.models import RuntimeSettings
 from config.runtime.setting_status import setting_statuses
 from config.server import console
 
-READING_SECONDS = 2.0  # for all that one database tells
+TIMEOUT_SECONDS = 2.0  # of all queries to one database
 HOURS = 24
 COLORS = {
     "stored": "var(--color-primary-500)",
@@ -65,50 +59,52 @@ CHART_OPTIONS = {
         "y": {"stacked": True, "beginAtZero": True, "ticks": {"precision": 0}},
     },
 }
-Told = TypeVar("Told")
+Part = TypeVar("Part")
 
 
-def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the context of the home page what its reader may see."""
+def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the context of the home page what the user may see."""
     context["title"] = "Home"
     if admin.site.get_model_admin(RuntimeSettings).has_view_permission(request):
-        with deadline.within(READING_SECONDS):
+        with deadline.within(TIMEOUT_SECONDS):
             context["settings"] = {
                 "url": reverse("admin:config_runtimesettings_change", args=[1]),
-                "states": _tell(setting_statuses),
+                "states": _read(setting_statuses),
             }
     if visible := [model for model in streams() if may_view(request.user, model)]:
         now = uuid7.now()
-        with deadline.within(READING_SECONDS):
+        with deadline.within(TIMEOUT_SECONDS):
             context |= {"sees_events": True, "outcomes": OUTCOMES}
-            context["today"] = _tell(lambda: today(now))
-            context["chart"] = _tell(lambda: last_hours(now))
-            context["writes"] = _tell(lambda: writes(now))
-            context["analytics"] = _tell(lambda: database(ANALYTICS, visible, now))
-        with deadline.within(READING_SECONDS):
-            context["main"] = _tell(lambda: database(MAIN, visible, now))
+            context["today"] = _read(lambda: today(now))
+            context["chart"] = _read(lambda: last_hours(now))
+            context["writes"] = _read(lambda: writes(now))
+            context["analytics"] = _read(lambda: database(ANALYTICS, visible, now))
+        with deadline.within(TIMEOUT_SECONDS):
+            context["main"] = _read(lambda: database(MAIN, visible, now))
         context["databases"] = list(filter(None, (context["main"], context["analytics"])))
     return context
 
 
 def today(now: datetime) -> list[dict[str, Any]]:
-    """Return for each API how many of today's events ended how, and why some were dropped."""
+    """Return for each API the number of today's events by outcome, and the reasons of drops."""
     sums = outcome_counts.sums(now.replace(hour=0, minute=0, second=0, microsecond=0))
     rows = []
     for api in (BY_SWITCH[name].name for name in RuntimeSettings.switches() if name in BY_SWITCH):
-        ends: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         for (of_api, outcome, reason), events in sums.items():
             if of_api == api:
-                ends[outcome] += events
+                outcomes[outcome] += events
                 reasons[reason] += events if reason else 0
-        told = [f"{reason.replace('_', ' ')} {n:,}" for reason, n in reasons.most_common() if n]
-        rows.append({"api": api, "events": [(end, ends[end]) for end in OUTCOMES], "reasons": told})
+        texts = [f"{reason.replace('_', ' ')} {n:,}" for reason, n in reasons.most_common() if n]
+        rows.append(
+            {"api": api, "events": [(each, outcomes[each]) for each in OUTCOMES], "reasons": texts}
+        )
     return rows
 
 
 def last_hours(now: datetime) -> dict[str, Any]:
-    """Return the chart of the last hours."""
+    """Return the chart of the events per hour."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     hours = [first + timedelta(hours=n) for n in range(HOURS)]
     sums = outcome_counts.by_hour(first)
@@ -125,13 +121,15 @@ def last_hours(now: datetime) -> dict[str, Any]:
 
 
 def writes(now: datetime) -> dict[str, Any]:
-    """Return how writing went in the last hour, and the commits of this process."""
+    """Return the writes of the last hour, and the commits of this process since its start."""
     sums = outcome_counts.sums(now - timedelta(hours=1))
-    commits, seconds = _sum_of(GROUP_SECONDS)
-    _, rows = _sum_of(GROUP_ROWS)
+    commits, seconds = _count_and_sum(GROUP_SECONDS)
+    _, rows = _count_and_sum(GROUP_ROWS)
     return {
-        "stored": sum(events for (_, end, _), events in sums.items() if end == "stored"),
-        "failed": sum(events for (_, _, why), events in sums.items() if why == "write_failed"),
+        "stored": sum(events for (_, outcome, _), events in sums.items() if outcome == "stored"),
+        "failed": sum(
+            events for (_, _, reason), events in sums.items() if reason == "write_failed"
+        ),
         "commits": int(commits),
         "milliseconds": 1000 * seconds / commits if commits else 0,
         "rows": rows / commits if commits else 0,
@@ -139,18 +137,18 @@ def writes(now: datetime) -> dict[str, Any]:
 
 
 def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str, Any]:
-    """Return how quickly a database answers, and the tables in it that the reader may see."""
-    begun = time.perf_counter()
+    """Return the response time of a database, and the tables in it that the user may view."""
+    start = time.perf_counter()
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version')")
         [version] = cursor.fetchone()
-    milliseconds = 1000 * (time.perf_counter() - begun)
+    milliseconds = 1000 * (time.perf_counter() - start)
     found = [size for size in sizes.of_streams(alias) if size.model in visible]
     tables = [
         {
             "name": capfirst(size.model._meta.verbose_name_plural),
-            # Page views have no list: they stand with their session.
-            "url": list_of(size.model) if admin.site.is_registered(size.model) else None,
+            # Page views have no list: they are on the page of their session.
+            "url": changelist_url(size.model) if admin.site.is_registered(size.model) else None,
             "size": size,
             "bytes": console.size(size.bytes),
             "days": size.days_until_double(now),
@@ -160,17 +158,17 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
     return {"version": version, "milliseconds": milliseconds, "tables": tables}
 
 
-def _sum_of(histogram: Histogram) -> tuple[float, float]:
-    """Return how many observations this process made, and their sum."""
+def _count_and_sum(histogram: Histogram) -> tuple[float, float]:
+    """Return the number of observations of this process, and their sum."""
     [metric] = histogram.collect()
     sums = {sample.name.rpartition("_")[2]: sample.value for sample in metric.samples}
     return sums["count"], sums["sum"]
 
 
-def _tell(read: Callable[[], Told]) -> Told | None:
-    """Return what a part of the page tells, None while its database cannot be read."""
+def _read(read: Callable[[], Part]) -> Part | None:
+    """Return a part of the page, None while its database cannot be read."""
     try:
         return read()
     except DATABASE_FAILURES as error:
-        explain(error)
+        log_failure(error)
         return None

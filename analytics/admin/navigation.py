@@ -1,4 +1,4 @@
-"""The sidebar of the admin: all that is registered and the user may see, in three groups."""
+"""The sidebar of the admin: all models that the user may view, in three groups."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from analytics.admin.formatting import list_of
+from analytics.admin.formatting import changelist_url
 from analytics.streams.base import Stream
 
 EVENTS, PEOPLE, SETTINGS = "Events", "People & websites", "Settings"
-OF_PEOPLE = {"auth", "websites"}  # apps
+PEOPLE_APPS = {"auth", "websites"}
 
 
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups of links in the form that unfold expects; a stream needs no entry here."""
+    """Return the groups of links in the form that Unfold expects."""
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     found: dict[str, list[dict[str, Any]]] = {EVENTS: [], PEOPLE: [], SETTINGS: []}
     for model, model_admin in admin.site._registry.items():
@@ -25,7 +25,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
                 {
                     "title": capfirst(model._meta.verbose_name_plural),
                     "icon": getattr(model_admin, "icon", "table_rows"),
-                    "link": list_of(model),
+                    "link": changelist_url(model),
                 }
             )
     named = [{"title": title, "items": items} for title, items in found.items() if items]
@@ -33,7 +33,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def group_of(model: type[Model]) -> str:
-    """Return the title of the group in which a model is listed."""
+    """Return the title of a model's group."""
     if issubclass(model, Stream):
         return EVENTS
-    return PEOPLE if model._meta.app_label in OF_PEOPLE else SETTINGS
+    return PEOPLE if model._meta.app_label in PEOPLE_APPS else SETTINGS

@@ -1,4 +1,4 @@
-"""Websites, with what comes from them; pausing them, and changing their tracking codes."""
+"""Websites in the admin: their traffic, and actions that ask for a confirmation."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,47 +16,41 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from analytics.admin.change_list import (
-    DATABASE_FAILURES,
-    explain,
-)
-from analytics.admin.formatting import (
-    NONE,
-    cut,
-    to_the_second,
-)
+from analytics.admin.change_list import DATABASE_FAILURES, log_failure
+from analytics.admin.formatting import EMPTY, format_time, truncate
 from analytics.events import traffic
 from config.db import deadline
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
 
-READING_SECONDS = 2.0  # for what comes from the websites of a page
-SENT = ("action", "select_across", ACTION_CHECKBOX_NAME)  # by the list, and again by its question
+TRAFFIC_TIMEOUT_SECONDS = 2.0
+# Fields that the list sends, and the confirmation once more.
+LIST_FIELDS = ("action", "select_across", ACTION_CHECKBOX_NAME)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What staff may do with websites, once they have read what it means."""
+class Operation:
+    """A change of websites, and the sentence that staff confirm before it."""
 
     title: str
     meaning: str
     done: str
-    carry_out: Callable[[Website], object]
+    apply: Callable[[Website], object]
 
 
-PAUSE = Step(
+PAUSE = Operation(
     "Pause",
     "Its events are refused with 404, within five seconds everywhere. What is stored stays.",
     "Paused.",
     lambda website: website.change(is_active=False),
 )
-RESUME = Step(
+RESUME = Operation(
     "Resume",
     "Its events are taken again, within five seconds everywhere.",
     "Resumed.",
     lambda website: website.change(is_active=True),
 )
-ROTATE = Step(
+ROTATE = Operation(
     "Change tracking code",
     f"It gets a new tracking code. The old one stays good for {CODE_GRACE.days * 24} hours: put "
     "the new one into its pages by then.",
@@ -67,39 +61,39 @@ ROTATE = Step(
 
 @admin.register(Website)
 class WebsiteAdmin(ModelAdmin):
-    """Websites, with the codes that their pages carry."""
+    """Websites, with the tracking codes in their pages."""
 
     icon = "language"
-    list_display = ("site", "place", "code", "owner", "state", "last_event", "today")
+    list_display = ("short_name", "short_domain", "code", "owner", "state", "last_event", "today")
     list_filter = ("is_active",)
     list_per_page = 25
     list_select_related = ("user",)
     search_fields = ("name", "domain", "tracking_code", "retired_codes__code", "user__email")
     ordering = ("-id",)
-    sortable_by = ("site", "place", "owner")
+    sortable_by = ("short_name", "short_domain", "owner")
     autocomplete_fields = ("user",)
     actions = ("pause_selected", "resume_selected")
     actions_detail = ("pause", "resume", "rotate")
-    told: ClassVar = ("state", "code", "old_codes", "first_event", "made", "changed")
+    computed_fields: ClassVar = ("state", "code", "old_codes", "first_event", "created", "updated")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("user", "name", "domain", "description")
-        return (*fields, *self.told) if obj else fields
+        return (*fields, *self.computed_fields) if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.told
+        return self.computed_fields
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Add to the websites of a page what comes from them, with one query."""
+        """Set the traffic of the websites of a page on them, by one query."""
         changelist = super().get_changelist_instance(request)
         rows = changelist.result_list = list(changelist.result_list)
         found: dict[Any, traffic.Traffic] = {}
         midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            with deadline.within(READING_SECONDS):
+            with deadline.within(TRAFFIC_TIMEOUT_SECONDS):
                 found = traffic.of_websites([row.pk for row in rows], midnight)
         except DATABASE_FAILURES as error:
-            messages.error(request, explain(error))
+            messages.error(request, log_failure(error))
         for row in rows:
             row.traffic = found.get(row.pk)
         return changelist
@@ -113,24 +107,24 @@ class WebsiteAdmin(ModelAdmin):
         return row
 
     @admin.display(description="name", ordering="name")
-    def site(self, website: Website) -> SafeString:
-        return cut(website.name, limit=30)
+    def short_name(self, website: Website) -> SafeString:
+        return truncate(website.name, limit=30)
 
     @admin.display(description="domain", ordering="domain")
-    def place(self, website: Website) -> SafeString:
-        return cut(website.domain, limit=28)
+    def short_domain(self, website: Website) -> SafeString:
+        return truncate(website.domain, limit=28)
 
     @admin.display(description="user", ordering="user__email")
     def owner(self, website: Website) -> SafeString:
-        return cut(website.user.email, limit=28)
+        return truncate(website.user.email, limit=28)
 
     @admin.display(description="created (UTC)")
-    def made(self, website: Website) -> SafeString:
-        return cut(f"{website.created_at:%Y-%m-%d %H:%M}")
+    def created(self, website: Website) -> SafeString:
+        return truncate(f"{website.created_at:%Y-%m-%d %H:%M}")
 
     @admin.display(description="changed (UTC)")
-    def changed(self, website: Website) -> SafeString:
-        return cut(f"{website.updated_at:%Y-%m-%d %H:%M}")
+    def updated(self, website: Website) -> SafeString:
+        return truncate(f"{website.updated_at:%Y-%m-%d %H:%M}")
 
     @admin.display(description="tracking code")
     def code(self, website: Website) -> SafeString:
@@ -139,8 +133,8 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="old codes")
     def old_codes(self, website: Website) -> str:
         good = RetiredCode.objects.valid().filter(website=website).order_by("good_until")
-        told = [f"{old.code} until {old.good_until:%Y-%m-%d %H:%M} UTC" for old in good]
-        return ", ".join(told) or "-"
+        texts = [f"{old.code} until {old.good_until:%Y-%m-%d %H:%M} UTC" for old in good]
+        return ", ".join(texts) or EMPTY
 
     @admin.display(description="first event")
     def first_event(self, website: Any) -> SafeString:
@@ -153,14 +147,14 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="last event (UTC)")
     def last_event(self, website: Any) -> str:
         last_at = website.traffic and website.traffic.last_at
-        return cut(to_the_second(last_at)) if last_at else NONE
+        return truncate(format_time(last_at)) if last_at else EMPTY
 
     @admin.display(description="events today")
     def today(self, website: Any) -> str:
-        return website.traffic.told if website.traffic else "-"
+        return website.traffic.count_text if website.traffic else EMPTY
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Return pause or resume, whichever is possible, and the others."""
+        """Return the actions but for pause on a paused website, and resume on an active one."""
         website = self.get_object(request, str(object_id))
         impossible = "_resume" if website and website.is_active else "_pause"
         found = super().get_actions_detail(request, object_id)
@@ -168,50 +162,54 @@ class WebsiteAdmin(ModelAdmin):
 
     @action(description="Pause", icon="pause", permissions=["change"])
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, object_id, PAUSE)
+        return self._confirm_one(request, object_id, PAUSE)
 
     @action(description="Resume", icon="play_arrow", permissions=["change"])
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, object_id, RESUME)
+        return self._confirm_one(request, object_id, RESUME)
 
     @action(description="Change tracking code", icon="autorenew", permissions=["change"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, object_id, ROTATE)
+        return self._confirm_one(request, object_id, ROTATE)
 
     @action(description="Pause selected websites", permissions=["change"])
     def pause_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
-        return self._take(request, PAUSE, queryset, back="admin:websites_website_changelist")
+        return self._confirm(request, PAUSE, queryset, back="admin:websites_website_changelist")
 
     @action(description="Resume selected websites", permissions=["change"])
     def resume_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse:
-        return self._take(request, RESUME, queryset, back="admin:websites_website_changelist")
+        return self._confirm(request, RESUME, queryset, back="admin:websites_website_changelist")
 
-    def _one(self, request: HttpRequest, object_id: str, step: Step) -> HttpResponse:
+    def _confirm_one(
+        self, request: HttpRequest, object_id: str, operation: Operation
+    ) -> HttpResponse:
         website = self.get_object(request, object_id)
         if website is None:
             raise Http404
         back = reverse("admin:websites_website_change", args=[website.pk])
-        return self._take(request, step, [website], back=back)
+        return self._confirm(request, operation, [website], back=back)
 
-    def _take(
-        self, request: HttpRequest, step: Step, websites: Iterable[Website], *, back: str
+    def _confirm(
+        self, request: HttpRequest, operation: Operation, websites: Iterable[Website], *, back: str
     ) -> HttpResponse:
-        """Take a step that was confirmed, and ask for a confirmation of any other."""
+        """Apply an operation that is confirmed, else return the page that asks for this."""
         if request.POST.get("confirmed") != "yes":
             context = {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "title": step.title,
-                "meaning": step.meaning,
+                "title": operation.title,
+                "meaning": operation.meaning,
                 "websites": websites,
-                "sent": [(name, each) for name in SENT for each in request.POST.getlist(name)],
+                "hidden_fields": [
+                    (name, value) for name in LIST_FIELDS for value in request.POST.getlist(name)
+                ],
                 "back": resolve_url(back),
             }
             return TemplateResponse(request, "admin/confirm_websites.html", context)
         for website in websites:
-            step.carry_out(website)
-            self.log_change(request, website, step.done)
-            messages.success(request, f"{website}: {step.done}")
+            operation.apply(website)
+            self.log_change(request, website, operation.done)
+            messages.success(request, f"{website}: {operation.done}")
         return redirect(back)
 
 

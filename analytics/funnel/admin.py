@@ -1,65 +1,43 @@
-"""The funnel events of users, as staff look at them."""
+"""Funnel events in the admin."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from analytics.admin.filters import (
-    StreamFilterForm,
-    exactly,
-)
-from analytics.admin.formatting import (
-    cut,
-    link,
-    pretty_json,
-)
-from analytics.admin.users import UsersStreamAdmin
+from analytics.admin.columns import json_column, search_column, text_column
+from analytics.admin.filters import StreamFilterForm, text_filter
+from analytics.admin.formatting import filter_link
+from analytics.admin.users import UserStreamAdmin
 from analytics.funnel.models import FunnelEvent
 
 
 class FunnelFilterForm(StreamFilterForm):
-    """Type of events, any text, and their time."""
+    """Filters by type, which is any text, and time."""
 
-    event_type = exactly("Exact type")
+    methods: ClassVar = {"event_type": "of_type"}
+
+    event_type = text_filter("Exact type")
     field_order = ("event_type",)
-
-    def narrow(self, rows: Any) -> Any:
-        rows = super().narrow(rows)
-        event_type = self.cleaned_data["event_type"]
-        return rows.of_type(event_type) if event_type else rows
 
 
 @admin.register(FunnelEvent)
-class FunnelEventAdmin(UsersStreamAdmin):
+class FunnelEventAdmin(UserStreamAdmin):
     """What users did, step by step."""
 
     icon = "filter_alt"
     filter_form = FunnelFilterForm
     list_defer = ("event_data",)
-    list_display = ("time", "who", "kind", "session")
+    session = search_column("session_id", "session", limit=36)
+    list_display = ("time", "user_events", text_column("event_type", "type"), session)
     search_fields = ("session_id__by_hash",)
     search_help_text = "Exact email of the user, session or event id"
     fieldsets: ClassVar = [
-        (None, {"fields": ["id", "time", "account", "event_type", "session"]}),
-        ("Event data", {"fields": ["readable_data"]}),
+        (None, {"fields": ["id", "time", "account", "event_type", session]}),
+        ("Event data", {"fields": [json_column("event_data")]}),
     ]
 
     @admin.display(description="user")
-    def who(self, event: Any) -> SafeString:
-        """Return the email of the user, which leads to the user's events."""
-        return link(f"?{urlencode({'q': event.email})}", cut(event.email))
-
-    @admin.display(description="type")
-    def kind(self, event: FunnelEvent) -> SafeString:
-        return cut(event.event_type)
-
-    @admin.display(description="session")
-    def session(self, event: FunnelEvent) -> SafeString | str:
-        """Return the id of the session, which leads to its events."""
-        return self.search_link(event.session_id, limit=36)
-
-    @admin.display(description="event data")
-    def readable_data(self, event: FunnelEvent) -> SafeString:
-        return pretty_json(event.event_data)
+    def user_events(self, event: Any) -> SafeString:
+        """Return the email as a link to the user's events."""
+        return filter_link(event.email, q=event.email)

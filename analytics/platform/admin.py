@@ -1,25 +1,16 @@
-"""Platform events, as staff look at them."""
+"""Platform events in the admin."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from analytics.admin.filters import (
-    StreamFilterForm,
-    any_of,
-    exactly,
-)
-from analytics.admin.formatting import (
-    NONE,
-    cut,
-    link,
-    pretty_json,
-)
-from analytics.admin.users import UsersStreamAdmin
+from analytics.admin.columns import json_column, text_column
+from analytics.admin.filters import StreamFilterForm, choice_filter, text_filter
+from analytics.admin.formatting import filter_link
+from analytics.admin.users import UserStreamAdmin
 from analytics.platform.models import (
     Category,
     PlatformEvent,
@@ -29,44 +20,44 @@ from config.db import uuid7
 
 
 class PlatformFilterForm(StreamFilterForm):
-    """Category, priority and name of events, and their time."""
+    """Filters by category, priority, name and time."""
 
-    category = any_of(Category.choices)
-    priority = any_of(Priority.choices)
-    event_name = exactly("Exact name")
+    methods: ClassVar = {
+        "category": "of_category",
+        "priority": "of_priority",
+        "event_name": "named",
+    }
+
+    category = choice_filter(Category.choices)
+    priority = choice_filter(Priority.choices)
+    event_name = text_filter("Exact name")
     field_order = ("category", "priority", "event_name")
-
-    def narrow(self, rows: Any) -> Any:
-        rows = super().narrow(rows)
-        chosen = self.cleaned_data
-        if chosen["category"]:
-            rows = rows.of_category(chosen["category"])
-        if chosen["priority"]:
-            rows = rows.filter(priority=chosen["priority"])
-        return rows.named(chosen["event_name"]) if chosen["event_name"] else rows
 
 
 @admin.register(PlatformEvent)
-class PlatformEventAdmin(UsersStreamAdmin):
+class PlatformEventAdmin(UserStreamAdmin):
     """What users of a product did, and how it served them."""
 
     icon = "hub"
     filter_form = PlatformFilterForm
     list_defer = ("properties",)
-    list_display = ("time", "who", "event", "about", "weight", "page")
+    list_display = (
+        *("time", "user_events", "name_events"),
+        *(text_column("category"), text_column("priority"), text_column("page_url", "page")),
+    )
     search_help_text = "Exact email or id of the user, or event id"
     fieldsets: ClassVar = [
         (None, {"fields": ["id", "time", "account", "event_name", "category", "priority"]}),
         ("Client", {"fields": ["session_id", "client_id", "page_url", "referrer", "user_agent"]}),
-        ("Properties", {"fields": ["readable_properties"]}),
+        ("Properties", {"fields": [json_column("properties")]}),
     ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the event, or the events of the user, that an id or an email names.
+        """Return the event with this id, or the events of the user with this id or email.
 
-        An id is looked up first: one condition for both kinds would sort all events of a user.
+        An event is looked up first: one condition for both would sort all events of a user.
         """
         id = uuid7.parse(search_term.strip())
         if id and not PlatformEvent.objects.filter(id=id).exists():
@@ -74,29 +65,11 @@ class PlatformEventAdmin(UsersStreamAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description="user")
-    def who(self, event: Any) -> SafeString:
-        """Return the email of the user, which leads to the user's events."""
-        term = event.email or event.user_id
-        return link(f"?{urlencode({'q': term})}", cut(event.email or "(deleted)", limit=28))
+    def user_events(self, event: Any) -> SafeString:
+        """Return the user as a link to the user's events."""
+        return filter_link(event.email or "(deleted)", limit=28, q=event.email or event.user_id)
 
     @admin.display(description="name")
-    def event(self, event: PlatformEvent) -> SafeString:
-        """Return the name, which leads to the events that have it."""
-        name = event.event_name
-        return link(f"?{urlencode({'event_name': name})}", cut(name, limit=28))
-
-    @admin.display(description="category")
-    def about(self, event: PlatformEvent) -> SafeString:
-        return cut(event.get_category_display())
-
-    @admin.display(description="priority")
-    def weight(self, event: PlatformEvent) -> SafeString:
-        return cut(event.get_priority_display())
-
-    @admin.display(description="page")
-    def page(self, event: PlatformEvent) -> SafeString:
-        return cut(event.page_url or NONE)
-
-    @admin.display(description="properties")
-    def readable_properties(self, event: PlatformEvent) -> SafeString:
-        return pretty_json(event.properties)
+    def name_events(self, event: PlatformEvent) -> SafeString:
+        """Return the name as a link to the events of this name."""
+        return filter_link(event.event_name, limit=28, event_name=event.event_name)

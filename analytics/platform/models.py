@@ -58,6 +58,10 @@ class PlatformEventQuerySet(StreamQuerySet):
         end = totals.end_of(category)
         return self.filter(category=category).between(None, end) if end else self.none()
 
+    def of_priority(self, priority: str) -> Self:
+        """Return the events of one priority."""
+        return self.filter(priority=priority)
+
     def by_hour(self) -> Mapping[tuple[str, datetime], int]:
         """Return the number of events of each category in each hour of UTC that has any."""
         hour = TruncHour("created_at", tzinfo=UTC)

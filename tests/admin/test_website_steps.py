@@ -62,7 +62,7 @@ def noon(clock):
 def test_the_list_tells_the_last_event_and_those_of_today(
     staff_api, website, make_website, user, noon, monkeypatch
 ):
-    monkeypatch.setattr(traffic, "MOST", 3)
+    monkeypatch.setattr(traffic, "MAX_COUNTED", 3)
     busy = make_website(user, "busy.example", name="Busy")
     make_website(user, "new.example", name="New")
     last = put(website, ago=timedelta(hours=1))
@@ -96,7 +96,7 @@ def test_the_traffic_walks_the_index_of_websites_however_few_there_are():
         )
         cursor.execute("ANALYZE analytics_event")
         values: list[Any] = [uuid7.floor(timezone.now()), 10, [uuid7.new_id_now()]]
-        cursor.execute("EXPLAIN " + traffic._TRAFFIC, values)
+        cursor.execute("EXPLAIN " + traffic.TRAFFIC_QUERY, values)
         plan = " ".join(line for (line,) in cursor.fetchall())
     last_event, _ = plan.split("SubPlan 2")
     assert "_pkey" not in last_event
@@ -149,7 +149,7 @@ def test_several_websites_are_paused_after_a_question(staff_api, website, make_w
         "My Website (example.com), My Website (b.example)",
     )
     assert Website.objects.filter(is_active=True).count() == 3
-    assert question.context["sent"][0] == ("action", "pause_selected")
+    assert question.context["hidden_fields"][0] == ("action", "pause_selected")
     done = staff_api.post(LIST, sent | {"confirmed": "yes"})
     assert (done.status_code, done["Location"]) == (302, LIST)
     assert [row.domain for row in Website.objects.filter(is_active=True)] == ["c.example"]

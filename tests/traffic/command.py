@@ -62,7 +62,7 @@ class Command(BaseCommand):
         with progress_bar(self.stdout, period.rows) as bar:
             for rows in run.generate(period, dataset):
                 bar.update(rows)
-        seconds = bar.format_dict["elapsed"]
+        seconds = max(bar.format_dict["elapsed"], 0.001)
         self.stdout.write("Vacuuming ...")
         self.stdout.flush()
         run.vacuum()
