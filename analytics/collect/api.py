@@ -41,7 +41,6 @@ from config.api.serializers import (
 from config.api.timestamps import IsoTime
 from config.api.view import (
     endpoint,
-    events_in,
 )
 from websites.authentication import SessionAuthentication, user_of
 
@@ -97,8 +96,7 @@ class CollectView(QuotaView):
         A body with `events` is a batch, in which each event stands for itself. The limit counts
         events of a user, valid or not; what does not fit is refused as a whole.
         """
-        sent, quota = self.json(), quota_of(request)
-        self.events_in_request = events_in(sent)
+        sent, quota = self.batch_json(), quota_of(request)
         if is_batch(sent):
             events = BATCH.to_internal_value(sent)["events"]
             quota.consume(len(events))

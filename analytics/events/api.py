@@ -61,7 +61,6 @@ from config.api.timestamps import (
 from config.api.view import (
     ApiView,
     endpoint,
-    events_in,
 )
 from config.db import uuid7
 from websites import lookup
@@ -214,8 +213,7 @@ class EventBatchView(ApiView):
         One event that breaks a rule makes the whole request a 400, and nothing is stored; one whose
         website is unknown fails alone.
         """
-        sent = self.json()
-        self.events_in_request = events_in(sent)
+        sent = self.batch_json()
         items = BATCH.to_internal_value(sent)["events"]
         if not runtime.current().events_enabled:
             return self.respond_batch(201, batch_body([]), {Outcome.KILL_SWITCH: len(items)})

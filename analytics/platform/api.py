@@ -46,7 +46,6 @@ from config.api.timestamps import Timestamp
 from config.api.view import (
     ApiView,
     endpoint,
-    events_in,
 )
 from config.db import uuid7
 from config.db.routers import ANALYTICS
@@ -144,8 +143,7 @@ class PlatformBatchView(PlatformView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store up to 100 events; one that breaks a rule makes all of them a 422."""
-        sent = self.json()
-        self.events_in_request = events_in(sent)
+        sent = self.batch_json()
         batch = BATCH.to_internal_value(sent)
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:

@@ -1,4 +1,4 @@
-"""The base of every API view: order of checks, reading of bodies, responses in one dialect."""
+"""The base view of all APIs: order of checks, request bodies, responses and errors."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -37,20 +37,20 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class endpoint:
-    """What one method of a path is, written above its handler.
+    """One method of a path: a decorator of its handler.
 
     ingest: its responses carry X-Event-Outcome.
-    authentication: who may call; its errors are described too.
-    rate: the setting with the limit of requests.
-    messages: the sentences in which it differs from its neighbours.
+    authentication: who may call.
+    rate: the setting that limits its requests.
+    messages: the error messages that only this endpoint has.
 
-    The rest describes it for OpenAPI:
-    request: serializers of which one reads the body, or of a GET the query.
+    The rest is for the OpenAPI document alone:
+    request: the serializers of which one reads the body, or of a GET the query.
     responses: the body of each success, several where it is one of them; None is an empty one,
         str plain text.
     errors: samples of those that the handler raises itself.
     headers: names of those that only this endpoint sends.
-    optional_authentication: what the handler checks itself.
+    optional_authentication: what the handler asks for itself, in some cases.
     """
 
     ingest: bool = False
@@ -69,23 +69,21 @@ class endpoint:
 
     @property
     def serializers(self) -> tuple[StrictSerializer, ...]:
-        """The serializers of which one reads the request."""
         return self.request if isinstance(self.request, tuple) else (self.request,)
 
 
 class ApiView(APIView):
-    """A view whose every response, errors included, is in the dialect of its API.
+    """A view whose errors, whatever fails, are in the dialect of its API.
 
-    Checks run in this order: method, authentication, rate limit, size of the body; the handler
-    does the rest. Subclasses set `api` and decorate their handlers with `endpoint`.
+    DRF calls, in this order: `initial` (method, authentication, rate limit, size of the body), the
+    handler, and after an exception `handle_exception`. Subclasses set `api` and decorate their
+    handlers with `endpoint`.
     """
 
     api: ClassVar[Api]
-    events_in_request = 1  # batches set it as soon as they know
 
     @property
     def endpoint(self) -> endpoint:
-        """The endpoint of this request."""
         return endpoint_of(type(self), self.request.method)
 
     @property
@@ -115,21 +113,26 @@ class ApiView(APIView):
             self.annotate(user_id=request.user.pk)
 
     def annotate(self, **found: Any) -> None:
-        """Let the activity recorder know a `user_id`, `session_id` or `project_id`.
+        """Give the activity recorder a `user_id`, `session_id` or `project_id` of this request.
 
-        Those are what this request turned out to be about, where its headers and path do not say.
+        It finds others in the headers and the path; this is for those that only the handler knows.
         """
         annotations(self.request._request).update(found)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        return error_response(
-            self.request._request, exc, self.api, self.endpoint, events=self.events_in_request
-        )
+        events = vars(self.request).get("events", 1)
+        return error_response(self.request._request, exc, self.api, self.endpoint, events=events)
 
     def json(self) -> Any:
         """Return the JSON value of the request's body, {} for an empty one."""
         body = self.body()
         return request_body.parse(body) if body else {}
+
+    def batch_json(self) -> Any:
+        """Return the JSON value of a batch's body; if it is refused, all its events are counted."""
+        sent = self.json()
+        vars(self.request)["events"] = events_in(sent)
+        return sent
 
     def body(self) -> bytes:
         """Return the bytes of the request's body, its size and type checked."""
@@ -164,25 +167,25 @@ class ApiView(APIView):
 
 
 def events_in(body: Any) -> int:
-    """Return how many events a batch holds, 1 for a body in which none can be counted."""
+    """Return the number of events in a batch, 1 for a body in which none can be counted."""
     sent = body.get("events") if isinstance(body, dict) else None
     return len(sent) or 1 if isinstance(sent, list) else 1
 
 
 def annotations(request: HttpRequest) -> dict[str, Any]:
-    """Return what the view of a request has annotated it with."""
-    notes: dict[str, Any] = vars(request).setdefault("annotations", {})
-    return notes
+    """Return the annotations of a request, for its view to add to."""
+    found: dict[str, Any] = vars(request).setdefault("annotations", {})
+    return found
 
 
 def endpoint_of(view: type[ApiView], method: str | None) -> endpoint:
-    """Return the endpoint of a method of a view; a plain one for a method that it does not have."""
+    """Return the endpoint of a method; the default one for a method that the view lacks."""
     handler = getattr(view, "get" if method == "HEAD" else (method or "").lower(), None)
     return getattr(handler, "endpoint", endpoint())
 
 
 def allowed_methods(view: type[ApiView]) -> list[str]:
-    """Return the methods of a path, for Allow."""
+    """Return the methods of a view, as Allow lists them."""
     methods = [method for method in METHODS if hasattr(view, method.lower())]
     return [*methods, "HEAD"] if "GET" in methods else methods
 
@@ -190,7 +193,7 @@ def allowed_methods(view: type[ApiView]) -> list[str]:
 def error_response(
     request: HttpRequest, error: Exception, api: Api, here: endpoint, *, events: int = 1
 ) -> HttpResponse:
-    """Return the response to a request that ended in an error, in the dialect of an API."""
+    """Return the response for an error in the dialect of an API; an ingest route counts it."""
     api_error = as_api_error(error)
     response = api.dialect.respond(api_error, here.messages, request)
     if here.ingest and not isinstance(api_error, MethodNotAllowed):
@@ -201,21 +204,21 @@ def error_response(
 
 
 def outcome_of(error: ApiError, status: int) -> Outcome:
-    """Return the outcome of an event whose request was refused."""
+    """Return the outcome of the events of a request that ended in an error."""
     if isinstance(error, SwitchedOff):
         return Outcome.KILL_SWITCH
     return Outcome.REJECTED if status < 500 else Outcome.WRITE_FAILED
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """Return an exception as an ApiError; unforeseen ones are logged here."""
+    """Return the ApiError for any exception; unexpected ones are logged here."""
     match error:
         case ApiError():
             return error
         case OperationalError() | InterfaceError():
             logger.warning("Database unavailable: %s", error)
             return StorageUnavailable()
-        case SuspiciousOperation():  # Django gives up, for instance on a thousand parameters
+        case SuspiciousOperation():  # raised by Django, for instance for a thousand parameters
             return BadRequest()
         case _:
             logger.error("Unforeseen error", exc_info=error)
