@@ -18,15 +18,15 @@ from config.api import (
 from config.api.client_address import client_address
 from config.api.errors import (
     Invalid,
-    Problem,
     SwitchedOff,
 )
 from config.api.fields import (
-    Rule,
+    OPTIONAL,
     StrictField,
     Text,
 )
 from config.api.outcomes import Outcome
+from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
 from config.api.view import (
     ApiView,
@@ -39,53 +39,58 @@ PATH = "/api/v1/activity/events"
 PREFIX = "frontend_"
 MAX_METADATA_BYTES = 16_384
 MAX_AGENT_LENGTH = 512
-OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True}
 _TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
 _LOWER = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
-class FrontendType(Text):
-    """The type of an event, tidied up: `" Click\\n"` and `frontend_click` are one."""
+class FrontendType(StrictField):
+    """The type of an event, normalised: `" Click\\n"` and `frontend_click` are one."""
 
-    def to_internal_value(self, data: Any) -> str:
-        if data is None:  # as good as nothing, and another error than a number
-            raise Invalid(Problem("missing"))
-        text = super().to_internal_value(data).strip().translate(_LOWER).removeprefix(PREFIX)
+    json_types, type_code = (str, type(None)), "string_type"
+    schema: ClassVar = {
+        "type": "string",
+        "pattern": r"^\s*(frontend_)?[A-Za-z0-9_.-]{1,64}\s*$",
+        "description": (
+            "Letters are lower-cased, white space around and one leading `frontend_` removed."
+        ),
+    }
+
+    def to_internal_value(self, data: str | None) -> str:
+        if data is None:  # as good as absent, and another error than a number
+            self.fail("missing")
+        text = data.strip().translate(_LOWER).removeprefix(PREFIX)
         if not _TYPE.fullmatch(text):
-            raise Invalid(Problem("activity_type", input=data))
+            self.fail("activity_type", data)
         return PREFIX + text
-
-    def json_schema(self) -> dict[str, Any]:
-        about = "Letters are lower-cased, white space around and one leading `frontend_` removed."
-        pattern = r"^\s*(frontend_)?[A-Za-z0-9_.-]{1,64}\s*$"
-        return {"type": "string", "pattern": pattern, "description": about}
 
 
 class Trimmed(Text):
-    """A text of so many bytes at the most, kept without white space at its ends."""
+    """A text of so many bytes at the most, stored without white space at its ends."""
 
     def __init__(self, max_bytes: int, **kwargs: Any) -> None:
-        schema = {"maxLength": max_bytes, "description": f"At most {max_bytes} bytes as UTF-8."}
-        rule = Rule(lambda text: len(text.encode()) <= max_bytes, "bytes_too_long", schema=schema)
-        super().__init__(rule, **kwargs)
+        super().__init__(**kwargs)
+        self.max_bytes = max_bytes
 
-    def to_internal_value(self, data: Any) -> str | None:  # type: ignore[override]
-        return super().to_internal_value(data).strip() or None
+    def to_internal_value(self, data: str) -> str | None:
+        if len(data.encode()) > self.max_bytes:
+            self.fail("bytes_too_long", data, max_bytes=self.max_bytes)
+        return data.strip() or None
+
+    def json_schema(self) -> dict[str, Any]:
+        about = f"At most {self.max_bytes} bytes as UTF-8."
+        return super().json_schema() | {"maxLength": self.max_bytes, "description": about}
 
 
 class Members(StrictField):
     """An object of any content, whose size is checked once the server has added to it."""
 
-    type_code = "dict_type"
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if type(data) is not dict:
-            raise Invalid(Problem(self.type_code, input=data))
-        return data
-
-    def json_schema(self) -> dict[str, Any]:
-        about = f"Any object; at most {MAX_METADATA_BYTES} bytes with the server's own keys."
-        return {"type": "object", "description": about}
+    json_types, type_code = (dict,), "dict_type"
+    schema: ClassVar = {
+        "type": "object",
+        "description": (
+            f"Any object; at most {MAX_METADATA_BYTES} bytes with the server's own keys."
+        ),
+    }
 
 
 class ActivitySerializer(StrictSerializer):
@@ -127,7 +132,7 @@ class ActivityView(ApiView):
             raise SwitchedOff
         if body:
             request_body.check_type(request._request, text_plain=True)
-        sent = ACTIVITY.to_internal_value(request_body.parse(body))
+        sent = ACTIVITY.run_validation(request_body.parse(body))
         metadata = with_server_keys(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)
         metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))

@@ -9,7 +9,8 @@ from msgspec import UNSET, UnsetType
 from config.api import errors
 from config.api.bodies import Body, enum
 from config.api.dialects.base import Dialect, Messages, StatusAndBody
-from config.api.errors import ApiError, Problem
+from config.api.errors import ApiError
+from config.api.problems import Problem
 
 _INVALID_INPUT = ("INVALID_INPUT", "Invalid request body")
 _BAD_EVENT = "INVALID_ACTIVITY_EVENT"

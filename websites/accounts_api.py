@@ -14,11 +14,11 @@ from config.api.errors import (
     Forbidden,
     InvalidCredentials,
 )
-from config.api.fields import (
-    Text,
-    an_email,
+from config.api.fields import Text
+from config.api.rules import (
     at_least,
     at_most,
+    email_address,
     matching,
 )
 from config.api.serializers import StrictSerializer
@@ -49,15 +49,23 @@ def messages(*, failed: str = "Request failed") -> Messages:
 class RegisterSerializer(StrictSerializer):
     """A new account."""
 
-    email = Text(an_email(), at_least(5), at_most(255))
-    password = Text(
-        at_least(8),
-        at_most(128),
-        matching("[A-Z]", code="uppercase_missing"),
-        matching("[a-z]", code="lowercase_missing"),
-        matching("[0-9]", code="digit_missing"),
+    email = Text(
+        email_address("Invalid email address"),
+        at_least(5, "Email must be at least 5 characters"),
+        at_most(255, "Email must be at most 255 characters"),
     )
-    name = Text(at_least(2), at_most(255), required=False)
+    password = Text(
+        at_least(8, "Password must be at least 8 characters"),
+        at_most(128, "Password must be at most 128 characters"),
+        matching("[A-Z]", "Password must contain at least one uppercase letter"),
+        matching("[a-z]", "Password must contain at least one lowercase letter"),
+        matching("[0-9]", "Password must contain at least one number"),
+    )
+    name = Text(
+        at_least(2, "Name must be at least 2 characters"),
+        at_most(255, "Name must be at most 255 characters"),
+        default=None,
+    )
 
     example: ClassVar[Any] = {
         "email": "user@example.com",
@@ -69,8 +77,8 @@ class RegisterSerializer(StrictSerializer):
 class LoginSerializer(StrictSerializer):
     """Who logs in."""
 
-    email = Text(an_email())
-    password = Text(at_least(1, code="password_empty"))
+    email = Text(email_address("Invalid email address"))
+    password = Text(at_least(1, "Password is required"))
 
     example: ClassVar[Any] = {"email": "user@example.com", "password": "SecurePass123"}
 
@@ -78,7 +86,7 @@ class LoginSerializer(StrictSerializer):
 class RefreshSerializer(StrictSerializer):
     """The token to exchange."""
 
-    refreshToken = Text(at_least(1))
+    refreshToken = Text(at_least(1, "Refresh token is required"))
 
     example: ClassVar[Any] = {"refreshToken": "eyJ..."}
 
@@ -86,7 +94,7 @@ class RefreshSerializer(StrictSerializer):
 class LogoutSerializer(StrictSerializer):
     """The other token to revoke, if any."""
 
-    refreshToken = Text(required=False)
+    refreshToken = Text(default=None)
 
     example: ClassVar[Any] = {"refreshToken": "eyJ..."}
 
@@ -109,7 +117,7 @@ class RegisterView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Make an account."""
-        account = REGISTER.to_internal_value(self.json())
+        account = REGISTER.run_validation(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
         return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))
@@ -129,7 +137,7 @@ class LoginView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Log in by email and password."""
-        user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
+        user = accounts.authenticate(request._request, **LOGIN.run_validation(self.json()))
         self.annotate(user_id=user.pk)
         body = LoggedIn.of(UserBody.from_attributes(user), tokens.issue(user))
         return self.respond(200, body)
@@ -149,7 +157,7 @@ class RefreshView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Exchange a refresh token, which is then revoked, for two new tokens."""
-        sent = REFRESH.to_internal_value(self.json())
+        sent = REFRESH.run_validation(self.json())
         pair = tokens.rotate(sent["refreshToken"])
         self.annotate(user_id=pair.user_id)
         return self.respond(200, Refreshed(Tokens.of(pair)))
@@ -168,7 +176,7 @@ class LogoutView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Revoke the access token of the header, and a refresh token of the same user."""
-        sent = LOGOUT.to_internal_value(self.json())
+        sent = LOGOUT.run_validation(self.json())
         tokens.log_out(str(request.auth), caller_of(request), sent["refreshToken"])
         return self.respond(200, LoggedOut())
 
@@ -204,7 +212,7 @@ class SessionView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Begin a session of a browser, whose cookie collect needs."""
-        user = accounts.authenticate(request._request, **LOGIN.to_internal_value(self.json()))
+        user = accounts.authenticate(request._request, **LOGIN.run_validation(self.json()))
         self.annotate(user_id=user.pk)
         sessions.log_in(request._request, user)
         return self.respond(204, None)

@@ -15,9 +15,12 @@ from config.api.errors import (
     NotFound,
 )
 from config.api.fields import (
+    OPTIONAL,
     Boolean,
-    Rule,
     Text,
+)
+from config.api.rules import (
+    Rule,
     at_least,
     at_most,
 )
@@ -45,9 +48,16 @@ def bearer(*, failed: str, **more: Any) -> endpoint:
 class NewWebsite(StrictSerializer):
     """A website to be."""
 
-    name = Text(at_least(1, code="website_name_empty"), at_most(255, code="website_name_too_long"))
-    domain = Text(at_least(1), Rule(is_domain, "url_parsing"), at_most(255))
-    description = Text(at_most(1000), required=False, allow_null=True)
+    name = Text(
+        at_least(1, "Website name is required"),
+        at_most(255, "Website name must be less than 255 characters"),
+    )
+    domain = Text(
+        at_least(1, "Domain is required"),
+        Rule(is_domain, "url_parsing", "Invalid domain URL"),
+        at_most(255, "Domain must be less than 255 characters"),
+    )
+    description = Text(at_most(1000, "Description must be less than 1000 characters"), **OPTIONAL)
 
     example: ClassVar[Any] = {
         "name": "My Website",
@@ -59,7 +69,7 @@ class NewWebsite(StrictSerializer):
 class WebsiteChange(NewWebsite):
     """What is to be different; whatever is left out stays."""
 
-    isActive = Boolean()
+    isActive = Boolean(source="is_active")
 
     example: ClassVar[Any] = {"name": "Renamed", "isActive": False}
 
@@ -80,7 +90,7 @@ class WebsitesView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Make a website; it takes events at once."""
-        values = NEW.to_internal_value(self.json())
+        values = NEW.run_validation(self.json())
         with _unique_host():
             website = Website.objects.create(user_id=caller_of(request).user_id, **values)
         self.annotate(project_id=website.pk)
@@ -117,9 +127,7 @@ class WebsiteView(ApiView):
     def put(self, request: Request, id: str) -> HttpResponse:
         """Change a website; what is left out stays."""
         website = _own_website(request, id)  # a 404 comes before a 400
-        changes = CHANGE.to_internal_value(self.json())
-        if "isActive" in changes:
-            changes["is_active"] = changes.pop("isActive")
+        changes = CHANGE.run_validation(self.json())
         with _unique_host():
             website.change(**changes)
         return self.respond(200, WebsiteBody.from_attributes(website))

@@ -9,6 +9,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.collect.dialect import sentence_of
+from analytics.collect.fields import IsoTime
 from analytics.collect.ingest import (
     Item,
     rows_of,
@@ -29,16 +30,14 @@ from config.api.errors import (
     RowRefused,
 )
 from config.api.fields import (
+    OPTIONAL,
     JsonObject,
+    List,
     Text,
-    matching,
 )
 from config.api.outcomes import Outcome
-from config.api.serializers import (
-    Items,
-    StrictSerializer,
-)
-from config.api.timestamps import IsoTime
+from config.api.rules import matching
+from config.api.serializers import StrictSerializer
 from config.api.view import (
     endpoint,
 )
@@ -53,7 +52,7 @@ class EventSerializer(StrictSerializer):
 
     event_type = Text(matching(r"\A[A-Za-z0-9_.-]{1,64}\Z"))
     event_data = JsonObject(max_bytes=runtime.max_event_data_bytes)
-    timestamp = IsoTime(required=False, allow_null=True)
+    timestamp = IsoTime(**OPTIONAL)
 
     example: ClassVar[Any] = {
         "event_type": "page_view",
@@ -64,7 +63,7 @@ class EventSerializer(StrictSerializer):
 class BatchSerializer(StrictSerializer):
     """Some events, each of which is read for itself."""
 
-    events = Items(at_least=1, at_most=MAX_BATCH)
+    events = List(min_length=1, max_length=MAX_BATCH)
 
     example: ClassVar[Any] = {
         "events": [
@@ -98,11 +97,11 @@ class CollectView(QuotaView):
         """
         sent, quota = self.batch_json(), quota_of(request)
         if is_batch(sent):
-            events = BATCH.to_internal_value(sent)["events"]
+            events = BATCH.run_validation(sent)["events"]
             quota.consume(len(events))
             return self.post_batch([read(event) for event in events])
         quota.consume(1)
-        return self.post_single(EVENT.to_internal_value(sent))
+        return self.post_single(EVENT.run_validation(sent))
 
     def post_single(self, item: Item) -> HttpResponse:
         """Store an event; raises RowRefused."""
@@ -139,7 +138,7 @@ def is_batch(body: Any) -> bool:
 def read(event: Any) -> Item | Invalid:
     """Return the values of an event of a batch, or what is wrong with it."""
     try:
-        return EVENT.to_internal_value(event)
+        return EVENT.run_validation(event)
     except Invalid as error:
         return error
 

@@ -8,8 +8,9 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
-from config.api.dialects.base import JSON_TYPES, Dialect, Messages, StatusAndBody
-from config.api.errors import ApiError, Problem
+from config.api.dialects.base import Dialect, Messages, StatusAndBody
+from config.api.errors import ApiError
+from config.api.problems import Problem
 
 # Neutral code to the sentence of the error and to the message in its details.
 _MESSAGES = {
@@ -110,9 +111,10 @@ def _field_of(problem: Problem) -> str:
 
 
 def _worded(problem: Problem, field: str) -> tuple[str, str]:
-    values = {"field": field, "received": JSON_TYPES[type(problem.input)], **problem.context}
-    sentence, message = (text.format(**values) for text in _MESSAGES[problem.code])
-    return sentence, message
+    if problem.code not in _MESSAGES:
+        return f"{field} is invalid", problem.describe()
+    sentence, message = _MESSAGES[problem.code]
+    return problem.format(sentence, field=field), problem.format(message)
 
 
 DIALECT = CollectDialect()

@@ -8,6 +8,11 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
+from analytics.events.fields import (
+    Clamped,
+    EventId,
+    UnixMilliseconds,
+)
 from analytics.events.ingest import (
     ID_IN_USE,
     row_of,
@@ -35,29 +40,24 @@ from config.api.errors import (
     Conflict,
     MissingParameter,
     NotFound,
-    Problem,
 )
 from config.api.fields import (
+    OPTIONAL,
     Choice,
-    Clamped,
-    HttpUrl,
     JsonObject,
+    List,
     Text,
     Uuid,
-    a_url,
-    at_least,
-    at_most,
-    matching,
 )
 from config.api.outcomes import Outcome
-from config.api.serializers import (
-    ListOf,
-    StrictSerializer,
+from config.api.problems import Problem
+from config.api.rules import (
+    at_least,
+    at_most,
+    http_url,
+    matching,
 )
-from config.api.timestamps import (
-    EventId,
-    UnixMilliseconds,
-)
+from config.api.serializers import StrictSerializer
 from config.api.view import (
     ApiView,
     endpoint,
@@ -68,6 +68,7 @@ from websites.authentication import BearerAuthentication
 from websites.lookup import Site
 
 MAX_BATCH = 1000
+MAX_URL_LENGTH = 2048
 UNKNOWN_CODE = "Website with this tracking code not found"
 NO_WEBSITE, NO_EVENT = "Website not found", "Event not found"
 
@@ -83,17 +84,29 @@ class ItemSerializer(StrictSerializer):
 
     trackingCode = Text()
     eventType = Choice(*EventType.values)
-    url = HttpUrl(a_url(), at_least(1))
-    referrer = HttpUrl(a_url(), required=False, allow_null=True)
-    sessionId = Text(at_least(1), at_most(255))
-    visitorId = Text(at_least(1), at_most(255))
-    deviceType = Choice(*DeviceType.values, required=False, allow_null=True)
-    browser = Text(at_most(100), required=False, allow_null=True)
-    os = Text(at_most(100), required=False, allow_null=True)
-    location = Text(at_most(100), required=False, allow_null=True)
-    timestamp = UnixMilliseconds(required=False)
-    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, allow_null=True)
-    id = EventId(required=False)
+    url = Text(
+        at_most(MAX_URL_LENGTH, "URL too long", final=True),
+        http_url("Invalid URL"),
+        at_least(1, "URL is required"),
+    )
+    referrer = Text(
+        at_most(MAX_URL_LENGTH, "Referrer URL too long", final=True),
+        http_url("Invalid referrer URL"),
+        **OPTIONAL,
+    )
+    sessionId = Text(at_least(1, "Session ID is required"), at_most(255, "Session ID too long"))
+    visitorId = Text(at_least(1, "Visitor ID is required"), at_most(255, "Visitor ID too long"))
+    deviceType = Choice(*DeviceType.values, **OPTIONAL)
+    browser = Text(at_most(100, "Browser name too long"), **OPTIONAL)
+    os = Text(at_most(100, "OS name too long"), **OPTIONAL)
+    location = Text(at_most(100, "Location too long"), **OPTIONAL)
+    timestamp = UnixMilliseconds(default=None)
+    properties = JsonObject(
+        max_bytes=runtime.max_event_data_bytes,
+        error_messages={"too_large": "Properties exceed {max_bytes} bytes"},
+        **OPTIONAL,
+    )
+    id = EventId(default=None)
 
     example: ClassVar[Any] = {
         "trackingCode": "pm-a7x9k2-1769596260000",
@@ -113,19 +126,28 @@ class ItemSerializer(StrictSerializer):
             return []
         if int(sent) == uuid7.ms_of(id):
             return []
-        return [Problem("timestamp_mismatch", ("timestamp",), sent)]
+        message = "Timestamp does not match id"
+        return [Problem("timestamp_mismatch", ("timestamp",), sent, message=message)]
 
 
 class EventSerializer(ItemSerializer):
     """A single event."""
 
-    trackingCode = Text(at_least(1), matching(r"\Apm-[\s\S]{0,61}\Z"))
+    trackingCode = Text(
+        at_least(1, "Tracking code is required"),
+        matching(r"\Apm-[\s\S]{0,61}\Z", "Invalid tracking code format"),
+    )
 
 
 class BatchSerializer(StrictSerializer):
     """Some events, of one website or several."""
 
-    events = ListOf(ItemSerializer(), at_least=1, at_most=MAX_BATCH)
+    events = List(
+        child=ItemSerializer(),
+        min_length=1,
+        max_length=MAX_BATCH,
+        error_messages={"too_short": "At least one event is required"},
+    )
 
     example: ClassVar[Any] = {"events": [ItemSerializer.example]}
 
@@ -134,10 +156,10 @@ class ListQuery(StrictSerializer):
     """What to list; numbers that make no sense are brought into their range."""
 
     trackingCode = Text(at_least(1))
-    eventType = Text(required=False)
-    limit = Clamped(1, MAX_BATCH, otherwise=100, zero=100)
-    offset = Clamped(0, 1_000_000, otherwise=0)
-    cursor = Uuid(required=False)
+    eventType = Text(default=None)
+    limit = Clamped(1, MAX_BATCH, default=100, zero=100)
+    offset = Clamped(0, 1_000_000, default=0)
+    cursor = Uuid(default=None, error_messages={"uuid_parsing": "Invalid cursor"})
 
 
 EVENT, BATCH, LIST_QUERY = EventSerializer(), BatchSerializer(), ListQuery()
@@ -160,7 +182,7 @@ class EventsView(ApiView):
 
         With an `id` of the client's own, sending again is harmless: 200 and `duplicate`.
         """
-        item = EVENT.to_internal_value(self.json())
+        item = EVENT.run_validation(self.json())
         site = lookup.active_site(item["trackingCode"])
         if site is None:
             raise NotFound(UNKNOWN_CODE)
@@ -187,7 +209,7 @@ class EventsView(ApiView):
         if not code:
             raise MissingParameter("trackingCode")
         owner_id = required_owner_id(request)
-        query = LIST_QUERY.to_internal_value(request.query_params.dict())
+        query = LIST_QUERY.run_validation(request.query_params.dict())
         site = lookup.active_site(code)
         if site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_WEBSITE)
@@ -214,7 +236,7 @@ class EventBatchView(ApiView):
         website is unknown fails alone.
         """
         sent = self.batch_json()
-        items = BATCH.to_internal_value(sent)["events"]
+        items = BATCH.run_validation(sent)["events"]
         if not runtime.current().events_enabled:
             return self.respond_batch(201, batch_body([]), {Outcome.KILL_SWITCH: len(items)})
         results = store_batch(items)

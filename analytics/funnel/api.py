@@ -12,6 +12,7 @@ from analytics.funnel.view import TrackView
 from config import runtime
 from config.api.errors import EventDataTooLarge
 from config.api.fields import (
+    OPTIONAL,
     JsonObject,
     Text,
 )
@@ -25,10 +26,10 @@ class TrackSerializer(StrictSerializer):
     """One step; the size of its properties is checked after the switch."""
 
     event = Text()
-    sessionId = Text(required=False, allow_null=True)
-    deviceType = Text(required=False, allow_null=True)
-    locale = Text(required=False, allow_null=True)
-    properties = JsonObject(required=False, allow_null=True)
+    sessionId = Text(**OPTIONAL)
+    deviceType = Text(**OPTIONAL)
+    locale = Text(**OPTIONAL)
+    properties = JsonObject(**OPTIONAL)
 
     example: ClassVar[Any] = {
         "event": "bio_link_click",
@@ -56,7 +57,7 @@ class FunnelEventsView(TrackView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one funnel event of the user of the token."""
-        item = TRACK.to_internal_value(self.json())
+        item = TRACK.run_validation(self.json())
         self.require_tracking()
         require_size(item["properties"] or "{}", runtime.current().max_event_data_bytes)
         store(item, caller_of(request).user_id)

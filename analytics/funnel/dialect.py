@@ -9,13 +9,14 @@ from msgspec import Meta
 from config.api import errors
 from config.api.bodies import AlwaysFalse, Body
 from config.api.dialects.base import Dialect, Messages, StatusAndBody
-from config.api.errors import ApiError, Problem
+from config.api.errors import ApiError
+from config.api.problems import Problem
 
 # Neutral code to this dialect's words; a missing field is told as one of the wrong type.
 _MESSAGES = {
     "string_type": "{field} must be a string",
     "dict_type": "{field} must be an object",
-    "uuid_type": "{field} must be a UUID",
+    "uuid_parsing": "{field} must be a UUID",
     "number_type": "{field} must be a number conforming to the specified constraints",
     "int_type": "{field} must be an integer number",
     "less_than_equal": "{field} must not be greater than {le}",
@@ -124,7 +125,8 @@ def _details(problems: Sequence[Problem]) -> list[FieldError]:
 
 def _message(field: str, problem: Problem) -> str:
     code = problem.context["type_code"] if problem.code == "missing" else problem.code
-    return _MESSAGES[code].format(**problem.context, field=field)
+    template = _MESSAGES.get(code) or problem.message or "{field} is invalid"
+    return problem.format(template, field=field)
 
 
 DIALECT = TrackDialect()

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from analytics.ingest import writer
 from analytics.platform import stats
+from analytics.platform.fields import Timestamp
 from analytics.platform.ingest import (
     rows_of,
     store,
@@ -31,18 +32,18 @@ from config import runtime
 from config.api import registry, request_body
 from config.api.bodies import iso
 from config.api.fields import (
+    OPTIONAL,
     Choice,
     JsonObject,
+    List,
     Text,
+)
+from config.api.outcomes import Outcome
+from config.api.rules import (
     at_least,
     at_most,
 )
-from config.api.outcomes import Outcome
-from config.api.serializers import (
-    ListOf,
-    StrictSerializer,
-)
-from config.api.timestamps import Timestamp
+from config.api.serializers import StrictSerializer
 from config.api.view import (
     ApiView,
     endpoint,
@@ -59,14 +60,14 @@ class EventSerializer(StrictSerializer):
     """One event."""
 
     event_name = Text(at_least(1), at_most(100))
-    category = Choice(*Category.values, required=False, absent=Category.USER_ACTION.value)
-    priority = Choice(*Priority.values, required=False, absent=Priority.MEDIUM.value)
-    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, required=False, absent="{}")
-    timestamp = Timestamp(required=False, allow_null=True)
-    session_id = Text(required=False, allow_null=True)
-    page_url = Text(required=False, allow_null=True)
-    referrer = Text(required=False, allow_null=True)
-    user_agent = Text(required=False, allow_null=True)
+    category = Choice(*Category.values, default=Category.USER_ACTION.value)
+    priority = Choice(*Priority.values, default=Priority.MEDIUM.value)
+    properties = JsonObject(max_bytes=runtime.max_event_data_bytes, default=None)
+    timestamp = Timestamp(**OPTIONAL)
+    session_id = Text(**OPTIONAL)
+    page_url = Text(**OPTIONAL)
+    referrer = Text(**OPTIONAL)
+    user_agent = Text(**OPTIONAL)
 
     example: ClassVar[Any] = {
         "event_name": "order_placed",
@@ -81,8 +82,8 @@ class EventSerializer(StrictSerializer):
 class BatchSerializer(StrictSerializer):
     """Some events of one client."""
 
-    events = ListOf(EventSerializer(), at_least=1, at_most=MAX_BATCH)
-    client_id = Text(required=False, allow_null=True)
+    events = List(child=EventSerializer(), min_length=1, max_length=MAX_BATCH)
+    client_id = Text(**OPTIONAL)
 
     example: ClassVar[Any] = {
         "events": [{"event_name": "a"}, {"event_name": "b", "category": "feature"}],
@@ -124,7 +125,7 @@ class PlatformEventsView(PlatformView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of the user of the token."""
-        [row] = self.rows(EVENT.to_internal_value(self.json()))
+        [row] = self.rows(EVENT.run_validation(self.json()))
         outcome = Outcome.KILL_SWITCH
         if runtime.current().platform_enabled:
             store(row)
@@ -144,7 +145,7 @@ class PlatformBatchView(PlatformView):
     def post(self, request: Request) -> HttpResponse:
         """Store up to 100 events; one that breaks a rule makes all of them a 422."""
         sent = self.batch_json()
-        batch = BATCH.to_internal_value(sent)
+        batch = BATCH.run_validation(sent)
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:
             body = QueuedBatch.of(len(rows), failed=0)

@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 from config.api import errors, request_body
 from config.api.bodies import Body
 from config.api.dialects.base import Dialect, Messages, StatusAndBody
-from config.api.errors import ApiError, Problem
+from config.api.errors import ApiError
+from config.api.problems import Problem
 
 MAX_INPUT_BYTES = 1024  # of a wrong value in a response
 
@@ -92,7 +93,7 @@ def _pydantic_error(problem: Problem) -> PydanticError:
             expected = _either(context["expected"])
             return "enum", f"Input should be {expected}", {"expected": expected}
         case "too_large":
-            return _value_error(f"Properties exceed {context['max_bytes']} bytes")
+            return _value_error(problem.format("Properties exceed {max_bytes} bytes"))
         case "timestamp_range":
             return _value_error("Timestamp out of range")
         case "datetime_from_date_parsing":
@@ -100,7 +101,7 @@ def _pydantic_error(problem: Problem) -> PydanticError:
         case "json_invalid":
             return problem.code, "JSON decode error", {"error": context["reason"]}
         case _:
-            return problem.code, _PLAIN[problem.code], None
+            return problem.code, _PLAIN.get(problem.code) or problem.describe(), None
 
 
 _PLAIN = {

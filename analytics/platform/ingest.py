@@ -50,7 +50,7 @@ def rows_of(
             event_name=item["event_name"],
             category=item["category"],
             priority=item["priority"],
-            properties=item["properties"],
+            properties=item["properties"] or "{}",
             session_id=item["session_id"],
             page_url=item["page_url"],
             referrer=item["referrer"],

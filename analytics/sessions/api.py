@@ -20,10 +20,11 @@ from analytics.sessions.responses import (
 )
 from config.api.client_address import client_address
 from config.api.fields import (
-    AnyUuid,
+    OPTIONAL,
+    Integer,
     Number,
     Text,
-    WholeNumber,
+    Uuid,
 )
 from config.api.outcomes import Dropped, Outcome
 from config.api.serializers import StrictSerializer
@@ -34,7 +35,6 @@ from websites.authentication import AnyCaseBearerAuthentication, caller_of
 GRANTED = "granted"
 MAX_ADDRESS = 2048  # characters of a text that is a web address or part of one
 MAX_LABEL = 255
-OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True}
 
 
 class Cut(Text):
@@ -44,8 +44,8 @@ class Cut(Text):
         super().__init__(**kwargs)
         self.characters = characters
 
-    def to_internal_value(self, data: Any) -> str:
-        return super().to_internal_value(data)[: self.characters]
+    def to_internal_value(self, data: str) -> str:
+        return data[: self.characters]
 
 
 class SessionSerializer(StrictSerializer):
@@ -53,7 +53,7 @@ class SessionSerializer(StrictSerializer):
 
     visitorId = Text()
     consentAnalytics = Text(**OPTIONAL)
-    bioPageId = AnyUuid(**OPTIONAL)
+    bioPageId = Uuid(**OPTIONAL)
     trackingToken = Text(**OPTIONAL)
     referrer = Cut(MAX_ADDRESS, **OPTIONAL)
     landingPage = Cut(MAX_ADDRESS, **OPTIONAL)
@@ -68,8 +68,8 @@ class SessionSerializer(StrictSerializer):
     utmCampaign = Cut(MAX_LABEL, **OPTIONAL)
     utmTerm = Cut(MAX_LABEL, **OPTIONAL)
     utmContent = Cut(MAX_LABEL, **OPTIONAL)
-    screenWidth = WholeNumber(ge=0, le=100_000, **OPTIONAL)
-    screenHeight = WholeNumber(ge=0, le=100_000, **OPTIONAL)
+    screenWidth = Integer(min_value=0, max_value=100_000, **OPTIONAL)
+    screenHeight = Integer(min_value=0, max_value=100_000, **OPTIONAL)
 
     example: ClassVar[Any] = {
         "visitorId": "vis-abc",
@@ -86,8 +86,8 @@ class PageViewSerializer(StrictSerializer):
     path = Cut(MAX_ADDRESS)
     title = Cut(MAX_LABEL, **OPTIONAL)
     referrer = Cut(MAX_ADDRESS, **OPTIONAL)
-    bioPageId = AnyUuid(**OPTIONAL)
-    linkClicked = AnyUuid(**OPTIONAL)
+    bioPageId = Uuid(**OPTIONAL)
+    linkClicked = Uuid(**OPTIONAL)
 
     example: ClassVar[Any] = {
         "sessionId": "019c0630-fe00-7d71-bb46-7075e0512424",
@@ -99,8 +99,8 @@ class PageViewSerializer(StrictSerializer):
 class LeaveSerializer(StrictSerializer):
     """How long a page was looked at, in seconds, and how far, in per cent."""
 
-    duration = Number(ge=0, le=3600)
-    scrollDepth = Number(ge=0, le=100, **OPTIONAL)
+    duration = Number(min_value=0, max_value=3600)
+    scrollDepth = Number(min_value=0, max_value=100, **OPTIONAL)
 
     example: ClassVar[Any] = {"duration": 47.5, "scrollDepth": 80}
 
@@ -124,7 +124,7 @@ class SessionsView(TrackView):
 
         Nothing is stored of bots, without consent, or for a page without its tracking token.
         """
-        sent = SESSION.to_internal_value(self.json())
+        sent = SESSION.run_validation(self.json())
         user_agent = str(request.headers.get("User-Agent", ""))
         self.require_tracking()
         require_human(user_agent)
@@ -149,7 +149,7 @@ class PageViewsView(TrackView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store a page view of a session."""
-        sent = PAGE_VIEW.to_internal_value(self.json())
+        sent = PAGE_VIEW.run_validation(self.json())
         self.require_tracking()
         row = ingest.page_view_row(sent, require_id(sent["sessionId"]))
         ingest.view(row)
@@ -167,7 +167,7 @@ class LeaveView(TrackView):
 
         PATCH and POST do the same, and share one rate limit.
         """
-        sent = LEAVE.to_internal_value(self.json())
+        sent = LEAVE.run_validation(self.json())
         self.require_tracking()
         ingest.leave(require_id(id), duration=sent["duration"], scroll_depth=sent["scrollDepth"])
         return self.respond(200, DONE, Outcome.STORED)

@@ -1,26 +1,11 @@
-"""What can go wrong, without any wire format: a dialect words it for its API."""
+"""Errors of the APIs, without any wire format: a dialect words them for its API."""
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from rest_framework.exceptions import ValidationError
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a request's body or query.
-
-    `code` and `context` use pydantic's vocabulary (missing, string_too_long with max_length, ...);
-    `location` is the path to the value, such as ("events", 3, "url"); `input` is what came, or
-    the object in which something is missing.
-    """
-
-    code: str
-    location: tuple[str | int, ...] = ()
-    input: Any = None
-    context: dict[str, Any] = field(default_factory=dict)
-
-    def inside(self, *outer: str | int) -> "Problem":
-        """Return the same problem of a value that lies within a larger one."""
-        return Problem(self.code, (*outer, *self.location), self.input, self.context)
+from config.api.problems import Problem, detail_of
 
 
 class ApiError(Exception):
@@ -31,11 +16,16 @@ class BadRequest(ApiError):
     """Refused before its route was found, for instance for a host that is not served."""
 
 
-class Invalid(ApiError):
-    """The body, or the query, breaks rules; all of them are in `problems`, in order."""
+class Invalid(ApiError, ValidationError):
+    """The body, or the query, breaks rules; all of them are in `problems`, in order.
+
+    As DRF's ValidationError it makes the `errors` of a serializer.
+    """
+
+    detail: Any = cached_property(lambda self: detail_of(self.problems))
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__(problems)
+        Exception.__init__(self, problems)  # DRF's would build `detail`, which few need
         self.problems = problems
 
 

@@ -1,276 +1,227 @@
-"""The strict fields of payloads: no coercion, no trimming, every broken rule is told."""
+"""Strict fields of serializers: no coercion, no trimming, every broken rule is reported."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
+from django.core.exceptions import ValidationError as DjangoError
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from config.api import request_body
-from config.api.errors import (
-    Invalid,
-    Problem,
-)
-from config.api.web_urls import host_of
+from config.api.errors import Invalid
+from config.api.problems import Problem, problems_of
+from config.api.rules import Rule, maximum, minimum
 from config.db import uuid7
 
-MAX_URL_LENGTH = 2048
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a text must satisfy, and the neutral code of the problem when it does not.
-
-    `schema` says the same in JSON Schema, as far as that can say it.
-    """
-
-    is_kept: Callable[[str], bool]
-    code: str
-    context: dict[str, Any] = dataclass_field(default_factory=dict)
-    schema: dict[str, Any] = dataclass_field(default_factory=dict)
-
-
-def at_least(characters: int, code: str = "string_too_short") -> Rule:
-    """Demand a number of characters (code points)."""
-    context, schema = {"min_length": characters}, {"minLength": characters}
-    return Rule(lambda text: len(text) >= characters, code, context, schema)
-
-
-def at_most(characters: int, code: str = "string_too_long") -> Rule:
-    """Allow a number of characters (code points)."""
-    context, schema = {"max_length": characters}, {"maxLength": characters}
-    return Rule(lambda text: len(text) <= characters, code, context, schema)
-
-
-def matching(pattern: str, code: str = "string_pattern_mismatch") -> Rule:
-    """Demand that a regular expression matches somewhere in the text."""
-    search = re.compile(pattern, re.ASCII).search
-    context = {"pattern": pattern}
-    schema = {"pattern": pattern.replace(r"\A", "^").replace(r"\Z", "$")}
-    return Rule(lambda text: search(text) is not None, code, context, schema)
-
-
-def an_email() -> Rule:
-    """Demand an email address of any length, in ASCII."""
-    atom = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-    label = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-    return matching(rf"\A{atom}(?:\.{atom})*@{label}(?:\.{label})+\Z")
-
-
-def a_url() -> Rule:
-    """Demand an http(s) URL."""
-    schema = {"format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"}
-    return Rule(lambda text: host_of(text) is not None, "url_parsing", schema=schema)
+# Of a field that may be absent or null, both of which become None.
+OPTIONAL: dict[str, Any] = {"default": None, "allow_null": True}
 
 
 class StrictField(serializers.Field):  # type: ignore[type-arg]
-    """A field that takes only values of its own JSON type, or tells `type_code`.
+    """A DRF field that accepts only values of its own JSON types.
 
-    `to_internal_value` returns the value to keep, and raises Invalid with every broken rule;
-    `json_schema` describes what it takes.
+    Rules, its positional arguments, are `validators`; any validator of DRF or Django may be one.
+    `error_messages` has messages by code for what the field itself finds wrong.
+
+    Subclasses name their `json_types`, the `type_code` of values of others, and their `schema`.
+    `to_internal_value` gets values of those types only.
     """
 
-    type_code: str
+    json_types: ClassVar[tuple[type, ...]]
+    type_code: ClassVar[str]
+    schema: ClassVar[dict[str, Any]]
 
-    def __init__(self, *, absent: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.absent = absent  # what an optional field is when it does not come
+    def __init__(self, *rules: Rule, validators: Iterable[Any] = (), **kwargs: Any) -> None:
+        super().__init__(validators=[*rules, *validators], **kwargs)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if type(data) in self.json_types:
+            value = self.to_internal_value(data)
+            for accepts in self._accepts:
+                if not accepts(value):
+                    self._report(value, data)
+                    break
+            return value
+        if data is empty or (data is None and self.allow_null):
+            return super().run_validation(data)
+        self.fail(self.type_code, data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value of `data`; raises Invalid."""
+        return data
 
     def to_representation(self, value: Any) -> Any:
         return value
 
+    def fail(self, key: str, input: Any = None, **context: Any) -> NoReturn:
+        """Raise Invalid with one problem of this field."""
+        message = str(self.error_messages.get(key, ""))
+        raise Invalid(Problem(key, input=input, context=context, message=message))
+
     def json_schema(self) -> dict[str, Any]:
-        """Return what this field takes, null aside."""
-        raise NotImplementedError
+        """Return what this field accepts, null aside."""
+        schema = dict(self.schema)
+        for rule in self.validators:
+            more = getattr(rule, "schema", {})
+            if schema.keys() & more.keys():  # such as a second pattern
+                schema.setdefault("allOf", []).append(more)
+            else:
+                schema |= more
+        return schema
+
+    @cached_property
+    def _accepts(self) -> Sequence[Callable[[Any], bool]]:
+        """What decides fast whether a value is valid, or leaves it to the validator."""
+        return [getattr(rule, "accepts", lambda value: False) for rule in self.validators]
+
+    def _report(self, value: Any, data: Any) -> None:
+        """Raise Invalid with the problems of all broken validators, if there are any."""
+        problems: list[Problem] = []
+        validators: list[Any] = self.validators
+        for validator in validators:
+            try:
+                validator(value)
+            except (serializers.ValidationError, DjangoError) as error:
+                problems += [each.of(data) for each in problems_of(error)]
+                if getattr(validator, "final", False):
+                    break
+        if problems:
+            raise Invalid(*problems)
 
 
 class Text(StrictField):
-    """A text that keeps rules, told in their order."""
+    """A text."""
 
-    type_code = "string_type"
-
-    def __init__(self, *rules: Rule, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rules = rules
-
-    def to_internal_value(self, data: Any) -> str:
-        if type(data) is not str:
-            raise Invalid(Problem(self.type_code, input=data))
-        broken = [rule for rule in self.rules if not rule.is_kept(data)]
-        if broken:
-            raise Invalid(
-                *(Problem(rule.code, input=data, context=rule.context) for rule in broken)
-            )
-        return data
-
-    def json_schema(self) -> dict[str, Any]:
-        schema: dict[str, Any] = {"type": "string"}
-        for rule in self.rules:
-            if schema.keys() & rule.schema.keys():  # such as a second pattern
-                schema.setdefault("allOf", []).append(rule.schema)
-            else:
-                schema |= rule.schema
-        return schema
+    json_types, type_code = (str,), "string_type"
+    schema: ClassVar = {"type": "string"}
 
 
 class Choice(StrictField):
     """One of a few texts."""
 
-    type_code = "enum_type"
+    json_types, type_code = (str,), "enum_type"
 
     def __init__(self, *choices: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.choices = choices
 
-    def to_internal_value(self, data: Any) -> str:
-        if type(data) is not str:
-            raise Invalid(Problem(self.type_code, input=data, context={"expected": self.choices}))
+    def to_internal_value(self, data: str) -> str:
         if data not in self.choices:
-            raise Invalid(Problem("enum", input=data, context={"expected": self.choices}))
+            self.fail("enum", data)
         return data
 
-    def json_schema(self) -> dict[str, Any]:
-        schema = {"type": "string", "enum": [*self.choices, *([None] if self.allow_null else [])]}
-        return schema if self.absent is None else schema | {"default": self.absent}
-
-
-class HttpUrl(Text):
-    """An http(s) URL, kept as sent; one that is too long is told nothing else."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if type(data) is str and len(data) > MAX_URL_LENGTH:
-            context = {"max_length": MAX_URL_LENGTH}
-            raise Invalid(Problem("string_too_long", input=data, context=context))
-        return super().to_internal_value(data)
+    def fail(self, key: str, input: Any = None, **context: Any) -> NoReturn:
+        super().fail(key, input, expected=self.choices, **context)
 
     def json_schema(self) -> dict[str, Any]:
-        return super().json_schema() | {"maxLength": MAX_URL_LENGTH}
+        return {"type": "string", "enum": [*self.choices, *([None] if self.allow_null else [])]}
 
 
 class Boolean(StrictField):
     """True or false."""
 
-    type_code = "bool_type"
-
-    def to_internal_value(self, data: Any) -> bool:
-        if type(data) is not bool:
-            raise Invalid(Problem(self.type_code, input=data))
-        return data
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "boolean"}
+    json_types, type_code = (bool,), "bool_type"
+    schema: ClassVar = {"type": "boolean"}
 
 
 class Number(StrictField):
     """A number of a range, both ends included."""
 
-    type_code = "number_type"
+    json_types, type_code = (int, float), "number_type"
+    schema: ClassVar = {"type": "number"}
 
-    def __init__(self, *, ge: int, le: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ge, self.le = ge, le
-
-    def to_internal_value(self, data: Any) -> int | float:
-        if not self.is_of_type(data):
-            raise Invalid(Problem(self.type_code, input=data))
-        if data < self.ge:
-            raise Invalid(Problem("greater_than_equal", input=data, context={"ge": self.ge}))
-        if data > self.le:
-            raise Invalid(Problem("less_than_equal", input=data, context={"le": self.le}))
-        return data  # type: ignore[no-any-return]
-
-    def is_of_type(self, data: Any) -> bool:
-        """Tell whether a JSON value is a number of this kind."""
-        return type(data) is int or type(data) is float
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "number", "minimum": self.ge, "maximum": self.le}
+    def __init__(self, *, min_value: int, max_value: int, **kwargs: Any) -> None:
+        super().__init__(minimum(min_value), maximum(max_value), **kwargs)
 
 
-class WholeNumber(Number):
-    """A whole number of a range; 1.0 is one, as in JavaScript."""
+class Integer(Number):
+    """An integer of a range; 1.0 is one, as in JavaScript."""
 
     type_code = "int_type"
+    schema: ClassVar = {"type": "integer"}
 
-    def to_internal_value(self, data: Any) -> int:
-        return int(super().to_internal_value(data))
-
-    def is_of_type(self, data: Any) -> bool:
-        return type(data) is int or (type(data) is float and data.is_integer())
-
-    def json_schema(self) -> dict[str, Any]:
-        return super().json_schema() | {"type": "integer"}
+    def to_internal_value(self, data: int | float) -> int:
+        if type(data) is float and not data.is_integer():
+            self.fail(self.type_code, data)
+        return int(data)
 
 
 class JsonObject(StrictField):
-    """An object of any content, kept as compact JSON text; `max_bytes` gives the cap in force.
+    """An object of any content, stored as compact JSON text; `max_bytes` gives the cap in force.
 
     Without one, the caller has to check the size.
     """
 
-    type_code = "dict_type"
+    json_types, type_code = (dict,), "dict_type"
+    schema: ClassVar = {
+        "type": "object",
+        "description": "Any object, of a limited number of bytes as compact JSON.",
+    }
 
     def __init__(self, *, max_bytes: Callable[[], int] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_bytes = max_bytes
 
-    def to_internal_value(self, data: Any) -> str:
-        if type(data) is not dict:
-            raise Invalid(Problem(self.type_code, input=data))
+    def to_internal_value(self, data: dict[str, Any]) -> str:
         text, size_bytes = request_body.compact(data)
         if self.max_bytes and size_bytes > self.max_bytes():
-            context = {"max_bytes": self.max_bytes()}
-            raise Invalid(Problem("too_large", input=data, context=context))
+            self.fail("too_large", data, max_bytes=self.max_bytes())
         return text
-
-    def json_schema(self) -> dict[str, Any]:
-        about = "Any object, of a limited number of bytes as compact JSON."
-        return {"type": "object", "description": about}
 
 
 class Uuid(StrictField):
     """A UUID of any version, in canonical form."""
 
-    type_code = "uuid_parsing"
+    json_types, type_code = (str,), "uuid_parsing"
+    schema: ClassVar = {"type": "string", "format": "uuid"}
 
-    def to_internal_value(self, data: Any) -> UUID:
-        id = uuid7.parse(data) if type(data) is str else None
+    def to_internal_value(self, data: str) -> UUID:
+        id = uuid7.parse(data)
         if id is None:
-            raise Invalid(Problem(self.type_code, input=data))
+            self.fail(self.type_code, data)
         return id
 
+
+class List(StrictField):
+    """A list, as DRF's ListField: of values of `child`, or of anything without one.
+
+    The problems of all items are reported; too long a list is not read.
+    """
+
+    json_types, type_code = (list,), "list_type"
+
+    def __init__(
+        self,
+        *,
+        child: serializers.Field[Any, Any, Any, Any] | None = None,
+        min_length: int,
+        max_length: int,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.child, self.min_length, self.max_length = child, min_length, max_length
+        if child:
+            child.bind(field_name="", parent=self)  # type: ignore[arg-type]
+
+    def to_internal_value(self, data: list[Any]) -> list[Any]:
+        if len(data) < self.min_length:
+            self.fail("too_short", data, min_length=self.min_length)
+        if len(data) > self.max_length:
+            self.fail("too_long", data, max_length=self.max_length)
+        return self._items(data, self.child.run_validation) if self.child else data
+
+    def _items(self, data: list[Any], read: Callable[[Any], Any]) -> list[Any]:
+        values, problems = [], []
+        for index, item in enumerate(data):
+            try:
+                values.append(read(item))
+            except serializers.ValidationError as error:
+                problems += [each.inside(index) for each in problems_of(error, item)]
+        if problems:
+            raise Invalid(*problems)
+        return values
+
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "format": "uuid"}
-
-
-class AnyUuid(Uuid):
-    """A Uuid for APIs that tell a wrong type and a wrong form alike."""
-
-    type_code = "uuid_type"
-
-
-class Clamped(StrictField):
-    """A whole number of a query, brought into its range; absent or no number, it is a default."""
-
-    type_code = "int_type"
-
-    def __init__(self, lowest: int, highest: int, *, otherwise: int, zero: int = 0) -> None:
-        super().__init__(required=False, absent=otherwise)
-        self.lowest, self.highest, self.zero = lowest, highest, zero
-
-    def to_internal_value(self, data: Any) -> int:
-        if not _WHOLE_NUMBER.fullmatch(data):
-            return int(self.absent)
-        digits = data.lstrip("-0")[:18]  # enough for any limit; int() refuses endless texts
-        sign = -1 if data.startswith("-") else 1
-        number = sign * int(digits) if digits else self.zero
-        return max(self.lowest, min(number, self.highest))
-
-    def json_schema(self) -> dict[str, Any]:
-        limits = {"minimum": self.lowest, "maximum": self.highest, "default": self.absent}
-        about = "Numbers out of range are brought into it; what is no number is the default."
-        return {"type": "integer", **limits, "description": about}
+        return {"type": "array", "minItems": self.min_length, "maxItems": self.max_length}

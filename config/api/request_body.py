@@ -15,9 +15,9 @@ from django.http import HttpRequest
 from config.api.errors import (
     BodyTooLarge,
     Invalid,
-    Problem,
     UnsupportedMediaType,
 )
+from config.api.problems import Problem
 
 MAX_DEPTH = 64
 MAX_DIGITS = 4300  # of a whole number; Python itself refuses to read more

@@ -1,111 +1,106 @@
-"""Strict serializers, of strict fields.
+"""Strict serializers, of which one instance reads every body of its kind."""
 
-They are the one place where the rules of a payload are written. They are read as any DRF
-serializer is, but raise `Invalid` with neutral problems, which a dialect words, and they are made
-once: a DRF serializer that is built for every request costs more than the write.
-"""
-
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError as DjangoError
 from rest_framework import serializers
+from rest_framework.fields import empty
+from rest_framework.settings import api_settings
 
-from config.api.errors import (
-    Invalid,
-    Problem,
-)
-from config.api.fields import StrictField
+from config.api.errors import Invalid
+from config.api.problems import Problem, problems_of
 
-_MISSING = object()
-
-
-class Items(StrictField):
-    """A list of a number of items, whatever they are."""
-
-    type_code = "list_type"
-
-    def __init__(self, *, at_least: int, at_most: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.at_least, self.at_most = at_least, at_most
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        if type(data) is not list:
-            raise Invalid(Problem(self.type_code, input=data))
-        if len(data) < self.at_least:
-            context = {"min_length": self.at_least}
-            raise Invalid(Problem("too_short", input=data, context=context))
-        if len(data) > self.at_most:
-            context = {"max_length": self.at_most}
-            raise Invalid(Problem("too_long", input=data, context=context))
-        return data
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "minItems": self.at_least, "maxItems": self.at_most}
-
-
-class ListOf(Items):
-    """A list of objects, all of whose problems are told; too long a list is not read."""
-
-    def __init__(self, item: "StrictSerializer", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.item = item
-
-    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
-        values, problems = [], []
-        for index, item in enumerate(super().to_internal_value(data)):
-            try:
-                values.append(self.item.to_internal_value(item))
-            except Invalid as error:
-                problems += [problem.inside(index) for problem in error.problems]
-        if problems:
-            raise Invalid(*problems)
-        return values
+# Name, key of the value, what validates it, whether it may be null, the problem when it is absent.
+_Step = tuple[str, str, Callable[[Any], Any], bool, Problem | None]
 
 
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    """An object with strict fields. Make it once and call `to_internal_value` for each body.
+    """A DRF serializer that is made once, and whose `run_validation` is called for each body.
 
-    An optional field that is absent becomes what it says, or stays away when the serializer is
-    partial.
-    `example` is a body that it takes, for the description of the API.
+    DRF copies all fields for every serializer, and asks each of them what it is for every value;
+    that costs more than the write. Here a plan of the fields is made at the first body.
+
+    It raises Invalid with the problems of all fields, at once and in their order. An optional
+    field that is absent becomes its `default`; without one, or when the serializer is partial, it
+    stays away. Values that fields share are compared in `problems_between`, or, once all fields
+    are valid, in DRF's `validate`. A `validate_<field>` is a rule of that field here.
+
+    `example` is a valid body, for the description of the API.
     """
 
+    type_code = "dict_type"
     example: ClassVar[Any] = None
+    _errors: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, field in cls._declared_fields.items():
+            if hasattr(cls, f"validate_{name}"):
+                raise TypeError(f"{cls.__name__}: validate_{name} must be a rule of the field")
+            if callable(field.default) and field.default is not empty:
+                raise TypeError(f"{cls.__name__}: the default of {name} must be a constant")
+
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        is_valid = super().is_valid()
+        if isinstance(self._errors, list):  # of the body as a whole
+            self._errors = {api_settings.NON_FIELD_ERRORS_KEY: self._errors}
+        if raise_exception and not is_valid:
+            self.run_validation(self.initial_data)  # raises Invalid, which knows more than errors
+        return is_valid
+
+    def run_validation(self, data: Any = empty) -> dict[str, Any]:
+        """Return the values of a body; raises Invalid."""
+        values = self.to_internal_value(data)
+        try:
+            return self.validate(values)  # type: ignore[no-any-return]
+        except (serializers.ValidationError, DjangoError) as error:
+            raise Invalid(*problems_of(error, data)) from error
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Return the values of all fields; raises Invalid with the problems of all fields."""
         if type(data) is not dict:
-            raise Invalid(Problem("dict_type", input=data))
-        values: dict[str, Any] = {}
+            raise Invalid(Problem("dict_type", input=None if data is empty else data))
+        values = self._defaults.copy()
         problems: list[Problem] = []
-        for name, field, required, nullable in self._plan:
-            value = data.get(name, _MISSING)
-            if value is _MISSING:
-                if required:
-                    context = {"type_code": field.type_code}
-                    problems.append(Problem("missing", (name,), data, context))
-                elif not self.partial:
-                    values[name] = field.absent
+        for name, source, read, nullable, missing in self._plan:
+            value = data.get(name, empty)
+            if value is empty:
+                if missing:
+                    problems.append(missing.of(data))
             elif value is None and nullable:
-                values[name] = None
+                values[source] = None
             else:
                 try:
-                    values[name] = field.to_internal_value(value)
-                except Invalid as error:
-                    problems += [problem.inside(name) for problem in error.problems]
+                    values[source] = read(value)
+                except serializers.ValidationError as error:
+                    problems += [each.inside(name) for each in problems_of(error, value)]
         problems += self.problems_between(data, values)
         if problems:
             raise Invalid(*problems)
         return values
 
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        """Return what is wrong between fields, each of which may be right for itself."""
+        """Return what is wrong between fields; `values` has nothing of those that are invalid."""
         return []
 
     @cached_property
-    def _plan(self) -> list[tuple[str, StrictField, bool, bool]]:
+    def _plan(self) -> Sequence[_Step]:
         return [
-            (name, field, field.required and not self.partial, field.allow_null)
+            (name, field.source or name, field.run_validation, field.allow_null, missing)
             for name, field in self.fields.items()
-            if isinstance(field, StrictField)
+            for missing in [_missing(name, field) if field.required and not self.partial else None]
+            if not field.read_only
         ]
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        """The values of fields that are absent."""
+        fields = () if self.partial else self.fields.values()
+        return {str(field.source): field.default for field in fields if field.default is not empty}
+
+
+def _missing(name: str, field: serializers.Field[Any, Any, Any, Any]) -> Problem:
+    context = {"type_code": getattr(field, "type_code", "")}
+    message = str(field.error_messages.get("missing", ""))
+    return Problem("missing", (name,), context=context, message=message)

@@ -9,6 +9,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
@@ -20,11 +21,13 @@ from config.api.dialects.base import Messages, json_response
 from config.api.errors import (
     ApiError,
     BadRequest,
+    Invalid,
     MethodNotAllowed,
     StorageUnavailable,
     SwitchedOff,
 )
 from config.api.outcomes import Outcome, best_of
+from config.api.problems import problems_of
 from config.api.ratelimit import FixedWindow
 from config.api.registry import Api
 from config.api.serializers import StrictSerializer
@@ -215,6 +218,8 @@ def as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
+        case ValidationError():
+            return Invalid(*problems_of(error))
         case OperationalError() | InterfaceError():
             logger.warning("Database unavailable: %s", error)
             return StorageUnavailable()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.platform.fields import Timestamp
 from config.api.errors import Invalid
-from config.api.timestamps import Timestamp
 from config.db import uuid7
 from tests.support.platform import (
     BATCH_PATH,
@@ -151,10 +151,10 @@ def test_a_number_of_a_million_digits_is_out_of_range(api, token):
 def test_20_thousand_million_is_the_last_number_of_seconds(clock):
     clock.set(uuid7.from_ms(30_000_000_000_000))
     field = Timestamp()
-    assert field.to_internal_value(20_000_000_000) == 20_000_000_000_000
-    assert field.to_internal_value("20000000000.0") == 20_000_000_000_000
+    assert field.run_validation(20_000_000_000) == 20_000_000_000_000
+    assert field.run_validation("20000000000.0") == 20_000_000_000_000
     with pytest.raises(Invalid):
-        field.to_internal_value(20_000_000_001)  # milliseconds of 1970
+        field.run_validation(20_000_000_001)  # milliseconds of 1970
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
 @given(st.one_of(st.text(), FINITE, st.integers(), st.from_regex(r"\A[0-9T:.+-]{8,32}\Z")))
 def test_any_text_and_any_number_is_kept_or_refused(value):
     try:
-        ms = Timestamp().to_internal_value(value)
+        ms = Timestamp().run_validation(value)
     except Invalid as error:
         [told] = error.problems
         assert told.code in ("datetime_from_date_parsing", "timestamp_range")
@@ -192,5 +192,5 @@ def test_any_text_and_any_number_is_kept_or_refused(value):
 
 @given(st.datetimes(datetime(2015, 1, 2), datetime(2026, 1, 1), timezones=st.timezones()))
 def test_what_python_writes_is_read_as_the_same_moment(moment):
-    kept = Timestamp().to_internal_value(moment.isoformat())
+    kept = Timestamp().run_validation(moment.isoformat())
     assert kept == uuid7.to_ms(moment.astimezone(UTC))

@@ -11,16 +11,6 @@ from config.api.bodies import Body
 from config.api.errors import ApiError
 
 RETRY_AFTER_SECONDS = 5
-JSON_TYPES = {  # names of the types of received values, for messages
-    type(None): "null",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-}
-
 
 StatusAndBody = tuple[int, Body]
 

@@ -8,63 +8,11 @@ from msgspec import Meta
 
 from config.api import errors
 from config.api.bodies import Body
-from config.api.dialects.base import JSON_TYPES, Dialect, Messages, StatusAndBody
-from config.api.errors import ApiError, Problem
+from config.api.dialects.base import Dialect, Messages, StatusAndBody
+from config.api.errors import ApiError
+from config.api.problems import Problem
 
 MAX_MESSAGES = 100  # for one field; a batch has one for all its items
-
-# Neutral code, or field and code, to this dialect's words.
-_MESSAGES: dict[str | tuple[str, str], str] = {
-    "missing": "Required",
-    "string_type": "Expected string, received {received}",
-    "number_type": "Expected number, received {received}",
-    "bool_type": "Expected boolean, received {received}",
-    "dict_type": "Expected object, received {received}",
-    "list_type": "Expected array, received {received}",
-    "enum_type": "Expected {expected}, received {received}",
-    "enum": "Invalid enum value. Expected {expected}, received '{input:.64}'",
-    "json_invalid": "{reason}",
-    "uuid_parsing": "Invalid uuid",
-    "timestamp_range": "Timestamp out of range",
-    "timestamp_mismatch": "Timestamp does not match id",
-    "too_short": "At least one event is required",
-    "too_long": "Array must contain at most {max_length} element(s)",
-    ("properties", "too_large"): "Properties exceed {max_bytes} bytes",
-    ("trackingCode", "string_too_short"): "Tracking code is required",
-    ("trackingCode", "string_pattern_mismatch"): "Invalid tracking code format",
-    ("url", "url_parsing"): "Invalid URL",
-    ("url", "string_too_short"): "URL is required",
-    ("url", "string_too_long"): "URL too long",
-    ("referrer", "url_parsing"): "Invalid referrer URL",
-    ("referrer", "string_too_long"): "Referrer URL too long",
-    ("sessionId", "string_too_short"): "Session ID is required",
-    ("sessionId", "string_too_long"): "Session ID too long",
-    ("visitorId", "string_too_short"): "Visitor ID is required",
-    ("visitorId", "string_too_long"): "Visitor ID too long",
-    ("browser", "string_too_long"): "Browser name too long",
-    ("os", "string_too_long"): "OS name too long",
-    ("location", "string_too_long"): "Location too long",
-    ("cursor", "uuid_parsing"): "Invalid cursor",
-    ("email", "string_pattern_mismatch"): "Invalid email address",
-    ("email", "string_too_short"): "Email must be at least {min_length} characters",
-    ("email", "string_too_long"): "Email must be at most {max_length} characters",
-    ("password", "password_empty"): "Password is required",
-    ("password", "string_too_short"): "Password must be at least {min_length} characters",
-    ("password", "string_too_long"): "Password must be at most {max_length} characters",
-    ("password", "uppercase_missing"): "Password must contain at least one uppercase letter",
-    ("password", "lowercase_missing"): "Password must contain at least one lowercase letter",
-    ("password", "digit_missing"): "Password must contain at least one number",
-    ("refreshToken", "string_too_short"): "Refresh token is required",
-    # A user's name has a minimum of two characters, a website's of one.
-    ("name", "string_too_short"): "Name must be at least {min_length} characters",
-    ("name", "string_too_long"): "Name must be at most {max_length} characters",
-    ("name", "website_name_empty"): "Website name is required",
-    ("name", "website_name_too_long"): "Website name must be less than {max_length} characters",
-    ("domain", "string_too_short"): "Domain is required",
-    ("domain", "url_parsing"): "Invalid domain URL",
-    ("domain", "string_too_long"): "Domain must be less than {max_length} characters",
-    ("description", "string_too_long"): "Description must be less than {max_length} characters",
-}
 
 
 class ErrorBody(Body):
@@ -89,7 +37,7 @@ class Details(Body, rename="camel"):
             place = problem.location
             messages = fields.setdefault(str(place[0]), []) if place else form
             if len(messages) < MAX_MESSAGES:
-                messages.append(_message(problem))
+                messages.append(problem.describe())
         return cls(form, fields)
 
 
@@ -138,16 +86,6 @@ def _plain(error: ApiError, messages: Messages) -> tuple[int, str, str]:
             return 503, "SERVICE_UNAVAILABLE", messages.unavailable
         case _:
             return 500, messages.failed_code, messages.failed
-
-
-def _message(problem: Problem) -> str:
-    field = next((step for step in reversed(problem.location) if isinstance(step, str)), "")
-    template = _MESSAGES.get((field, problem.code)) or _MESSAGES[problem.code]
-    context = dict(problem.context)
-    if "expected" in context:
-        context["expected"] = " | ".join(f"'{choice}'" for choice in context["expected"])
-    received = JSON_TYPES[type(problem.input)]
-    return template.format(**context, input=problem.input, received=received)
 
 
 DIALECT = FlatDialect()

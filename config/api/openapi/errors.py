@@ -103,6 +103,6 @@ def _request_samples(declared: endpoint, method: str) -> Iterator[Sample]:
 
 def _invalid_samples(serializer: StrictSerializer, data: Any, reason: str) -> Iterator[Sample]:
     try:
-        serializer.to_internal_value(data)
+        serializer.run_validation(data)
     except Invalid as error:
         yield reason, error

@@ -14,11 +14,11 @@ from drf_spectacular.plumbing import ResolvedComponent
 
 from config.api.bodies import Body
 from config.api.cors import is_public
-from config.api.fields import StrictField
+from config.api.fields import List, StrictField
 from config.api.openapi.bodies import Schema, component_name, reference, schemas_of
 from config.api.openapi.errors import ErrorSample, error_samples
 from config.api.openapi.headers import HEADERS, outcome_header
-from config.api.serializers import ListOf, StrictSerializer
+from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, Shape, endpoint, endpoint_of
 
 TEXT = "text/plain"
@@ -37,8 +37,8 @@ class StrictFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
         schema: Schema = self.target.json_schema()
-        if isinstance(self.target, ListOf):
-            schema["items"] = auto_schema.resolve_serializer(self.target.item, direction).ref
+        if isinstance(self.target, List) and self.target.child:
+            schema["items"] = auto_schema.resolve_serializer(self.target.child, direction).ref
         return schema
 
 
