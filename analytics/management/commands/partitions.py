@@ -1,4 +1,4 @@
-"""Make the monthly partitions of the event tables ahead of time, and see what is in them."""
+"""`manage.py partitions`: create the monthly partitions of the event tables, or list them."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics.streams import partitions
-from analytics.streams.base import streams
+from analytics.streams.base import Stream, streams
 from analytics.streams.partitions import (
     MONTHS_AHEAD,
     Month,
@@ -21,15 +21,15 @@ from config.server.console import (
 )
 
 FIRST_MONTH = Month.of(uuid7.from_ms(EARLIEST_MS))
-MAX_MONTHS_AHEAD = 120  # a slip of the pen must not make a hundred thousand tables
+MAX_MONTHS_AHEAD = 120  # a typing error must not create a hundred thousand tables
 MAX_MONTHS_MOVED = 60  # of one stream, by one run
 
 
 class Command(BaseCommand):
     help = (
-        "Make the monthly partitions of all event tables. Run it daily; it is safe to repeat and "
-        "may be stopped. A row whose month has no partition lies in the default one until its "
-        "month is made, and moves then."
+        "Create the monthly partitions of all event tables. Run it daily; it is safe to repeat and "
+        "may be interrupted. A row of a month without a partition is in the default one, and moves "
+        "when its month is created."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,14 +40,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--move",
             action="store_true",
-            help="also make the months of all rows in default partitions, the newest first, up to "
+            help="also create the months of rows in default partitions, the newest first, up to "
             f"{MAX_MONTHS_MOVED} of each stream",
         )
         parser.add_argument(
             "--list",
             dest="only_list",
             action="store_true",
-            help="only list the partitions and what is in them",
+            help="only list the partitions, their rows and sizes",
         )
 
     def handle(
@@ -56,42 +56,43 @@ class Command(BaseCommand):
         if only_list:
             return self._list()
         this_month = Month.of(datetime.now(UTC))
-        start = _month(first) if first else this_month
-        end = _month(until) if until else this_month.plus(MONTHS_AHEAD)
+        start = _parse_month(first) if first else this_month
+        end = _parse_month(until) if until else this_month.plus(MONTHS_AHEAD)
         if end < start:
             raise CommandError(f"--until {end} is before --from {start}.")
         last = this_month.plus(MAX_MONTHS_AHEAD)
         if start < FIRST_MONTH or end > last:
             raise CommandError(f"Months of events go from {FIRST_MONTH} to {last}.")
         with stoppable("What is made stays so; run it again for the rest."):
-            moved = self._move(last) if move else 0
-            made = self._make(start, end)
-        self._warn()
+            moved = self._create_for_default_rows(last) if move else 0
+            created = self._create_months(start, end)
+        self._warn_of_default_rows()
         also = f" {moved} more for rows in default partitions." if move else ""
-        self.stdout.write(f"{start} to {end}: {made} partitions made, the others were there.{also}")
+        self.stdout.write(
+            f"{start} to {end}: {created} partitions made, the others were there.{also}"
+        )
 
-    def _make(self, start: Month, end: Month) -> int:
-        return sum(self._made(model, month) for model in streams() for month in start.until(end))
+    def _create_months(self, start: Month, end: Month) -> int:
+        return sum(self._create(model, month) for model in streams() for month in start.until(end))
 
-    def _move(self, last: Month) -> int:
-        """Make the months of rows in default partitions, as far as events may be of them."""
+    def _create_for_default_rows(self, last: Month) -> int:
+        """Create the months of rows in default partitions, within the range of event times."""
         moved = 0
         for model in streams():
             months = [month for month, _ in partitions.months_in_default(model)]
             within = [month for month in months if FIRST_MONTH <= month <= last]
             for month in within[: -MAX_MONTHS_MOVED - 1 : -1]:
-                moved += self._made(model, month)
+                moved += self._create(model, month)
         return moved
 
-    def _made(self, model: Any, month: Month) -> bool:
-        is_made = partitions.create(model, month)
-        if is_made:
+    def _create(self, model: type[Stream], month: Month) -> bool:
+        is_new = partitions.create(model, month)
+        if is_new:
             self.stdout.write(f"made {partitions.partition_name(model, month)}")
             self.stdout.flush()
-        return is_made
+        return is_new
 
-    def _warn(self) -> None:
-        """Tell of rows that lie in default partitions."""
+    def _warn_of_default_rows(self) -> None:
         for model in streams():
             months = list(partitions.months_in_default(model))
             if months:
@@ -113,14 +114,14 @@ class Command(BaseCommand):
                 table.append((model._meta.model_name, month, count, size(each.bytes)))
                 rows, bytes = rows + count, bytes + each.bytes
         self.stdout.write("\n".join(columns(table)))
-        self._warn()
+        self._warn_of_default_rows()
         self.stdout.write(
             f"{len(table) - 1} partitions, about {rows:,} rows, {size(bytes)}. Rows of months are "
             "estimates of PostgreSQL, those of default partitions are counted."
         )
 
 
-def _month(text: str) -> Month:
+def _parse_month(text: str) -> Month:
     try:
         return Month.parse(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_totals`: the running totals of platform events, counted anew."""
+"""`manage.py rebuild_totals`: mend the running totals of platform events."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from analytics.platform import stats
 
 class Command(BaseCommand):
     help = (
-        "Count all platform events and mend the running totals that differ from the count. They "
-        "differ only after somebody has changed rows by hand or restored a part of the database. "
-        "It reads every platform event once. It may run while events arrive, and run again."
+        "Count all platform events, and mend the running totals that differ from the count, as "
+        "they may after rows were changed by hand or a part of the database was restored. It reads "
+        "every platform event once. It may run while events arrive, and run again."
     )
 
     def handle(self, **options: Any) -> None:

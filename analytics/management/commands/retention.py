@@ -1,4 +1,4 @@
-"""`manage.py retention`: delete what has been kept for long enough."""
+"""`manage.py retention`: delete rows beyond the age limit of their stream."""
 
 import re
 from typing import Any
@@ -26,30 +26,32 @@ from config.server.console import (
 )
 
 STREAMS = {str(model._meta.model_name): model for model in retention.deletion_order()}
-MAX_DAYS = 36_500  # as of the settings
+MAX_DAYS = 36_500  # as in the runtime settings
 
 
 class Command(BaseCommand):
     help = (
         "Delete the rows of each stream that are older than the days of its runtime setting (see "
-        "manage.py settings), the events of deleted websites, and old salts. Run it daily. It may "
-        "be stopped at any time and run again, and nobody who writes has to wait for it."
+        "manage.py settings), the events of deleted websites, and expired salts. Run it daily. It "
+        "may be interrupted at any time and run again, and no writer has to wait for it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--stream", metavar="NAME", help=f"only one of {', '.join(STREAMS)}")
         parser.add_argument(
-            "--older-than", metavar="90d", help="days, in place of the setting; needs --stream"
+            "--older-than", metavar="90d", help="days instead of the setting; needs --stream"
         )
-        parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only count what would be deleted"
+        )
 
     def handle(
         self, *, stream: str | None, older_than: str | None, dry_run: bool, **options: Any
     ) -> None:
         if older_than and not stream:
             raise CommandError("--older-than needs --stream, for it takes the place of a setting.")
-        models = [_stream(stream)] if stream else list(STREAMS.values())
-        days = _days(older_than) if older_than else None
+        models = [_parse_stream(stream)] if stream else list(STREAMS.values())
+        days = _parse_days(older_than) if older_than else None
         try:
             with (
                 retention.exclusive_run(),
@@ -57,17 +59,16 @@ class Command(BaseCommand):
             ):
                 plans = self._plan(models, days)
                 if dry_run:
-                    goes = total(plan.total for plan in plans)
-                    self.stdout.write(
-                        f"{_told(goes, address_hash.expired().count())} would be deleted."
-                    )
+                    planned = total(plan.total for plan in plans)
+                    salts = address_hash.expired().count()
+                    self.stdout.write(f"{_describe(planned, salts)} would be deleted.")
                 else:
                     self._delete(plans, is_complete=stream is None)
         except (RetentionError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
 
     def _plan(self, models: list[type[Stream]], days: int | None) -> list[Plan]:
-        """Find out and list what is to go."""
+        """Plan the deletions, and list them."""
         self.stdout.write("Counting ...")
         self.stdout.flush()
         row, now = RuntimeSettings.load(), uuid7.now()
@@ -85,7 +86,7 @@ class Command(BaseCommand):
                 for each in plan.execute():
                     deleted.append(each)
                     bar.update(each.rows)
-        summary = f"{_told(total(deleted), address_hash.delete_expired())} deleted"
+        summary = f"{_describe(total(deleted), address_hash.delete_expired())} deleted"
         if is_complete:
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {bar.format_dict['elapsed']:.1f} s.")
@@ -93,23 +94,24 @@ class Command(BaseCommand):
 
 def _row(plan: Plan) -> tuple[object, ...]:
     kept = f"{plan.days} days" if plan.days else "for ever"
-    goes = plan.total
+    planned = plan.total
     name = plan.model._meta.model_name
-    return name, kept, goes.rows, goes.months, size(goes.bytes), len(plan.orphans)
+    return name, kept, planned.rows, planned.months, size(planned.bytes), len(plan.orphans)
 
 
-def _told(what: Deleted, salts: int) -> str:
-    return f"{what.rows:,} rows, {what.months} partitions of {size(what.bytes)}, {salts} salts"
+def _describe(deleted: Deleted, salts: int) -> str:
+    partitions = f"{deleted.months} partitions of {size(deleted.bytes)}"
+    return f"{deleted.rows:,} rows, {partitions}, {salts} salts"
 
 
-def _stream(name: str) -> type[Stream]:
+def _parse_stream(name: str) -> type[Stream]:
     if name not in STREAMS:
         raise CommandError(f"There is no stream {name}; there are {', '.join(STREAMS)}.")
     return STREAMS[name]
 
 
-def _days(text: str) -> int:
-    found = re.fullmatch(r"([1-9]\d{0,4})d", text, re.ASCII)
-    if found is None or int(found[1]) > MAX_DAYS:
+def _parse_days(text: str) -> int:
+    match = re.fullmatch(r"([1-9]\d{0,4})d", text, re.ASCII)
+    if match is None or int(match[1]) > MAX_DAYS:
         raise CommandError(f"'{text}' is no number of days; write it like 90d, up to {MAX_DAYS}d.")
-    return int(found[1])
+    return int(match[1])

@@ -1,4 +1,4 @@
-"""`manage.py tracking_token`: a token to try the session endpoint with."""
+"""`manage.py tracking_token`: print the tracking token of a page."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from config.db import uuid7
 
 
 class Command(BaseCommand):
-    help = "Write the present tracking token of a page; it holds for at least five minutes."
+    help = "Print the current tracking token of a page, which is valid for five minutes or more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("bio_page_id", metavar="bioPageId", help="a UUID")

@@ -1,4 +1,4 @@
-"""`manage.py settings`: the switches, on the command line."""
+"""`manage.py settings`: list or change the runtime settings."""
 
 import getpass
 import os
@@ -15,9 +15,7 @@ from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, Sw
 
 
 class Command(BaseCommand):
-    """List the runtime settings, or change some of them."""
-
-    help = "Lists the runtime settings; changes those that are given, all of them or none."
+    help = "List the runtime settings, or change those that are given, all of them or none."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -33,13 +31,13 @@ class Command(BaseCommand):
             raise CommandError(f"The reason has more than {MAX_REASON} characters.")
         values = dict(map(parse, changes))
         ends = dict.fromkeys(values, parse_end(until, values)) if until else {}
-        made = change(values, reason=reason, ends=ends)
-        for each in made:
+        changed = change(values, reason=reason, ends=ends)
+        for each in changed:
             self.stdout.write(str(each))
-        self.stdout.write(f"{len(made)} changed.")
+        self.stdout.write(f"{len(changed)} changed.")
 
     def show(self) -> None:
-        """Write each setting's name, value and meaning."""
+        """Write the name, value and meaning of each setting."""
         row = RuntimeSettings.load()
         for field in row.fields():
             value = str(getattr(row, field.name)) or "(empty)"
@@ -50,7 +48,7 @@ class Command(BaseCommand):
 
 
 def parse(text: str) -> tuple[str, str]:
-    """Return the name and the value in name=value."""
+    """Return the name and value of a text like name=value."""
     name, equals, value = text.partition("=")
     if not equals:
         raise CommandError(f"{text} is not of the form name=value.")
@@ -60,7 +58,7 @@ def parse(text: str) -> tuple[str, str]:
 
 
 def parse_end(text: str, names: Iterable[str]) -> datetime:
-    """Return a minute of UTC to come, at which the settings of these names can turn back."""
+    """Return a minute in UTC, in the future, at which these settings are to turn back."""
     try:
         end = datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
     except ValueError as error:
@@ -75,20 +73,20 @@ def parse_end(text: str, names: Iterable[str]) -> datetime:
 def change(
     values: dict[str, str], *, reason: str, ends: dict[str, datetime]
 ) -> list[SettingChange]:
-    """Store new values in the name of the shell's user."""
+    """Store new values on behalf of the user of the shell."""
     try:
-        made = RuntimeSettings.load().change(
+        changed = RuntimeSettings.load().change(
             values, changed_by=shell_user(), reason=reason, ends=ends
         )
     except ValidationError as error:
-        told = (f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())
-        raise CommandError(" ".join(told)) from error
+        texts = (f"{name}: {' '.join(rules)}" for name, rules in error.message_dict.items())
+        raise CommandError(" ".join(texts)) from error
     runtime.expire()
-    return made
+    return changed
 
 
 def shell_user() -> str:
-    """Return who runs this: a name, or the number of a user without one, as in containers."""
+    """Return the name of the user, or the number if there is no name, as in containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""`manage.py serve`: start everything, say where it is, stop everything."""
+"""`manage.py serve`: start the server, print its address, stop it at a signal."""
 
 import io
 from typing import Any
@@ -16,14 +16,14 @@ from websites import first_run
 class Command(BaseCommand):
     help = "Start the server, and PostgreSQL where DATABASE_URL names none; Ctrl-C stops both."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, **options: Any) -> None:
         serving.stop_on_signals()
         try:
             serving.require_free_port()
             with serving.databases() as postgres:
                 self._prepare()
                 with serving.granian() as process:
-                    self._greet()
+                    self._print_addresses()
                     serving.wait_for_end(process, postgres)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
@@ -38,19 +38,19 @@ class Command(BaseCommand):
         if settings.EMBEDDED:
             password = first_run.create_admin_and_website(settings.ADMIN_PASSWORD)
             if password:
-                self._say("Admin user", f"{first_run.ADMIN_EMAIL}  password: {password}")
+                self._print("Admin user", f"{first_run.ADMIN_EMAIL}  password: {password}")
 
-    def _greet(self) -> None:
-        self._say("Address", serving.address())
-        self._say("Admin", serving.address("/admin/"))
+    def _print_addresses(self) -> None:
+        self._print("Address", serving.address())
+        self._print("Admin", serving.address("/admin/"))
         website = first_run.oldest_website() if settings.EMBEDDED else None
         if website:
-            self._say("Tracking code", website.tracking_code)
+            self._print("Tracking code", website.tracking_code)
             url = serving.address("/api/v1/events")
-            self._say("First event", first_run.curl_line(url, website.tracking_code))
+            self._print("First event", first_run.curl_line(url, website.tracking_code))
         self.stdout.write("Ready. Ctrl-C stops it.")
         self.stdout.flush()
 
-    def _say(self, name: str, value: str) -> None:
+    def _print(self, name: str, value: str) -> None:
         self.stdout.write(f"{name + ':':<14} {value}")
         self.stdout.flush()
