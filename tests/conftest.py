@@ -17,6 +17,7 @@ from config.api import (
     outcome_counts,
 )
 from tests.support.accounts import PASSWORD
+from tests.support.api import Api
 from tests.support.clock import still_clock
 from tests.support.databases import away, connect
 from tests.support.inline_writer import InlineWriter
@@ -92,8 +93,8 @@ def _answers_are_described(monkeypatch):
 
 @pytest.fixture
 def api():
-    """A client that sees a crash as clients do: as an answer."""
-    return Client(raise_request_exception=False)
+    """A client of the APIs."""
+    return Api()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
 
 
 def post(api, body, **more):
-    return api.post(PATH, body, content_type="application/json", **more)
+    return api.post(PATH, body, **more)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api, 
     assert_refused(response, 429, "RATE_LIMITED", "Too many requests", {"Retry-After": wait})
     assert 1 <= int(wait) <= 60
     assert post(api, GOOD, REMOTE_ADDR="192.0.2.7").status_code == 200
-    other = api.post("/api/v1/auth/refresh", {}, content_type="application/json")
+    other = api.post("/api/v1/auth/refresh", {})
     assert other.status_code == 400  # each route counts for itself
 
 

@@ -9,9 +9,10 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.test import Client, override_settings
+from django.test import override_settings
 
 from tests.support.accounts import PASSWORD
+from tests.support.api import Api
 from tests.support.responses import (
     assert_refused,
     at_once,
@@ -49,7 +50,7 @@ def log_in(api, email=KNOWN, password="wrong", address=None, path=LOGIN):
     """Try to log in to an API, as a stranger unless an address is given."""
     body = {"email": email, "password": password}
     address = address or next(addresses)
-    return api.post(path, body, content_type="application/json", REMOTE_ADDR=address)
+    return api.post(path, body, REMOTE_ADDR=address)
 
 
 def log_in_to_admin(client, email, password, address=None, path=ADMIN):
@@ -123,7 +124,7 @@ def test_the_next_window_begins_with_none(api, clock):
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 def test_guesses_at_the_same_moment_all_count():
-    calls = [lambda: log_in(Client()).status_code for _ in range(8)]
+    calls = [lambda: log_in(Api()).status_code for _ in range(8)]
     assert sorted(at_once(*calls)) == [401] * 3 + [429] * 5
 
 
@@ -181,10 +182,10 @@ def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, mak
     [(log_in, LOGIN), (log_in, SESSION), (log_in_to_admin, PAGE), (log_in_to_admin, ADMIN)],
 )
 def test_strangers_keep_no_owner_out_who_comes_from_where_he_came_from(make_user, door, path):
-    owner, stranger = make_user("owner@example.com", is_staff=True), Client()
+    owner, stranger = make_user("owner@example.com", is_staff=True), Api()
 
     def enter():
-        return door(Client(), owner.email, PASSWORD, HOME, path).status_code in (200, 204, 302)
+        return door(Api(), owner.email, PASSWORD, HOME, path).status_code in (200, 204, 302)
 
     assert enter()
     lock_strangers_out(stranger, owner.email)

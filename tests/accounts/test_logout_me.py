@@ -12,7 +12,6 @@ from tests.support.responses import (
     assert_answer,
     assert_invalid,
     assert_refused,
-    bearer,
 )
 from websites import tokens
 
@@ -25,16 +24,16 @@ DONE = {"message": "Logged out successfully"}
 
 
 def me(api, token):
-    return api.get(ME, headers=bearer(token))
+    return api.get(ME, token=token)
 
 
 def log_out(api, token, body=b""):
-    return api.post(LOGOUT, body, content_type="application/json", headers=bearer(token))
+    return api.post(LOGOUT, body, token=token)
 
 
 def is_refreshable(api, refresh_token):
     body = {"refreshToken": refresh_token}
-    response = api.post("/api/v1/auth/refresh", body, content_type="application/json")
+    response = api.post("/api/v1/auth/refresh", body)
     return response.status_code == 200
 
 

@@ -21,7 +21,7 @@ INVALID = (401, "UNAUTHORIZED", "Invalid or expired refresh token")
 
 
 def post(api, token):
-    return api.post(PATH, {"refreshToken": token}, content_type="application/json")
+    return api.post(PATH, {"refreshToken": token})
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_token_of_a_deleted_user_is_refused(api, user, refresh_token):
     ],
 )
 def test_the_token_is_a_required_text(api, body, message):
-    response = api.post(PATH, body, content_type="application/json")
+    response = api.post(PATH, body)
     assert_invalid(response, fields={"refreshToken": [message]})
 
 

@@ -23,7 +23,7 @@ GOOD = {"email": "user@example.com", "password": PASSWORD, "name": "John Doe"}
 
 
 def post(api, body):
-    return api.post(PATH, body, content_type="application/json")
+    return api.post(PATH, body)
 
 
 def test_a_new_account_is_stored_and_told(api):

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.test.client import MULTIPART_CONTENT
 from django.utils import timezone
 
 from config.api.view import annotations
 from tests.support.accounts import PASSWORD
+from tests.support.api import Api
 from tests.support.databases import away
 from tests.support.responses import (
     NAMED,
@@ -24,7 +26,7 @@ GOOD = {"email": "user@example.com", "password": PASSWORD}
 
 
 def log_in(api, body=None, **more):
-    return api.post(PATH, GOOD if body is None else body, content_type="application/json", **more)
+    return api.post(PATH, GOOD if body is None else body, **more)
 
 
 def assert_no_content(response):
@@ -122,7 +124,7 @@ def test_fields_are_checked_as_those_of_a_login(api, user, body, fields):
 
 def test_bytes_are_checked_as_those_of_a_login(api, user):
     assert_invalid(log_in(api, b"{"), form=["Invalid JSON"])
-    form = api.post(PATH, GOOD)
+    form = api.post(PATH, GOOD, MULTIPART_CONTENT)
     assert_refused(form, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
     huge = log_in(api, b" " * 1_048_577)
     assert_refused(huge, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
@@ -152,8 +154,8 @@ def test_deleting_ends_the_session(api, user, client):
 
 
 @pytest.mark.parametrize("key", ["", "x", "a" * 32, "A" * 32, "'", "a" * 5000, r'"\000aaaaaaaa"'])
-def test_deleting_no_session_is_fine(api, user, client, key):
-    log_in(client)
+def test_deleting_no_session_is_fine(api, user, key):
+    log_in(Api())
     api.cookies["sessionid"] = "x"
     api.cookies["sessionid"].set("sessionid", "x", key)
     response = api.delete(PATH)
@@ -193,13 +195,13 @@ def test_pages_of_other_sites_neither_begin_nor_end_a_session(api, user, make_us
     log_in(api)
     body = json.dumps(GOOD | {"email": other.email})
     for _ in range(10):  # as `fetch` sends it with mode no-cors: a blob without a type
-        response = api.generic("POST", PATH, body, content_type="", headers=headers)
+        response = api.post_bytes(PATH, body, content_type="", headers=headers)
         assert_refused(response, 403, "FORBIDDEN", "Cross-site request refused")
     response = api.delete(PATH, headers=headers)
     assert_refused(response, 403, "FORBIDDEN", "Cross-site request refused")
     assert owners() == [str(user.id)]
     own = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
-    assert_no_content(api.generic("POST", PATH, body, content_type="", headers=own))
+    assert_no_content(api.post_bytes(PATH, body, content_type="", headers=own))
     assert owners() == [str(other.id)]
     assert api.delete(PATH, headers=own).status_code == 204
     assert owners() == []

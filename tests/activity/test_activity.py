@@ -14,13 +14,10 @@ from tests.support.activity import (
     REJECTED,
     assert_accepted,
     frontend_rows,
-    post,
-    post_bytes,
     request_rows,
 )
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -54,7 +51,7 @@ def server_keys():
 
 
 def test_an_event_becomes_a_row_and_its_request_another(still, api, user, token):
-    assert_accepted(post(api, FULL, headers=bearer(token) | {"User-Agent": AGENT}))
+    assert_accepted(api.post(PATH, FULL, token=token, headers={"User-Agent": AGENT}))
     row = only_row()
     assert uuid7.time_of(row.id) == row.created_at == AT
     assert (row.event_type, row.method, row.path) == (
@@ -79,7 +76,7 @@ def test_an_event_becomes_a_row_and_its_request_another(still, api, user, token)
 
 
 def test_an_anonymous_event_needs_nothing_but_a_type(api):
-    assert_accepted(post(api, {"type": "x"}))
+    assert_accepted(api.post(PATH, {"type": "x"}))
     row = only_row()
     assert (row.event_type, row.path) == ("frontend_x", PATH)
     assert (row.user_id, row.session_id, row.project_id) == (None, None, None)
@@ -88,7 +85,7 @@ def test_an_anonymous_event_needs_nothing_but_a_type(api):
 
 def test_null_is_the_same_as_absent(api):
     nulls = dict.fromkeys(["sessionId", "projectId", "page", "metadata"])
-    assert_accepted(post(api, {"type": "x"} | nulls))
+    assert_accepted(api.post(PATH, {"type": "x"} | nulls))
     row = only_row()
     assert (row.session_id, row.project_id, row.path) == (None, None, PATH)
     assert row.metadata == server_keys()
@@ -107,7 +104,7 @@ def test_null_is_the_same_as_absent(api):
     ],
 )
 def test_types_are_tidied_up(api, sent, stored):
-    assert_accepted(post(api, {"type": sent}))
+    assert_accepted(api.post(PATH, {"type": sent}))
     assert only_row().event_type == stored
 
 
@@ -119,14 +116,14 @@ def test_texts_of_just_the_limit_are_kept_without_white_space_around_them(
     api, field, column, limit
 ):
     text = "é" * (limit // 2 - 1)
-    assert_accepted(post(api, {"type": "x", field: f" {text}\n"}))
+    assert_accepted(api.post(PATH, {"type": "x", field: f" {text}\n"}))
     assert getattr(only_row(), column) == text
 
 
 @pytest.mark.parametrize("blank", ["", "  \n\t"])
 def test_blank_texts_are_none(api, blank):
     fields = dict.fromkeys(["sessionId", "projectId", "page"], blank)
-    assert_accepted(post(api, {"type": "x"} | fields))
+    assert_accepted(api.post(PATH, {"type": "x"} | fields))
     row = only_row()
     assert (row.session_id, row.project_id, row.path) == (None, None, PATH)
 
@@ -140,9 +137,9 @@ def metadata_that_becomes(size):
 
 def test_metadata_of_just_the_limit_is_kept_and_one_more_byte_is_refused(api):
     metadata = metadata_that_becomes(16_384)
-    assert_accepted(post(api, {"type": "x", "metadata": metadata}))
+    assert_accepted(api.post(PATH, {"type": "x", "metadata": metadata}))
     assert only_row().metadata == metadata | server_keys()
-    response = post(api, {"type": "x", "metadata": metadata_that_becomes(16_385)})
+    response = api.post(PATH, {"type": "x", "metadata": metadata_that_becomes(16_385)})
     error = {"code": BAD_METADATA[0], "message": BAD_METADATA[1], "details": BAD_METADATA[2]}
     assert_answer(response, 400, {"error": error}, REJECTED)
     assert len(frontend_rows()) == 1
@@ -150,18 +147,18 @@ def test_metadata_of_just_the_limit_is_kept_and_one_more_byte_is_refused(api):
 
 def test_the_servers_keys_win(api):
     forged = {"remote_addr": "mine", "user_agent": {"not": "a text"}, "other": 1}
-    assert_accepted(post(api, {"type": "x", "metadata": forged}))
+    assert_accepted(api.post(PATH, {"type": "x", "metadata": forged}))
     assert only_row().metadata == {"other": 1} | server_keys()
 
 
 def test_the_user_agent_is_cut(api):
     agent = "a\xe9\xff" * 2_700
-    assert_accepted(post(api, {"type": "x"}, headers={"User-Agent": agent}))
+    assert_accepted(api.post(PATH, {"type": "x"}, headers={"User-Agent": agent}))
     assert only_row().metadata["user_agent"] == agent[:512]
 
 
 def test_the_address_of_the_client_is_kept_nowhere(api):
-    assert_accepted(post(api, FULL, REMOTE_ADDR="203.0.113.77"))
+    assert_accepted(api.post(PATH, FULL, REMOTE_ADDR="203.0.113.77"))
     rows = [*frontend_rows(), *request_rows()]
     assert {row.metadata["remote_addr"] for row in rows} == {
         address_hash.hash_address("203.0.113.77")
@@ -172,7 +169,7 @@ def test_the_address_of_the_client_is_kept_nowhere(api):
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=latin1", ""])
 def test_beacons_and_bodies_of_no_type_are_json(api, content_type):
     body = b'\xef\xbb\xbf{"type":"x","page":"\xc3\xa9"}'
-    assert_accepted(post_bytes(api, body, content_type))
+    assert_accepted(api.post_bytes(PATH, body, content_type))
     assert only_row().path == "é"
 
 
@@ -183,20 +180,20 @@ def test_whatever_json_can_hold_is_kept(api):
         "text": "\\u0000 😀 \u2028\uffff",
         "deep": json.loads("[" * 62 + "]" * 62),
     }
-    assert_accepted(post(api, {"type": "a", "metadata": metadata}))
+    assert_accepted(api.post(PATH, {"type": "a", "metadata": metadata}))
     assert only_row().metadata == metadata | server_keys()
 
 
 def test_of_a_repeated_key_the_last_counts_and_unknown_ones_do_not(api, make_user):
     other = make_user("other@example.com")
     body = f'{{"type":"a","user_id":"{other.id}","userId":"{other.id}","type":"b"}}'
-    assert_accepted(post_bytes(api, body.encode()))
+    assert_accepted(api.post_bytes(PATH, body.encode()))
     row = only_row()
     assert (row.event_type, row.user_id) == ("frontend_b", None)
 
 
 def test_events_of_one_moment_are_two_rows(still, api):
     for _ in range(2):
-        assert_accepted(post(api, {"type": "x"}))
+        assert_accepted(api.post(PATH, {"type": "x"}))
     assert len({row.id for row in frontend_rows()}) == 2
     assert all(isinstance(row.id, UUID) for row in frontend_rows())

@@ -8,11 +8,9 @@ from tests.support.activity import (
     the_row,
 )
 from tests.support.databases import away
-from tests.support.responses import bearer
 from tests.support.sessions import SESSION as SESSION_PATH
 from tests.support.sessions import (
     assert_stored,
-    send,
     session_of,
 )
 
@@ -27,13 +25,13 @@ ACCOUNT = {"email": "user@example.com", "password": PASSWORD}
 def test_registration_login_refresh_and_logout_name_their_user(api):
     def post(name, body, **more):
         path = f"/api/v1/auth/{name}"
-        return api.post(path, body, content_type="application/json", **more)
+        return api.post(path, body, **more)
 
     registered = post("register", ACCOUNT)
     logged_in = post("login", ACCOUNT)
     tokens = logged_in.json()["tokens"]
     refreshed = post("refresh", {"refreshToken": tokens["refreshToken"]})
-    logged_out = post("logout", {}, headers=bearer(tokens["accessToken"]))
+    logged_out = post("logout", {}, token=tokens["accessToken"])
     rows = [the_row(each) for each in (registered, logged_in, refreshed, logged_out)]
     assert [row.event_type for row in rows] == [
         *("user_registered", "user_login", "token_refreshed", "user_logout")
@@ -45,7 +43,7 @@ def test_registration_login_refresh_and_logout_name_their_user(api):
 @pytest.mark.usefixtures("user")
 def test_a_failed_login_names_nobody(api):
     wrong = ACCOUNT | {"password": "wrong"}
-    response = api.post("/api/v1/auth/login", wrong, content_type="application/json")
+    response = api.post("/api/v1/auth/login", wrong)
     row = the_row(response)
     assert (response.status_code, row.user_id) == (401, None)
 
@@ -60,7 +58,7 @@ def test_a_token_names_its_user_also_where_none_is_asked_for(api, user, token, s
     "claims", [{"exp": 1}, {"token_type": "refresh"}, {"algorithm": "none"}, {"key": "k" * 50}]
 )
 def test_an_invalid_token_counts_as_none(api, forge, claims):
-    assert the_row(api.get("/nothing", headers=bearer(forge(**claims)))).user_id is None
+    assert the_row(api.get("/nothing", token=forge(**claims))).user_id is None
 
 
 @pytest.mark.parametrize("header", ["Basic dTpw", "Bearer", "Bearer a.b.c", "nonsense"])
@@ -87,7 +85,7 @@ def test_an_inactive_or_made_up_session_names_nobody(api, make_user):
 
 def test_without_the_main_database_a_token_still_names_its_user(api, user, token, request):
     request.getfixturevalue("main_database_away")
-    assert the_row(api.get("/nothing", headers=bearer(token))).user_id == str(user.id)
+    assert the_row(api.get("/nothing", token=token)).user_id == str(user.id)
 
 
 def test_without_the_main_database_a_session_names_nobody(staff_api, request):
@@ -100,10 +98,7 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
     api.force_login(make_user("other@example.com"))
     body = {"event_type": "page_view", "event_data": {}}
     response = api.post(
-        "/api/analytics/collect",
-        body,
-        content_type="application/json",
-        headers={"Authorization": header.format(token)},
+        "/api/analytics/collect", body, headers={"Authorization": header.format(token)}
     )
     assert response.status_code == 200
     assert the_row(response).user_id == (str(user.id) if is_named else None)
@@ -123,25 +118,24 @@ def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, reque
 
 
 def test_a_session_that_was_stored_is_the_rows(api):
-    response = send(api, session_of(), SESSION_PATH)
+    response = api.post(SESSION_PATH, session_of())
     row = the_row(response)
     assert row.session_id == str(assert_stored(response)) == str(Session.objects.get().id)
     assert (row.event_type, row.metadata["actor_type"]) == ("session_created", "anonymous_session")
 
 
 def test_a_session_that_was_dropped_is_nobodys(api):
-    response = send(api, session_of(consentAnalytics="no"), SESSION_PATH)
+    response = api.post(SESSION_PATH, session_of(consentAnalytics="no"))
     row = the_row(response)
     assert (row.session_id, row.metadata["actor_type"]) == (None, "anonymous")
 
 
 def test_a_website_that_was_created_is_the_rows_project(api, token):
     site = {"name": "Mine", "domain": "example.com"}
-    sent = {"content_type": "application/json", "headers": bearer(token)}
-    created = api.post("/api/v1/websites", site, **sent)
+    created = api.post("/api/v1/websites", site, token=token)
     row = the_row(created)
     assert (row.event_type, row.project_id) == ("project_created", created.json()["id"])
-    assert the_row(api.post("/api/v1/websites", site, **sent)).project_id is None  # a conflict
+    assert the_row(api.post("/api/v1/websites", site, token=token)).project_id is None  # a conflict
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,6 @@ from tests.support.activity import (
     assert_accepted,
     assert_activity_error,
     frontend_rows,
-    post,
-    post_bytes,
     request_rows,
     switch,
 )
@@ -27,7 +25,6 @@ from tests.support.bodies import CountingBody
 from tests.support.inline_writer import InlineWriter
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -48,12 +45,12 @@ FAILED = ("ACTIVITY_RECORD_FAILED", "Activity event could not be recorded")
     ],
 )
 def test_bad_types(api, type):
-    assert_activity_error(post(api, {"type": type}), 400, *BAD_TYPE)
+    assert_activity_error(api.post(PATH, {"type": type}), 400, *BAD_TYPE)
 
 
 @pytest.mark.parametrize("body", [{}, {"type": None}, {"Type": "x"}])
 def test_no_type(api, body):
-    assert_activity_error(post(api, body), 400, *BAD_TYPE)
+    assert_activity_error(api.post(PATH, body), 400, *BAD_TYPE)
 
 
 @pytest.mark.parametrize(
@@ -68,19 +65,19 @@ def test_no_type(api, body):
     ],
 )
 def test_texts_that_are_too_long(api, fields):
-    assert_activity_error(post(api, {"type": "x"} | fields), 400, *BAD_FIELDS)
+    assert_activity_error(api.post(PATH, {"type": "x"} | fields), 400, *BAD_FIELDS)
 
 
 @pytest.mark.parametrize("size", [16_384, 16_384 - 60, 1_000_000])
 def test_metadata_that_is_too_large_with_the_servers_keys(api, size):
     metadata = {"a": "x" * (size - 8)}
     assert len(json.dumps(metadata, separators=(",", ":"))) == size
-    assert_activity_error(post(api, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
+    assert_activity_error(api.post(PATH, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
 
 
 def test_metadata_of_many_small_keys_is_too_large(api):
     metadata = {str(n): n for n in range(50_000)}
-    assert_activity_error(post(api, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
+    assert_activity_error(api.post(PATH, {"type": "x", "metadata": metadata}), 400, *BAD_METADATA)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +91,12 @@ def test_metadata_of_many_small_keys_is_too_large(api):
     ],
 )
 def test_values_of_another_type_come_before_all_that_is_wrong_with_others(api, fields):
-    assert_activity_error(post(api, {"type": "x"} | fields), 400, *BAD_INPUT)
+    assert_activity_error(api.post(PATH, {"type": "x"} | fields), 400, *BAD_INPUT)
 
 
 def test_a_bad_type_comes_before_long_texts(api):
     body = {"type": "bad event!", "page": "x" * 513, "metadata": {"a": "x" * 16_384}}
-    assert_activity_error(post(api, body), 400, *BAD_TYPE)
+    assert_activity_error(api.post(PATH, body), 400, *BAD_TYPE)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +104,7 @@ def test_a_bad_type_comes_before_long_texts(api):
     [b"", b" ", b'{"type": ', b"{'a':1}", b'{"a":1} x', b'{"a":1,}', b"[1]", b"null", b'"x"', b"5"],
 )
 def test_bodies_that_are_no_object(api, body):
-    assert_activity_error(post_bytes(api, body), 400, *BAD_INPUT)
+    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_INPUT)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ def test_bodies_that_are_no_object(api, body):
 )
 def test_json_that_cannot_be_kept(api, value, reason):
     body = b'{"type": "x", "ignored": ' + value + b"}"
-    assert_activity_error(post_bytes(api, body), 400, *BAD_INPUT, {"reason": reason})
+    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_INPUT, {"reason": reason})
 
 
 @pytest.mark.parametrize(
@@ -138,7 +135,7 @@ def test_json_that_cannot_be_kept(api, value, reason):
 )
 def test_a_bad_token_never_falls_back_to_anonymous(api, token, header):
     sent = f"bearer {token}" if header == "lower-case" else header
-    response = post(api, {"type": "x"}, headers={"Authorization": sent})
+    response = api.post(PATH, {"type": "x"}, headers={"Authorization": sent})
     assert_activity_error(response, 401, *BAD_TOKEN)
 
 
@@ -146,22 +143,21 @@ def test_a_bad_token_never_falls_back_to_anonymous(api, token, header):
     "claims", [{"exp": 1}, {"token_type": "refresh"}, {"algorithm": "none"}, {"key": "k" * 50}]
 )
 def test_tokens_that_do_not_hold(api, forge, claims):
-    response = post(api, {"type": "x"}, headers=bearer(forge(**claims)))
+    response = api.post(PATH, {"type": "x"}, token=forge(**claims))
     assert_activity_error(response, 401, *BAD_TOKEN)
 
 
 def test_the_body_is_judged_before_the_token(api, token):
-    bad = bearer("invalid")
-    assert_activity_error(post_bytes(api, b"", headers=bad), 400, *BAD_INPUT)
-    assert_activity_error(post(api, {"type": "!"}, headers=bad), 400, *BAD_TYPE)
+    assert_activity_error(api.post_bytes(PATH, b"", token="invalid"), 400, *BAD_INPUT)
+    assert_activity_error(api.post(PATH, {"type": "!"}, token="invalid"), 400, *BAD_TYPE)
     large = {"type": "x", "metadata": {"a": "x" * 16_384}}
-    assert_activity_error(post(api, large, headers=bad), 400, *BAD_METADATA)
-    assert_activity_error(post(api, {"type": "x"}, headers=bad), 401, *BAD_TOKEN)
-    assert_accepted(post(api, {"type": "x"}, headers=bearer(token)))
+    assert_activity_error(api.post(PATH, large, token="invalid"), 400, *BAD_METADATA)
+    assert_activity_error(api.post(PATH, {"type": "x"}, token="invalid"), 401, *BAD_TOKEN)
+    assert_accepted(api.post(PATH, {"type": "x"}, token=token))
 
 
 def test_an_empty_authorization_is_anonymous(api):
-    assert_accepted(post(api, {"type": "x"}, headers={"Authorization": ""}))
+    assert_accepted(api.post(PATH, {"type": "x"}, headers={"Authorization": ""}))
     assert frontend_rows()[0].user_id is None
 
 
@@ -177,7 +173,7 @@ def test_other_methods(api, method):
 
 
 def test_a_host_that_is_not_served(api):
-    response = post(api, {"type": "x"}, headers={"Host": "evil.example"})
+    response = api.post(PATH, {"type": "x"}, headers={"Host": "evil.example"})
     assert_activity_error(response, 400, "BAD_REQUEST", "Bad request")
 
 
@@ -190,21 +186,21 @@ def test_a_host_that_is_not_served(api):
     ],
 )
 def test_bodies_of_other_types(api, headers):
-    response = post_bytes(api, b'{"type":"x"}', headers["Content-Type"], headers=headers)
+    response = api.post_bytes(PATH, b'{"type":"x"}', headers["Content-Type"], headers=headers)
     assert_activity_error(response, 415, *WRONG_TYPE)
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "text/html"}, {"Content-Encoding": "gzip"}])
 def test_the_type_of_an_empty_body_does_not_matter(api, headers):
     type = headers.get("Content-Type", "application/json")
-    assert_activity_error(post_bytes(api, b"", type, headers=headers), 400, *BAD_INPUT)
+    assert_activity_error(api.post_bytes(PATH, b"", type, headers=headers), 400, *BAD_INPUT)
 
 
 def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
     body = b'{"type":"x","filling":"' + b"x" * (1_048_576 - 25) + b'"}'
-    assert_accepted(post_bytes(api, body))
+    assert_accepted(api.post_bytes(PATH, body))
     assert_answer(
-        post_bytes(api, body + b" "),
+        api.post_bytes(PATH, body + b" "),
         413,
         {"error": {"code": TOO_LARGE[0], "message": TOO_LARGE[1]}},
         {"X-Event-Outcome": "rejected"},
@@ -213,29 +209,27 @@ def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
 
 def test_a_chunked_body_is_read_up_to_the_limit(api):
     stream = CountingBody(b'{"type":"' + b"x" * 5_000_000)
-    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input": stream}
-    assert_activity_error(post_bytes(api, b"", **chunked), 413, *TOO_LARGE)
+    assert_activity_error(api.post_chunked(PATH, stream), 413, *TOO_LARGE)
     assert stream.bytes_read == 1_048_577
 
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
 def test_while_the_switch_is_off_only_the_size_and_the_method_are_checked(api, text):
     switch(text)
-    good = post(api, {"type": "x"})
+    good = api.post(PATH, {"type": "x"})
     assert_activity_error(good, 503, *OFF, headers=OFF_HEADERS)
-    bad = post_bytes(api, b"nonsense", "text/html", headers=bearer("invalid"))
+    bad = api.post_bytes(PATH, b"nonsense", "text/html", token="invalid")
     assert_activity_error(bad, 503, *OFF, headers=OFF_HEADERS)
-    large = post_bytes(api, b"x" * 1_048_577)
+    large = api.post_bytes(PATH, b"x" * 1_048_577)
     assert_activity_error(large, 413, *TOO_LARGE)
-    chunks = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-    stream = {"wsgi.input": CountingBody(b"x" * 1_048_577)}
-    assert_activity_error(post_bytes(api, b"", **chunks, **stream), 413, *TOO_LARGE)
+    stream = CountingBody(b"x" * 1_048_577)
+    assert_activity_error(api.post_chunked(PATH, stream), 413, *TOO_LARGE)
     assert api.get(PATH).status_code == 405
     assert request_rows() == []
 
 
 def test_without_the_analytics_database(api, monkeypatch, analytics_away):
-    response = post(api, {"type": "x"})
+    response = api.post(PATH, {"type": "x"})
     body = {"error": {"code": FAILED[0], "message": FAILED[1]}}
     assert_answer(response, 500, body, WRITE_FAILED)
 
@@ -246,21 +240,21 @@ def test_a_write_that_is_not_confirmed(api, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(InlineWriter, "write", refuse)
-        response = post(api, {"type": "x"})
+        response = api.post(PATH, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 
 
 def test_a_row_that_the_database_refuses(api, monkeypatch):
     monkeypatch.setattr(InlineWriter, "write", lambda *args: [Outcome.WRITE_FAILED])
-    response = post(api, {"type": "x"})
+    response = api.post(PATH, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 
 
 def test_without_the_main_database_a_signed_token_is_enough(api, token, user, request):
     request.getfixturevalue("main_database_away")
-    assert_accepted(post(api, {"type": "x"}, headers=bearer(token)))
+    assert_accepted(api.post(PATH, {"type": "x"}, token=token))
     assert_answer(
-        post(api, {"type": "x"}, headers=bearer("invalid")),
+        api.post(PATH, {"type": "x"}, token="invalid"),
         401,
         {"error": {"code": BAD_TOKEN[0], "message": BAD_TOKEN[1]}},
         {"X-Event-Outcome": "rejected"},
@@ -275,7 +269,7 @@ def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
 
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
         patch.setattr("activity.api.address_hash.hash_address", lambda address: crash())
-        response = post(api, {"type": "x"})
+        response = api.post(PATH, {"type": "x"})
     words = ("INTERNAL_ERROR", "Internal server error")
     assert_activity_error(response, 500, *words, headers=WRITE_FAILED)
 
@@ -284,7 +278,7 @@ def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
     ("body", "status"), [(b'{"type":"x"}', 202), (b"[", 400), (b'{"type":"!"}', 400)]
 )
 def test_pages_of_every_origin_may_read_the_answer(api, body, status):
-    response = post_bytes(api, body, headers={"Origin": "https://any.example"})
+    response = api.post_bytes(PATH, body, headers={"Origin": "https://any.example"})
     assert response.status_code == status
     assert response["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in response

@@ -18,7 +18,6 @@ from tests.support.activity import (
     switch,
     the_row,
 )
-from tests.support.responses import bearer
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
     at = datetime(2026, 1, 28, 20, 0, 0, 5_000, tzinfo=UTC)
     clock.set(at)
-    headers = bearer(tokens.issue(user).access)
+    token = tokens.issue(user).access
     verify = tokens.verify
 
     def verify_slowly(token):
@@ -36,7 +35,7 @@ def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(tokens, "verify", verify_slowly)
-        response = api.get("/api/v1/websites?page=2", headers=headers, REMOTE_ADDR="203.0.113.7")
+        response = api.get("/api/v1/websites?page=2", token=token, REMOTE_ADDR="203.0.113.7")
     row = the_row(response)
     assert uuid7.time_of(row.id) == row.created_at == at
     assert (row.event_type, row.method, row.path) == ("api_request", "GET", "/api/v1/websites")
@@ -63,8 +62,8 @@ def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
         ("HEAD", "/admin/login/", 200, "api_request"),
     ],
 )
-def test_requests_of_every_kind_are_recorded(api, method, path, status, event_type):
-    response = getattr(api, method.lower())(path)
+def test_requests_of_every_kind_are_recorded(client, method, path, status, event_type):
+    response = getattr(client, method.lower())(path)
     assert response.status_code == status
     row = the_row(response)
     assert (row.method, row.path, row.status_code) == (method, path, status)
@@ -85,7 +84,7 @@ def test_a_view_that_crashes_is_recorded(api, token, monkeypatch, caplog):
 
     monkeypatch.setattr("websites.websites_api.Website.objects.owned_by", crash)
     with caplog.at_level(logging.CRITICAL):
-        response = api.get("/api/v1/websites", headers=bearer(token))
+        response = api.get("/api/v1/websites", token=token)
     assert response.status_code == 500
     row = the_row(response)
     assert (row.event_type, row.status_code) == ("server_error", 500)
@@ -129,10 +128,10 @@ def test_excluded_paths_are_passed_by(api, path, is_recorded):
 
 @pytest.mark.parametrize("text", ["false", "TRUE", ""])
 def test_while_the_switch_is_off_nothing_is_recorded(api, token, text):
-    assert the_row(api.get("/api/v1/websites", headers=bearer(token)))
+    assert the_row(api.get("/api/v1/websites", token=token))
     switch(text)
     before = len(request_rows())
-    assert api.get("/api/v1/websites", headers=bearer(token)).status_code == 200
+    assert api.get("/api/v1/websites", token=token).status_code == 200
     assert api.get("/nothing").status_code == 404
     assert len(request_rows()) == before
 
@@ -152,9 +151,9 @@ def lost():
 
 
 def test_without_the_analytics_database_answers_are_as_usual(api, token, lost, caplog, request):
-    usual = api.get("/api/v1/websites", headers=bearer(token))
+    usual = api.get("/api/v1/websites", token=token)
     request.getfixturevalue("analytics_away")
-    response = api.get("/api/v1/websites", headers=bearer(token))
+    response = api.get("/api/v1/websites", token=token)
     assert (response.status_code, response.content) == (200, usual.content)
     id = response["X-Request-Id"]
     [warning] = [text for text in caplog.messages if "activity_record_failed" in text]

@@ -4,15 +4,15 @@ import time
 
 import pytest
 from django.db import connections
-from django.test import Client
 
 from activity.models import ActivityEvent
 from analytics.events.models import Event
 from analytics.ingest import writer
+from tests.support.api import Api
 from tests.support.databases import connect
 from tests.support.events import (
+    PATH,
     event_of,
-    post,
 )
 from tests.support.responses import at_once
 from websites import lookup
@@ -27,7 +27,7 @@ PROMPT_SECONDS = 2.0  # less than any time limit
 def _warm(api, website):
     """Let the writers run and know the website."""
     lookup.active_site(website.tracking_code)
-    assert post(api, event_of(website)).status_code == 201
+    assert api.post(PATH, event_of(website)).status_code == 201
     writer.drain()
 
 
@@ -60,7 +60,7 @@ def refusing_table():
 def test_a_lock_on_its_table_holds_nobody_up(api, website):
     for _ in range(3):
         begun = time.monotonic()
-        assert post(api, event_of(website)).status_code == 201
+        assert api.post(PATH, event_of(website)).status_code == 201
         assert time.monotonic() - begun < PROMPT_SECONDS
     assert Event.objects.count() == 4
 
@@ -68,7 +68,7 @@ def test_a_lock_on_its_table_holds_nobody_up(api, website):
 @pytest.mark.usefixtures("refusing_table")
 def test_a_refusal_of_its_rows_fails_nobody(website):
     event = event_of(website)
-    answers = at_once(*[lambda: post(Client(), event)] * 20)
+    answers = at_once(*[lambda: Api().post(PATH, event)] * 20)
     writer.drain()
     assert {answer.status_code for answer in answers} == {201}
     assert Event.objects.count() == 21

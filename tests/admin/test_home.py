@@ -17,8 +17,8 @@ from config.db import uuid7
 from config.models import OutcomeCount, RuntimeSettings
 from tests.support.databases import away
 from tests.support.events import (
+    PATH,
     event_of,
-    post,
 )
 from tests.support.query_plans import statements
 
@@ -85,7 +85,7 @@ def test_today_is_told_by_api_and_outcome_with_the_reasons(staff_api, count):
 
 
 def test_what_was_just_posted_is_counted(staff_api, website, api):
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     Outcome.KILL_SWITCH.count("track", 3)
     outcome_counts.flush()
     rows = {row["api"]: dict(row["events"]) for row in staff_api.get(HOME).context["today"]}
@@ -162,7 +162,7 @@ def test_tables_are_told_with_their_rows_and_pace(staff_api, website, nothing_co
 
 
 def test_the_page_reads_no_table_of_events(staff_api, website, api):
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     asked = statements(staff_api, HOME)
     tables = {model._meta.db_table for model in streams()}
     of_events = [sql for sql in asked for table in tables if f'FROM "{table}"' in sql]

@@ -18,7 +18,6 @@ from tests.support.databases import away
 from tests.support.events import (
     PATH,
     event_of,
-    post,
 )
 from tests.support.query_plans import statements
 from websites import lookup
@@ -113,7 +112,7 @@ def test_without_the_analytics_database_websites_are_listed(staff_api, website):
 
 
 def test_a_website_is_paused_and_resumed_after_a_question(staff_api, website, api):
-    assert post(api, event_of(website)).status_code == 201
+    assert api.post(PATH, event_of(website)).status_code == 201
     question = staff_api.get(page_of(website, "pause"))
     assert "Its events are refused with 404" in question.content.decode()
     assert staff_api.post(page_of(website, "pause")).status_code == 200
@@ -121,9 +120,9 @@ def test_a_website_is_paused_and_resumed_after_a_question(staff_api, website, ap
     done = staff_api.post(page_of(website, "pause"), {"confirmed": "yes"})
     assert (done.status_code, done["Location"]) == (302, page_of(website))
     assert not Website.objects.get().is_active
-    assert post(api, event_of(website)).json()["message"] == GONE
+    assert api.post(PATH, event_of(website)).json()["message"] == GONE
     staff_api.post(page_of(website, "resume"), {"confirmed": "yes"})
-    assert post(api, event_of(website)).status_code == 201
+    assert api.post(PATH, event_of(website)).status_code == 201
     entries = LogEntry.objects.order_by("pk")
     assert [entry.change_message for entry in entries] == ["Paused.", "Resumed."]
 
@@ -175,7 +174,7 @@ def test_after_a_change_both_codes_are_good_for_a_day(rotate, website, api, staf
     codes = [first, second, website.tracking_code]
     assert len(set(codes)) == 3
     for code in codes:
-        assert post(api, event_of(website, trackingCode=code)).status_code == 201
+        assert api.post(PATH, event_of(website, trackingCode=code)).status_code == 201
     assert Event.objects.of_website(website.id).count() == 3
     page = staff_api.get(page_of(website)).content.decode()
     assert f"{first} until " in page
@@ -187,10 +186,10 @@ def test_an_old_code_ends(rotate, website, api):
     old = rotate()
     sent = event_of(website, trackingCode=old)
     RetiredCode.objects.update(good_until=timezone.now() + timedelta(seconds=30))
-    assert post(api, sent).status_code == 201
+    assert api.post(PATH, sent).status_code == 201
     RetiredCode.objects.update(good_until=timezone.now())
     lookup.reset()  # a process believes what it read for at most MAX_AGE_SECONDS
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     assert (response.status_code, response.json()["message"]) == (404, GONE)
 
 
@@ -198,7 +197,7 @@ def test_an_old_code_of_a_paused_website_takes_nothing(rotate, website, api):
     old = rotate()
     website.refresh_from_db()
     website.change(is_active=False)
-    assert post(api, event_of(website, trackingCode=old)).status_code == 404
+    assert api.post(PATH, event_of(website, trackingCode=old)).status_code == 404
 
 
 def test_a_code_is_never_given_out_twice(rotate, website, monkeypatch):

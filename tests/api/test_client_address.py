@@ -123,6 +123,8 @@ def test_limits_count_the_clients_behind_a_proxy_apart(api, settings):
 
     def post(client):
         headers = {"X-Forwarded-For": client}
-        return api.post("/api/v1/auth/login", headers=headers, REMOTE_ADDR="10.0.0.1").status_code
+        return api.post_bytes(
+            "/api/v1/auth/login", b"x", "text/plain", headers=headers, REMOTE_ADDR="10.0.0.1"
+        ).status_code
 
     assert [post("198.51.100.7"), post("198.51.100.8"), post("198.51.100.7")] == [415, 415, 429]

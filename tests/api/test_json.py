@@ -18,7 +18,7 @@ NUL, SURROGATES = "NUL characters are not allowed", "Lone surrogates are not all
 
 def post(api, body):
     body = body if isinstance(body, bytes) else body.encode()
-    return api.generic("POST", "/api/v1/auth/login", body, "application/json")
+    return api.post_bytes("/api/v1/auth/login", body, "application/json")
 
 
 def around(value):

@@ -12,7 +12,6 @@ from tests.support.responses import (
     assert_answer,
     assert_invalid,
     assert_refused,
-    bearer,
 )
 from websites.models import Website
 
@@ -30,19 +29,8 @@ WRONG_TYPE = (415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
 def post(api, user):
     """Log in with these bytes as the body."""
 
-    def send(body=GOOD, content_type="application/json", headers=None, **more):
-        return api.generic("POST", LOGIN, body, content_type, headers=headers, **more)
-
-    return send
-
-
-@pytest.fixture
-def post_chunked(post):
-    """Log in with a body whose length nobody tells."""
-
-    def send(stream):
-        chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-        return post(**chunked, **{"wsgi.input": stream})
+    def send(body=GOOD, **more):
+        return api.post_bytes(LOGIN, body, **more)
 
     return send
 
@@ -103,7 +91,7 @@ def test_a_target_that_is_no_path_is_unknown(api, method):
 
 
 def test_head_is_get_without_a_body(api, token):
-    response = api.head(WEBSITES, headers=bearer(token))
+    response = api.head(WEBSITES, token=token)
     assert (response.status_code, response.content) == (200, b"")
     assert response["Cache-Control"] == "no-store"
 
@@ -111,13 +99,13 @@ def test_head_is_get_without_a_body(api, token):
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense", ""])
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=api", "?_method=DELETE"])
 def test_answers_are_json_whatever_is_asked_for(api, token, accept, query):
-    response = api.get(WEBSITES + query, headers=bearer(token) | {"Accept": accept})
+    response = api.get(WEBSITES + query, token=token, headers={"Accept": accept})
     assert_answer(response, 200, {"websites": [], "total": 0})
 
 
 def test_method_overrides_are_ignored(api, token, website):
-    headers = bearer(token) | {"X-HTTP-Method-Override": "DELETE"}
-    response = api.get(f"{WEBSITES}/{website.id}", headers=headers)
+    headers = {"X-HTTP-Method-Override": "DELETE"}
+    response = api.get(f"{WEBSITES}/{website.id}", token=token, headers=headers)
     assert response.json()["id"] == str(website.id)
     assert Website.objects.get() == website
 
@@ -210,20 +198,20 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(post):
 def test_a_length_over_the_limit_is_refused_without_reading(api, token, method, path):
     stream = CountingBody(b"x" * 100)
     more = {"wsgi.input": stream, "CONTENT_LENGTH": str(LIMIT + 1)}
-    response = api.generic(method.upper(), path, headers=bearer(token), **more)
+    response = api.generic(method.upper(), path, token=token, **more)
     assert_refused(response, *TOO_LARGE)
     assert stream.bytes_read == 0
 
 
 @pytest.mark.parametrize("size", [200, LIMIT])
-def test_a_chunked_body_is_read(post_chunked, size):
-    assert post_chunked(CountingBody(of_size(size))).status_code == 200
+def test_a_chunked_body_is_read(api, user, size):
+    assert api.post_chunked(LOGIN, CountingBody(of_size(size))).status_code == 200
 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, 5 * LIMIT])
-def test_a_chunked_body_is_read_up_to_the_limit(post_chunked, size):
+def test_a_chunked_body_is_read_up_to_the_limit(api, user, size):
     stream = CountingBody(of_size(size))
-    assert_refused(post_chunked(stream), *TOO_LARGE)
+    assert_refused(api.post_chunked(LOGIN, stream), *TOO_LARGE)
     assert stream.bytes_read == LIMIT + 1
 
 

@@ -91,7 +91,7 @@ def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
 def test_an_api_that_crashes_shows_nothing_of_it(api, user, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", crash)
     body = {"email": user.email, "password": PASSWORD}
-    response = api.post("/api/v1/auth/login", body, content_type="application/json")
+    response = api.post("/api/v1/auth/login", body)
     assert_told(response, 500, SAFE)
     assert response.json() == {"error": "INTERNAL_ERROR", "message": "Login failed"}
 

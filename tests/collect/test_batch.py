@@ -12,6 +12,7 @@ from config.models import RuntimeSettings
 from tests.support.collect import (
     EVENT,
     KILL_SWITCH,
+    PATH,
     REJECTED,
     STORED,
     UNAVAILABLE,
@@ -19,7 +20,6 @@ from tests.support.collect import (
     assert_refused,
     event,
     log_in,
-    post,
     stored,
     uuid_of,
 )
@@ -41,7 +41,7 @@ def browser(api, user):
 @pytest.fixture
 def batch(browser):
     """Post events."""
-    return lambda *events: post(browser, {"events": events})
+    return lambda *events: browser.post(PATH, {"events": events})
 
 
 @pytest.fixture
@@ -155,12 +155,12 @@ def test_a_hundred_events_keep_their_order(batch):
 )
 @pytest.mark.parametrize("more", [{}, EVENT])
 def test_the_shape_is_checked_as_a_whole(browser, events, error, message, more):
-    response = post(browser, {"events": events} | more)
+    response = browser.post(PATH, {"events": events} | more)
     assert_refused(response, 400, error, details=[("events", message)])
 
 
 def test_a_body_with_events_is_a_batch_whatever_else_it_has(browser):
-    found = assert_results(post(browser, EVENT | {"events": [event()]}), None)
+    found = assert_results(browser.post(PATH, EVENT | {"events": [event()]}), None)
     assert [row["event_type"] for row in stored()] == ["click"]
     assert [row["id"] for row in stored()] == found
 

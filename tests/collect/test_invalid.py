@@ -10,8 +10,6 @@ from tests.support.collect import (
     assert_refused,
     assert_stored,
     log_in,
-    post,
-    post_bytes,
 )
 from tests.support.responses import (
     assert_answer,
@@ -53,8 +51,8 @@ def browser(api, user):
 def test_a_bad_field_is_told(browser, change, error, message):
     sent = {name: value for name, value in (EVENT | change).items() if value is not ...}
     [field] = change
-    assert_refused(post(browser, sent), 400, error, details=[(field, message)])
-    assert_stored(post(browser, EVENT))
+    assert_refused(browser.post(PATH, sent), 400, error, details=[(field, message)])
+    assert_stored(browser.post(PATH, EVENT))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_a_bad_field_is_told(browser, change, error, message):
 )
 def test_a_badly_formed_type_is_told(browser, type):
     details = [("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$")]
-    response = post(browser, EVENT | {"event_type": type})
+    response = browser.post(PATH, EVENT | {"event_type": type})
     assert_refused(response, 400, "event_type is invalid", details=details)
 
 
@@ -80,7 +78,7 @@ def test_a_badly_formed_type_is_told(browser, type):
     ],
 )
 def test_what_is_no_time_is_told(browser, text):
-    response = post(browser, EVENT | {"timestamp": text})
+    response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Invalid ISO 8601 date-time")]
     assert_refused(response, 400, "timestamp is invalid", details=details)
 
@@ -97,7 +95,7 @@ def test_what_is_no_time_is_told(browser, text):
     ],
 )
 def test_times_out_of_range_are_told(browser, text):
-    response = post(browser, EVENT | {"timestamp": text})
+    response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Timestamp out of range")]
     assert_refused(response, 400, "timestamp is out of range", details=details)
 
@@ -109,18 +107,18 @@ def test_all_bad_fields_are_told_the_first_one_first(browser):
         ("event_data", "Expected object, received array"),
         ("timestamp", "Expected string, received number"),
     ]
-    assert_refused(post(browser, bad), 400, "event_type is invalid", details=details)
+    assert_refused(browser.post(PATH, bad), 400, "event_type is invalid", details=details)
 
 
 def test_an_empty_body_lacks_both(browser):
     details = [("event_type", "Required"), ("event_data", "Required")]
-    assert_refused(post_bytes(browser, b""), 400, "event_type is required", details=details)
+    assert_refused(browser.post_bytes(PATH, b""), 400, "event_type is required", details=details)
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"null", b"5", b'"x"', b"[]"])
 def test_a_body_that_is_no_object_is_told(browser, body):
     error = "Request body must be an object"
-    assert_refused(post_bytes(browser, body), 400, error, details=[])
+    assert_refused(browser.post_bytes(PATH, body), 400, error, details=[])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,7 @@ def test_a_body_that_is_no_object_is_told(browser, body):
     ],
 )
 def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
-    assert_refused(post_bytes(browser, body), 400, sentence, details=[])
+    assert_refused(browser.post_bytes(PATH, body), 400, sentence, details=[])
 
 
 @pytest.mark.parametrize(
@@ -156,12 +154,12 @@ def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
     ],
 )
 def test_other_types_are_refused(browser, content_type, headers):
-    response = post_bytes(browser, EVENT_BYTES, content_type, headers=headers)
+    response = browser.post_bytes(PATH, EVENT_BYTES, content_type, headers=headers)
     assert_refused(response, 415, "Unsupported media type")
 
 
 def test_too_large_a_body_is_refused_unread(browser):
-    response = post_bytes(browser, b"x" * 1_048_577, "text/html")
+    response = browser.post_bytes(PATH, b"x" * 1_048_577, "text/html")
     assert_refused(response, 413, "Request body is too large")
 
 
@@ -177,7 +175,7 @@ def test_other_methods_are_refused_before_anything_else(api):
 
 
 def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
-    response = post(browser, EVENT, HTTP_HOST="evil.example")
+    response = browser.post(PATH, EVENT, HTTP_HOST="evil.example")
     assert (response.status_code, response.json()) == (
         400,
         {"success": False, "error": "Bad request"},
@@ -185,5 +183,5 @@ def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
 
 
 def test_a_slash_at_the_end_is_another_path(browser):
-    response = browser.post(f"{PATH}/", EVENT, content_type="application/json")
+    response = browser.post(f"{PATH}/", EVENT)
     assert_answer(response, 404, {"error": "NOT_FOUND", "message": "Route not found"})

@@ -7,16 +7,14 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from config.api.client_address import parse_networks
+from tests.support.api import Api
 from tests.support.collect import (
     EVENT,
+    PATH,
     assert_refused,
     assert_stored,
     log_in,
-    post,
     stored,
-)
-from tests.support.responses import (
-    bearer,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -31,7 +29,7 @@ def browser(api, user):
 
 @pytest.mark.parametrize("key", [None, "", "x", "a" * 32, "é" * 32, "a" * 5000, "a" * 8 + "\0"])
 def test_a_session_that_is_not_there_is_refused(browser, key):
-    response = post(browser.__class__(), EVENT, headers=cookie(key))
+    response = Api().post(PATH, EVENT, headers=cookie(key))
     assert_refused_session(response)
 
 
@@ -51,42 +49,42 @@ def assert_refused_session(response):
 
 
 def test_an_expired_session_is_refused(browser):
-    assert post(browser, b"{").status_code == 400
+    assert browser.post(PATH, b"{").status_code == 400
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
-    assert_refused_session(post(browser, EVENT))
+    assert_refused_session(browser.post(PATH, EVENT))
 
 
 def test_an_inactive_user_is_refused_at_once(browser, user):
-    assert post(browser, b"{").status_code == 400
+    assert browser.post(PATH, b"{").status_code == 400
     user.is_active = False
     user.save()
-    assert_refused_session(post(browser, EVENT))
+    assert_refused_session(browser.post(PATH, EVENT))
 
 
 def test_a_deleted_user_is_refused(browser, user):
     user.delete()
-    assert_refused_session(post(browser, EVENT))
+    assert_refused_session(browser.post(PATH, EVENT))
 
 
 def test_a_session_from_before_a_new_password_is_refused(browser, user):
     user.set_password("AnotherPass123")
     user.save()
-    assert_refused_session(post(browser, EVENT))
+    assert_refused_session(browser.post(PATH, EVENT))
 
 
 def test_after_the_end_of_the_session_nothing_is_taken(browser):
     key = browser.cookies["sessionid"].value
     browser.delete("/api/v1/auth/session")
-    assert_refused_session(post(browser, EVENT))
-    assert_refused_session(post(browser, EVENT, headers={"Cookie": f"sessionid={key}"}))
+    assert_refused_session(browser.post(PATH, EVENT))
+    assert_refused_session(browser.post(PATH, EVENT, headers={"Cookie": f"sessionid={key}"}))
 
 
 def test_a_token_is_no_session(api, token):
-    assert_refused_session(post(api, EVENT, headers=bearer(token)))
+    assert_refused_session(api.post(PATH, EVENT, token=token))
 
 
 def test_the_session_of_the_admin_is_one(staff_api):
-    assert_stored(post(staff_api, EVENT))
+    assert_stored(staff_api.post(PATH, EVENT, content_type="application/json"))
 
 
 @pytest.mark.parametrize(
@@ -111,9 +109,9 @@ def test_the_session_of_the_admin_is_one(staff_api):
 )
 def test_other_sites_are_refused_whatever_the_session(browser, settings, headers):
     settings.ALLOWED_HOSTS = ["testserver", "evil.example"]
-    response = post(browser, b"{", headers=headers)
+    response = browser.post(PATH, b"{", headers=headers)
     assert_refused(response, 403, "Cross-site request refused")
-    without = post(browser.__class__(), EVENT, headers=headers)
+    without = Api().post(PATH, EVENT, headers=headers)
     assert_refused(without, 403, "Cross-site request refused")
 
 
@@ -129,7 +127,7 @@ def test_other_sites_are_refused_whatever_the_session(browser, settings, headers
     ],
 )
 def test_pages_of_the_service_may_send(browser, headers):
-    assert_stored(post(browser, EVENT, headers=headers))
+    assert_stored(browser.post(PATH, EVENT, headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,7 @@ def test_pages_of_the_service_may_send(browser, headers):
 )
 def test_the_port_belongs_to_the_origin(browser, settings, host, origin):
     settings.ALLOWED_HOSTS = ["testserver", "[::1]", "[::80]"]
-    assert_stored(post(browser, EVENT, HTTP_HOST=host, headers={"Origin": origin}))
+    assert_stored(browser.post(PATH, EVENT, HTTP_HOST=host, headers={"Origin": origin}))
 
 
 @pytest.mark.parametrize(
@@ -160,4 +158,4 @@ def test_behind_a_trusted_proxy_its_headers_tell_the_origin(browser, settings, o
     settings.ALLOWED_HOSTS = ["millrace.example"]
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "millrace.example"}
     headers = {"Origin": origin, **forwarded}
-    assert post(browser, EVENT, headers=headers, REMOTE_ADDR="10.0.0.1").status_code == status
+    assert browser.post(PATH, EVENT, headers=headers, REMOTE_ADDR="10.0.0.1").status_code == status

@@ -8,6 +8,7 @@ from django.core.cache.backends import locmem
 
 from config.api.errors import RateLimited
 from config.api.ratelimit import Quota
+from tests.support.api import Api
 from tests.support.collect import (
     EVENT,
     PATH,
@@ -15,8 +16,6 @@ from tests.support.collect import (
     budget_in,
     event,
     log_in,
-    post,
-    post_bytes,
     stored,
 )
 from tests.support.redis_server import Redis
@@ -46,7 +45,7 @@ def browser(api, user):
 
 
 def batch(client, size, good=True):
-    return post(client, {"events": [event() if good else 5] * size})
+    return client.post(PATH, {"events": [event() if good else 5] * size})
 
 
 def assert_limited(response, left, wait=60, limit=100):
@@ -61,9 +60,9 @@ def assert_limited(response, left, wait=60, limit=100):
 
 def test_a_single_event_costs_one(browser):
     for left in range(99, -1, -1):
-        response = post(browser, EVENT)
+        response = browser.post(PATH, EVENT)
         assert (response.status_code, budget_in(response)) == (200, (100, left, END))
-    assert_limited(post(browser, EVENT), left=0)
+    assert_limited(browser.post(PATH, EVENT), left=0)
     assert len(stored()) == 100
 
 
@@ -87,16 +86,16 @@ def test_a_batch_costs_its_events_valid_or_not(browser, good):
     ],
 )
 def test_a_body_in_which_no_events_can_be_counted_costs_one(browser, body, content_type, status):
-    response = post_bytes(browser, body, content_type)
+    response = browser.post_bytes(PATH, body, content_type)
     assert (response.status_code, budget_in(response)) == (status, (100, 99, END))
 
 
 def test_when_nothing_is_left_the_body_is_not_looked_at(browser, settings):
     batch(browser, 100)
     for body, content_type in ((b"{", "application/json"), (b"x", "text/html")):
-        assert_limited(post_bytes(browser, body, content_type), left=0)
+        assert_limited(browser.post_bytes(PATH, body, content_type), left=0)
     settings.MAX_BODY_BYTES = 1
-    assert_limited(post_bytes(browser, b"{}"), left=0)
+    assert_limited(browser.post_bytes(PATH, b"{}"), left=0)
 
 
 def test_the_shape_comes_before_the_budget_and_the_fields_after_it(browser):
@@ -108,28 +107,28 @@ def test_the_shape_comes_before_the_budget_and_the_fields_after_it(browser):
 
 def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
     other = {"Origin": "https://evil.example"}
-    refused = [browser.get(PATH), post(browser, EVENT, headers=other)]
-    refused.append(post(browser.__class__(), EVENT))
+    refused = [browser.get(PATH), browser.post(PATH, EVENT, headers=other)]
+    refused.append(Api().post(PATH, EVENT))
     assert [response.status_code for response in refused] == [405, 403, 403]
     assert not any("X-RateLimit-Limit" in response for response in refused)
-    assert budget_in(post(browser, EVENT)) == (100, 99, END)
+    assert budget_in(browser.post(PATH, EVENT)) == (100, 99, END)
 
 
 def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
     make_user("other@example.com")
-    other, again = browser.__class__(), browser.__class__()
+    other, again = Api(), Api()
     log_in(other, "other@example.com")
     log_in(again)
     batch(browser, 100)
-    assert budget_in(post(other, EVENT)) == (100, 99, END)
-    assert_limited(post(again, EVENT, REMOTE_ADDR="192.0.2.7"), left=0)
+    assert budget_in(other.post(PATH, EVENT)) == (100, 99, END)
+    assert_limited(again.post(PATH, EVENT, REMOTE_ADDR="192.0.2.7"), left=0)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(0.5, 60), (1, 59), (59, 1), (59.9, 1)])
 def test_the_rest_of_the_window_has_to_be_waited_for(browser, clock, seconds, wait):
     batch(browser, 100)
     clock.move(seconds=seconds)
-    assert_limited(post(browser, EVENT), left=0, wait=wait)
+    assert_limited(browser.post(PATH, EVENT), left=0, wait=wait)
 
 
 def test_the_next_window_begins_anew(browser, clock):
@@ -193,7 +192,7 @@ def test_a_cost_that_does_not_fit_is_refused_as_a_whole_and_costs_nothing(browse
     third = batch(browser, 40)
     assert (third.status_code, budget_in(third)) == (200, (100, 0, END))
     assert len(stored()) == 100
-    assert_limited(post(browser, EVENT), left=0)
+    assert_limited(browser.post(PATH, EVENT), left=0)
 
 
 def spend_at_once(caller, *costs):

@@ -17,7 +17,6 @@ from tests.support.events import (
     event_of,
     full_event_of,
     new_id,
-    post,
     row,
     stored,
 )
@@ -31,7 +30,7 @@ IN_USE = "Event id already in use"
 @pytest.fixture
 def batch(api):
     """Post events."""
-    return lambda *events: post(api, {"events": events}, BATCH_PATH)
+    return lambda *events: api.post(BATCH_PATH, {"events": events})
 
 
 @pytest.fixture

@@ -18,8 +18,6 @@ from tests.support.events import (
     event_of,
     invalid,
     new_id,
-    post,
-    post_bytes,
     stored,
 )
 from tests.support.responses import assert_answer
@@ -33,7 +31,7 @@ TYPES = "'pageview' | 'click' | 'custom'"
 @pytest.fixture
 def batch(api):
     """Post events."""
-    return lambda *events: post(api, {"events": events}, BATCH_PATH)
+    return lambda *events: api.post(BATCH_PATH, {"events": events})
 
 
 def partly(events, errors):
@@ -75,13 +73,13 @@ def ids_of(response):
     ids=lambda value: str(value)[:40],
 )
 def test_events_must_be_a_list_of_one_to_a_thousand(api, website, body, message):
-    response = post(api, body, BATCH_PATH)
+    response = api.post(BATCH_PATH, body)
     assert_refused_event(response, 400, invalid_batch(fields={"events": [message]}))
 
 
 def test_an_empty_body_lacks_events(api):
     told = invalid_batch(fields={"events": ["Required"]})
-    assert_refused_event(post_bytes(api, b"", BATCH_PATH), 400, told)
+    assert_refused_event(api.post_bytes(BATCH_PATH, b""), 400, told)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +180,7 @@ def test_only_post_is_allowed(api, website, method):
 )
 def test_types_are_those_of_a_public_route(api, website, content_type, status):
     body = json.dumps({"events": [event_of(website)]})
-    assert post_bytes(api, body, BATCH_PATH, content_type).status_code == status
+    assert api.post_bytes(BATCH_PATH, body, content_type).status_code == status
     assert len(stored()) == (status == 201)
 
 
@@ -191,7 +189,7 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
     body = json.dumps({"events": [event_of(website)], "filling": ""})
     body = body.replace('"filling": ""', f'"filling": "{"x" * (size - len(body))}"')
     assert len(body) == size
-    assert post_bytes(api, body, BATCH_PATH).status_code == status
+    assert api.post_bytes(BATCH_PATH, body).status_code == status
     assert len(stored()) == (status == 201)
 
 

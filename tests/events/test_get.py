@@ -12,7 +12,6 @@ from tests.support.events import (
     UNAVAILABLE,
     event_of,
     full_event_of,
-    post,
     shown,
 )
 from tests.support.responses import (
@@ -30,7 +29,7 @@ FAILED = (500, "INTERNAL_SERVER_ERROR", "Failed to fetch event")
 def event(api, website):
     """An event with the id ID, as its client sent it."""
     sent = full_event_of(website, id=ID)
-    post(api, sent)
+    api.post(PATH, sent)
     return sent
 
 
@@ -48,19 +47,19 @@ def test_an_event_is_told_with_its_properties(read, website, event, id):
 
 @pytest.mark.parametrize("properties", [None, {}, {"a": {"b": [1, "é", None, 2.5]}}])
 def test_properties_are_those_that_came(api, website, read, properties):
-    post(api, event_of(website, id=ID, properties=properties))
+    api.post(PATH, event_of(website, id=ID, properties=properties))
     assert read().json()["properties"] == properties
 
 
 def test_what_did_not_come_is_null(api, website, read):
     sent = event_of(website, id=ID)
-    post(api, sent)
+    api.post(PATH, sent)
     assert_answer(read(), 200, shown(sent, website, id=ID) | {"properties": None})
 
 
 def test_an_event_of_a_batch_is_told(api, website, read):
     sent = full_event_of(website, id=ID)
-    post(api, {"events": [sent]}, BATCH_PATH)
+    api.post(BATCH_PATH, {"events": [sent]})
     told = shown(sent, website, id=ID) | {"properties": sent["properties"]}
     assert_answer(read(), 200, told)
 

@@ -12,7 +12,6 @@ from tests.support.events import (
     REJECTED,
     event_of,
     invalid,
-    post_bytes,
     stored,
 )
 from tests.support.responses import assert_answer
@@ -31,7 +30,7 @@ SURROGATES = "Lone surrogates are not allowed"
 def send(request, api):
     """Post bytes to the API of single events, and to that of batches."""
     path = {"single": PATH, "batch": BATCH_PATH}[request.param]
-    return lambda body: post_bytes(api, body, path)
+    return lambda body: api.post_bytes(path, body)
 
 
 @pytest.fixture
@@ -208,10 +207,10 @@ def test_the_sixty_fourth_level_is_accepted(api, website, brackets, whole):
     event = json.dumps(event_of(website, properties={"a": "HERE"})).encode()
 
     deeper = opening + value + brackets[1:]
-    response = post_bytes(api, event.replace(b'"HERE"', deeper))
+    response = api.post_bytes(PATH, event.replace(b'"HERE"', deeper))
     assert_answer(response, 400, invalid(form=[DEPTH]), REJECTED)
 
-    response = post_bytes(api, event.replace(b'"HERE"', value))
+    response = api.post_bytes(PATH, event.replace(b'"HERE"', value))
     assert response.status_code == 201
     assert [event["properties"] for event in stored()] == [{"a": json.loads(value)}]
 
@@ -219,14 +218,14 @@ def test_the_sixty_fourth_level_is_accepted(api, website, brackets, whole):
 def test_of_a_repeated_key_the_last_one_counts(api, website):
     event = json.dumps(event_of(website)).encode()
     again = event[:-1] + b', "eventType": "scroll", "eventType": "click"}'
-    assert post_bytes(api, again).status_code == 201
+    assert api.post_bytes(PATH, again).status_code == 201
     assert [event["event_type"] for event in stored()] == ["click"]
 
 
 def test_what_is_kept_unchanged_is_read_back_unchanged(api, website):
     event = json.dumps(event_of(website, properties={"a": "HERE"})).encode()
     number = b"7" * 400
-    id = post_bytes(api, event.replace(b'"HERE"', number)).json()["id"]
+    id = api.post_bytes(PATH, event.replace(b'"HERE"', number)).json()["id"]
     assert b'"properties":{"a":%s}' % number in api.get(f"{PATH}/{id}").content
 
 
@@ -240,5 +239,5 @@ def test_fifty_thousand_small_keys_are_over_the_cap(api, website):
     body = json.dumps(event_of(website, properties={f"k{n}": n for n in range(50_000)})).encode()
     assert len(body) < 1_048_576
     told = invalid(fields={"properties": ["Properties exceed 10000 bytes"]})
-    assert_answer(post_bytes(api, body), 400, told, REJECTED)
+    assert_answer(api.post_bytes(PATH, body), 400, told, REJECTED)
     assert stored() == []

@@ -11,7 +11,6 @@ from tests.support.events import (
     full_event_of,
     invalid,
     new_id,
-    post,
     shown,
 )
 from tests.support.responses import (
@@ -36,7 +35,7 @@ def make_events(api, website):
     def make(count, **changes):
         times = [AT_MS + 1000 * n for n in range(count)]
         events = [event_of(website, timestamp=ms, **changes) for ms in times]
-        told = post(api, {"events": events}, BATCH_PATH).json()
+        told = api.post(BATCH_PATH, {"events": events}).json()
         return [event["id"] for event in reversed(told["events"])]
 
     return make
@@ -54,7 +53,7 @@ def page(*events, total, limit=100, offset=0, cursor=None):
 
 def test_an_event_is_listed_with_eleven_keys(api, website, read):
     sent = full_event_of(website, id=new_id())
-    post(api, sent)
+    api.post(PATH, sent)
     item = shown(sent, website, id=sent["id"])
     del item["websiteId"]
     assert len(item) == 11
@@ -63,7 +62,7 @@ def test_an_event_is_listed_with_eleven_keys(api, website, read):
 
 def test_what_did_not_come_is_null(api, website, read):
     sent = event_of(website, id=new_id())
-    post(api, sent)
+    api.post(PATH, sent)
     [item] = read().json()["events"]
     assert item == {
         "id": sent["id"],
@@ -87,18 +86,18 @@ def test_a_website_without_events_has_an_empty_list(read):
 def test_the_newest_event_comes_first(api, website, read):
     ids = {ms: new_id(ms) for ms in (AT_MS + 2, AT_MS, AT_MS + 1)}
     for id in ids.values():
-        post(api, event_of(website, id=id))
+        api.post(PATH, event_of(website, id=id))
     assert listed(read()) == [ids[AT_MS + 2], ids[AT_MS + 1], ids[AT_MS]]
 
 
 def test_of_one_time_the_last_one_of_a_batch_comes_first(api, website, read):
     events = [event_of(website, timestamp=AT_MS) for _ in range(50)]
-    told = post(api, {"events": events}, BATCH_PATH).json()["events"]
+    told = api.post(BATCH_PATH, {"events": events}).json()["events"]
     assert listed(read()) == [event["id"] for event in reversed(told)]
 
 
 def test_events_of_other_websites_are_not_listed(api, website, make_website, user, read):
-    post(api, event_of(make_website(user, "other.example")))
+    api.post(PATH, event_of(make_website(user, "other.example")))
     assert_answer(read(), 200, page(total=0))
 
 
@@ -118,7 +117,7 @@ def test_events_of_other_websites_are_not_listed(api, website, make_website, use
 )
 def test_only_events_of_a_type_are_listed_and_counted(api, website, read, event_type, kept):
     for ms, each in enumerate(("pageview", "click", "custom"), AT_MS):
-        post(api, event_of(website, eventType=each, timestamp=ms))
+        api.post(PATH, event_of(website, eventType=each, timestamp=ms))
     told = read(eventType=event_type).json()
     assert [event["eventType"] for event in told["events"]] == kept
     assert told["pagination"]["total"] == len(kept)

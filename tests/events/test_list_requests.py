@@ -13,7 +13,6 @@ from tests.support.events import (
     UNAVAILABLE,
     event_of,
     invalid,
-    post,
 )
 from tests.support.responses import (
     assert_answer,
@@ -41,7 +40,7 @@ def make_events(api, website):
     def make(count, **changes):
         times = [AT_MS + 1000 * n for n in range(count)]
         events = [event_of(website, timestamp=ms, **changes) for ms in times]
-        told = post(api, {"events": events}, BATCH_PATH).json()
+        told = api.post(BATCH_PATH, {"events": events}).json()
         return [event["id"] for event in reversed(told["events"])]
 
     return make

@@ -11,8 +11,6 @@ from tests.support.events import (
     PATH,
     event_of,
     new_id,
-    post,
-    post_bytes,
 )
 from tests.support.metrics import (
     DUPLICATE,
@@ -39,11 +37,11 @@ def away(rows):
 def test_a_single_event_is_counted_by_its_outcome(api, website, make_website, user, counted):
     other = make_website(user, "other.example")
     sent = event_of(website, id=new_id())
-    post(api, sent)
+    api.post(PATH, sent)
     assert counted() == {STORED: 1}
-    post(api, sent)
+    api.post(PATH, sent)
     assert counted() == {DUPLICATE: 1}
-    post(api, sent | {"trackingCode": other.tracking_code})
+    api.post(PATH, sent | {"trackingCode": other.tracking_code})
     assert counted() == {REJECTED: 1}
 
 
@@ -59,23 +57,23 @@ def test_a_single_event_is_counted_by_its_outcome(api, website, make_website, us
 )
 def test_a_refused_request_counts_one_rejected_event(api, website, counted, changes, content_type):
     body = json.dumps(event_of(website, **changes))
-    assert post_bytes(api, body, PATH, content_type).status_code >= 400
+    assert api.post_bytes(PATH, body, content_type).status_code >= 400
     assert counted() == {REJECTED: 1}
 
 
 def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, counted):
     set_to(events_enabled="false")
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     assert counted() == {KILL_SWITCH: 1}
-    post(api, {"events": [event_of(website)] * 7}, BATCH_PATH)
+    api.post(BATCH_PATH, {"events": [event_of(website)] * 7})
     assert counted() == {KILL_SWITCH: 7}
 
 
 def test_events_are_counted_as_dropped_when_the_write_failed(api, website, counted, monkeypatch):
     monkeypatch.setattr(commit, "copy_rows", away)
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     assert counted() == {WRITE_FAILED: 1}
-    post(api, {"events": [event_of(website)] * 7}, BATCH_PATH)
+    api.post(BATCH_PATH, {"events": [event_of(website)] * 7})
     assert counted() == {WRITE_FAILED: 7}
 
 
@@ -84,14 +82,14 @@ def test_each_event_of_a_batch_is_counted_by_its_own_outcome(
 ):
     known = event_of(website, id=new_id())
     theirs = event_of(make_website(user, "other.example"), id=new_id())
-    post(api, {"events": [known, theirs]}, BATCH_PATH)
+    api.post(BATCH_PATH, {"events": [known, theirs]})
     assert counted() == {STORED: 2}
 
     new = event_of(website, id=new_id())
     conflict = event_of(website, id=theirs["id"])
     homeless = event_of(website, trackingCode="pm-nobody")
     events = [known, new, new, event_of(website), conflict, homeless]
-    assert post(api, {"events": events}, BATCH_PATH).json()["eventsCreated"] == 3
+    assert api.post(BATCH_PATH, {"events": events}).json()["eventsCreated"] == 3
     assert counted() == {STORED: 2, DUPLICATE: 2, REJECTED: 2}
 
 
@@ -99,7 +97,7 @@ def test_a_row_that_the_database_refuses_is_counted_alone(api, website, counted)
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
     refused = event_of(website, sessionId="refused")
-    post(api, {"events": [event_of(website), refused, event_of(website)]}, BATCH_PATH)
+    api.post(BATCH_PATH, {"events": [event_of(website), refused, event_of(website)]})
     ends = counted()
     assert ends.pop(STORED) == 2
     assert sum(ends.values()) == 1
@@ -118,12 +116,12 @@ def test_a_row_that_the_database_refuses_is_counted_alone(api, website, counted)
     ids=lambda value: str(value)[:25],
 )
 def test_a_batch_that_is_refused_as_a_whole_counts_its_events(api, counted, body, count):
-    post(api, body, BATCH_PATH)
+    api.post(BATCH_PATH, body)
     assert counted() == {REJECTED: count}
 
 
 def test_json_that_cannot_be_read_counts_one_event(api, counted):
-    post_bytes(api, b'{"events": [', BATCH_PATH)
+    api.post_bytes(BATCH_PATH, b'{"events": [')
     assert counted() == {REJECTED: 1}
 
 

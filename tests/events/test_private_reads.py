@@ -10,11 +10,9 @@ from tests.support.events import (
     PATH,
     event_of,
     new_id,
-    post,
 )
 from tests.support.responses import (
     assert_refused,
-    bearer,
 )
 from tests.support.runtime_settings import (
     OFF,
@@ -37,12 +35,12 @@ def stranger(make_user):
 
 @pytest.fixture(params=["list", "event"])
 def read(request, api, website):
-    """Read the website's events, or the one event that it has, with these headers."""
-    post(api, event_of(website, id=ID))
+    """Read the website's events, or the one event that it has."""
+    api.post(PATH, event_of(website, id=ID))
     path, query = PATH, {"trackingCode": website.tracking_code}
     if request.param == "event":
         path, query = f"{PATH}/{ID}", {}
-    return lambda headers=None: api.get(path, query, headers=headers)
+    return lambda **more: api.get(path, query, **more)
 
 
 @pytest.mark.parametrize("text", OFF)
@@ -50,8 +48,8 @@ def test_while_reads_are_private_the_owner_alone_may_read(read, token, stranger,
     set_to(public_event_reads=text)
     hidden = NO_SITE if "list" in request.node.name else NO_EVENT
     assert_refused(read(), *NO_HEADER)
-    assert_refused(read(bearer(stranger)), *hidden)
-    response = read(bearer(token))
+    assert_refused(read(token=stranger), *hidden)
+    response = read(token=token)
     assert response.status_code == 200
     assert ID in response.content.decode()
 
@@ -80,20 +78,20 @@ def test_while_reads_are_private_a_valid_token_is_needed(read, user, token, auth
     header = authorization.format(
         token=token, refresh=tokens.issue(user).refresh, unsigned=jwt.encode(claims, "", "none")
     )
-    assert_refused(read({"Authorization": header}), *refusal)
-    assert read(bearer(token)).status_code == 200
+    assert_refused(read(headers={"Authorization": header}), *refusal)
+    assert read(token=token).status_code == 200
 
 
 def test_while_reads_are_private_the_user_must_be_active(read, user, token):
     set_to(public_event_reads="false")
     user.is_active = False
     user.save()
-    assert_refused(read(bearer(token)), *BAD_TOKEN)
+    assert_refused(read(token=token), *BAD_TOKEN)
 
 
 def test_reads_are_public_by_default(read, stranger):
     assert read().status_code == 200
-    assert read(bearer(stranger)).status_code == 200
+    assert read(token=stranger).status_code == 200
 
 
 def test_while_reads_are_private_checks_come_in_their_order(api, website, token):
@@ -102,9 +100,9 @@ def test_while_reads_are_private_checks_come_in_their_order(api, website, token)
     missing = (400, "MISSING_PARAMETER", "trackingCode query parameter is required")
     assert_refused(api.get(PATH, {"cursor": "abc"}), *missing)
     assert_refused(api.get(PATH, query), *NO_HEADER)
-    assert api.get(PATH, query, headers=bearer(token)).status_code == 400
+    assert api.get(PATH, query, token=token).status_code == 400
     del query["cursor"]
-    assert_refused(api.get(PATH, query, headers=bearer(token)), *NO_SITE)
+    assert_refused(api.get(PATH, query, token=token), *NO_SITE)
     assert api.delete(PATH).status_code == 405
 
 
@@ -112,10 +110,10 @@ def test_while_reads_are_private_checks_come_in_their_order(api, website, token)
 def test_while_reads_are_private_an_unknown_event_needs_a_token_too(api, token, id):
     set_to(public_event_reads="false")
     assert_refused(api.get(f"{PATH}/{id}"), *NO_HEADER)
-    assert_refused(api.get(f"{PATH}/{id}", headers=bearer(token)), *NO_EVENT)
+    assert_refused(api.get(f"{PATH}/{id}", token=token), *NO_EVENT)
 
 
 def test_events_are_taken_in_while_reads_are_private(api, website):
     set_to(public_event_reads="false")
-    assert post(api, event_of(website)).status_code == 201
+    assert api.post(PATH, event_of(website)).status_code == 201
     assert Event.objects.count() == 1

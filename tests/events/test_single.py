@@ -12,12 +12,12 @@ from tests.support.events import (
     AT_TEXT,
     DUPLICATE,
     ID,
+    PATH,
     REJECTED,
     STORED,
     assert_refused_event,
     event_of,
     full_event_of,
-    post,
     row,
     shown,
     stored,
@@ -45,7 +45,7 @@ def now(clock):
 
 def test_an_event_is_stored_and_told(api, website):
     sent = full_event_of(website)
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
@@ -55,7 +55,7 @@ def test_an_event_is_stored_and_told(api, website):
 
 def test_what_does_not_come_is_null(api, website, now):
     sent = event_of(website)
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id, at=NOW_TEXT), STORED)
     assert stored() == [row(sent, website, id=id, at=NOW)]
@@ -64,7 +64,7 @@ def test_what_does_not_come_is_null(api, website, now):
 
 def test_without_a_timestamp_the_time_is_that_of_the_request(api, website):
     before = uuid7.now_ms()
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     event = Event.objects.get()
     assert before <= uuid7.to_ms(event.created_at) <= uuid7.now_ms()
     assert uuid7.time_of(event.id) == event.created_at
@@ -109,7 +109,7 @@ def test_without_a_timestamp_the_time_is_that_of_the_request(api, website):
 )
 def test_what_keeps_every_rule_is_stored_as_it_came(api, website, field, value):
     sent = full_event_of(website) | {field: value}
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
@@ -118,14 +118,14 @@ def test_what_keeps_every_rule_is_stored_as_it_came(api, website, field, value):
 @pytest.mark.parametrize("field", ["userId", "user_id", "createdAt", "websiteId", "nothing"])
 def test_an_unknown_field_is_ignored(api, website, field):
     sent = full_event_of(website)
-    response = post(api, sent | {field: str(uuid4())})
+    response = api.post(PATH, sent | {field: str(uuid4())})
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
 
 
 def test_a_token_that_opens_nothing_does_not_matter(api, website):
-    response = post(api, event_of(website), headers={"Authorization": "Bearer junk"})
+    response = api.post(PATH, event_of(website), headers={"Authorization": "Bearer junk"})
     assert (response.status_code, len(stored())) == (201, 1)
 
 
@@ -152,7 +152,7 @@ def test_a_token_that_opens_nothing_does_not_matter(api, website):
 )
 def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, given, text):
     sent = event_of(website, **given)
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id, at=text), STORED)
     assert stored() == [row(sent, website, id=id, at=datetime.fromisoformat(text))]
@@ -162,7 +162,7 @@ def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, g
 @pytest.mark.parametrize("write", [str, str.upper])
 def test_an_id_of_the_client_is_kept_and_told_in_lower_case(api, website, write):
     sent = full_event_of(website)
-    response = post(api, sent | {"id": write(ID)})
+    response = api.post(PATH, sent | {"id": write(ID)})
     assert_answer(response, 201, shown(sent, website, id=ID), STORED)
     assert stored() == [row(sent, website, id=ID)]
 
@@ -178,23 +178,23 @@ def test_an_id_of_the_client_is_kept_and_told_in_lower_case(api, website, write)
 )
 def test_a_repeated_id_is_answered_with_the_stored_event(api, website, again):
     sent = full_event_of(website, id=ID)
-    post(api, sent)
-    response = post(api, sent | again)
+    api.post(PATH, sent)
+    response = api.post(PATH, sent | again)
     assert_answer(response, 200, shown(sent, website, id=ID), DUPLICATE)
     assert stored() == [row(sent, website, id=ID)]
 
 
 def test_an_id_of_another_websites_event_is_a_conflict(api, website, make_website, user):
     sent = full_event_of(website, id=ID)
-    post(api, sent)
-    response = post(api, full_event_of(make_website(user, "other.example"), id=ID))
+    api.post(PATH, sent)
+    response = api.post(PATH, full_event_of(make_website(user, "other.example"), id=ID))
     told = {"error": "CONFLICT", "message": "Event id already in use"}
     assert_answer(response, 409, told, REJECTED)
     assert stored() == [row(sent, website, id=ID)]
 
 
 def test_without_an_id_every_request_stores_an_event(api, website):
-    answers = [post(api, full_event_of(website)) for _ in range(3)]
+    answers = [api.post(PATH, full_event_of(website)) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 201]
     told = {answer.json()["id"] for answer in answers}
     assert {str(event["id"]) for event in stored()} == told
@@ -208,28 +208,28 @@ def test_without_an_id_every_request_stores_an_event(api, website):
     "code", ["pm-nobody", "pm-", "pm-%00", "pm-\U0010ffff", "pm-" + "x" * 61, "pm-' OR 1=1 --"]
 )
 def test_a_code_that_no_website_has_is_not_found(api, website, code):
-    assert_refused_event(post(api, event_of(website, trackingCode=code)), 404, NO_SITE)
+    assert_refused_event(api.post(PATH, event_of(website, trackingCode=code)), 404, NO_SITE)
 
 
 def test_an_inactive_website_is_not_found(api, website):
     website.change(is_active=False)
-    assert_refused_event(post(api, event_of(website)), 404, NO_SITE)
+    assert_refused_event(api.post(PATH, event_of(website)), 404, NO_SITE)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
 def test_a_website_that_took_events_until_now_is_not_found_any_more(api, website, end):
     sent = event_of(website, id=ID)
-    post(api, sent)
+    api.post(PATH, sent)
     end(website)
-    assert_answer(post(api, sent), 404, NO_SITE, REJECTED)
+    assert_answer(api.post(PATH, sent), 404, NO_SITE, REJECTED)
     assert len(stored()) == 1
 
 
 def test_a_website_is_found_as_soon_as_it_is_active(api, website):
     website.change(is_active=False)
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     website.change(is_active=True)
-    assert post(api, event_of(website)).status_code == 201
+    assert api.post(PATH, event_of(website)).status_code == 201
 
 
 # When storage fails
@@ -237,5 +237,5 @@ def test_a_website_is_found_as_soon_as_it_is_active(api, website):
 
 def test_an_old_event_is_stored_under_its_own_time(api, website):
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=89)
-    post(api, event_of(website, timestamp=uuid7.to_ms(at)))
+    api.post(PATH, event_of(website, timestamp=uuid7.to_ms(at)))
     assert [event["created_at"] for event in stored()] == [at]

@@ -6,11 +6,10 @@ from config.db import uuid7
 from tests.support.events import (
     AT_MS,
     ID,
+    PATH,
     assert_refused_event,
     event_of,
     invalid,
-    post,
-    post_bytes,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -126,7 +125,7 @@ def test_a_field_lists_the_rules_that_it_breaks(api, website, now, field, value,
     sent = event_of(website) | {field: value}
     if value is ABSENT:
         del sent[field]
-    assert_refused_event(post(api, sent), 400, invalid(fields={field: messages}))
+    assert_refused_event(api.post(PATH, sent), 400, invalid(fields={field: messages}))
 
 
 @pytest.mark.parametrize(
@@ -139,12 +138,12 @@ def test_a_field_lists_the_rules_that_it_breaks(api, website, now, field, value,
     ],
 )
 def test_a_timestamp_must_be_the_time_in_the_id(api, website, timestamp, messages):
-    response = post(api, event_of(website, id=ID, timestamp=timestamp))
+    response = api.post(PATH, event_of(website, id=ID, timestamp=timestamp))
     assert_refused_event(response, 400, invalid(fields={"timestamp": messages}))
 
 
 def test_every_bad_field_is_told(api, website):
-    response = post(api, event_of(website, url="", eventType=None, os=5, sessionId="x" * 256))
+    response = api.post(PATH, event_of(website, url="", eventType=None, os=5, sessionId="x" * 256))
     fields = {
         "eventType": [f"Expected {TYPES}, received null"],
         "url": ["Invalid URL", "URL is required"],
@@ -158,4 +157,4 @@ def test_every_bad_field_is_told(api, website):
 def test_an_empty_body_lacks_what_is_required(api, website, body):
     required = ("trackingCode", "eventType", "url", "sessionId", "visitorId")
     told = invalid(fields={name: ["Required"] for name in required})
-    assert_refused_event(post_bytes(api, body), 400, told)
+    assert_refused_event(api.post_bytes(PATH, body), 400, told)

@@ -20,8 +20,6 @@ from tests.support.events import (
     assert_refused_event,
     event_of,
     full_event_of,
-    post,
-    post_bytes,
     row,
     shown,
     stored,
@@ -36,12 +34,6 @@ TOO_LARGE = {"error": "PAYLOAD_TOO_LARGE", "message": "Request body is too large
 WRONG_TYPE = {"error": "UNSUPPORTED_MEDIA_TYPE", "message": "Unsupported media type"}
 FAILED = {"error": "INTERNAL_SERVER_ERROR", "message": "Failed to create event"}
 NO_ROUTE = {"error": "NOT_FOUND", "message": "Route not found"}
-
-
-def post_chunked(api, stream):
-    """Send a body without Content-Length, as the server hands it over."""
-    environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": stream}
-    return api.generic("POST", PATH, content_type="application/json", **environ)
 
 
 def filled_to(size, event):
@@ -65,7 +57,7 @@ def test_another_method_is_refused(api, website, method):
     "path", ["/api/v1/events/", "/API/V1/EVENTS", "//api/v1/events", "/api/v2/events", "/nothing"]
 )
 def test_another_path_is_unknown(api, website, path):
-    response = post(api, event_of(website), PATH_INFO=path)
+    response = api.post(PATH, event_of(website), PATH_INFO=path)
     assert (response.status_code, response.json()) == (404, NO_ROUTE)
     assert response["Content-Type"] == "application/json"
     assert "X-Event-Outcome" not in response
@@ -84,20 +76,21 @@ def test_another_path_is_unknown(api, website, path):
 )
 def test_the_answer_is_json_whatever_is_wished(api, website, query, headers):
     sent = full_event_of(website)
-    response = post(api, sent, PATH + query, headers=headers)
+    response = api.post(PATH + query, sent, headers=headers)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
 
 
 def test_a_host_that_is_not_served_is_refused(api, website):
-    response = post(api, event_of(website), headers={"Host": "evil.example"})
+    response = api.post(PATH, event_of(website), headers={"Host": "evil.example"})
     told = {"error": "BAD_REQUEST", "message": "Bad request"}
     assert_refused_event(response, 400, told)
 
 
 def test_the_id_of_a_request_is_the_servers_own(api, website):
     answers = [
-        post(api, event_of(website), headers={"X-Request-Id": "chosen-by-client"}) for _ in "ab"
+        api.post(PATH, event_of(website), headers={"X-Request-Id": "chosen-by-client"})
+        for _ in "ab"
     ]
     first, second = (UUID(answer["X-Request-Id"]) for answer in answers)
     assert first != second
@@ -120,7 +113,7 @@ def test_the_id_of_a_request_is_the_servers_own(api, website):
 def test_json_is_read_as_utf_8_under_these_types(api, website, headers):
     sent = full_event_of(website, location="Köln")
     body = json.dumps(sent, ensure_ascii=False).encode()
-    response = post_bytes(api, body, content_type=headers["Content-Type"], headers=headers)
+    response = api.post_bytes(PATH, body, content_type=headers["Content-Type"], headers=headers)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
@@ -140,13 +133,13 @@ def test_json_is_read_as_utf_8_under_these_types(api, website, headers):
 )
 def test_another_type_or_encoding_is_not_read(api, website, headers):
     body = json.dumps(event_of(website)).encode()
-    response = post_bytes(api, body, content_type=headers["Content-Type"], headers=headers)
+    response = api.post_bytes(PATH, body, content_type=headers["Content-Type"], headers=headers)
     assert_refused_event(response, 415, WRONG_TYPE)
 
 
 def test_a_byte_order_mark_is_skipped(api, website):
     body = json.dumps(event_of(website)).encode("utf-8-sig")
-    assert post_bytes(api, body).status_code == 201
+    assert api.post_bytes(PATH, body).status_code == 201
     assert len(stored()) == 1
 
 
@@ -154,7 +147,7 @@ def test_a_byte_order_mark_is_skipped(api, website):
 def test_a_body_may_have_a_mebibyte(api, website, size, status):
     body = filled_to(size, event_of(website))
     assert len(body) == size
-    response = post_bytes(api, body)
+    response = api.post_bytes(PATH, body)
     assert response.status_code == status
     assert len(stored()) == (status == 201)
 
@@ -162,7 +155,7 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
 def test_a_content_length_over_the_limit_is_refused_unread(api, website):
     stream = CountingBody(filled_to(1_048_577, event_of(website)))
     environ = {"CONTENT_LENGTH": "1048577", "wsgi.input": stream}
-    response = api.generic("POST", PATH, content_type="application/json", **environ)
+    response = api.post_bytes(PATH, b"", **environ)
     assert_refused_event(response, 413, TOO_LARGE)
     assert stream.bytes_read == 0
 
@@ -170,7 +163,7 @@ def test_a_content_length_over_the_limit_is_refused_unread(api, website):
 @pytest.mark.parametrize("size", [200, 1_048_576])
 def test_a_body_without_a_length_is_read(api, website, size):
     sent = event_of(website, timestamp=AT_MS)
-    response = post_chunked(api, CountingBody(filled_to(size, sent)))
+    response = api.post_chunked(PATH, CountingBody(filled_to(size, sent)))
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert stored() == [row(sent, website, id=id)]
@@ -179,7 +172,7 @@ def test_a_body_without_a_length_is_read(api, website, size):
 @pytest.mark.parametrize("size", [1_048_577, 5_242_880])
 def test_a_body_without_a_length_is_read_no_further_than_the_limit(api, website, size):
     stream = CountingBody(filled_to(size, event_of(website)))
-    assert_refused_event(post_chunked(api, stream), 413, TOO_LARGE)
+    assert_refused_event(api.post_chunked(PATH, stream), 413, TOO_LARGE)
     assert stream.bytes_read == 1_048_577
 
 
@@ -202,8 +195,8 @@ def test_checks_come_in_their_order(api, website, method, body, content_type, st
 
 
 def test_the_website_comes_before_the_duplicate(api, website):
-    post(api, event_of(website, id=ID))
-    response = post(api, event_of(website, id=ID, trackingCode="pm-nobody"))
+    api.post(PATH, event_of(website, id=ID))
+    response = api.post(PATH, event_of(website, id=ID, trackingCode="pm-nobody"))
     assert_answer(response, 404, NO_SITE, REJECTED)
 
 
@@ -215,16 +208,16 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)
-    assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored() == []
 
 
 def test_a_known_website_takes_events_without_the_main_database(api, website, request):
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     request.getfixturevalue("main_database_away")
     sent = event_of(website, timestamp=AT_MS)
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), STORED)
     assert len(stored()) == 2
@@ -232,7 +225,7 @@ def test_a_known_website_takes_events_without_the_main_database(api, website, re
 
 def test_another_website_takes_none_without_the_main_database(api, website, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert stored() == []
 
 
@@ -242,7 +235,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
 
     monkeypatch.setattr("analytics.events.api.store", crash)
     with caplog.at_level(logging.ERROR):
-        response = post(api, event_of(website))
+        response = api.post(PATH, event_of(website))
     assert_answer(response, 500, FAILED, WRITE_FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert record.exc_info
@@ -253,6 +246,6 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
 def test_a_row_that_the_database_refuses_is_a_failure_of_its_own(api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
-    assert_answer(post(api, event_of(website, sessionId="refused")), 500, FAILED, WRITE_FAILED)
-    assert post(api, event_of(website)).status_code == 201
+    assert_answer(api.post(PATH, event_of(website, sessionId="refused")), 500, FAILED, WRITE_FAILED)
+    assert api.post(PATH, event_of(website)).status_code == 201
     assert [event["session_id"] for event in stored()] == ["sess-1"]

@@ -20,8 +20,6 @@ from tests.support.events import (
     event_of,
     full_event_of,
     invalid,
-    post,
-    post_bytes,
     shown,
     stored,
 )
@@ -52,7 +50,7 @@ NO_EVENT = (404, "NOT_FOUND", "Event not found")
 def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, website, text):
     set_to(events_enabled=text)
     sent = full_event_of(website)
-    response = post(api, sent)
+    response = api.post(PATH, sent)
     id = response.json()["id"]
     assert_answer(response, 201, shown(sent, website, id=id), KILL_SWITCH)
     assert (UUID(id).version, uuid7.ms_of(UUID(id))) == (7, AT_MS)
@@ -63,7 +61,7 @@ def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, websi
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_a_batch_creates_nothing(api, website, text):
     set_to(events_enabled=text)
-    response = post(api, {"events": [event_of(website)] * 2}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"events": [event_of(website)] * 2})
     assert_answer(response, 201, NO_EVENTS, KILL_SWITCH)
     assert stored() == []
 
@@ -72,14 +70,14 @@ def test_while_the_switch_is_off_a_batch_creates_nothing(api, website, text):
 def test_while_the_switch_is_off_a_batch_asks_for_no_website(api, website, codes):
     set_to(events_enabled="false")
     events = [event_of(website, trackingCode=code) for code in codes]
-    assert_answer(post(api, {"events": events}, BATCH_PATH), 201, NO_EVENTS, KILL_SWITCH)
+    assert_answer(api.post(BATCH_PATH, {"events": events}), 201, NO_EVENTS, KILL_SWITCH)
 
 
 def test_the_switch_can_be_thrown_while_the_service_runs(api, website):
     outcomes = []
     for text in ("true", "false", "true"):
         set_to(events_enabled=text)
-        outcomes.append(post(api, event_of(website))["X-Event-Outcome"])
+        outcomes.append(api.post(PATH, event_of(website))["X-Event-Outcome"])
     assert outcomes == ["stored", "dropped; reason=kill_switch", "stored"]
     assert len(stored()) == 2
 
@@ -87,31 +85,31 @@ def test_the_switch_can_be_thrown_while_the_service_runs(api, website):
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_a_switch_takes_effect_within_two_seconds(api, website, clock, path):
     body = event_of(website) if path == PATH else {"events": [event_of(website)]}
-    assert post(api, body, path)["X-Event-Outcome"] == "stored"
+    assert api.post(path, body)["X-Event-Outcome"] == "stored"
     RuntimeSettings.load().change({"events_enabled": "false"}, changed_by="staff@example.com")
     clock.move(seconds=2)
-    assert post(api, body, path)["X-Event-Outcome"] == "dropped; reason=kill_switch"
+    assert api.post(path, body)["X-Event-Outcome"] == "dropped; reason=kill_switch"
 
 
 def test_the_switches_of_other_apis_do_not_matter(api, website):
     others = ("tracking", "activity", "platform", "collect")
     set_to(**{f"{name}_enabled": "false" for name in others})
-    assert post(api, event_of(website))["X-Event-Outcome"] == "stored"
+    assert api.post(PATH, event_of(website))["X-Event-Outcome"] == "stored"
 
 
 def test_an_id_that_is_known_does_not_matter_while_the_switch_is_off(api, website):
     sent = full_event_of(website, id=ID, os="stored")
-    post(api, sent)
+    api.post(PATH, sent)
     set_to(events_enabled="false")
     again = sent | {"os": "sent again"}
-    assert_answer(post(api, again), 201, shown(again, website, id=ID), KILL_SWITCH)
+    assert_answer(api.post(PATH, again), 201, shown(again, website, id=ID), KILL_SWITCH)
     assert [event["os"] for event in stored()] == ["stored"]
     set_to(events_enabled="true")
-    assert_answer(post(api, again), 200, shown(sent, website, id=ID), DUPLICATE)
+    assert_answer(api.post(PATH, again), 200, shown(sent, website, id=ID), DUPLICATE)
 
 
 def test_events_can_be_read_while_the_switch_is_off(api, website):
-    post(api, event_of(website, id=ID))
+    api.post(PATH, event_of(website, id=ID))
     set_to(events_enabled="false")
     assert api.get(f"{PATH}/{ID}").status_code == 200
     listed = api.get(PATH, {"trackingCode": website.tracking_code}).json()
@@ -134,14 +132,14 @@ def test_events_can_be_read_while_the_switch_is_off(api, website):
 )
 def test_every_check_works_while_the_switch_is_off(api, path, content_type, body, status):
     set_to(events_enabled="false")
-    response = post_bytes(api, body, path, content_type)
+    response = api.post_bytes(path, body, content_type)
     assert (response.status_code, response["X-Event-Outcome"]) == (status, "rejected")
 
 
 def test_an_unknown_website_comes_before_the_switch(api, website):
     set_to(events_enabled="false")
     told = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
-    response = post(api, event_of(website, trackingCode="pm-nobody"))
+    response = api.post(PATH, event_of(website, trackingCode="pm-nobody"))
     assert_answer(response, 404, told, REJECTED)
 
 
@@ -149,9 +147,9 @@ def test_the_cap_comes_before_the_switch(api, website):
     set_to(events_enabled="false")
     event = event_of(website, properties={"a": "x" * 10_000})
     messages = ["Properties exceed 10000 bytes"]
-    assert_refused_event(post(api, event), 400, invalid(fields={"properties": messages}))
+    assert_refused_event(api.post(PATH, event), 400, invalid(fields={"properties": messages}))
     told = invalid(fields={"events": messages}, message="Invalid batch event data")
-    assert_refused_event(post(api, {"events": [event]}, BATCH_PATH), 400, told)
+    assert_refused_event(api.post(BATCH_PATH, {"events": [event]}), 400, told)
 
 
 # The cap on properties
@@ -173,7 +171,7 @@ def test_properties_of_exactly_the_cap_pass(api, website, cap, more, ensure_asci
         set_to(max_event_data_bytes=cap)
     value = of_bytes((cap or 10_000) + more)
     body = json.dumps(event_of(website, properties=value), ensure_ascii=ensure_ascii, indent=4)
-    response = post_bytes(api, body)
+    response = api.post_bytes(PATH, body)
     if more <= 0:
         assert response.status_code == 201
         assert [event["properties"] for event in stored()] == [value]
@@ -204,16 +202,16 @@ def test_the_size_is_that_of_compact_json(api, website, sent, size):
         # The form takes 2 to 1048576; below that only the row itself can be changed.
         RuntimeSettings.objects.update_or_create(pk=1, defaults={"max_event_data_bytes": cap})
         runtime.expire()
-        statuses.append(post_bytes(api, body).status_code)
+        statuses.append(api.post_bytes(PATH, body).status_code)
     assert statuses == [201, 400]
     assert [event["properties"] for event in stored()] == [json.loads(sent)]
 
 
 def test_the_cap_holds_for_each_event_of_a_batch(api, website):
     fits, exceeds = (event_of(website, properties=of_bytes(size)) for size in (10_000, 10_001))
-    response = post(api, {"events": [fits, exceeds]}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"events": [fits, exceeds]})
     messages = ["Properties exceed 10000 bytes"]
     told = invalid(fields={"events": messages}, message="Invalid batch event data")
     assert_refused_event(response, 400, told)
-    assert post(api, {"events": [fits, fits]}, BATCH_PATH).status_code == 201
+    assert api.post(BATCH_PATH, {"events": [fits, fits]}).status_code == 201
     assert len(stored()) == 2

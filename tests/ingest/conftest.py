@@ -1,9 +1,9 @@
 """What all tests of the writer need"""
 
 import pytest
-from django.test import Client
 
 from config import runtime
+from tests.support.api import Api
 from websites import lookup
 
 
@@ -12,4 +12,4 @@ def _known_website(website):
     """Let no crowd of threads begin by asking the main database."""
     lookup.active_site(website.tracking_code)
     runtime.current()
-    Client().get("/health/live")  # its metrics are registered once, by whoever comes first
+    Api().get("/health/live")  # its metrics are registered once, by whoever comes first

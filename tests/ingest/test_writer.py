@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 from django.db import connections
-from django.test import Client
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
@@ -16,16 +15,17 @@ from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support import live
+from tests.support.api import Api
 from tests.support.events import (
     BATCH_PATH,
     DUPLICATE,
     ID,
+    PATH,
     STORED,
     WRITE_FAILED,
     event_of,
     event_row,
     full_event_of,
-    post,
     row,
     shown,
     stored,
@@ -43,7 +43,7 @@ FAILED = {"error": "INTERNAL_SERVER_ERROR", "message": "Failed to create event"}
 
 def posts(*events):
     """Return calls that each post an event with a client of its own."""
-    return [lambda event=event: post(Client(), event) for event in events]
+    return [lambda event=event: Api().post(PATH, event) for event in events]
 
 
 # Many at once
@@ -194,7 +194,7 @@ def test_of_one_id_within_a_group_the_first_one_is_new():
 
 def test_a_batch_of_a_thousand_is_one_transaction(api, website):
     events = [full_event_of(website, os=str(n)) for n in range(1000)]
-    response = post(api, {"events": events}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"events": events})
     assert (response.status_code, response.json()["eventsCreated"]) == (201, 1000)
     assert response["X-Event-Outcome"] == "stored"
     with connections["analytics"].cursor() as cursor:
@@ -207,7 +207,7 @@ def test_a_batch_of_a_thousand_is_one_transaction(api, website):
 def test_a_refused_row_in_a_batch_fails_alone(api, website):
     events = [event_of(website, sessionId=f"sess-{n}") for n in range(100)]
     with check("session_id <> 'sess-42'"):
-        response = post(api, {"events": events}, BATCH_PATH)
+        response = api.post(BATCH_PATH, {"events": events})
     told = response.json()
     assert (response.status_code, response["X-Event-Outcome"]) == (207, "stored")
     assert told["errors"] == [
@@ -221,7 +221,7 @@ def test_many_batches_at_once_are_all_stored(website):
         {"events": [event_of(website, sessionId=f"sess-{n}") for _ in range(100)]}
         for n in range(20)
     ]
-    calls = [lambda body=body: post(Client(), body, BATCH_PATH) for body in batches]
+    calls = [lambda body=body: Api().post(BATCH_PATH, body) for body in batches]
     answers = at_once(*calls)
     assert {(each.status_code, each.json()["eventsCreated"]) for each in answers} == {(201, 100)}
     for n in range(20):

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from django.test import Client
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
@@ -11,6 +10,7 @@ from analytics.ingest import commit, writer
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
+from tests.support.api import Api
 from tests.support.databases import SOMEBODY_WAITS, WAITING, connect, end_other_sessions, wait_until
 from tests.support.events import (
     AT_MS,
@@ -24,7 +24,6 @@ from tests.support.events import (
     event_row,
     full_event_of,
     new_id,
-    post,
     row,
     shown,
     stored,
@@ -72,7 +71,7 @@ def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
             foreign.execute(insert, [low, website.id])  # now each waits for the other
             foreign.commit()
 
-        answer, _ = at_once(lambda: post(Client(), {"events": events}, BATCH_PATH), finish)
+        answer, _ = at_once(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
     assert (answer.status_code, answer["X-Event-Outcome"]) == (201, "stored")
     assert answer.json()["eventsCreated"] == 3
     assert [event["session_id"] for event in reversed(stored())].count("theirs") == 2
@@ -92,14 +91,14 @@ def test_a_write_that_is_not_confirmed_in_time_is_unavailable(
     foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
 
     started = time.monotonic()
-    response = post(api, body, path)
+    response = api.post(path, body)
     took = time.monotonic() - started
     foreign.rollback()
 
     assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert 0.3 <= took < 0.3 + LATE
     settings.WRITE_TIMEOUT_SECONDS = PATIENCE
-    response = post(api, body, path)  # the first one may have been stored after all
+    response = api.post(path, body)  # the first one may have been stored after all
     assert response.status_code in (200, 201)
     assert Event.objects.filter(id=ID).count() == 1
 
@@ -118,9 +117,9 @@ def test_rows_that_no_group_has_taken_are_withdrawn(settings):
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_after_a_lost_connection_the_next_write_just_works(api, website, path):
     body = event_of(website) if path == PATH else {"events": [event_of(website)]}
-    assert post(api, body, path).status_code == 201
+    assert api.post(path, body).status_code == 201
     end_other_sessions("analytics")
-    assert_answer_is_stored(post(api, body, path))
+    assert_answer_is_stored(api.post(path, body))
     assert len(stored()) == 2
 
 
@@ -130,15 +129,15 @@ def assert_answer_is_stored(response):
 
 def test_after_a_lost_connection_a_known_event_is_a_duplicate(api, website):
     sent = full_event_of(website, id=ID)
-    post(api, sent)
+    api.post(PATH, sent)
     end_other_sessions("analytics")
-    assert_answer(post(api, sent), 200, shown(sent, website, id=ID), DUPLICATE)
+    assert_answer(api.post(PATH, sent), 200, shown(sent, website, id=ID), DUPLICATE)
     assert stored() == [row(sent, website, id=ID)]
 
 
 def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, foreign):
     sent = event_of(website, id=new_id())
-    post(api, event_of(website))
+    api.post(PATH, event_of(website))
     foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
     with connect(autocommit=True) as watching:
 
@@ -147,7 +146,7 @@ def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, 
             watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {WAITING}")
             foreign.rollback()
 
-        answer, _ = at_once(lambda: post(Client(), sent), cut)
+        answer, _ = at_once(lambda: Api().post(PATH, sent), cut)
     assert_answer_is_stored(answer)  # nothing was committed, so a second try was safe
     assert Event.objects.filter(id=sent["id"]).count() == 1
 
@@ -158,12 +157,12 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(commit, "copy_rows", crash)
-        assert_answer(post(api, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
-    assert_answer_is_stored(post(api, event_of(website)))
+        assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_answer_is_stored(api.post(PATH, event_of(website)))
     assert len(stored()) == 1
 
 
 def test_what_is_answered_is_committed(api, website, foreign):
-    response = post(api, event_of(website))
+    response = api.post(PATH, event_of(website))
     found = foreign.execute("SELECT id::text FROM analytics_event").fetchall()
     assert found == [(response.json()["id"],)]

@@ -21,9 +21,8 @@ from tests.support.platform import (
     assert_refused,
     assert_totals_are_exact,
     assert_tracked,
+    batch_of,
     names,
-    post,
-    post_batch,
     stored,
     totals,
 )
@@ -45,8 +44,10 @@ def without_refused():
 
 
 def test_a_batch_is_stored_with_its_client(api, token, user):
-    response = post_batch(
-        api, token, FULL, {"event_name": "b", "category": "feature"}, client_id="w"
+    response = api.post(
+        BATCH_PATH,
+        batch_of(FULL, {"event_name": "b", "category": "feature"}, client_id="w"),
+        token=token,
     )
     assert_queued(response, 2)
     old, new = stored()
@@ -64,7 +65,7 @@ def test_a_batch_is_stored_with_its_client(api, token, user):
 def test_a_batch_without_a_client(api, token, sent):
     headers = {"User-Agent": "Firefox"}
     body = {"events": [NAMED, FULL], **sent}
-    assert_queued(post(api, token, body, BATCH_PATH, headers=headers), 2)
+    assert_queued(api.post(BATCH_PATH, body, token=token, headers=headers), 2)
     assert {row["client_id"] for row in stored()} == {None}
     assert [row["user_agent"] for row in stored()] == ["Terminal/2.0", "Firefox"]
 
@@ -72,7 +73,7 @@ def test_a_batch_without_a_client(api, token, sent):
 def test_100_events_of_one_time_keep_their_order(api, token):
     called = [f"event-{n}" for n in range(100)]
     events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
-    assert_queued(post_batch(api, token, *events), 100)
+    assert_queued(api.post(BATCH_PATH, batch_of(*events), token=token), 100)
     assert names() == called
     assert {uuid7.time_of(row["id"]) for row in stored()} == {AT}
     assert_totals_are_exact()
@@ -80,7 +81,7 @@ def test_100_events_of_one_time_keep_their_order(api, token):
 
 def test_events_of_several_times_lie_under_their_own(api, token):
     times = [1_769_630_400, 1_769_540_000, 1_769_630_399]
-    post_batch(api, token, *(NAMED | {"timestamp": time} for time in times))
+    api.post(BATCH_PATH, batch_of(*(NAMED | {"timestamp": time} for time in times)), token=token)
     assert [uuid7.ms_of(row["id"]) // 1000 for row in stored()] == sorted(times)
     assert_totals_are_exact()
 
@@ -91,17 +92,17 @@ def test_events_of_several_times_lie_under_their_own(api, token):
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
     set_to(platform_enabled=text)
-    assert_tracked(post(api, token, NAMED), KILL_SWITCH)
-    assert_queued(post_batch(api, token, NAMED, FULL), 2, headers=KILL_SWITCH)
+    assert_tracked(api.post(PATH, NAMED, token=token), KILL_SWITCH)
+    assert_queued(api.post(BATCH_PATH, batch_of(NAMED, FULL), token=token), 2, headers=KILL_SWITCH)
     assert (stored(), totals()) == ([], ({}, {}))
 
 
 def test_while_the_switch_is_off_all_checks_are_as_usual(api, token):
     set_to(platform_enabled="false")
-    assert_refused(post(api, "x", NAMED), 401, "Invalid or expired token", REJECTED)
+    assert_refused(api.post(PATH, NAMED, token="x"), 401, "Invalid or expired token", REJECTED)
     over = NAMED | {"properties": {"a": "x" * 10_000}}
     for path, body in ((PATH, over), (BATCH_PATH, {"events": [over]}), (BATCH_PATH, {})):
-        response = post(api, token, body, path)
+        response = api.post(path, body, token=token)
         assert (response.status_code, response["X-Event-Outcome"]) == (422, "rejected")
     stats = api.get("/api/v1/analytics/stats", headers={"Authorization": f"Bearer {token}"})
     assert stats.status_code == 200
@@ -109,9 +110,9 @@ def test_while_the_switch_is_off_all_checks_are_as_usual(api, token):
 
 def test_after_the_switch_is_on_again_events_are_stored(api, token):
     set_to(platform_enabled="false")
-    post(api, token, {"event_name": "lost"})
+    api.post(PATH, {"event_name": "lost"}, token=token)
     set_to(platform_enabled="true")
-    assert_tracked(post(api, token, NAMED))
+    assert_tracked(api.post(PATH, NAMED, token=token))
     assert names() == ["a"]
 
 
@@ -119,10 +120,10 @@ def test_after_the_switch_is_on_again_events_are_stored(api, token):
 
 
 def test_a_single_event_that_the_database_refuses(api, token, without_refused):
-    response = post(api, token, {"event_name": "refused"})
+    response = api.post(PATH, {"event_name": "refused"}, token=token)
     assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)
     assert totals() == ({}, {})
-    assert_tracked(post(api, token, NAMED))
+    assert_tracked(api.post(PATH, NAMED, token=token))
     assert_totals_are_exact()
 
 
@@ -131,7 +132,7 @@ def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_ref
     called = ["a", "b", "c", "d", "e"]
     events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
     events[place]["event_name"] = "refused"
-    assert_queued(post_batch(api, token, *events), 4, failed=1, headers=STORED)
+    assert_queued(api.post(BATCH_PATH, batch_of(*events), token=token), 4, failed=1, headers=STORED)
     del called[place]
     assert names() == called
     assert_totals_are_exact()
@@ -139,7 +140,7 @@ def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_ref
 
 def test_a_batch_of_which_the_database_refuses_everything(api, token, without_refused):
     refused = {"event_name": "refused"}
-    response = post_batch(api, token, refused, refused)
+    response = api.post(BATCH_PATH, batch_of(refused, refused), token=token)
     assert_queued(response, 0, failed=2, headers=WRITE_FAILED)
     assert (stored(), totals()) == ([], ({}, {}))
 
@@ -152,9 +153,9 @@ def test_without_the_analytics_database(api, token, monkeypatch, path):
     body = NAMED if path == PATH else {"events": [NAMED, NAMED]}
     with monkeypatch.context() as patch:
         patch.setattr(commit, "copy_rows", refuse)
-        assert_answer(post(api, token, body, path), 503, UNAVAILABLE, WRITE_FAILED)
+        assert_answer(api.post(path, body, token=token), 503, UNAVAILABLE, WRITE_FAILED)
     assert (stored(), totals()) == ([], ({}, {}))
-    assert post(api, token, body, path)["X-Event-Outcome"] == "stored"
+    assert api.post(path, body, token=token)["X-Event-Outcome"] == "stored"
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -162,9 +163,9 @@ def test_without_the_main_database_a_signed_token_is_enough(
     api, token, user, forge, path, main_database_away
 ):
     body = NAMED if path == PATH else {"events": [NAMED]}
-    assert post(api, token, body, path)["X-Event-Outcome"] == "stored"
+    assert api.post(path, body, token=token)["X-Event-Outcome"] == "stored"
     assert [row["user_id"] for row in stored()] == [user.id]
-    expired = post(api, forge(exp=1), body, path)
+    expired = api.post(path, body, token=forge(exp=1))
     assert_answer(expired, 401, {"detail": "Invalid or expired token"}, REJECTED)
     assert len(stored()) == 1
 
@@ -176,5 +177,5 @@ def test_an_unforeseen_error_tells_nothing_of_itself(api, token, monkeypatch, pa
 
     monkeypatch.setattr(writer, "write", crash)
     body = NAMED if path == PATH else {"events": [NAMED]}
-    response = post(api, token, body, path)
+    response = api.post(path, body, token=token)
     assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)

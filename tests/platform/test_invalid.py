@@ -12,11 +12,9 @@ from tests.support.platform import (
     PRIORITIES,
     assert_invalid,
     assert_tracked,
+    batch_of,
     json_invalid,
     missing,
-    post,
-    post_batch,
-    post_bytes,
     problem,
     stored,
     value_error,
@@ -71,8 +69,8 @@ def refuse_field(request, api, token):
 
     def refuse(body, *items):
         if request.param == PATH:
-            return assert_invalid(post(api, token, body), *items)
-        response = post_batch(api, token, NAMED, body, NAMED)
+            return assert_invalid(api.post(PATH, body, token=token), *items)
+        response = api.post(BATCH_PATH, batch_of(NAMED, body, NAMED), token=token)
         inside = [item | {"loc": ["body", "events", 1, *item["loc"][1:]]} for item in items]
         return assert_invalid(response, *inside)
 
@@ -154,7 +152,7 @@ def test_properties_may_have_10000_bytes(api, token, refuse_field, letter):
     over = {"a": fits["a"] + "x"}
     told = value_error("Properties exceed 10000 bytes", "properties", input=None)
     refuse_field(NAMED | {"properties": over}, told)
-    assert_tracked(post(api, token, NAMED | {"properties": fits}))
+    assert_tracked(api.post(PATH, NAMED | {"properties": fits}, token=token))
     assert stored()[0]["properties"] == fits
 
 
@@ -168,7 +166,7 @@ def test_the_cap_is_the_one_in_force(api, token, refuse_field):
     over = {"a": "x"}
     told = value_error("Properties exceed 8 bytes", "properties", input=over)
     refuse_field(NAMED | {"properties": over}, told)
-    assert_tracked(post(api, token, NAMED | {"properties": {"a": ""}}))
+    assert_tracked(api.post(PATH, NAMED | {"properties": {"a": ""}}, token=token))
 
 
 @pytest.mark.parametrize(("size", "is_shown"), [(1024, True), (1025, False)])
@@ -186,45 +184,45 @@ def test_a_wrong_value_of_more_than_1024_bytes_is_shown_as_null(refuse_field, si
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 @pytest.mark.parametrize("body", [b"", b"null", b" null\n"])
 def test_an_empty_body(api, token, path, body):
-    assert_invalid(post_bytes(api, token, body, path), missing(input=None))
+    assert_invalid(api.post_bytes(path, body, token=token), missing(input=None))
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 @pytest.mark.parametrize("value", [[1], [], "x", 5, True])
 def test_a_body_that_is_no_object(api, token, path, value):
-    response = post_bytes(api, token, json.dumps(value).encode(), path)
+    response = api.post_bytes(path, json.dumps(value).encode(), token=token)
     assert_invalid(response, of_type(NO_EVENT, value))
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 5])
 def test_an_item_that_is_no_object(api, token, value):
-    response = post_batch(api, token, NAMED, value)
+    response = api.post(BATCH_PATH, batch_of(NAMED, value), token=token)
     assert_invalid(response, of_type(NO_EVENT, value, "events", 1))
 
 
 @pytest.mark.parametrize("value", [None, {}, "x", 5])
 def test_events_that_are_no_list(api, token, value):
-    response = post(api, token, {"events": value}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"events": value}, token=token)
     assert_invalid(response, of_type(NO_LIST, value, "events"))
 
 
 def test_a_batch_without_events(api, token):
-    response = post(api, token, {"client_id": "x"}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"client_id": "x"}, token=token)
     assert_invalid(response, missing("events", input={"client_id": "x"}))
     told = of_length("too_short", "min_length", 1, 0, input=[])
-    assert_invalid(post_batch(api, token), told)
+    assert_invalid(api.post(BATCH_PATH, batch_of(), token=token), told)
 
 
 @pytest.mark.parametrize(("item", "is_shown"), [({}, True), (NAMED, False)])
 def test_a_batch_of_101_events_is_not_read(api, token, item, is_shown):
     sent = [item] * 101
     told = of_length("too_long", "max_length", 100, 101, input=sent if is_shown else None)
-    assert_invalid(post_batch(api, token, *sent), told)
+    assert_invalid(api.post(BATCH_PATH, batch_of(*sent), token=token), told)
 
 
 @pytest.mark.parametrize("value", [5, [], {}, True])
 def test_a_client_id_is_a_text(api, token, value):
-    response = post_batch(api, token, {"event_name": ""}, client_id=value)
+    response = api.post(BATCH_PATH, batch_of({"event_name": ""}, client_id=value), token=token)
     told = of_type(NO_STRING, value, "client_id")
     assert_invalid(response, too_short("events", 0, "event_name"), told)
 
@@ -232,7 +230,7 @@ def test_a_client_id_is_a_text(api, token, value):
 def test_one_bad_event_among_100_is_told_by_its_place_and_nothing_is_stored(api, token):
     events = [NAMED] * 98 + [{}, {"event_name": 5}]
     assert_invalid(
-        post_batch(api, token, *events),
+        api.post(BATCH_PATH, batch_of(*events), token=token),
         missing("events", 98, "event_name", input={}),
         of_type(NO_STRING, 5, "events", 99, "event_name"),
     )
@@ -247,7 +245,7 @@ def test_one_bad_event_among_100_is_told_by_its_place_and_nothing_is_stored(api,
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_what_is_no_json_is_told_with_its_place(api, token, path, body, position):
-    response = post_bytes(api, token, body, path)
+    response = api.post_bytes(path, body, token=token)
     [item] = response.json()["detail"]
     assert type(item["loc"][1]) is int
     if position is not None:
@@ -281,17 +279,17 @@ DEEP = "JSON must not be nested deeper than 64 levels"
 @pytest.mark.parametrize("field", ["properties", "ignored", "event_name"])
 def test_json_that_cannot_be_kept_is_told_wherever_it_is(api, token, field, value, reason):
     body = b'{"event_name": "a", "' + field.encode() + b'": ' + value + b"}"
-    assert_invalid(post_bytes(api, token, body), json_invalid(reason))
+    assert_invalid(api.post_bytes(PATH, body, token=token), json_invalid(reason))
     body = b'{"events": [' + body + b"]}"
-    assert_invalid(post_bytes(api, token, body, BATCH_PATH), json_invalid(reason))
+    assert_invalid(api.post_bytes(BATCH_PATH, body, token=token), json_invalid(reason))
 
 
 def test_64_levels_are_stored(api, token):
     nested = b"[" * 62 + b"]" * 62
     body = b'{"event_name": "a", "properties": {"a": ' + nested + b"}}"
-    assert_tracked(post_bytes(api, token, body))
+    assert_tracked(api.post_bytes(PATH, body, token=token))
 
 
 def test_utf_16_is_no_utf_8(api, token):
-    response = post_bytes(api, token, json.dumps(NAMED).encode("utf-16"))
+    response = api.post_bytes(PATH, json.dumps(NAMED).encode("utf-16"), token=token)
     assert_invalid(response, json_invalid("Invalid UTF-8"))

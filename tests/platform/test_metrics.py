@@ -17,11 +17,8 @@ from tests.support.platform import (
     NAMED,
     PATH,
     STATS_PATH,
-    post,
-    post_batch,
-    post_bytes,
+    batch_of,
 )
-from tests.support.responses import bearer
 from tests.support.runtime_settings import set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -33,17 +30,17 @@ def counted(api):
 
 
 def test_stored_events(api, token, counted):
-    post(api, token, NAMED)
+    api.post(PATH, NAMED, token=token)
     assert counted() == {STORED: 1}
-    post_batch(api, token, *[NAMED] * 7)
+    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
     assert counted() == {STORED: 7}
 
 
 def test_events_while_the_switch_is_off(api, token, counted):
     set_to(platform_enabled="false")
-    post(api, token, NAMED)
+    api.post(PATH, NAMED, token=token)
     assert counted() == {KILL_SWITCH: 1}
-    post_batch(api, token, *[NAMED] * 7)
+    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
     assert counted() == {KILL_SWITCH: 7}
 
 
@@ -52,9 +49,9 @@ def test_events_without_a_database(api, token, counted, monkeypatch):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", away)
-    post(api, token, NAMED)
+    api.post(PATH, NAMED, token=token)
     assert counted() == {WRITE_FAILED: 1}
-    post_batch(api, token, *[NAMED] * 7)
+    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
     assert counted() == {WRITE_FAILED: 7}
 
 
@@ -62,9 +59,9 @@ def test_events_that_the_database_refuses(api, token, counted):
     check = "ADD CHECK (event_name <> 'refused') NOT VALID"
     with connections["analytics"].cursor() as cursor:
         cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
-    post_batch(api, token, NAMED, {"event_name": "refused"}, NAMED)
+    api.post(BATCH_PATH, batch_of(NAMED, {"event_name": "refused"}, NAMED), token=token)
     assert counted() == {STORED: 2, WRITE_FAILED: 1}
-    post(api, token, {"event_name": "refused"})
+    api.post(PATH, {"event_name": "refused"}, token=token)
     assert counted() == {WRITE_FAILED: 1}
 
 
@@ -74,7 +71,7 @@ def test_events_that_the_database_refuses(api, token, counted):
     ids=lambda value: str(value)[:25],
 )
 def test_a_batch_that_is_refused_as_a_whole(api, token, counted, body, count):
-    post(api, token, body, BATCH_PATH)
+    api.post(BATCH_PATH, body, token=token)
     assert counted() == {REJECTED: count}
 
 
@@ -84,14 +81,14 @@ def test_a_request_that_is_refused(api, token, counted):
         (b"{}", "application/json"),
         (b"{}", ""),
     ):
-        post_bytes(api, token, body, PATH, content_type)
+        api.post_bytes(PATH, body, content_type, token=token)
         assert counted() == {REJECTED: 1}
-    post(api, "no token", NAMED)
+    api.post(PATH, NAMED, token="no token")
     assert counted() == {REJECTED: 1}
 
 
 def test_what_is_no_ingest_is_not_counted(api, token, counted):
-    api.get(STATS_PATH, headers=bearer(token))
+    api.get(STATS_PATH, token=token)
     api.get(HEALTH_PATH)
     api.put(PATH)
     assert counted() == {}

@@ -20,11 +20,8 @@ from tests.support.platform import (
     assert_totals_are_exact,
     assert_tracked,
     names,
-    post,
-    post_bytes,
     stored,
 )
-from tests.support.responses import bearer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -32,7 +29,7 @@ MB = 1024 * 1024
 
 
 def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
-    id = assert_tracked(post(api, token, FULL))
+    id = assert_tracked(api.post(PATH, FULL, token=token))
     assert uuid7.time_of(id) == AT
     assert stored() == [
         {
@@ -55,7 +52,7 @@ def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
 
 def test_what_does_not_come_has_its_default(api, token, user):
     before = uuid7.now_ms()
-    id = assert_tracked(post(api, token, NAMED))
+    id = assert_tracked(api.post(PATH, NAMED, token=token))
     assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
     [row] = stored()
     assert row == {
@@ -73,7 +70,7 @@ def test_what_does_not_come_has_its_default(api, token, user):
 def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
     nulls = ("timestamp", "session_id", "page_url", "referrer", "user_agent")
     sent = NAMED | dict.fromkeys(nulls)
-    id = assert_tracked(post(api, token, sent, headers={"User-Agent": "Firefox"}))
+    id = assert_tracked(api.post(PATH, sent, token=token, headers={"User-Agent": "Firefox"}))
     [row] = stored()
     assert {row[name] for name in nulls[1:4]} == {None}
     assert (row["user_agent"], row["created_at"]) == ("Firefox", uuid7.time_of(id))
@@ -89,13 +86,15 @@ def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
     ],
 )
 def test_the_user_agent_is_that_of_the_event_or_of_the_request(api, token, sent, header, kept):
-    post(api, token, NAMED | sent, headers={"User-Agent": header})
+    api.post(PATH, NAMED | sent, token=token, headers={"User-Agent": header})
     assert stored()[0]["user_agent"] == kept
 
 
 def test_who_is_named_in_the_body_is_ignored(api, token, user):
     other = "019c0630-fe00-7d71-bb46-7075e0512424"
-    assert_tracked(post(api, token, NAMED | {"user_id": other, "userId": other, "client_id": "x"}))
+    assert_tracked(
+        api.post(PATH, NAMED | {"user_id": other, "userId": other, "client_id": "x"}, token=token)
+    )
     assert (stored()[0]["user_id"], stored()[0]["client_id"]) == (user.id, None)
 
 
@@ -116,7 +115,7 @@ def test_who_is_named_in_the_body_is_ignored(api, token, user):
     ],
 )
 def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
-    assert_tracked(post(api, token, NAMED | {field: value}))
+    assert_tracked(api.post(PATH, NAMED | {field: value}, token=token))
     [row] = PlatformEvent.objects.all()
     assert getattr(row, field) == value
 
@@ -132,24 +131,19 @@ def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
 )
 def test_json_of_many_kinds_is_read(api, token, body, content_type):
     assert len(body) <= MB
-    assert_tracked(post_bytes(api, token, body, content_type=content_type))
+    assert_tracked(api.post_bytes(PATH, body, content_type=content_type, token=token))
     assert names() == ["a"]
 
 
 def test_a_chunked_body_is_read(api, token):
-    assert_tracked(post_chunked(api, token, json.dumps(NAMED).encode()))
+    assert_tracked(api.post_chunked(PATH, BytesIO(json.dumps(NAMED).encode()), token=token))
     assert names() == ["a"]
-
-
-def post_chunked(api, token, body, path=PATH, content_type="application/json"):
-    environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(body)}
-    return post_bytes(api, token, b"", path, content_type, **environ)
 
 
 @pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
 @pytest.mark.parametrize("accept", ["text/html", "application/xml"])
 def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
-    assert_tracked(post(api, token, NAMED, PATH + query, headers={"Accept": accept}))
+    assert_tracked(api.post(PATH + query, NAMED, token=token, headers={"Accept": accept}))
 
 
 # Who may call
@@ -159,7 +153,7 @@ def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
 @pytest.mark.parametrize("authorization", [None, "", "Basic YTpi", "Bearer", "Bearer ", "{token}"])
 def test_without_a_bearer_token(api, token, path, authorization):
     headers = {} if authorization is None else {"Authorization": authorization.format(token=token)}
-    response = ask(api, path, headers)
+    response = ask(api, path, headers=headers)
     assert_refused(response, 401, "Not authenticated", outcome_of(path))
 
 
@@ -169,28 +163,28 @@ def test_without_a_bearer_token(api, token, path, authorization):
     [{"algorithm": "none"}, {"key": "x" * 50}, {"exp": 1}, {"token_type": "refresh"}],
 )
 def test_with_a_token_that_is_none(api, forge, path, claims):
-    response = ask(api, path, bearer(forge(**claims)))
+    response = ask(api, path, token=forge(**claims))
     assert_refused(response, 401, "Invalid or expired token", outcome_of(path))
 
 
 def test_with_a_token_of_nobody(api, token, user):
     user.delete()
-    response = ask(api, PATH, bearer(token))
+    response = ask(api, PATH, token=token)
     assert_refused(response, 401, "Invalid or expired token", REJECTED)
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])
 def test_the_scheme_may_be_written_in_any_case(api, token, scheme, path):
-    assert ask(api, path, {"Authorization": f"{scheme} {token}"}).status_code == 200
+    assert ask(api, path, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
 
 
-def ask(api, path, headers):
+def ask(api, path, **more):
     """Send what would be accepted from a known caller."""
     if path == STATS_PATH:
-        return api.get(path, headers=headers)
+        return api.get(path, **more)
     body = NAMED if path == PATH else {"events": [NAMED]}
-    return api.post(path, body, content_type="application/json", headers=headers)
+    return api.post(path, body, **more)
 
 
 def outcome_of(path):
@@ -233,15 +227,15 @@ def test_there_is_no_preflight(api, path):
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_token_comes_before_the_body(api, path):
     for body, content_type in ((b"{", "application/json"), (b"x" * (MB + 1), "text/xml")):
-        response = api.generic("POST", path, body, content_type)
+        response = api.post_bytes(path, body, content_type)
         assert_refused(response, 401, "Not authenticated", REJECTED)
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_size_comes_before_the_type(api, token, path):
-    response = post_bytes(api, token, b"x" * (MB + 1), path, "text/xml")
+    response = api.post_bytes(path, b"x" * (MB + 1), "text/xml", token=token)
     assert_refused(response, 413, "Request body is too large", REJECTED)
-    response = post_chunked(api, token, b"x" * (5 * MB), path, "text/xml")
+    response = api.post_chunked(path, BytesIO(b"x" * (5 * MB)), "text/xml", token=token)
     assert_refused(response, 413, "Request body is too large", REJECTED)
 
 
@@ -256,7 +250,7 @@ def test_the_size_comes_before_the_type(api, token, path):
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_type_comes_before_the_json(api, token, path, content_type, headers):
-    response = post_bytes(api, token, b"{", path, content_type, headers=headers)
+    response = api.post_bytes(path, b"{", content_type, token=token, headers=headers)
     assert_refused(response, 415, "Unsupported Media Type", REJECTED)
 
 
@@ -267,16 +261,16 @@ def test_a_host_that_is_not_served(api, path):
 
 
 def test_a_host_that_is_not_served_is_told_of_a_post_too(api, token):
-    response = post(api, token, NAMED, headers={"Host": "evil.example"})
+    response = api.post(PATH, NAMED, token=token, headers={"Host": "evil.example"})
     assert_refused(response, 400, "Bad Request", REJECTED)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/analytics/", "/api/v1/analytics/batch/"])
 def test_paths_are_exact(api, token, path):
-    response = post(api, token, NAMED, path)
+    response = api.post(path, NAMED, token=token)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
 def test_ids_are_uuids_of_version_7(api, token):
-    id = UUID(post(api, token, NAMED).json()["event_id"])
+    id = UUID(api.post(PATH, NAMED, token=token).json()["event_id"])
     assert id.version == 7

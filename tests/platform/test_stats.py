@@ -12,17 +12,17 @@ from analytics.ingest import writer
 from analytics.ingest.writer import State
 from tests.support.databases import away
 from tests.support.platform import (
+    BATCH_PATH,
     HEALTH_PATH,
     NAMED,
+    PATH,
     STATS_PATH,
     UNAVAILABLE,
     assert_is_now,
-    post,
-    post_batch,
+    batch_of,
 )
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 from websites import tokens
 
@@ -54,7 +54,7 @@ def now(clock):
 
 def stats(api, token):
     """Return what the statistics say of events, after a look at the rest."""
-    response = api.get(STATS_PATH, headers=bearer(token))
+    response = api.get(STATS_PATH, token=token)
     body = response.json()
     assert_answer(response, 200, body | {"buffer_status": EMPTY_BUFFER | CHANGING})
     told = {name: value for name, value in body.items() if name != "buffer_status"}
@@ -75,7 +75,7 @@ def send(api, token, category, *times):
     """Store events of a category, by times of their own or now."""
     named = NAMED | {"category": category}
     events = [named | {"timestamp": time.isoformat()} for time in times] or [named]
-    assert post_batch(api, token, *events).json()["events_failed"] == 0
+    assert api.post(BATCH_PATH, batch_of(*events), token=token).json()["events_failed"] == 0
 
 
 def test_without_events(api, token):
@@ -106,15 +106,15 @@ def test_the_day_and_the_hour_go_on(now, clock, api, user):
 
 def test_the_events_of_all_users_are_counted_for_everybody(api, token, make_user):
     other = tokens.issue(make_user("other@example.com")).access
-    post(api, token, NAMED)
-    post(api, other, NAMED)
+    api.post(PATH, NAMED, token=token)
+    api.post(PATH, NAMED, token=other)
     for reader in (token, other):
         assert stats(api, reader)["total_events"] == 2
 
 
 def test_what_was_answered_before_is_counted(api, token):
     for n in range(1, 4):
-        post(api, token, NAMED)
+        api.post(PATH, NAMED, token=token)
         assert stats(api, token)["total_events"] == n
 
 
@@ -127,24 +127,24 @@ def test_no_event_is_read_however_many_hours_have_some(api, token):
 
 
 def test_parameters_are_ignored(api, token):
-    response = api.get(f"{STATS_PATH}?format=xml&days=abc", headers=bearer(token))
+    response = api.get(f"{STATS_PATH}?format=xml&days=abc", token=token)
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("path", [STATS_PATH, HEALTH_PATH])
 def test_head_is_get_without_a_body(api, token, path):
-    response = api.head(path, headers=bearer(token))
+    response = api.head(path, token=token)
     assert (response.status_code, response.content) == (200, b"")
 
 
 def test_without_the_analytics_database_there_are_no_statistics(api, token):
     with away("analytics", "the analytics database is away"):
-        response = api.get(STATS_PATH, headers=bearer(token))
+        response = api.get(STATS_PATH, token=token)
     assert_answer(response, 503, UNAVAILABLE)
 
 
 def test_without_the_main_database_there_are_statistics(api, token, main_database_away):
-    assert api.get(STATS_PATH, headers=bearer(token)).status_code == 200
+    assert api.get(STATS_PATH, token=token).status_code == 200
 
 
 # The writer's own figures
@@ -152,7 +152,7 @@ def test_without_the_main_database_there_are_statistics(api, token, main_databas
 
 def buffers(api, token):
     """Return what both endpoints say of the writer, which has to be the same."""
-    of_stats = api.get(STATS_PATH, headers=bearer(token)).json()["buffer_status"]
+    of_stats = api.get(STATS_PATH, token=token).json()["buffer_status"]
     of_health = api.get(HEALTH_PATH).json()["buffer"]
     assert of_stats == of_health
     return of_stats
@@ -160,8 +160,8 @@ def buffers(api, token):
 
 def test_the_figures_of_the_writer_are_its_own(api, token):
     assert buffers(api, token) == EMPTY_BUFFER
-    post_batch(api, token, NAMED, NAMED)
-    post(api, token, NAMED)
+    api.post(BATCH_PATH, batch_of(NAMED, NAMED), token=token)
+    api.post(PATH, NAMED, token=token)
     last = buffers(api, token)["last_flush"]
     assert_is_now(last)
     figures = {"last_flush": last, "events_flushed_total": 3}
@@ -201,9 +201,9 @@ def test_unhealthy_while_the_analytics_database_is_away(api, monkeypatch):
 
 
 def test_unhealthy_while_the_analytics_database_does_not_answer_in_time(api, monkeypatch):
-    monkeypatch.setattr("config.server.health.SECONDS", 0.05)
+    monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     asked_enough = threading.Event()
-    monkeypatch.setattr("config.server.health._answers", lambda alias: asked_enough.wait(60))
+    monkeypatch.setattr("config.server.health.responds", lambda alias: asked_enough.wait(60))
     response = api.get(HEALTH_PATH)
     asked_enough.set()
     assert_unhealthy(response)

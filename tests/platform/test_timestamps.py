@@ -15,7 +15,6 @@ from tests.support.platform import (
     PATH,
     assert_invalid,
     assert_tracked,
-    post,
     problem,
     stored,
     value_error,
@@ -68,7 +67,7 @@ def at(year, month, day, hour=0, minute=0, second=0, *, ms=0):
     ],
 )
 def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
-    id = assert_tracked(post(api, token, NAMED | {"timestamp": sent}))
+    id = assert_tracked(api.post(PATH, NAMED | {"timestamp": sent}, token=token))
     assert uuid7.time_of(id) == kept
     assert stored()[0]["created_at"] == kept
 
@@ -122,9 +121,9 @@ def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
 def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason):
     message = f"Input should be a valid datetime or date, {reason}"
     told = ["datetime_from_date_parsing", ["timestamp"], message, sent, {"error": reason}]
-    assert_invalid(post(api, token, NAMED | {"timestamp": sent}), problem(*told))
+    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), problem(*told))
     told[1] = ["events", 0, "timestamp"]
-    response = post(api, token, {"events": [NAMED | {"timestamp": sent}]}, BATCH_PATH)
+    response = api.post(BATCH_PATH, {"events": [NAMED | {"timestamp": sent}]}, token=token)
     assert_invalid(response, problem(*told))
 
 
@@ -139,13 +138,13 @@ def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason
 )
 def test_times_before_2015_and_far_ahead_are_out_of_range(api, token, sent):
     told = value_error("Timestamp out of range", "timestamp", input=sent)
-    assert_invalid(post(api, token, NAMED | {"timestamp": sent}), told)
+    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), told)
 
 
 def test_a_number_of_a_million_digits_is_out_of_range(api, token):
     sent = "9" * 1_040_000
     told = value_error("Timestamp out of range", "timestamp", input=None)
-    assert_invalid(post(api, token, NAMED | {"timestamp": sent}), told)
+    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), told)
 
 
 def test_20_thousand_million_is_the_last_number_of_seconds(clock):
@@ -168,11 +167,11 @@ def test_a_clock_may_be_a_day_fast(now, api, token, path):
     last = NOW_MS + DAY_MS
     events = [NAMED | {"timestamp": ms} for ms in (last, last + 0.9, last + 1)]
     bodies = events if path == PATH else [{"events": [event]} for event in events]
-    too_late = post(api, token, bodies[2], path)
+    too_late = api.post(path, bodies[2], token=token)
     loc = ["timestamp"] if path == PATH else ["events", 0, "timestamp"]
     assert_invalid(too_late, value_error("Timestamp out of range", *loc, input=last + 1))
     for body in bodies[:2]:
-        assert post(api, token, body, path).status_code == 200
+        assert api.post(path, body, token=token).status_code == 200
     assert [row["created_at"] for row in stored()] == [uuid7.from_ms(last)] * 2
 
 

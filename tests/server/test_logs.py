@@ -14,8 +14,8 @@ from config.server import logs
 from tests.support import live
 from tests.support.accounts import PASSWORD
 from tests.support.events import (
+    PATH,
     event_of,
-    post,
 )
 from tests.support.responses import at_once
 from websites.models import User
@@ -68,7 +68,7 @@ def log_failure(statement, *values):
 
 def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", None)
-    response = api.post(LOGIN, GOOD, content_type="application/json")
+    response = api.post(LOGIN, GOOD)
     entry = entry_of(written)
     time, exception = entry.pop("time"), entry.pop("exception")
     assert entry == {
@@ -85,7 +85,7 @@ def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
 
 def test_a_crash_is_text_that_people_can_read(api, written_as_text, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", None)
-    response = api.post(LOGIN, GOOD, content_type="application/json")
+    response = api.post(LOGIN, GOOD)
     first, *trace, last = written_as_text.getvalue().splitlines()
     assert first.endswith(f"Z ERROR config.api.view Unforeseen error [{response['X-Request-Id']}]")
     assert trace[0] == "Traceback (most recent call last):"
@@ -179,7 +179,7 @@ def test_what_belongs_to_somebody_is_taken_out(written, text, line):
 def test_a_refused_event_is_told_without_its_content(api, website, written):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
-    response = post(api, event_of(website, sessionId="refused", visitorId="vis-secret"))
+    response = api.post(PATH, event_of(website, sessionId="refused", visitorId="vis-secret"))
     assert response.status_code == 500
     entry = entry_of(written)
     assert entry["request_id"] == response["X-Request-Id"]

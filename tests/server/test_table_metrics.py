@@ -15,9 +15,9 @@ from analytics.streams.maintenance import MaintenanceRun
 from tests.support.events import (
     AT,
     AT_MS,
+    PATH,
     event_of,
     new_id,
-    post,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -46,7 +46,7 @@ def test_every_stream_has_rows_and_bytes(api):
 
 
 def test_rows_are_what_postgresql_estimates(api, website):
-    post(api, {"events": [event_of(website) for _ in range(7)]}, "/api/v1/events/batch")
+    api.post("/api/v1/events/batch", {"events": [event_of(website) for _ in range(7)]})
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ANALYZE analytics_event")
     assert figures(api)[ROWS]["analytics_event"] == 7
@@ -55,7 +55,7 @@ def test_rows_are_what_postgresql_estimates(api, website):
 def test_the_oldest_event_is_told_unless_there_is_none(api, website):
     assert figures(api)[OLDEST] == {}
     for age_ms in (1000, 86_400_000, 2000):
-        post(api, event_of(website, id=new_id(AT_MS - age_ms)))
+        api.post(PATH, event_of(website, id=new_id(AT_MS - age_ms)))
     table_metrics.reset()
     assert figures(api)[OLDEST]["analytics_event"] == (AT_MS - 86_400_000) / 1000
 
@@ -82,7 +82,7 @@ def test_the_last_success_of_retention_is_told_once_there_is_one(api):
 
 def test_figures_are_kept_for_a_while(api, website, clock):
     assert figures(api)[OLDEST] == {}
-    post(api, event_of(website, id=new_id(AT_MS)))
+    api.post(PATH, event_of(website, id=new_id(AT_MS)))
     clock.move(seconds=table_metrics.MAX_AGE_SECONDS - 0.1)
     assert figures(api)[OLDEST] == {}
     clock.move(seconds=0.1)

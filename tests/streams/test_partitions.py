@@ -19,7 +19,6 @@ from tests.support.events import (
     PATH,
     event_of,
     full_event_of,
-    post,
     shown,
     stored,
 )
@@ -247,7 +246,7 @@ def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
 ):
     run("--from", "2026-01", "--until", "2026-12")
     sent = full_event_of(website, timestamp=timestamp)
-    id = post(api, sent).json()["id"]
+    id = api.post(PATH, sent).json()["id"]
     assert place_of(id) == DEFAULT
     told = shown(sent, website, id=id, at=at) | {"properties": sent["properties"]}
     assert_answer(api.get(f"{PATH}/{id}"), 200, told)
@@ -258,11 +257,11 @@ def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
 def test_a_repeated_id_is_found_after_its_row_moved(api, website):
     at = uuid7.to_ms(datetime(2026, 1, 15, tzinfo=UTC))
     sent = event_of(website, id=str(uuid7.new_id(at)))
-    post(api, sent)
+    api.post(PATH, sent)
     assert place_of(sent["id"]) == DEFAULT
     run("--from", "2026-01", "--until", "2026-01")
     assert place_of(sent["id"]) == "analytics_event_y2026m01"
-    assert post(api, sent).status_code == 200
+    assert api.post(PATH, sent).status_code == 200
     assert len(stored()) == 1
 
 

@@ -19,16 +19,6 @@ BAD_TOKEN = ("UNAUTHORIZED", "Invalid bearer token")
 BAD_INPUT = ("INVALID_INPUT", "Invalid request body")
 
 
-def post(api, body, content_type="application/json", **more):
-    """Send JSON."""
-    return api.post(PATH, body, content_type=content_type, **more)
-
-
-def post_bytes(api, body, content_type="application/json", **more):
-    """Send bytes as they are."""
-    return api.generic("POST", PATH, body, content_type, **more)
-
-
 def frontend_rows():
     """Return what front ends told, the oldest first."""
     return list(ActivityEvent.objects.filter(method="FRONTEND").order_by("id"))

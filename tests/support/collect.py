@@ -26,16 +26,6 @@ def log_in(client, email="user@example.com"):
     assert answer.status_code == 204
 
 
-def post(client, body, content_type="application/json", **more):
-    """Send JSON."""
-    return client.post(PATH, body, content_type=content_type, **more)
-
-
-def post_bytes(client, body, content_type="application/json", **more):
-    """Send bytes as they are."""
-    return client.generic("POST", PATH, body, content_type, **more)
-
-
 def event(**changes):
     """Return an event with no more than it needs."""
     return {"event_type": "click", "event_data": {}} | changes

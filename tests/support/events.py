@@ -51,16 +51,6 @@ def full_event_of(website, **changes):
     return event_of(website, **optional | changes)
 
 
-def post(api, body, path=PATH, **more):
-    """Send JSON."""
-    return api.post(path, body, content_type="application/json", **more)
-
-
-def post_bytes(api, body, path=PATH, content_type="application/json", **more):
-    """Send bytes as they are."""
-    return api.generic("POST", path, body, content_type, **more)
-
-
 def shown(sent, website, *, id, at=AT_TEXT):
     """Return the twelve keys under which an event is shown."""
     copied = [

@@ -3,7 +3,6 @@
 from analytics.funnel.models import FunnelEvent
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 
 PATH = "/api/v1/analytics/track"
@@ -19,16 +18,6 @@ FULL = {
     "locale": "tr-TR",
     "properties": {"linkId": "abc-123", "position": 2},
 }
-
-
-def post(api, token, body, content_type="application/json", **more):
-    """Send a body as the holder of a token."""
-    return api.post(PATH, body, content_type=content_type, headers=bearer(token), **more)
-
-
-def post_bytes(api, token, body, content_type="application/json", **more):
-    """Send bytes as they are."""
-    return api.generic("POST", PATH, body, content_type, headers=bearer(token), **more)
 
 
 def stored():

@@ -9,7 +9,6 @@ from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import uuid7
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 
 PATH = "/api/v1/analytics"
@@ -41,21 +40,9 @@ CATEGORIES = (
 PRIORITIES = "'low', 'medium', 'high' or 'critical'"
 
 
-def post(api, token, body, path=PATH, content_type="application/json", **more):
-    """Send a body as the holder of a token."""
-    headers = bearer(token) | more.pop("headers", {})
-    return api.post(path, body, content_type=content_type, headers=headers, **more)
-
-
-def post_bytes(api, token, body, path=PATH, content_type="application/json", **more):
-    """Send bytes as they are."""
-    headers = bearer(token) | more.pop("headers", {})
-    return api.generic("POST", path, body, content_type, headers=headers, **more)
-
-
-def post_batch(api, token, *events, **more):
-    """Send events as a batch."""
-    return post(api, token, {"events": events, **more}, BATCH_PATH)
+def batch_of(*events, **more):
+    """Return the body of a batch."""
+    return {"events": events, **more}
 
 
 def assert_tracked(response, headers=None):

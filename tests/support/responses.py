@@ -56,8 +56,3 @@ def at_once(*calls):
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
-
-
-def bearer(token):
-    """Return the header that proves a caller."""
-    return {"Authorization": f"Bearer {token}"}

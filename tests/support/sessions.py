@@ -64,11 +64,6 @@ def session_of(**changes):
     return {"visitorId": "vis-abc", "consentAnalytics": "granted"} | changes
 
 
-def send(api, body, path, *, method="POST", **more):
-    """Send JSON."""
-    return getattr(api, method.lower())(path, body, content_type="application/json", **more)
-
-
 def dropped(reason):
     """Return the header of an answer to what was dropped."""
     return {"X-Event-Outcome": f"dropped; reason={reason}"}

@@ -8,7 +8,6 @@ from tests.support.sessions import (
     TOO_LONG,
     UNKNOWN_ID,
     leave_path,
-    send,
     session_of,
     session_path,
 )
@@ -74,17 +73,17 @@ def test_pages_can_read_every_answer(api, settings, monkeypatch):
     settings.RATE_SESSION = "5/m"
 
     def answers():
-        yield 200, send(api, session_of(), SESSION, headers=ORIGIN)
-        yield 400, send(api, {}, SESSION, headers=ORIGIN)
-        yield 413, api.generic("POST", SESSION, b"x" * TOO_LONG, "text/html", headers=ORIGIN)
-        yield 415, api.generic("POST", SESSION, b"x", "text/html", headers=ORIGIN)
+        yield 200, api.post(SESSION, session_of(), headers=ORIGIN)
+        yield 400, api.post(SESSION, {}, headers=ORIGIN)
+        yield 413, api.post_bytes(SESSION, b"x" * TOO_LONG, "text/html", headers=ORIGIN)
+        yield 415, api.post_bytes(SESSION, b"x", "text/html", headers=ORIGIN)
         monkeypatch.setattr("analytics.sessions.api.require_human", None)
-        yield 500, send(api, session_of(), SESSION, headers=ORIGIN)
-        yield 429, send(api, session_of(), SESSION, headers=ORIGIN)
+        yield 500, api.post(SESSION, session_of(), headers=ORIGIN)
+        yield 429, api.post(SESSION, session_of(), headers=ORIGIN)
         yield 405, api.get(SESSION, headers=ORIGIN)
-        yield 200, send(api, {"duration": 1}, leave_path("x"), headers=ORIGIN)
+        yield 200, api.post(leave_path("x"), {"duration": 1}, headers=ORIGIN)
         yield 200, api.patch(session_path("x", "heartbeat"), headers=ORIGIN)
-        yield 400, send(api, {}, PAGE_VIEW, headers=ORIGIN)
+        yield 400, api.post(PAGE_VIEW, {}, headers=ORIGIN)
 
     for status, response in answers():
         assert response.status_code == status

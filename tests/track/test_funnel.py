@@ -13,10 +13,9 @@ from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
 from tests.support.funnel import (
     FULL,
+    PATH,
     STORED,
     TRACKED,
-    post,
-    post_bytes,
     stored,
 )
 from tests.support.responses import (
@@ -35,7 +34,7 @@ def tracked(user, token, api):
 
     def send(body, **more):
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert_answer(post_bytes(api, token, sent, **more), 200, TRACKED, STORED)
+        assert_answer(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
         [(user_id, *row)] = stored()
         assert user_id == user.id
         return row
@@ -49,13 +48,13 @@ def counted():
 
 
 def test_an_event_is_stored(api, user, token):
-    assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
     assert stored() == [(user.id, FULL["sessionId"], FULL["event"], FULL["properties"])]
 
 
 def test_the_time_is_that_of_the_request(api, user, clock):
     clock.set(uuid7.from_ms(NOW_MS))
-    post(api, tokens.issue(user).access, FULL)
+    api.post(PATH, FULL, token=tokens.issue(user).access)
     event = FunnelEvent.objects.get()
     assert event.created_at == datetime(2027, 1, 15, 8, 0, 0, 123_000, tzinfo=UTC)
     assert (event.id.version, uuid7.time_of(event.id)) == (7, event.created_at)
@@ -121,7 +120,7 @@ def test_a_body_of_the_limit_is_read(tracked):
 
 def test_the_same_event_twice_is_two_events(api, token):
     for _ in range(2):
-        assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+        assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
     assert len(stored()) == 2
 
 
@@ -132,7 +131,7 @@ def test_whose_event_it_is_only_the_token_tells(tracked, make_user, name):
 
 
 def test_events_join_their_users_in_sql(api, user, token):
-    post(api, token, FULL)
+    api.post(PATH, FULL, token=token)
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT email, event_type, session_id, event_data->>'linkId' "
@@ -157,7 +156,7 @@ def test_the_table_is_in_the_main_database_only():
 def test_events_go_with_their_user(api, user, token, make_user):
     other = make_user("other@example.com")
     for whose in (token, tokens.issue(other).access):
-        post(api, whose, FULL)
+        api.post(PATH, FULL, token=whose)
     user.delete()
     assert [user_id for user_id, *_ in stored()] == [other.id]
 
@@ -165,27 +164,27 @@ def test_events_go_with_their_user(api, user, token, make_user):
 def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, caplog):
     before = counted()
     with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
-        post(api, token, FULL)
+        api.post(PATH, FULL, token=token)
     event = FunnelEvent.objects.get()
     assert counted() == before + 1
     assert caplog.messages == [f"Stored funnel event {event.id} of user {user.id}: bio_link_click"]
-    post(api, token, {"event": 5})
+    api.post(PATH, {"event": 5}, token=token)
     assert counted() == before + 1
 
 
 def test_the_counter_is_told_to_prometheus(api, token):
-    post(api, token, FULL)
+    api.post(PATH, FULL, token=token)
     assert f"\nanalytics_event_tracked_total {counted()}\n" in api.get("/metrics").content.decode()
 
 
 @pytest.mark.usefixtures("unrecorded")
 def test_an_event_costs_no_query_but_its_own(api, token, clock):
-    post(api, token, FULL)
+    api.post(PATH, FULL, token=token)
     with (
         CaptureQueriesContext(connections["default"]) as main,
         CaptureQueriesContext(connections["analytics"]) as analytics,
     ):
-        post(api, token, FULL)
+        api.post(PATH, FULL, token=token)
     # Without the transaction of the test the first and the last are BEGIN and COMMIT.
     assert [query["sql"].split()[0] for query in main] == ["SAVEPOINT", "COPY", "RELEASE"]
     assert len(analytics) == 0

@@ -10,12 +10,11 @@ from config.models import RuntimeSettings
 from tests.support.funnel import (
     FULL,
     KILL_SWITCH,
+    PATH,
     STORED,
     TRACKED,
     assert_invalid,
     assert_track_error,
-    post,
-    post_bytes,
     stored,
 )
 from tests.support.responses import (
@@ -42,7 +41,7 @@ def tracked(user, token, api):
 
     def send(body, **more):
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert_answer(post_bytes(api, token, sent, **more), 200, TRACKED, STORED)
+        assert_answer(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
         [(user_id, *row)] = stored()
         assert user_id == user.id
         return row
@@ -66,35 +65,35 @@ def counted():
 
 @pytest.mark.parametrize("value", [5, None, ["a"], {}, True])
 def test_the_event_must_be_a_string(api, token, value):
-    assert_invalid(post(api, token, FULL | {"event": value}), "event must be a string")
+    assert_invalid(api.post(PATH, FULL | {"event": value}, token=token), "event must be a string")
 
 
 @pytest.mark.parametrize("name", ["sessionId", "deviceType", "locale"])
 @pytest.mark.parametrize("value", [5, ["a"], {}, False])
 def test_texts_must_be_strings(api, token, name, value):
-    assert_invalid(post(api, token, FULL | {name: value}), f"{name} must be a string")
+    assert_invalid(api.post(PATH, FULL | {name: value}, token=token), f"{name} must be a string")
 
 
 @pytest.mark.parametrize("value", [[], "x", "{}", 5, True])
 def test_properties_must_be_an_object(api, token, value):
-    response = post(api, token, FULL | {"properties": value})
+    response = api.post(PATH, FULL | {"properties": value}, token=token)
     assert_invalid(response, "properties must be an object")
 
 
 def test_each_failing_field_is_told_in_the_order_of_the_contract(api, token):
     wrong = {"properties": [], "locale": 1, "deviceType": 2, "sessionId": 3}
     texts = [f"{name} must be a string" for name in ("event", "sessionId", "deviceType", "locale")]
-    assert_invalid(post(api, token, wrong), *texts, "properties must be an object")
+    assert_invalid(api.post(PATH, wrong, token=token), *texts, "properties must be an object")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_lacks_the_event(api, token, body):
-    assert_invalid(post_bytes(api, token, body), "event must be a string")
+    assert_invalid(api.post_bytes(PATH, body, token=token), "event must be a string")
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"null", b'"x"', b"5", b"true"])
 def test_the_body_must_be_an_object(api, token, body):
-    assert_invalid(post_bytes(api, token, body), "body must be an object")
+    assert_invalid(api.post_bytes(PATH, body, token=token), "body must be an object")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_the_body_must_be_an_object(api, token, body):
     ids=lambda value: str(value)[:40],
 )
 def test_json_problems_are_told(api, token, body, sentence):
-    assert_invalid(post_bytes(api, token, body), sentence)
+    assert_invalid(api.post_bytes(PATH, body, token=token), sentence)
 
 
 def test_the_deepest_json_is_accepted(tracked):
@@ -136,41 +135,43 @@ def test_the_deepest_json_is_accepted(tracked):
 def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
     before = counted()
     set_to(tracking_enabled=text)
-    assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
+    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, KILL_SWITCH)
     assert (stored(), counted()) == ([], before)
 
 
 def test_while_the_switch_is_off_the_size_does_not_matter(api, token):
     oversized = {"event": "a", "properties": {"a": "x" * 10_000}}
-    assert_track_error(post(api, token, oversized), *INVALID_DATA, variables={"max": 10_000})
+    assert_track_error(
+        api.post(PATH, oversized, token=token), *INVALID_DATA, variables={"max": 10_000}
+    )
     set_to(tracking_enabled="false")
-    assert_answer(post(api, token, oversized), 200, TRACKED, KILL_SWITCH)
+    assert_answer(api.post(PATH, oversized, token=token), 200, TRACKED, KILL_SWITCH)
     assert stored() == []
 
 
 def test_while_the_switch_is_off_fields_are_checked(api, token):
     set_to(tracking_enabled="false")
     assert_invalid(
-        post(api, token, {"properties": []}),
+        api.post(PATH, {"properties": []}, token=token),
         *(
             "event must be a string",
             "properties must be an object",
         ),
     )
-    assert_track_error(post(api, "junk", FULL), *BAD_TOKEN)
+    assert_track_error(api.post(PATH, FULL, token="junk"), *BAD_TOKEN)
 
 
 def test_the_switch_takes_effect_within_two_seconds(api, token, clock):
-    assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="staff@example.com")
     clock.move(seconds=2)
-    assert_answer(post(api, token, FULL), 200, TRACKED, KILL_SWITCH)
+    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, KILL_SWITCH)
 
 
 def test_other_switches_do_not_matter(api, token):
     others = ("events", "activity", "platform", "collect")
     set_to(**{f"{name}_enabled": "false" for name in others}, public_event_reads="false")
-    assert_answer(post(api, token, FULL), 200, TRACKED, STORED)
+    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
 
 
 # The cap on properties
@@ -192,7 +193,7 @@ def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_
         set_to(max_event_data_bytes=cap)
     value = of_bytes((cap or 10_000) + more)
     body = json.dumps({"event": "a", "properties": value}, ensure_ascii=ensure_ascii, indent=4)
-    response = post_bytes(api, token, body)
+    response = api.post_bytes(PATH, body, token=token)
     if more <= 0:
         assert_answer(response, 200, TRACKED, STORED)
         assert stored() == [(user.id, None, "a", value)]
@@ -203,7 +204,7 @@ def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_
 
 @pytest.mark.parametrize("properties", [{"a": "é" * 5000}, {f"k{n}": n for n in range(50_000)}])
 def test_properties_over_the_cap_are_refused(api, token, properties):
-    response = post(api, token, {"event": "a", "properties": properties})
+    response = api.post(PATH, {"event": "a", "properties": properties}, token=token)
     assert_track_error(response, *INVALID_DATA, variables={"max": 10_000})
     assert stored() == []
 
@@ -216,7 +217,7 @@ def test_no_properties_are_the_smallest_ones(tracked, body):
 
 def test_the_cap_takes_effect_within_two_seconds(api, token, clock):
     body = {"event": "a", "properties": of_bytes(101)}
-    assert_answer(post(api, token, body), 200, TRACKED, STORED)
+    assert_answer(api.post(PATH, body, token=token), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
     clock.move(seconds=2)
-    assert_track_error(post(api, token, body), *INVALID_DATA, variables={"max": 100})
+    assert_track_error(api.post(PATH, body, token=token), *INVALID_DATA, variables={"max": 100})

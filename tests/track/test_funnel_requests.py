@@ -15,13 +15,10 @@ from tests.support.funnel import (
     STORED,
     TRACKED,
     assert_track_error,
-    post,
-    post_bytes,
     stored,
 )
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 from tests.support.sessions import assert_rate_limited
 
@@ -53,7 +50,7 @@ def set_to(**values):
 )
 def test_without_a_bearer_token_nothing_is_stored(api, token, header):
     headers = {} if header is None else {"Authorization": header.format(token=token)}
-    response = api.post(PATH, FULL, content_type="application/json", headers=headers)
+    response = api.post(PATH, FULL, headers=headers)
     assert_track_error(response, *NO_TOKEN)
     assert stored() == []
 
@@ -61,7 +58,7 @@ def test_without_a_bearer_token_nothing_is_stored(api, token, header):
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_the_scheme_is_accepted_in_any_case(api, token, scheme):
     headers = {"Authorization": f"{scheme} {token}"}
-    response = api.post(PATH, FULL, content_type="application/json", headers=headers)
+    response = api.post(PATH, FULL, headers=headers)
     assert_answer(response, 200, TRACKED, STORED)
 
 
@@ -85,20 +82,19 @@ def changed(token, settings, *, key=None, algorithm="HS256", **claims):
     ids=str,
 )
 def test_a_bad_token_opens_nothing(api, token, settings, changes):
-    assert_answer(post(api, changed(token, settings), FULL), 200, TRACKED, STORED)
-    assert_track_error(post(api, changed(token, settings, **changes), FULL), *BAD_TOKEN)
+    assert_answer(api.post(PATH, FULL, token=changed(token, settings)), 200, TRACKED, STORED)
+    assert_track_error(api.post(PATH, FULL, token=changed(token, settings, **changes)), *BAD_TOKEN)
     assert len(stored()) == 1
 
 
 @pytest.mark.parametrize("junk", ["junk", "a.b.c", "...", "{token}x"])
 def test_junk_opens_nothing(api, token, junk):
-    assert_track_error(post(api, junk.format(token=token), FULL), *BAD_TOKEN)
+    assert_track_error(api.post(PATH, FULL, token=junk.format(token=token)), *BAD_TOKEN)
 
 
 def test_a_token_is_no_longer_good_after_logout(api, token):
-    log_out = {"content_type": "application/json", "headers": bearer(token)}
-    assert api.post("/api/v1/auth/logout", b"", **log_out).status_code == 200
-    assert_track_error(post(api, token, FULL), *BAD_TOKEN)
+    assert api.post("/api/v1/auth/logout", token=token).status_code == 200
+    assert_track_error(api.post(PATH, FULL, token=token), *BAD_TOKEN)
     assert stored() == []
 
 
@@ -109,7 +105,7 @@ def test_a_token_is_no_longer_good_without_its_user(api, user, token, how):
     else:
         user.is_active = False
         user.save()
-    assert_track_error(post(api, token, FULL), *BAD_TOKEN)
+    assert_track_error(api.post(PATH, FULL, token=token), *BAD_TOKEN)
     assert stored() == []
 
 
@@ -139,7 +135,7 @@ def test_unknown_paths_beside_it_are_not_found(api, path, method):
 
 
 def test_a_host_that_is_not_served_is_refused(api, token):
-    response = post(api, token, FULL, HTTP_HOST="evil.example")
+    response = api.post(PATH, FULL, token=token, HTTP_HOST="evil.example")
     assert_track_error(response, 400, "BAD_REQUEST", "Bad request", "common.bad_request")
     assert stored() == []
 
@@ -149,50 +145,45 @@ def test_a_host_that_is_not_served_is_refused(api, token):
     ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "text/html"],
 )
 def test_other_types_are_refused(api, token, content_type):
-    response = post_bytes(api, token, json.dumps(FULL), content_type)
+    response = api.post_bytes(PATH, json.dumps(FULL), content_type, token=token)
     assert_track_error(response, *WRONG_TYPE)
     assert stored() == []
 
 
 def test_nothing_is_unpacked(api, token):
     body = gzip.compress(json.dumps(FULL).encode())
-    response = post_bytes(api, token, body, HTTP_CONTENT_ENCODING="gzip")
+    response = api.post_bytes(PATH, body, token=token, HTTP_CONTENT_ENCODING="gzip")
     assert_track_error(response, *WRONG_TYPE)
 
 
 def test_a_body_over_the_limit_is_refused(api, token):
-    response = post_bytes(api, token, b"x" * 1_048_577)
+    response = api.post_bytes(PATH, b"x" * 1_048_577, token=token)
     assert_track_error(response, *TOO_LARGE, variables={"max": 1_048_576})
 
 
 def test_the_limit_in_force_is_told(api, token, settings):
     settings.MAX_BODY_BYTES = 20
-    assert post_bytes(api, token, b'{"event":"12345678"}').status_code == 200
-    response = post_bytes(api, token, b'{"event":"123456789"}')
+    assert api.post_bytes(PATH, b'{"event":"12345678"}', token=token).status_code == 200
+    response = api.post_bytes(PATH, b'{"event":"123456789"}', token=token)
     assert_track_error(response, *TOO_LARGE, variables={"max": 20})
 
 
 @pytest.mark.parametrize(("size", "status"), [(200, 200), (5_242_880, 413)])
 def test_a_body_without_a_length_is_read_up_to_the_limit(api, token, size, status):
     body = json.dumps({"event": "a", "filling": "x" * size}).encode()
-    environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(body)}
-    response = api.generic(
-        "POST", PATH, content_type="application/json", headers=bearer(token), **environ
-    )
+    response = api.post_chunked(PATH, io.BytesIO(body), token=token)
     assert response.status_code == status
     assert len(stored()) == (status == 200)
 
 
 def test_what_the_client_would_like_to_get_does_not_matter(api, token):
     wishes = {"Accept": "text/html", "X-HTTP-Method-Override": "DELETE", "X-Request-Id": "mine"}
-    response = api.post(
-        f"{PATH}?format=xml", FULL, content_type="application/json", headers=bearer(token) | wishes
-    )
+    response = api.post(f"{PATH}?format=xml", FULL, token=token, headers=wishes)
     assert_answer(response, 200, TRACKED, STORED)
 
 
 def test_pages_of_other_origins_get_no_permission_to_read(api, token):
-    response = post(api, token, FULL, HTTP_ORIGIN="https://any.example")
+    response = api.post(PATH, FULL, token=token, HTTP_ORIGIN="https://any.example")
     assert_answer(response, 200, TRACKED, STORED)  # which also demands that no CORS header came
 
 
@@ -209,25 +200,25 @@ def test_the_61st_request_of_a_window_is_refused(api, token, clock):
     for n in range(60):
         # Whatever becomes of them, they count; a forwarded address makes nobody another client.
         body = FULL if n % 3 else {"event": n}
-        response = post(api, token, body, HTTP_X_FORWARDED_FOR=f"203.0.113.{n}")
+        response = api.post(PATH, body, token=token, HTTP_X_FORWARDED_FOR=f"203.0.113.{n}")
         assert response.status_code == (200 if n % 3 else 400)
-    assert_limited(post(api, token, FULL))
+    assert_limited(api.post(PATH, FULL, token=token))
     assert len(stored()) == 40
-    assert post(api, token, FULL, REMOTE_ADDR="198.51.100.1").status_code == 200
+    assert api.post(PATH, FULL, token=token, REMOTE_ADDR="198.51.100.1").status_code == 200
 
 
 def test_what_is_refused_earlier_does_not_count(api, token, clock):
     for _ in range(61):
         assert api.get(PATH).status_code == 405
-        assert post(api, "junk", FULL).status_code == 401
+        assert api.post(PATH, FULL, token="junk").status_code == 401
         assert api.post(f"{PATH}/").status_code == 404
-    assert post(api, token, FULL).status_code == 200
+    assert api.post(PATH, FULL, token=token).status_code == 200
 
 
 def test_the_limit_is_a_setting(api, token, settings, clock):
     settings.RATE_TRACK = "1/m"
-    assert post(api, token, FULL).status_code == 200
-    assert_limited(post(api, token, FULL))
+    assert api.post(PATH, FULL, token=token).status_code == 200
+    assert_limited(api.post(PATH, FULL, token=token))
 
 
 def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
@@ -238,7 +229,7 @@ def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
             "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
-    assert [post(api, token, FULL).status_code for _ in range(3)] == [200, 200, 200]
+    assert [api.post(PATH, FULL, token=token).status_code for _ in range(3)] == [200, 200, 200]
 
 
 # What is checked first
@@ -263,8 +254,8 @@ def test_checks_come_in_their_order(
     set_to(tracking_enabled=switch)
     settings.RATE_TRACK = "1/m"
     if used_up:
-        post(api, token, {})
-    headers = bearer(as_whom.format(token=token))
-    response = api.generic(method, PATH, body, content_type, headers=headers)
+        api.post(PATH, {}, token=token)
+    caller = as_whom.format(token=token)
+    response = api.generic(method, PATH, body, content_type, token=caller)
     assert response.status_code == status
     assert stored() == []

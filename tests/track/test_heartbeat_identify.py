@@ -8,7 +8,6 @@ import pytest
 from analytics.sessions.models import PageView, Session
 from tests.support.responses import (
     assert_answer,
-    bearer,
 )
 from tests.support.session_rows import (
     store_page_view,
@@ -25,7 +24,6 @@ from tests.support.sessions import (
     counted,
     dropped,
     leave_path,
-    send,
     session_path,
     switch,
     take_storage_away,
@@ -55,7 +53,7 @@ def page_view(session):
 
 
 def leave(api, id, body, method="PATCH", **more):
-    return send(api, body, leave_path(id), method=method, **more)
+    return getattr(api, method.lower())(leave_path(id), body, **more)
 
 
 def heartbeat(api, id, **more):
@@ -63,8 +61,7 @@ def heartbeat(api, id, **more):
 
 
 def identify(api, id, token, **more):
-    headers = {"headers": bearer(token)} if token else {}
-    return api.patch(session_path(id, "identify"), **headers, **more)
+    return api.patch(session_path(id, "identify"), token=token, **more)
 
 
 def seen(session):
@@ -130,9 +127,7 @@ def test_the_sixth_heartbeat_of_half_a_minute_is_refused(api, session):
 def test_a_body_is_not_read(api, session, token, action, content_type):
     environ = {"CONTENT_LENGTH": "1048576", "wsgi.input": Unread()}
     path = session_path(session.pk, action)
-    assert_ok(
-        api.generic("PATCH", path, content_type=content_type, headers=bearer(token), **environ)
-    )
+    assert_ok(api.generic("PATCH", path, content_type=content_type, token=token, **environ))
 
 
 @pytest.mark.parametrize("action", ["heartbeat", "identify"])
@@ -140,7 +135,7 @@ def test_a_body_over_the_limit_is_refused_unread(api, session, token, action):
     environ = {"CONTENT_LENGTH": "2097152", "wsgi.input": Unread()}
     path = session_path(session.pk, action)
     before = rows()
-    response = api.generic("PATCH", path, headers=bearer(token), **environ)
+    response = api.generic("PATCH", path, token=token, **environ)
     assert_error(response, 413)
     assert rows() == before
 

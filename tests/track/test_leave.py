@@ -21,7 +21,6 @@ from tests.support.sessions import (
     assert_rate_limited,
     dropped,
     leave_path,
-    send,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -42,7 +41,7 @@ def page_view(session):
 
 
 def leave(api, id, body, method="PATCH", **more):
-    return send(api, body, leave_path(id), method=method, **more)
+    return getattr(api, method.lower())(leave_path(id), body, **more)
 
 
 def left(page_view):

@@ -17,7 +17,6 @@ from tests.support.sessions import (
     assert_error,
     assert_stored,
     dropped,
-    send,
     session_of,
     switch,
 )
@@ -35,11 +34,11 @@ IDS = ["bioPageId", "linkClicked"]
 def session(api, clock):
     """The id of a session that began at AT."""
     clock.set(AT)
-    return str(assert_stored(send(api, session_of(), SESSIONS)))
+    return str(assert_stored(api.post(SESSIONS, session_of())))
 
 
 def post(api, session, **fields):
-    return send(api, {"sessionId": session, "path": "/johndoe"} | fields, PATH)
+    return api.post(PATH, {"sessionId": session, "path": "/johndoe"} | fields)
 
 
 def stored():
@@ -152,7 +151,7 @@ def test_the_next_page_view_tells_how_long_one_took(api, session, clock, gap, ex
 
 def test_a_duration_that_is_known_stays(api, session, clock):
     first = assert_stored(post(api, session))
-    assert send(api, {"duration": 7.5}, f"{PATH}/{first}/leave").status_code == 200
+    assert api.post(f"{PATH}/{first}/leave", {"duration": 7.5}).status_code == 200
     clock.move(seconds=60)
     assert_stored(post(api, session))
     assert [view["duration_seconds"] for view in stored()] == [None, 7.5]
@@ -167,7 +166,7 @@ def test_only_the_page_view_before_gets_a_duration(api, session, clock):
 
 
 def test_sessions_do_not_mix(api, session, clock):
-    other = str(assert_stored(send(api, session_of(visitorId="other"), SESSIONS)))
+    other = str(assert_stored(api.post(SESSIONS, session_of(visitorId="other"))))
     mine = assert_stored(post(api, session))
     clock.move(seconds=9)
     theirs = assert_stored(post(api, other))

@@ -18,7 +18,6 @@ from tests.support.sessions import (
     assert_stored,
     counted,
     dropped,
-    send,
     session_of,
     take_storage_away,
 )
@@ -37,11 +36,11 @@ NO_TEXTS: list[Any] = [None, 5, True, ["a"], {}]
 def session(api, clock):
     """The id of a session that began at AT."""
     clock.set(AT)
-    return str(assert_stored(send(api, session_of(), SESSIONS)))
+    return str(assert_stored(api.post(SESSIONS, session_of())))
 
 
 def post(api, session, **fields):
-    return send(api, {"sessionId": session, "path": "/johndoe"} | fields, PATH)
+    return api.post(PATH, {"sessionId": session, "path": "/johndoe"} | fields)
 
 
 def stored():
@@ -89,7 +88,7 @@ def test_each_failing_field_is_told(api, session, change, details):
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_lacks_session_and_path(api, body):
-    response = api.generic("POST", PATH, body, "application/json")
+    response = api.post_bytes(PATH, body)
     assert_error(response, 400, "sessionId must be a string", "path must be a string")
 
 
@@ -103,7 +102,7 @@ def test_an_empty_body_lacks_session_and_path(api, body):
     ],
 )
 def test_json_problems_are_told(api, body, detail):
-    assert_error(api.generic("POST", PATH, body, "application/json"), 400, detail)
+    assert_error(api.post_bytes(PATH, body), 400, detail)
 
 
 # Methods, types, sizes
@@ -116,24 +115,24 @@ def test_another_method_is_refused(api, method):
 
 @pytest.mark.parametrize("path", [f"{PATH}/", f"{PATH}/{UNKNOWN_ID}", f"{PATH}/x/y/leave"])
 def test_another_path_is_unknown(api, session, path):
-    assert_error(send(api, {"sessionId": session, "path": "/"}, path), 404)
+    assert_error(api.post(path, {"sessionId": session, "path": "/"}), 404)
     assert stored() == []
 
 
 def test_json_is_read_as_text(api, session):
     body = json.dumps({"sessionId": session, "path": "/"}).encode()
-    assert_stored(api.generic("POST", PATH, body, "text/plain;charset=UTF-8"))
+    assert_stored(api.post_bytes(PATH, body, "text/plain;charset=UTF-8"))
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/html"])
 def test_another_type_is_not_read(api, session, content_type):
     body = json.dumps({"sessionId": session, "path": "/"}).encode()
-    assert_error(api.generic("POST", PATH, body, content_type), 415)
+    assert_error(api.post_bytes(PATH, body, content_type), 415)
     assert stored() == []
 
 
 def test_a_body_over_the_limit_is_refused(api):
-    assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)
+    assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
 # How often

@@ -12,9 +12,6 @@ from tests.support.geoip import (
     city_record,
     write_places,
 )
-from tests.support.responses import (
-    bearer,
-)
 from tests.support.sessions import (
     AT,
     AT_MS,
@@ -23,7 +20,6 @@ from tests.support.sessions import (
     SECRET,
     TOKEN,
     assert_stored,
-    send,
     session_of,
 )
 from tests.support.sessions import SESSION as PATH
@@ -97,7 +93,7 @@ def now(clock):
 
 def post(api, body, user_agent=None, **more):
     headers = {"User-Agent": user_agent} if user_agent is not None else {}
-    return send(api, body, PATH, headers=headers, **more)
+    return api.post(PATH, body, headers=headers, **more)
 
 
 def stored():
@@ -138,8 +134,7 @@ def test_the_example_of_the_contract(api, now):
         referrer="https://www.instagram.com/p/x",
         timezone="Europe/Istanbul",
     )
-    response = api.generic(
-        "POST",
+    response = api.post_bytes(
         PATH,
         json.dumps(body).encode(),
         "text/plain;charset=UTF-8",
@@ -231,7 +226,7 @@ def test_what_the_server_adds_cannot_be_sent(api, now, name):
 
 
 def test_a_token_of_an_account_has_no_effect(api, now):
-    id = assert_stored(send(api, session_of(), PATH, headers=bearer("nonsense")))
+    id = assert_stored(api.post(PATH, session_of(), token="nonsense"))
     assert stored() == [row(id)]
 
 
@@ -297,7 +292,7 @@ def test_the_address_is_kept_only_as_a_place(api, caplog, peer, country, city):
 @pytest.mark.usefixtures("places")
 def test_the_place_is_that_of_the_client_behind_a_proxy(api, settings):
     forwarded = {"X-Forwarded-For": "198.51.100.7"}
-    assert_stored(send(api, session_of(), PATH, headers=forwarded))
+    assert_stored(api.post(PATH, session_of(), headers=forwarded))
     settings.TRUSTED_PROXIES = parse_networks(["127.0.0.1"])
-    assert_stored(send(api, session_of(), PATH, headers=forwarded))
+    assert_stored(api.post(PATH, session_of(), headers=forwarded))
     assert [session["country"] for session in stored()] == ["Turkey", None]

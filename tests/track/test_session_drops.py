@@ -19,7 +19,6 @@ from tests.support.sessions import (
     assert_stored,
     counted,
     dropped,
-    send,
     session_of,
     switch,
     take_storage_away,
@@ -72,7 +71,7 @@ def now(clock):
 
 def post(api, body, user_agent=None, **more):
     headers = {"User-Agent": user_agent} if user_agent is not None else {}
-    return send(api, body, PATH, headers=headers, **more)
+    return api.post(PATH, body, headers=headers, **more)
 
 
 def stored():

@@ -20,7 +20,6 @@ from tests.support.sessions import (
     assert_rate_limited,
     assert_stored,
     dropped,
-    send,
     session_of,
     take_storage_away,
 )
@@ -42,7 +41,7 @@ def _secret(settings):
 
 def post(api, body, user_agent=None, **more):
     headers = {"User-Agent": user_agent} if user_agent is not None else {}
-    return send(api, body, PATH, headers=headers, **more)
+    return api.post(PATH, body, headers=headers, **more)
 
 
 def stored():
@@ -95,7 +94,7 @@ def test_each_failing_field_is_told(api, change, details):
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_lacks_the_visitor(api, body):
-    response = api.generic("POST", PATH, body, "application/json")
+    response = api.post_bytes(PATH, body)
     assert_error(response, 400, "visitorId must be a string")
 
 
@@ -115,7 +114,7 @@ def test_an_empty_body_lacks_the_visitor(api, body):
     ids=lambda value: str(value)[:30],
 )
 def test_json_problems_are_told(api, body, detail):
-    assert_error(api.generic("POST", PATH, body, "application/json"), 400, detail)
+    assert_error(api.post_bytes(PATH, body), 400, detail)
     assert stored() == []
 
 
@@ -131,14 +130,14 @@ def test_another_method_is_refused(api, method):
 
 
 def test_another_path_is_unknown(api):
-    assert_error(send(api, session_of(), f"{PATH}/"), 404)
-    assert_error(send(api, session_of(), f"{PATH}s"), 404)
+    assert_error(api.post(f"{PATH}/", session_of()), 404)
+    assert_error(api.post(f"{PATH}s", session_of()), 404)
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json; charset=latin1", "TEXT/plain"])
 def test_json_is_read_under_these_types(api, content_type):
     body = json.dumps(session_of(utmTerm="Köln"), ensure_ascii=False).encode()
-    assert_stored(api.generic("POST", PATH, b"\xef\xbb\xbf" + body, content_type))
+    assert_stored(api.post_bytes(PATH, b"\xef\xbb\xbf" + body, content_type))
     assert stored()[0]["utm_term"] == "Köln"
 
 
@@ -155,12 +154,12 @@ def test_json_is_read_under_these_types(api, content_type):
 def test_another_type_or_encoding_is_not_read(api, content_type, encoding):
     body = json.dumps(session_of()).encode()
     headers = {"Content-Encoding": encoding}
-    assert_error(api.generic("POST", PATH, body, content_type, headers=headers), 415)
+    assert_error(api.post_bytes(PATH, body, content_type, headers=headers), 415)
     assert stored() == []
 
 
 def test_a_body_over_the_limit_is_refused(api):
-    assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)
+    assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
 # How often
@@ -187,8 +186,8 @@ def test_methods_that_are_refused_use_up_no_budget(api):
 @pytest.mark.usefixtures("clock")
 def test_the_limit_comes_before_the_size_of_the_body(api, settings):
     settings.RATE_SESSION = "1/m"
-    assert_error(api.generic("POST", PATH, b"x" * TOO_LONG, "text/html"), 413)
-    assert api.generic("POST", PATH, b"x" * TOO_LONG, "text/html").status_code == 429
+    assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
+    assert api.post_bytes(PATH, b"x" * TOO_LONG, "text/html").status_code == 429
 
 
 # When storage fails

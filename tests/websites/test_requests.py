@@ -4,7 +4,6 @@ import pytest
 
 from tests.support.responses import (
     assert_refused,
-    bearer,
 )
 from websites import tokens
 
@@ -21,7 +20,7 @@ def call(api, token):
 
     def send(method, path, body=b"", *, as_token=token, content_type="application/json"):
         request = getattr(api, method)
-        return request(path, body, content_type=content_type, headers=bearer(as_token))
+        return request(path, body, content_type=content_type, token=as_token)
 
     return send
 

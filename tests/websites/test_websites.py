@@ -11,7 +11,6 @@ from tests.support.responses import (
     assert_invalid,
     assert_refused,
     at_once,
-    bearer,
 )
 from websites import lookup
 from websites.domains import normalised_host
@@ -31,7 +30,7 @@ def call(api, token):
 
     def send(method, path, body=b"", *, as_token=token, content_type="application/json"):
         request = getattr(api, method)
-        return request(path, body, content_type=content_type, headers=bearer(as_token))
+        return request(path, body, content_type=content_type, token=as_token)
 
     return send
 
