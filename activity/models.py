@@ -39,10 +39,27 @@ class ActivityEventQuerySet(StreamQuerySet):
         return rows.filter(status_code__gte=300) if hundreds >= 3 else rows
 
 
+class ActivityRow(NamedTuple):
+    """A row of activity, a value for each column, in the order of the table."""
+
+    id: UUID
+    created_at: datetime
+    event_type: str
+    user_id: str | None
+    session_id: str | None
+    project_id: str | None
+    method: str
+    path: str
+    status_code: int
+    duration_ms: int
+    metadata: str  # JSON text
+
+
 class ActivityEvent(Stream):
     """One request, or one event of a front end or of the host project."""
 
     retention_setting: ClassVar = "activity_retention_days"
+    row: ClassVar = ActivityRow
 
     event_type = models.TextField()
     user_id = models.TextField(null=True)
@@ -97,19 +114,3 @@ class ActivityEvent(Stream):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.method} {self.path}"
-
-
-class ActivityRow(NamedTuple):
-    """A row of activity, a value for each column, in the order of the table."""
-
-    id: UUID
-    created_at: datetime
-    event_type: str
-    user_id: str | None
-    session_id: str | None
-    project_id: str | None
-    method: str
-    path: str
-    status_code: int
-    duration_ms: int
-    metadata: str  # JSON text

@@ -1,4 +1,4 @@
-"""System checks of streams: the place database before every command, the rest by the doctor."""
+"""System checks of streams: row types and the place database always, the rest by the doctor."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,6 +38,23 @@ def places_can_be_read(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register
+def rows_match_tables(**kwargs: Any) -> list[CheckMessage]:
+    """Require each stream's row type to have the columns of its table, in their order."""
+    found: list[CheckMessage] = []
+    for model in streams():
+        columns = tuple(str(field.column) for field in model._meta.concrete_fields)
+        if getattr(model.row, "_fields", ()) != columns:
+            found.append(
+                Error(
+                    f"{model.row.__name__} does not match the table of {model.__name__}.",
+                    hint=f"Its fields must be, in this order: {', '.join(columns)}.",
+                    id="analytics.E002",
+                )
+            )
+    return found
 
 
 @doctor.check("partitions ahead", 501, "streams")

@@ -37,10 +37,23 @@ class CollectedEventQuerySet(StreamQuerySet):
         return dict.fromkeys(DASHBOARD_TYPES, 0) | dict(found)
 
 
+class CollectedEventRow(NamedTuple):
+    """A row of the table, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    received_at: datetime
+    user_id: UUID
+    event_type: str
+    event_data: str  # JSON text
+    ip_hash: str
+
+
 class CollectedEvent(Stream):
     """One interaction of a user; neither address nor User-Agent is stored."""
 
     retention_setting: ClassVar = "collect_retention_days"
+    row: ClassVar = CollectedEventRow
 
     received_at = models.DateTimeField(editable=False)
     user_id = models.UUIDField()
@@ -64,18 +77,6 @@ class CollectedEvent(Stream):
 
     def __str__(self) -> str:
         return self.event_type
-
-
-class CollectedEventRow(NamedTuple):
-    """A row of the table, a value for each column, in its order."""
-
-    id: UUID
-    created_at: datetime
-    received_at: datetime
-    user_id: UUID
-    event_type: str
-    event_data: str  # JSON text
-    ip_hash: str
 
 
 def public_id(id: UUID) -> str:

@@ -44,10 +44,29 @@ class EventQuerySet(StreamQuerySet):
         return self.filter(event_type=event_type) if known else self.none()
 
 
+class EventRow(NamedTuple):
+    """A row of the table, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    website_id: UUID
+    event_type: str
+    url: str
+    referrer: str | None
+    session_id: str
+    visitor_id: str
+    device_type: str | None
+    browser: str | None
+    os: str | None
+    location: str | None
+    properties: str | None  # JSON text
+
+
 class Event(Stream):
     """One event of a website, as its page sent it."""
 
     retention_setting: ClassVar = "event_retention_days"
+    row: ClassVar = EventRow
 
     website_id = models.UUIDField()
     event_type = models.CharField(max_length=8, choices=EventType)
@@ -78,21 +97,3 @@ class Event(Stream):
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
         return [cls.objects.of_website(id) for id in deleted_websites(now)]
-
-
-class EventRow(NamedTuple):
-    """A row of the table, a value for each column, in its order."""
-
-    id: UUID
-    created_at: datetime
-    website_id: UUID
-    event_type: str
-    url: str
-    referrer: str | None
-    session_id: str
-    visitor_id: str
-    device_type: str | None
-    browser: str | None
-    os: str | None
-    location: str | None
-    properties: str | None  # JSON text

@@ -27,11 +27,23 @@ class FunnelEventQuerySet(StreamQuerySet):
         return self.filter(event_type__by_hash=event_type)
 
 
+class FunnelEventRow(NamedTuple):
+    """A row of the table, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    user_id: UUID
+    session_id: str | None
+    event_type: str
+    event_data: str  # JSON text
+
+
 class FunnelEvent(Stream):
     """One step of a user through a funnel."""
 
     home: ClassVar = MAIN
     retention_setting: ClassVar = "track_retention_days"
+    row: ClassVar = FunnelEventRow
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -61,14 +73,3 @@ class FunnelEvent(Stream):
 
     def __str__(self) -> str:
         return self.event_type
-
-
-class FunnelEventRow(NamedTuple):
-    """A row of the table, a value for each column, in its order."""
-
-    id: UUID
-    created_at: datetime
-    user_id: UUID
-    session_id: str | None
-    event_type: str
-    event_data: str  # JSON text

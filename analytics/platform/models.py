@@ -69,10 +69,28 @@ class PlatformEventQuerySet(StreamQuerySet):
         return {(category, at): events for category, at, events in groups}
 
 
+class PlatformEventRow(NamedTuple):
+    """A row of the table, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    user_id: UUID
+    event_name: str
+    category: str
+    priority: str
+    properties: str  # JSON text
+    session_id: str | None
+    page_url: str | None
+    referrer: str | None
+    user_agent: str | None
+    client_id: str | None
+
+
 class PlatformEvent(Stream):
     """One event of a user; analytics/platform/totals.py counts them all."""
 
     retention_setting: ClassVar = "platform_retention_days"
+    row: ClassVar = PlatformEventRow
 
     user_id = models.UUIDField()
     event_name = models.CharField(max_length=100)
@@ -108,20 +126,3 @@ class PlatformEvent(Stream):
         counted = cls.objects.filter(id__gte=low, id__lt=high).by_hour()
         totals.add({key: -events for key, events in counted.items()})
         totals.drop_empty_hours({hour for _, hour in counted})
-
-
-class PlatformEventRow(NamedTuple):
-    """A row of the table, a value for each column, in its order."""
-
-    id: UUID
-    created_at: datetime
-    user_id: UUID
-    event_name: str
-    category: str
-    priority: str
-    properties: str  # JSON text
-    session_id: str | None
-    page_url: str | None
-    referrer: str | None
-    user_agent: str | None
-    client_id: str | None

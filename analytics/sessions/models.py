@@ -20,10 +20,43 @@ class SessionQuerySet(StreamQuerySet):
         return self.filter(user_id=user_id)
 
 
+class SessionRow(NamedTuple):
+    """A row of sessions, a value for each column, in the order of the table."""
+
+    id: UUID
+    created_at: datetime
+    visitor_hash: str
+    user_id: UUID | None
+    bio_page_id: UUID | None
+    referrer: str | None
+    referrer_domain: str
+    landing_page: str | None
+    device: str | None
+    browser: str | None
+    os: str | None
+    os_version: str | None
+    timezone: str | None
+    language: str | None
+    country: str | None
+    city: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    screen_width: int | None
+    screen_height: int | None
+    page_views: int
+    bounced: bool
+    duration_seconds: int
+    last_active_at: datetime
+
+
 class Session(Stream):
     """One visit, which started at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
+    row: ClassVar = SessionRow
 
     visitor_hash = models.CharField(max_length=64)
     user_id = models.UUIDField(null=True)
@@ -75,10 +108,26 @@ class PageViewQuerySet(StreamQuerySet):
         return self.filter(session_id=session_id)
 
 
+class PageViewRow(NamedTuple):
+    """A row of page views, a value for each column, in the order of the table."""
+
+    id: UUID
+    created_at: datetime
+    session_id: UUID
+    path: str
+    title: str | None
+    referrer: str | None
+    bio_page_id: UUID | None
+    link_clicked: UUID | None
+    duration_seconds: float | None
+    scroll_depth: float | None
+
+
 class PageView(Stream):
     """One page that was viewed in a session, entered at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
+    row: ClassVar = PageViewRow
 
     session_id = models.UUIDField()
     path = models.TextField()
@@ -100,50 +149,3 @@ class PageView(Stream):
 
     def __str__(self) -> str:
         return self.path
-
-
-class SessionRow(NamedTuple):
-    """A row of sessions, a value for each column, in the order of the table."""
-
-    id: UUID
-    created_at: datetime
-    visitor_hash: str
-    user_id: UUID | None
-    bio_page_id: UUID | None
-    referrer: str | None
-    referrer_domain: str
-    landing_page: str | None
-    device: str | None
-    browser: str | None
-    os: str | None
-    os_version: str | None
-    timezone: str | None
-    language: str | None
-    country: str | None
-    city: str | None
-    utm_source: str | None
-    utm_medium: str | None
-    utm_campaign: str | None
-    utm_term: str | None
-    utm_content: str | None
-    screen_width: int | None
-    screen_height: int | None
-    page_views: int
-    bounced: bool
-    duration_seconds: int
-    last_active_at: datetime
-
-
-class PageViewRow(NamedTuple):
-    """A row of page views, a value for each column, in the order of the table."""
-
-    id: UUID
-    created_at: datetime
-    session_id: UUID
-    path: str
-    title: str | None
-    referrer: str | None
-    bio_page_id: UUID | None
-    link_clicked: UUID | None
-    duration_seconds: float | None
-    scroll_depth: float | None

@@ -59,6 +59,7 @@ class Stream(models.Model):
     home: ClassVar = ANALYTICS  # a subclass may name another database
     staff_may: ClassVar = ("view",)  # websites/roles.py
     retention_setting: ClassVar[str]  # the runtime setting: for how many days it is kept
+    row: ClassVar[type[tuple[Any, ...]]]  # a NamedTuple with a value for each column
 
     id = models.UUIDField(primary_key=True, editable=False)
     created_at = models.DateTimeField(editable=False)
