@@ -69,8 +69,8 @@ def make_writer():
     """Start a writer of the analytics database, as another process would have it."""
     started = []
 
-    def make():
-        started.append(writer.GroupWriter("analytics"))
+    def make(**options):
+        started.append(writer.GroupWriter("analytics", **options))
         return started[-1]
 
     yield make

@@ -65,7 +65,11 @@ def store_group(alias: str, group: Sequence[Write]) -> list[list[Outcome]]:
         by_id = rows.setdefault(target, {})
         for row in items:
             by_id.setdefault(row[0], row)
-    return _split(group, *_commit(alias, rows, pending))
+    started = time.perf_counter()
+    of_rows, of_changes = _commit(alias, rows, pending)
+    GROUP_ROWS.observe(len(of_rows) + sum(map(len, of_changes.values())))
+    GROUP_SECONDS.observe(time.perf_counter() - started)
+    return _split(group, of_rows, of_changes)
 
 
 def count_new_rows(group: Sequence[Write], outcomes: Sequence[Sequence[Outcome]]) -> int:
@@ -107,7 +111,6 @@ def _commit(alias: str, rows: Rows, pending: PendingChanges) -> tuple[RowOutcome
     sorts out known and bad rows. Where the connection turns out to be lost, as after a restart of
     PostgreSQL, it is tried again on a new one.
     """
-    started = time.perf_counter()
     store, apply = copy_rows, apply_all
     for attempt in range(1, ATTEMPTS + 1):
         used = connections[alias].connection
@@ -116,6 +119,7 @@ def _commit(alias: str, rows: Rows, pending: PendingChanges) -> tuple[RowOutcome
             with transaction.atomic(using=alias):
                 results = store(rows), apply(pending)
                 is_in_commit = True
+            return results
         except (DatabaseError, InterfaceError, UnicodeError) as error:
             # When COMMIT itself fails nobody knows whether it was done. Rows could be sent again,
             # since their ids are known, but a change, such as a count, would be made twice.
@@ -125,11 +129,6 @@ def _commit(alias: str, rows: Rows, pending: PendingChanges) -> tuple[RowOutcome
                 store, apply = insert_ignoring_duplicates, apply_bisecting
             elif used is None or not _is_lost(alias, used):
                 raise
-        else:
-            of_rows, of_changes = results
-            GROUP_ROWS.observe(len(of_rows) + sum(map(len, of_changes.values())))
-            GROUP_SECONDS.observe(time.perf_counter() - started)
-            return results
     raise AssertionError("unreachable")
 
 

@@ -178,7 +178,7 @@ class GroupWriter:
         self._waiting_gauge.inc(change)
 
     def _run(self) -> None:
-        while group := self._next_group():
+        while (group := self._next_group()) is not None:
             self._store(group)
             for waiting in group:
                 waiting.finish()
@@ -187,10 +187,15 @@ class GroupWriter:
                 self._changed.notify_all()
         connections[self._alias].close()
 
-    def _next_group(self) -> list[_Waiting]:
-        """Wait until something is there and take all of it; nothing once the writer is stopped."""
+    def _next_group(self) -> list[_Waiting] | None:
+        """Wait until something is there and take all of it; None once the writer is stopped.
+
+        The group is empty when all of it was withdrawn in between.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_stopped)
+            if not self._waiting:
+                return None
         time.sleep(self._pause_seconds)
         group: list[_Waiting] = []
         items = 0
@@ -199,7 +204,7 @@ class GroupWriter:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].write.items)
             self._count_waiting(-items)
-            self._is_writing = bool(group)
+            self._is_writing = True
         return group
 
     def _store(self, group: Sequence[_Waiting]) -> None:

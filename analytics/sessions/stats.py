@@ -58,9 +58,9 @@ def totals(start: datetime, end: datetime, *, bio_page_id: UUID | None = None) -
         return Totals()
     return Totals(
         sessions=sessions,
-        bounce_rate=_rounded_ratio(100 * sums["bounced"], sessions),
-        average_duration_seconds=_rounded_ratio(sums["seconds"], sessions),
-        pages_per_session=_rounded_ratio(100 * sums["page_views"], sessions) / 100,
+        bounce_rate=rounded_ratio(100 * sums["bounced"], sessions),
+        average_duration_seconds=rounded_ratio(sums["seconds"], sessions),
+        pages_per_session=rounded_ratio(100 * sums["page_views"], sessions) / 100,
     )
 
 
@@ -107,6 +107,6 @@ def _top(field: str, rows: Any, *, limit: int) -> list[Group]:
     return [Group(**group) for group in groups[:limit]]
 
 
-def _rounded_ratio(part: int, whole: int) -> int:
+def rounded_ratio(part: int, whole: int) -> int:
     """Return part / whole, rounded half up without the errors of floats."""
     return (2 * part + whole) // (2 * whole)

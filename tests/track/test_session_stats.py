@@ -71,7 +71,7 @@ def test_halves_are_rounded_up():
     ("part", "whole", "rounded"), [(1, 2, 1), (3, 2, 2), (5, 2, 3), (1, 3, 0), (2, 3, 1), (0, 7, 0)]
 )
 def test_rounding(part, whole, rounded):
-    assert stats._rounded_ratio(part, whole) == rounded
+    assert stats.rounded_ratio(part, whole) == rounded
 
 
 def test_a_boundary_belongs_to_the_later_period():
