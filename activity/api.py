@@ -10,28 +10,14 @@ from activity import recorder
 from activity.models import ActivityRow
 from activity.responses import Accepted
 from config import runtime
-from config.api import (
-    address_hash,
-    registry,
-    request_body,
-)
+from config.api import address_hash, registry, request_body
 from config.api.client_address import client_address
-from config.api.errors import (
-    Invalid,
-    SwitchedOff,
-)
-from config.api.fields import (
-    OPTIONAL,
-    StrictField,
-    Text,
-)
+from config.api.errors import Invalid, SwitchedOff
+from config.api.fields import OPTIONAL, StrictField, Text
 from config.api.outcomes import Outcome
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from websites.authentication import BearerAuthentication
 

@@ -9,23 +9,11 @@ from rest_framework.request import Request
 from config.api import registry
 from config.api.cors import is_cross_site
 from config.api.dialects.base import Messages
-from config.api.errors import (
-    Conflict,
-    Forbidden,
-    InvalidCredentials,
-)
+from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
-from config.api.rules import (
-    at_least,
-    at_most,
-    email_address,
-    matching,
-)
+from config.api.rules import at_least, at_most, email_address, matching
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import ApiView, endpoint
 from websites import accounts, sessions, tokens
 from websites.accounts_responses import (
     LoggedIn,

@@ -10,25 +10,11 @@ from rest_framework.request import Request
 
 from config.api import registry
 from config.api.dialects.base import Messages
-from config.api.errors import (
-    Conflict,
-    NotFound,
-)
-from config.api.fields import (
-    OPTIONAL,
-    Boolean,
-    Text,
-)
-from config.api.rules import (
-    Rule,
-    at_least,
-    at_most,
-)
+from config.api.errors import Conflict, NotFound
+from config.api.fields import OPTIONAL, Boolean, Text
+from config.api.rules import Rule, at_least, at_most
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain

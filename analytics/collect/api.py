@@ -10,37 +10,19 @@ from rest_framework.request import Request
 
 from analytics.collect.dialect import sentence_of
 from analytics.collect.fields import IsoTime
-from analytics.collect.ingest import (
-    Item,
-    rows_of,
-    store,
-)
+from analytics.collect.ingest import Item, rows_of, store
 from analytics.collect.models import CollectedEventRow
-from analytics.collect.responses import (
-    ItemResult,
-    Recorded,
-    RecordedBatch,
-)
+from analytics.collect.responses import ItemResult, Recorded, RecordedBatch
 from analytics.collect.view import QuotaView, quota_of
 from config import runtime
 from config.api import address_hash, registry
 from config.api.client_address import client_address
-from config.api.errors import (
-    Invalid,
-    RowRefused,
-)
-from config.api.fields import (
-    OPTIONAL,
-    JsonObject,
-    List,
-    Text,
-)
+from config.api.errors import Invalid, RowRefused
+from config.api.fields import OPTIONAL, JsonObject, List, Text
 from config.api.outcomes import Outcome
 from config.api.rules import matching
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    endpoint,
-)
+from config.api.view import endpoint
 from websites.authentication import SessionAuthentication, user_of
 
 MAX_BATCH = 100

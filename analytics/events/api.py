@@ -8,22 +8,9 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from analytics.events.fields import (
-    Clamped,
-    EventId,
-    UnixMilliseconds,
-)
-from analytics.events.ingest import (
-    ID_IN_USE,
-    row_of,
-    store,
-    store_batch,
-)
-from analytics.events.models import (
-    DeviceType,
-    Event,
-    EventType,
-)
+from analytics.events.fields import Clamped, EventId, UnixMilliseconds
+from analytics.events.ingest import ID_IN_USE, row_of, store, store_batch
+from analytics.events.models import DeviceType, Event, EventType
 from analytics.events.responses import (
     CreatedBatch,
     DuplicateEvent,
@@ -36,32 +23,13 @@ from analytics.events.responses import (
 from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages
-from config.api.errors import (
-    Conflict,
-    MissingParameter,
-    NotFound,
-)
-from config.api.fields import (
-    OPTIONAL,
-    Choice,
-    JsonObject,
-    List,
-    Text,
-    Uuid,
-)
+from config.api.errors import Conflict, MissingParameter, NotFound
+from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text, Uuid
 from config.api.outcomes import Outcome
 from config.api.problems import Problem
-from config.api.rules import (
-    at_least,
-    at_most,
-    http_url,
-    matching,
-)
+from config.api.rules import at_least, at_most, http_url, matching
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from websites import lookup
 from websites.authentication import BearerAuthentication

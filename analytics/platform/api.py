@@ -10,16 +10,8 @@ from rest_framework.request import Request
 from analytics.ingest import writer
 from analytics.platform import stats
 from analytics.platform.fields import Timestamp
-from analytics.platform.ingest import (
-    rows_of,
-    store,
-    store_batch,
-)
-from analytics.platform.models import (
-    Category,
-    PlatformEventRow,
-    Priority,
-)
+from analytics.platform.ingest import rows_of, store, store_batch
+from analytics.platform.models import Category, PlatformEventRow, Priority
 from analytics.platform.responses import (
     Buffer,
     Healthy,
@@ -31,23 +23,11 @@ from analytics.platform.responses import (
 from config import runtime
 from config.api import registry, request_body
 from config.api.bodies import iso
-from config.api.fields import (
-    OPTIONAL,
-    Choice,
-    JsonObject,
-    List,
-    Text,
-)
+from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text
 from config.api.outcomes import Outcome
-from config.api.rules import (
-    at_least,
-    at_most,
-)
+from config.api.rules import at_least, at_most
 from config.api.serializers import StrictSerializer
-from config.api.view import (
-    ApiView,
-    endpoint,
-)
+from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from config.db.routers import ANALYTICS
 from config.server import health
