@@ -13,7 +13,7 @@ def as_url(domain: str) -> str:
 
 
 def is_domain(domain: str) -> bool:
-    """Tell whether a text is a bare host or a URL."""
+    """Return whether a text is a bare host or a URL."""
     return host_of(as_url(domain)) is not None
 
 

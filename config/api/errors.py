@@ -19,7 +19,7 @@ class BadRequest(ApiError):
 class Invalid(ApiError, ValidationError):
     """The body, or the query, breaks rules; all of them are in `problems`, in order.
 
-    As DRF's ValidationError it makes the `errors` of a serializer.
+    It is DRF's ValidationError, of which a serializer makes its `errors`.
     """
 
     detail: Any = cached_property(lambda self: detail_of(self.problems))

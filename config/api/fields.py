@@ -22,11 +22,11 @@ OPTIONAL: dict[str, Any] = {"default": None, "allow_null": True}
 class StrictField(serializers.Field):  # type: ignore[type-arg]
     """A DRF field that accepts only values of its own JSON types.
 
-    Rules, its positional arguments, are `validators`; any validator of DRF or Django may be one.
-    `error_messages` has messages by code for what the field itself finds wrong.
+    Rules, its positional arguments, are among its `validators`, as any of DRF or Django may be.
+    `error_messages` has messages by code for what the field itself checks.
 
-    Subclasses name their `json_types`, the `type_code` of values of others, and their `schema`.
-    `to_internal_value` gets values of those types only.
+    Subclasses set their `json_types`, the `type_code` of a value of any other, and their `schema`.
+    `to_internal_value` is called with values of those types only.
     """
 
     json_types: ClassVar[tuple[type, ...]]
@@ -41,7 +41,7 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
             value = self.to_internal_value(data)
             for accepts in self._accepts:
                 if not accepts(value):
-                    self._report(value, data)
+                    self._raise_problems(value, data)
                     break
             return value
         if data is empty or (data is None and self.allow_null):
@@ -61,7 +61,7 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
         raise Invalid(Problem(key, input=input, context=context, message=message))
 
     def json_schema(self) -> dict[str, Any]:
-        """Return what this field accepts, null aside."""
+        """Return the JSON Schema of this field, null aside."""
         schema = dict(self.schema)
         for rule in self.validators:
             more = getattr(rule, "schema", {})
@@ -73,16 +73,17 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
 
     @cached_property
     def _accepts(self) -> Sequence[Callable[[Any], bool]]:
-        """What decides fast whether a value is valid, or leaves it to the validator."""
+        # A validator that is no rule raises or not: False has it called.
         return [getattr(rule, "accepts", lambda value: False) for rule in self.validators]
 
-    def _report(self, value: Any, data: Any) -> None:
+    def _raise_problems(self, value: Any, data: Any) -> None:
         """Raise Invalid with the problems of all broken validators, if there are any."""
         problems: list[Problem] = []
         validators: list[Any] = self.validators
         for validator in validators:
             try:
-                validator(value)
+                with_field = getattr(validator, "requires_context", False)
+                validator(value, self) if with_field else validator(value)
             except (serializers.ValidationError, DjangoError) as error:
                 problems += [each.of(data) for each in problems_of(error)]
                 if getattr(validator, "final", False):

@@ -1,4 +1,4 @@
-"""Problems of a request's values: what each is, where, and its message."""
+"""Problems of validation: their codes, places and messages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from rest_framework.fields import get_error_detail
 from rest_framework.settings import api_settings
 
 _ROOT = api_settings.NON_FIELD_ERRORS_KEY
-JSON_TYPES = {  # names of the types of values that came
+_JSON_TYPES = {  # names of the types of values that came
     type(None): "null",
     bool: "boolean",
     int: "number",
@@ -54,8 +54,8 @@ class Problem:
 
     `code` and `context` use pydantic's vocabulary (missing, string_too_long with max_length, ...);
     `location` is the path to the value, such as ("events", 3, "url"); `input` is the value, or
-    the object in which something is missing. `message` is a template that its rule or field has
-    for it.
+    the object in which something is missing. `message` is the template of its rule or field, if
+    that has one.
     """
 
     code: str
@@ -78,12 +78,12 @@ class Problem:
         return self.format(self.message or DEFAULT_MESSAGES.get(self.code, _ANY_MESSAGE))
 
     def format(self, template: str, **values: Any) -> str:
-        """Return a template with its context filled in, and what no context has to say.
+        """Return a template filled with the context of the problem and with other values.
 
-        That is `{input}`, the name `{received}` of its JSON type, and the `{choices}` of an enum.
+        Always there are `{input}`, its JSON type `{received}`, and the `{choices}` of an enum.
         """
         choices = " | ".join(f"'{choice}'" for choice in self.context.get("expected", ()))
-        received = JSON_TYPES.get(type(self.input), "")
+        received = _JSON_TYPES.get(type(self.input), "")
         known = {"input": self.input, "received": received, "choices": choices}
         return template.format_map(_Values(known | self.context | values))
 
@@ -123,7 +123,7 @@ def detail_of(problems: Sequence[Problem]) -> Any:
 
 
 class _Values(dict[str, Any]):
-    """The values of a template, which leaves the unknown ones as they are."""
+    """The values of a template, in which an unknown name stays as it is."""
 
     def __missing__(self, name: str) -> str:
         return f"{{{name}}}"

@@ -1,4 +1,4 @@
-"""Request bodies: size, content type, JSON. In that order, and no byte is read before its turn."""
+"""Request bodies: limits of size, content types, JSON that PostgreSQL can store."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from config.api.errors import (
 from config.api.problems import Problem
 
 MAX_DEPTH = 64
-MAX_DIGITS = 4300  # of a whole number; Python itself refuses to read more
+MAX_DIGITS = 4300  # of an integer; Python itself parses no more
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -37,13 +37,13 @@ def check_size(request: HttpRequest) -> None:
 
 
 def read(request: HttpRequest) -> bytes:
-    """Return the whole body; raises BodyTooLarge at the first byte over the limit."""
+    """Return the whole body; raises BodyTooLarge without reading on beyond the limit."""
     is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
-    # Django reads no body without a Content-Length; the server ends this stream for us.
+    # Without a Content-Length, Django takes the body for empty. Granian ends the stream itself.
     stream = request.META["wsgi.input"] if is_chunked else request
     try:
         body: bytes = stream.read(settings.MAX_BODY_BYTES + 1)
-    except OSError:  # the client went away in the middle of it
+    except OSError:  # the client disconnected
         raise _invalid("Invalid JSON") from None
     if len(body) > settings.MAX_BODY_BYTES:
         raise BodyTooLarge(settings.MAX_BODY_BYTES)
@@ -51,7 +51,7 @@ def read(request: HttpRequest) -> bytes:
 
 
 def check_type(request: HttpRequest, *, text_plain: bool) -> None:
-    """Raise UnsupportedMediaType unless the body says that it is JSON, or says nothing."""
+    """Raise UnsupportedMediaType unless the body is declared as JSON, or not declared at all."""
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     accepted = ("", "application/json", "text/plain") if text_plain else ("", "application/json")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -62,8 +62,8 @@ def check_type(request: HttpRequest, *, text_plain: bool) -> None:
 def parse(body: bytes) -> Any:
     """Return the JSON value of a body; raises Invalid with one json_invalid problem.
 
-    Whatever PostgreSQL could not keep is refused here: NUL, lone surrogates, endless numbers.
-    Whole numbers keep all their digits.
+    What PostgreSQL cannot store is invalid: NUL, lone surrogates, numbers that are not finite.
+    Integers keep all their digits.
     """
     text = body.removeprefix(_BOM)
     if rb"\u0000" not in text:
@@ -91,36 +91,39 @@ def _content_length(request: HttpRequest) -> int:
 
 
 def _is_deep(text: bytes) -> bool:
-    """Tell whether brackets nest too deep, the values of repeated keys included."""
+    """Return whether brackets nest too deep, in the values of repeated keys too.
+
+    A decoded value cannot tell: of a repeated key it has the last value only.
+    """
     if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return False
-    if b"\\" not in text:  # without escapes less has to be searched for strings
+    if b"\\" not in text:  # then quotes are the ends of strings, and the rest may go
         text = text.translate(None, _OTHER_BYTES)
     brackets = _STRING.sub(b"", text).translate(None, _OTHER_BYTES)
     return any(depth > MAX_DEPTH for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def _parse_slowly(text: bytes) -> Any:
-    """Find out which problem comes first; bodies without one come here only for an escape."""
+    """Parse a body that is invalid, or that has an escape which may be NUL: find what is wrong."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
         raise _invalid("Invalid UTF-8") from None
     if _is_deep(text):
         raise _invalid(f"JSON must not be nested deeper than {MAX_DEPTH} levels")
-    refused: list[str] = []
+    out_of_range: list[str] = []
     overwritten: list[Any] = []
     try:
         value = json.loads(
             decoded,
             object_pairs_hook=partial(_object, overwritten),
-            parse_constant=refused.append,
-            parse_float=partial(_real, refused),
-            parse_int=partial(_whole, refused),
+            parse_constant=out_of_range.append,
+            parse_float=partial(_float, out_of_range),
+            parse_int=partial(_int, out_of_range),
         )
     except json.JSONDecodeError as error:
         raise _invalid("Invalid JSON", position=error.pos) from None
-    if refused:
+    if out_of_range:
         raise _invalid(_NUMBERS)
     strings = "".join(_strings([value, *overwritten]))
     if "\0" in strings:
@@ -135,23 +138,23 @@ def _invalid(reason: str, *, position: int = 0) -> Invalid:
 
 
 def _object(overwritten: list[Any], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; of a repeated key the last value counts, but all of them are checked."""
+    """Return an object; values that a repeated key has overwritten are collected for the checks."""
     members = dict(pairs)
     if len(members) < len(pairs):
         overwritten += (value for _, value in pairs)
     return members
 
 
-def _real(refused: list[str], text: str) -> float:
+def _float(out_of_range: list[str], text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        refused.append(text)
+        out_of_range.append(text)
     return number
 
 
-def _whole(refused: list[str], text: str) -> int:
+def _int(out_of_range: list[str], text: str) -> int:
     if len(text.lstrip("-")) > MAX_DIGITS:
-        refused.append(text)
+        out_of_range.append(text)
         return 0
     return int(text)
 

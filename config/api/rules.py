@@ -1,8 +1,8 @@
-"""Rules of values: the validators of serializer fields."""
+"""Rules: the validators of serializer fields."""
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from config.api.errors import Invalid
@@ -14,14 +14,15 @@ from config.api.web_urls import host_of
 class Rule:
     """A validator, as DRF's fields have them: raises Invalid for a value that breaks it.
 
-    `message` is a template of `context`; without one the default message of the code stands.
-    `schema` says the same in JSON Schema, as far as that can say it. Once a `final` rule is
-    broken, those after it are not looked at.
+    `message` is a template of `context`; without one the default message of the code is sent.
+    `schema` is the rule in JSON Schema, as far as that can express it. Once a `final` rule is
+    broken, the rules after it are skipped.
     """
 
     accepts: Callable[[Any], bool]
     code: str
     message: str = ""
+    _: KW_ONLY
     context: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] = field(default_factory=dict)
     final: bool = False
@@ -34,49 +35,62 @@ class Rule:
 
 
 def at_least(characters: int, message: str = "") -> Rule:
-    """Demand a number of characters (code points)."""
+    """Require a number of characters (code points)."""
     context, schema = {"min_length": characters}, {"minLength": characters}
-    return Rule(lambda text: len(text) >= characters, "string_too_short", message, context, schema)
+    return Rule(
+        lambda text: len(text) >= characters,
+        "string_too_short",
+        message,
+        context=context,
+        schema=schema,
+    )
 
 
 def at_most(characters: int, message: str = "", *, final: bool = False) -> Rule:
     """Allow a number of characters (code points)."""
     context, schema = {"max_length": characters}, {"maxLength": characters}
     return Rule(
-        lambda text: len(text) <= characters, "string_too_long", message, context, schema, final
+        lambda text: len(text) <= characters,
+        "string_too_long",
+        message,
+        context=context,
+        schema=schema,
+        final=final,
     )
 
 
 def matching(pattern: str, message: str = "") -> Rule:
-    """Demand that a regular expression matches somewhere in the text."""
+    """Require that a regular expression matches somewhere in the text."""
     search = re.compile(pattern, re.ASCII).search
-    context = {"pattern": pattern}
-    schema = {"pattern": pattern.replace(r"\A", "^").replace(r"\Z", "$")}
     return Rule(
-        lambda text: search(text) is not None, "string_pattern_mismatch", message, context, schema
+        lambda text: search(text) is not None,
+        "string_pattern_mismatch",
+        message,
+        context={"pattern": pattern},
+        schema={"pattern": pattern.replace(r"\A", "^").replace(r"\Z", "$")},
     )
 
 
 def email_address(message: str = "") -> Rule:
-    """Demand an email address of any length, in ASCII."""
+    """Require an email address of any length, in ASCII."""
     atom = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
     label = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
     return matching(rf"\A{atom}(?:\.{atom})*@{label}(?:\.{label})+\Z", message)
 
 
 def http_url(message: str = "") -> Rule:
-    """Demand an http(s) URL."""
+    """Require an http(s) URL."""
     schema = {"format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"}
     return Rule(lambda text: host_of(text) is not None, "url_parsing", message, schema=schema)
 
 
 def minimum(number: int) -> Rule:
-    """Demand a number of at least this value."""
+    """Require a number of at least this value."""
     context, schema = {"ge": number}, {"minimum": number}
-    return Rule(lambda value: value >= number, "greater_than_equal", "", context, schema)
+    return Rule(lambda value: value >= number, "greater_than_equal", context=context, schema=schema)
 
 
 def maximum(number: int) -> Rule:
-    """Demand a number of at most this value."""
+    """Require a number of at most this value."""
     context, schema = {"le": number}, {"maximum": number}
-    return Rule(lambda value: value <= number, "less_than_equal", "", context, schema)
+    return Rule(lambda value: value <= number, "less_than_equal", context=context, schema=schema)

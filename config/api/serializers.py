@@ -1,4 +1,4 @@
-"""Strict serializers, of which one instance reads every body of its kind."""
+"""Strict serializers: DRF's, but made once for all requests."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -19,13 +19,13 @@ _Step = tuple[str, str, Callable[[Any], Any], bool, Problem | None]
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """A DRF serializer that is made once, and whose `run_validation` is called for each body.
 
-    DRF copies all fields for every serializer, and asks each of them what it is for every value;
-    that costs more than the write. Here a plan of the fields is made at the first body.
+    DRF copies all fields for each serializer, and looks up their options for each value, which
+    costs more than the write. Here the first body makes a plan of the fields, and all use it.
 
-    It raises Invalid with the problems of all fields, at once and in their order. An optional
-    field that is absent becomes its `default`; without one, or when the serializer is partial, it
-    stays away. Values that fields share are compared in `problems_between`, or, once all fields
-    are valid, in DRF's `validate`. A `validate_<field>` is a rule of that field here.
+    Raises Invalid with the problems of all fields, in their order. An absent field becomes its
+    `default`, a constant; without one, or if the serializer is partial, it is left out. Checks of
+    one field are its rules: there is no `validate_<field>`. Those of several fields go into
+    `problems_between`, or into DRF's `validate`, which is called once all fields are valid.
 
     `example` is a valid body, for the description of the API.
     """
@@ -81,13 +81,13 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
         return values
 
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        """Return what is wrong between fields; `values` has nothing of those that are invalid."""
+        """Return the problems of fields together; in `values` an invalid field has its default."""
         return []
 
     @cached_property
     def _plan(self) -> Sequence[_Step]:
         return [
-            (name, field.source or name, field.run_validation, field.allow_null, missing)
+            (name, str(field.source), field.run_validation, field.allow_null, missing)
             for name, field in self.fields.items()
             for missing in [_missing(name, field) if field.required and not self.partial else None]
             if not field.read_only
@@ -95,9 +95,11 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     @cached_property
     def _defaults(self) -> dict[str, Any]:
-        """The values of fields that are absent."""
-        fields = () if self.partial else self.fields.values()
-        return {str(field.source): field.default for field in fields if field.default is not empty}
+        return {
+            str(field.source): field.default
+            for field in self.fields.values()
+            if not (self.partial or field.read_only or field.default is empty)
+        }
 
 
 def _missing(name: str, field: serializers.Field[Any, Any, Any, Any]) -> Problem:

@@ -32,7 +32,7 @@ def _is_ipv6(host: str) -> bool:
 
 
 def _is_name(host: str) -> bool:
-    """Tell whether this is a name of letters and digits of any script, with single dots."""
+    """Return whether this is a name of letters and digits of any script, with single dots."""
     labels = host.removesuffix(".").split(".")
     return all(label and all(map(_is_name_character, label)) for label in labels)
 
