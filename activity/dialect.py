@@ -78,7 +78,7 @@ def _gravest(problems: Sequence[Problem]) -> Error:
 def _error_of(problem: Problem) -> Error:
     match problem.location, problem.code:
         case _, "json_invalid":
-            reason = problem.context["reason"]
+            reason = problem.describe()
             details = UNSET if reason == "Invalid JSON" else Details(reason=reason)
             return Error(*_INVALID_INPUT, details)
         case ("type",), "missing" | "activity_type":

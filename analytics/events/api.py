@@ -88,7 +88,7 @@ class ItemSerializer(StrictSerializer):
     }
 
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        """Demand that a timestamp is the time inside a given id."""
+        """Require a timestamp to be the time inside an id."""
         sent, id = data.get("timestamp"), values.get("id")
         if id is None or (type(sent) is not int and type(sent) is not float):
             return []

@@ -12,7 +12,7 @@ from config.api.dialects.base import Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError
 from config.api.problems import Problem
 
-# Neutral code to this dialect's words; a missing field is told as one of the wrong type.
+# Neutral code to this dialect's words; a missing field has the message of a wrong type.
 _MESSAGES = {
     "string_type": "{field} must be a string",
     "dict_type": "{field} must be an object",
@@ -124,7 +124,7 @@ def _details(problems: Sequence[Problem]) -> list[FieldError]:
 
 
 def _message(field: str, problem: Problem) -> str:
-    code = problem.context["type_code"] if problem.code == "missing" else problem.code
+    code = problem.context.get("type_code", "") if problem.code == "missing" else problem.code
     template = _MESSAGES.get(code) or problem.message or "{field} is invalid"
     return problem.format(template, field=field)
 

@@ -78,28 +78,30 @@ def _plain(error: ApiError) -> tuple[int, str]:
 
 def _pydantic_error(problem: Problem) -> PydanticError:
     """Return the type, the message and the context of a problem in pydantic's words."""
-    context, input = problem.context, problem.input
-    match problem.code:
-        case "dict_type" if not problem.location and input is None:
+    context, location = problem.context, problem.location
+    match problem.code, context:
+        case "dict_type", _ if not location and problem.input is None:
             return "missing", "Field required", None
-        case "dict_type" if not problem.location or isinstance(problem.location[-1], int):
+        case "dict_type", _ if not location or isinstance(location[-1], int):
             subject = "a valid dictionary or object to extract fields from"
             return "model_attributes_type", f"Input should be {subject}", None
-        case "string_too_short" | "string_too_long":
-            return _length("String", "character", problem)
-        case "too_short" | "too_long":
-            return _length("List", "item", problem)
-        case "enum" | "enum_type":
-            expected = _either(context["expected"])
+        case ("string_too_short", {"min_length": _}) | ("string_too_long", {"max_length": _}):
+            return problem.code, _length("String", "character", context), context
+        case ("too_short", {"min_length": _}) | ("too_long", {"max_length": _}):
+            actual = len(problem.input)
+            message = f"{_length('List', 'item', context)} after validation, not {actual}"
+            return problem.code, message, {"field_type": "List", **context, "actual_length": actual}
+        case "enum" | "enum_type", {"expected": choices}:
+            expected = _either(choices)
             return "enum", f"Input should be {expected}", {"expected": expected}
-        case "too_large":
+        case "too_large", _:
             return _value_error(problem.format("Properties exceed {max_bytes} bytes"))
-        case "timestamp_range":
+        case "timestamp_range", _:
             return _value_error("Timestamp out of range")
-        case "datetime_from_date_parsing":
-            return problem.code, f"{_PLAIN['datetime_type']} or date, {context['error']}", context
-        case "json_invalid":
-            return problem.code, "JSON decode error", {"error": context["reason"]}
+        case "datetime_from_date_parsing", {"error": reason}:
+            return problem.code, f"{_PLAIN['datetime_type']} or date, {reason}", context
+        case "json_invalid", {"reason": reason}:
+            return problem.code, "JSON decode error", {"error": reason}
         case _:
             return problem.code, _PLAIN.get(problem.code) or problem.describe(), None
 
@@ -113,15 +115,11 @@ _PLAIN = {
 }
 
 
-def _length(kind: str, unit: str, problem: Problem) -> PydanticError:
-    [(name, limit)] = problem.context.items()
-    bound = "at least" if name == "min_length" else "at most"
-    message = f"{kind} should have {bound} {limit} {unit}{'' if limit == 1 else 's'}"
-    if kind == "String":
-        return problem.code, message, problem.context
-    actual = len(problem.input)
-    context = {"field_type": kind, name: limit, "actual_length": actual}
-    return problem.code, f"{message} after validation, not {actual}", context
+def _length(kind: str, unit: str, context: dict[str, Any]) -> str:
+    bound, limit = "at least", context.get("min_length")
+    if limit is None:
+        bound, limit = "at most", context["max_length"]
+    return f"{kind} should have {bound} {limit} {unit}{'' if limit == 1 else 's'}"
 
 
 def _value_error(error: str) -> PydanticError:
@@ -134,7 +132,8 @@ def _either(choices: Sequence[str]) -> str:
 
 
 def _location(problem: Problem) -> Sequence[str | int]:
-    return [problem.context["position"]] if problem.code == "json_invalid" else problem.location
+    is_of_json = problem.code == "json_invalid"
+    return [problem.context.get("position", 0)] if is_of_json else problem.location
 
 
 def _input(problem: Problem) -> Any:

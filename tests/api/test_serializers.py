@@ -17,6 +17,7 @@ from config.api.dialects.base import Messages
 from config.api.dialects.flat import DIALECT as FLAT
 from config.api.errors import Invalid
 from config.api.fields import OPTIONAL, Choice, Integer, List, Text, Uuid
+from config.api.problems import DEFAULT_MESSAGES, Problem
 from config.api.rules import Rule, at_least, at_most, matching
 from config.api.serializers import StrictSerializer
 from config.api.view import as_api_error
@@ -217,6 +218,14 @@ def test_no_dialect_needs_to_know_a_new_rule(dialect, status, text):
     response = dialect.respond(raised.value, Messages(), RequestFactory().post("/"))
     assert response.status_code == status
     assert text in response.content.decode()
+
+
+@pytest.mark.parametrize("dialect", [FLAT, PLATFORM, TRACK, COLLECT, ACTIVITY])
+@pytest.mark.parametrize("code", DEFAULT_MESSAGES)
+def test_no_dialect_depends_on_the_context_of_a_code(dialect, code):
+    error = Invalid(Problem(code, ("field",)))
+    response = dialect.respond(error, Messages(), RequestFactory().post("/"))
+    assert response.status_code < 500
 
 
 @pytest.mark.parametrize("dialect", [FLAT, PLATFORM, TRACK, COLLECT])
