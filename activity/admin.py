@@ -73,7 +73,6 @@ class ActivityEventAdmin(UserStreamAdmin):
 
     @admin.display(description="type")
     def type_events(self, event: ActivityEvent) -> SafeString:
-        """Return the type as a link to the rows of this type."""
         return filter_link(event.event_type, event_type=event.event_type)
 
     @admin.display(description="user")

@@ -7,11 +7,7 @@ from uuid import UUID
 from django.db import models
 
 from activity.event_types import REQUEST
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-    TextHash,
-)
+from analytics.streams.base import Stream, StreamQuerySet, TextHash
 
 
 class StatusClass(models.Func):
@@ -25,11 +21,9 @@ class ActivityEventQuerySet(StreamQuerySet):
     """Many rows of activity."""
 
     def of_type(self, event_type: str) -> Self:
-        """Return the rows of one type."""
         return self.filter(event_type__by_hash=event_type)
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return the rows of one user."""
         return self.filter(user_id__by_hash=str(user_id))
 
     def of_status_class(self, hundreds: int) -> Self:

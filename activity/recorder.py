@@ -14,28 +14,16 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from prometheus_client import Counter
 
-from activity.attribution import (
-    Attribution,
-    attribution_of,
-    step_in,
-    stored_text,
-    text_of,
-)
+from activity.attribution import Attribution, attribution_of, step_in, stored_text, text_of
 from activity.event_types import event_type_of
 from activity.models import ActivityEvent, ActivityRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from config import runtime
-from config.api import (
-    address_hash,
-    request_body,
-)
+from config.api import address_hash, request_body
 from config.api.client_address import client_address
 from config.api.errors import Invalid
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,9 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.api.client_address import (
-    drop_untrusted_forwarding,
-    forwarded_address,
-)
+from config.api.client_address import drop_untrusted_forwarding, forwarded_address
 from config.db import deadline
-from config.server import (
-    logs,
-    metrics,
-)
+from config.server import logs, metrics
 from config.views import bad_request, unknown_path
 
 PAGE_SECONDS = 30.0

@@ -106,12 +106,10 @@ class RuntimeSettings(models.Model):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the names of all settings."""
         return [field.name for field in cls.fields()]
 
     @classmethod
     def switches(cls) -> list[str]:
-        """Return the names of the settings that are on or off."""
         return [field.name for field in cls.fields() if isinstance(field, SwitchField)]
 
     @classmethod
@@ -155,7 +153,6 @@ class RuntimeSettings(models.Model):
         return changes
 
     def end_of(self, name: str) -> datetime | None:
-        """Return the time at which a switch turns back by itself, if it does."""
         return datetime.fromisoformat(self.ends[name]) if name in self.ends else None
 
     def _expired(self) -> dict[str, datetime]:
@@ -254,7 +251,6 @@ class DailySalt(models.Model):
 
 class OutcomeCountQuerySet(models.QuerySet["OutcomeCount"]):
     def since(self, start: datetime) -> "OutcomeCountQuerySet":
-        """Return the counts of slots that began at a time or later."""
         return self.filter(slot__gte=start)
 
 

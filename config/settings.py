@@ -9,10 +9,7 @@ from typing import Any, NoReturn
 import dj_database_url
 from environs import Env, EnvError, validate
 
-from config.api.client_address import (
-    Network,
-    parse_networks,
-)
+from config.api.client_address import Network, parse_networks
 from config.api.cors import PUBLIC_PATHS
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres

@@ -103,7 +103,6 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @published
 def docs(request: HttpRequest) -> HttpResponse:
-    """Return the page on which people read the document and try the APIs."""
     return render(request, "api_docs.html", {"swagger_ui": SWAGGER_UI})
 
 

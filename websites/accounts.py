@@ -9,11 +9,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from config.api.errors import (
-    Conflict,
-    Forbidden,
-    InvalidCredentials,
-)
+from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from websites.login_throttle import LoginThrottle
 from websites.models import User
 

@@ -30,7 +30,6 @@ from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
 
 
 def messages(*, failed: str = "Request failed") -> Messages:
-    """Return the messages of one endpoint of this API."""
     return Messages(invalid="Invalid request body", failed=failed)
 
 

@@ -34,7 +34,6 @@ class NewUser(UserBody, rename="camel"):
 
     @classmethod
     def of(cls, user: User, api_key: str) -> Self:
-        """Return the body of a new user."""
         return cls(user.id, user.email, user.name, iso(user.created_at), api_key)
 
 
@@ -53,7 +52,6 @@ class Tokens(Body, rename="camel"):
 
     @classmethod
     def of(cls, pair: Pair) -> Self:
-        """Return the body of a new pair."""
         return cls(pair.access, pair.refresh, ACCESS_SECONDS)
 
 
@@ -72,7 +70,6 @@ class LoggedIn(Body):
 
     @classmethod
     def of(cls, user: UserBody, pair: Pair) -> Self:
-        """Return the body of a user with a new pair of tokens."""
         return cls(user, Tokens.of(pair), pair.access)
 
 

@@ -6,11 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from config.api.cors import is_cross_site
-from config.api.errors import (
-    Forbidden,
-    InvalidCredentials,
-    NotAuthenticated,
-)
+from config.api.errors import Forbidden, InvalidCredentials, NotAuthenticated
 from websites import sessions, tokens
 from websites.models import User
 from websites.tokens import Caller

@@ -9,11 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from config.api import ratelimit
-from config.api.errors import (
-    Forbidden,
-    InvalidCredentials,
-    RateLimited,
-)
+from config.api.errors import Forbidden, InvalidCredentials, RateLimited
 from websites import accounts
 from websites.models import User
 

@@ -8,12 +8,10 @@ from config.api.web_urls import host_of
 
 
 def as_url(domain: str) -> str:
-    """Return a domain as a URL: a bare host such as localhost:3000 gets a scheme."""
     return domain if "://" in domain else f"http://{domain}"
 
 
 def is_domain(domain: str) -> bool:
-    """Return whether a text is a bare host or a URL."""
     return host_of(as_url(domain)) is not None
 
 

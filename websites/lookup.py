@@ -65,7 +65,6 @@ def forget(code: str) -> None:
 
 
 def reset() -> None:
-    """Forget all websites, as in a new process."""
     with _lock:
         _known.clear()
         _unknown.clear()

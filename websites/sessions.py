@@ -74,7 +74,6 @@ def user_of(request: HttpRequest) -> User | None:
 
 
 def reset() -> None:
-    """Forget all users, as in a new process."""
     with _lock:
         _users.clear()
 

@@ -22,10 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from config.api.errors import InvalidCredentials
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from websites.models import User
 
 logger = logging.getLogger(__name__)
@@ -78,7 +75,6 @@ _lock = threading.Lock()  # a TTLCache is not safe for threads
 
 
 def issue(user: User) -> Pair:
-    """Return a new pair of tokens for a user."""
     return Pair(user.id, _signed(AccessToken(), user), _signed(RefreshToken(), user))
 
 
@@ -117,7 +113,6 @@ def log_out(token: str, caller: Caller, refresh_token: str | None) -> None:
 
 
 def reset() -> None:
-    """Forget all tokens, as in a new process."""
     with _lock:
         _callers.clear()
 

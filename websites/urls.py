@@ -3,11 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from websites import (
-    accounts_api,
-    views,
-    websites_api,
-)
+from websites import accounts_api, views, websites_api
 
 urlpatterns = [
     path("api/v1/auth/register", accounts_api.RegisterView.as_view()),

@@ -15,11 +15,7 @@ from django.shortcuts import resolve_url
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from config.api import ratelimit
-from config.api.errors import (
-    Forbidden,
-    InvalidCredentials,
-    RateLimited,
-)
+from config.api.errors import Forbidden, InvalidCredentials, RateLimited
 from websites import accounts, sessions
 from websites.models import User
 

@@ -20,10 +20,7 @@ from django.utils.safestring import SafeString
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from unfold.views import ChangeList
 
-from analytics.admin.filters import (
-    StreamFilter,
-    StreamFilterForm,
-)
+from analytics.admin.filters import StreamFilter, StreamFilterForm
 from analytics.admin.formatting import format_time, truncate
 from config.admin import ReadOnlyAdmin
 from config.db import uuid7

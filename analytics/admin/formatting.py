@@ -15,7 +15,6 @@ EMPTY = "-"
 
 
 def format_time(at: datetime) -> str:
-    """Return a time in UTC to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
@@ -26,7 +25,6 @@ def truncate(text: str, *, limit: int = 36) -> SafeString:
 
 
 def link(url: str, text: str | SafeString) -> SafeString:
-    """Return a text as a link."""
     return format_html('<a class="text-link" href="{}">{}</a>', url, text)
 
 
@@ -42,7 +40,6 @@ def may_view(user: Any, model: type[Model]) -> bool:
 
 
 def changelist_url(model: type[Model]) -> str:
-    """Return the URL of the list of a model's rows."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 

@@ -22,20 +22,11 @@ from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
 from analytics.streams import sizes
-from analytics.streams.base import (
-    Stream,
-    streams,
-)
+from analytics.streams.base import Stream, streams
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
-from config.db import (
-    deadline,
-    uuid7,
-)
-from config.db.routers import (
-    ANALYTICS,
-    MAIN,
-)
+from config.db import deadline, uuid7
+from config.db.routers import ANALYTICS, MAIN
 from config.models import RuntimeSettings
 from config.runtime.setting_status import setting_statuses
 from config.server import console

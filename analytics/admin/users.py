@@ -47,5 +47,4 @@ class UserStreamAdmin(StreamAdmin):
 
 
 def find_user_id(email: str) -> UUID | None:
-    """Return the id of the user with an email, None if there is none."""
     return User.objects.filter(email=email.lower()).values_list("id", flat=True).first()

@@ -214,5 +214,4 @@ class WebsiteAdmin(ModelAdmin):
 
 
 def copyable(text: str) -> SafeString:
-    """Return a text with a button that copies it."""
     return render_to_string("admin/copyable.html", {"text": text})

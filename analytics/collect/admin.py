@@ -16,11 +16,7 @@ from analytics.admin.columns import json_column, text_column
 from analytics.admin.filters import StreamFilterForm, text_filter
 from analytics.admin.formatting import filter_link, format_time, truncate
 from analytics.admin.users import UserStreamAdmin, find_user_id
-from analytics.collect.models import (
-    CollectedEvent,
-    parse_id,
-    public_id,
-)
+from analytics.collect.models import CollectedEvent, parse_id, public_id
 
 
 class CollectFilterForm(StreamFilterForm):

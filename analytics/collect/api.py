@@ -113,7 +113,6 @@ class CollectView(QuotaView):
 
 
 def is_batch(body: Any) -> bool:
-    """Return whether a body holds several events."""
     return isinstance(body, dict) and "events" in body
 
 

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from analytics.collect.models import (
-    CollectedEvent,
-    CollectedEventRow,
-)
+from analytics.collect.models import CollectedEvent, CollectedEventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from config.api.outcomes import Outcome
@@ -37,5 +34,4 @@ def rows_of(items: Sequence[Item], *, user_id: UUID, ip_hash: str) -> list[Colle
 
 
 def store(rows: Sequence[CollectedEventRow]) -> list[Outcome]:
-    """Store rows in one transaction; return the outcome of each."""
     return writer.write(TABLE, rows) if rows else []

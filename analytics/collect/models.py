@@ -7,10 +7,7 @@ from uuid import UUID
 
 from django.db import models
 
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-)
+from analytics.streams.base import Stream, StreamQuerySet
 from config.db import uuid7
 
 DASHBOARD_TYPES = ("page_view", "button_click", "form_submit", "error_encountered")
@@ -21,11 +18,9 @@ class CollectedEventQuerySet(StreamQuerySet):
     """Many collected events."""
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return the events of one user."""
         return self.filter(user_id=user_id)
 
     def of_type(self, event_type: str) -> Self:
-        """Return the events of one type."""
         return self.filter(event_type=event_type)
 
     def counts_of_today(self) -> dict[str, int]:
@@ -80,7 +75,6 @@ class CollectedEvent(Stream):
 
 
 def public_id(id: UUID) -> str:
-    """Return an id in the form that the collect API uses."""
     return f"evt_{id.hex}"
 
 

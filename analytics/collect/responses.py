@@ -26,7 +26,6 @@ class Recorded(Body, kw_only=True):
 
     @classmethod
     def of(cls, id: UUID) -> Self:
-        """Return the body for an event with an id."""
         return cls(event_id=public_id(id))
 
 
@@ -39,12 +38,10 @@ class ItemResult(Body):
 
     @classmethod
     def recorded(cls, id: UUID) -> Self:
-        """Return the result of an event with an id."""
         return cls(success=True, event_id=public_id(id))
 
     @classmethod
     def failed(cls, error: str) -> Self:
-        """Return the result of an event that is not stored."""
         return cls(success=False, error=error)
 
 

@@ -110,7 +110,6 @@ class EventAdmin(StreamAdmin):
 
     @admin.display(description="visitor")
     def visitor_events(self, event: Event) -> str:
-        """Return the visitor as a link to the visitor's events."""
         return filter_link(event.visitor_id, limit=14, q=event.visitor_id)
 
     @admin.display(description="device")

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from analytics.events.models import (
-    Event,
-    EventRow,
-)
+from analytics.events.models import Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from config.api.errors import ApiError, Conflict, NotFound, RowRefused

@@ -8,11 +8,7 @@ from uuid import UUID
 from django.db import models
 
 from analytics.events.deleted_websites import deleted_websites
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-    TextHash,
-)
+from analytics.streams.base import Stream, StreamQuerySet, TextHash
 
 
 class EventType(models.TextChoices):
@@ -35,7 +31,6 @@ class EventQuerySet(StreamQuerySet):
     """Many events of websites."""
 
     def of_website(self, website_id: UUID) -> Self:
-        """Return the events of one website."""
         return self.filter(website_id=website_id)
 
     def of_type(self, event_type: str) -> Self:

@@ -36,7 +36,6 @@ class Traffic:
 
     @property
     def count_text(self) -> str:
-        """The number of events as text, `10,000+` if there are more."""
         return f"{MAX_COUNTED:,}+" if self.events > MAX_COUNTED else f"{self.events:,}"
 
 

@@ -39,5 +39,4 @@ class FunnelEventAdmin(UserStreamAdmin):
 
     @admin.display(description="user")
     def user_events(self, event: Any) -> SafeString:
-        """Return the email as a link to the user's events."""
         return filter_link(event.email, q=event.email)

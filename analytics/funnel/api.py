@@ -11,11 +11,7 @@ from analytics.funnel.responses import TRACKED, Tracked
 from analytics.funnel.view import TrackView
 from config import runtime
 from config.api.errors import EventDataTooLarge
-from config.api.fields import (
-    OPTIONAL,
-    JsonObject,
-    Text,
-)
+from config.api.fields import OPTIONAL, JsonObject, Text
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint

@@ -6,10 +6,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from analytics.funnel.models import (
-    FunnelEvent,
-    FunnelEventRow,
-)
+from analytics.funnel.models import FunnelEvent, FunnelEventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from config.db import uuid7

@@ -7,11 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-    TextHash,
-)
+from analytics.streams.base import Stream, StreamQuerySet, TextHash
 from config.db.routers import MAIN
 
 
@@ -19,11 +15,9 @@ class FunnelEventQuerySet(StreamQuerySet):
     """Many funnel events."""
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return the events of one user."""
         return self.filter(user_id=user_id)
 
     def of_type(self, event_type: str) -> Self:
-        """Return the events of one type, which is any text."""
         return self.filter(event_type__by_hash=event_type)
 
 

@@ -28,10 +28,7 @@ from analytics.ingest import commit
 from analytics.ingest.commit import Target, Write
 from config.api.errors import RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +156,6 @@ class GroupWriter:
         self._thread.join(seconds)
 
     def state(self) -> State:
-        """Return how the writer stands."""
         return State(self._waiting_rows, self._committed_rows, self._last_commit_at)
 
     def _append(self, waiting: _Waiting) -> None:

@@ -11,11 +11,7 @@ from analytics.admin.columns import json_column, text_column
 from analytics.admin.filters import StreamFilterForm, choice_filter, text_filter
 from analytics.admin.formatting import filter_link
 from analytics.admin.users import UserStreamAdmin
-from analytics.platform.models import (
-    Category,
-    PlatformEvent,
-    Priority,
-)
+from analytics.platform.models import Category, PlatformEvent, Priority
 from config.db import uuid7
 
 
@@ -66,10 +62,8 @@ class PlatformEventAdmin(UserStreamAdmin):
 
     @admin.display(description="user")
     def user_events(self, event: Any) -> SafeString:
-        """Return the user as a link to the user's events."""
         return filter_link(event.email or "(deleted)", limit=28, q=event.email or event.user_id)
 
     @admin.display(description="name")
     def name_events(self, event: PlatformEvent) -> SafeString:
-        """Return the name as a link to the events of this name."""
         return filter_link(event.event_name, limit=28, event_name=event.event_name)

@@ -7,10 +7,7 @@ from uuid import UUID
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from analytics.platform import stats
-from analytics.platform.models import (
-    PlatformEvent,
-    PlatformEventRow,
-)
+from analytics.platform.models import PlatformEvent, PlatformEventRow
 from config.api.outcomes import Outcome
 from config.db import uuid7
 
@@ -25,7 +22,6 @@ def store(row: PlatformEventRow) -> None:
 
 
 def store_batch(rows: Sequence[PlatformEventRow]) -> list[Outcome]:
-    """Store events in one transaction; return the outcome of each."""
     return writer.write(TABLE, rows)
 
 

@@ -9,11 +9,7 @@ from django.db import models
 from django.db.models.functions import TruncHour
 
 from analytics.platform import totals
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-    TextHash,
-)
+from analytics.streams.base import Stream, StreamQuerySet, TextHash
 
 
 class Category(models.TextChoices):
@@ -42,11 +38,9 @@ class PlatformEventQuerySet(StreamQuerySet):
     """Many platform events."""
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return the events of one user."""
         return self.filter(user_id=user_id)
 
     def named(self, event_name: str) -> Self:
-        """Return the events of one name."""
         return self.filter(event_name__by_hash=event_name)
 
     def of_category(self, category: str) -> Self:
@@ -59,7 +53,6 @@ class PlatformEventQuerySet(StreamQuerySet):
         return self.filter(category=category).between(None, end) if end else self.none()
 
     def of_priority(self, priority: str) -> Self:
-        """Return the events of one priority."""
         return self.filter(priority=priority)
 
     def by_hour(self) -> Mapping[tuple[str, datetime], int]:

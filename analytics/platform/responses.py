@@ -40,7 +40,6 @@ class TrackedEvent(Body, kw_only=True):
 
     @classmethod
     def of(cls, id: UUID) -> Self:
-        """Return the body for an event with an id."""
         return cls(event_id=id, timestamp=iso(uuid7.now()))
 
 

@@ -9,10 +9,7 @@ from typing import Any
 from django.db.models import Q, Sum
 
 from analytics.platform import totals
-from analytics.platform.totals import (
-    PlatformHour,
-    PlatformTotal,
-)
+from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import deadline
 from config.db.routers import ANALYTICS
 

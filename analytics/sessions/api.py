@@ -8,24 +8,10 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.funnel.view import TrackView
-from analytics.sessions import (
-    ingest,
-    tracking_tokens,
-    visitors,
-)
-from analytics.sessions.responses import (
-    DONE,
-    Done,
-    Identified,
-)
+from analytics.sessions import ingest, tracking_tokens, visitors
+from analytics.sessions.responses import DONE, Done, Identified
 from config.api.client_address import client_address
-from config.api.fields import (
-    OPTIONAL,
-    Integer,
-    Number,
-    Text,
-    Uuid,
-)
+from config.api.fields import OPTIONAL, Integer, Number, Text, Uuid
 from config.api.outcomes import Dropped, Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint

@@ -211,7 +211,6 @@ def _fill_in(views: Sequence[PageViewRow]) -> None:
 
 
 def _ids(statement: str, values: dict[str, Any]) -> set[UUID]:
-    """Execute a statement and return the ids that it returns."""
     with connections[ANALYTICS].cursor() as cursor:
         cursor.execute(statement, values)
         return {id for (id,) in cursor.fetchall()}

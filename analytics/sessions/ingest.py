@@ -12,11 +12,7 @@ from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
 from analytics.sessions import visitors
 from analytics.sessions.changes import CHANGES, Leave, Touch
-from analytics.sessions.models import (
-    PageViewRow,
-    Session,
-    SessionRow,
-)
+from analytics.sessions.models import PageViewRow, Session, SessionRow
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 
@@ -25,7 +21,6 @@ HEARTBEAT_SECONDS = 30
 
 
 def start(row: SessionRow) -> None:
-    """Store a session."""
     writer.write_one(SESSIONS, row)
 
 
@@ -45,7 +40,6 @@ def heartbeat(session_id: UUID) -> None:
 
 
 def identify(session_id: UUID, user_id: UUID) -> None:
-    """Set the user of a session."""
     _change(Touch(session_id, user_id=user_id))
 
 

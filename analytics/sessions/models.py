@@ -6,17 +6,13 @@ from uuid import UUID
 
 from django.db import models
 
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-)
+from analytics.streams.base import Stream, StreamQuerySet
 
 
 class SessionQuerySet(StreamQuerySet):
     """Many sessions."""
 
     def for_user(self, user_id: UUID) -> Self:
-        """Return the sessions that were identified as a user's."""
         return self.filter(user_id=user_id)
 
 
@@ -104,7 +100,6 @@ class PageViewQuerySet(StreamQuerySet):
     """Many page views."""
 
     def of_session(self, session_id: UUID) -> Self:
-        """Return the page views of one session."""
         return self.filter(session_id=session_id)
 
 

@@ -53,12 +53,10 @@ def is_bot(user_agent: str) -> bool:
 
 
 def hash_visitor_id(visitor_id: str) -> str:
-    """Return the SHA-256 of a visitor's id, in hex."""
     return sha256(visitor_id.encode()).hexdigest()
 
 
 def agent_of(user_agent: str) -> Agent:
-    """Return the device, browser and system that a User-Agent names."""
     return _agent_of(user_agent[:MAX_AGENT_LENGTH])
 
 

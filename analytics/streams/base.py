@@ -46,7 +46,6 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(id__lt=cursor)
 
     def newest_first(self) -> Self:
-        """Return the events by descending time."""
         return self.order_by("-id")
 
 
@@ -82,5 +81,4 @@ class Stream(models.Model):
 
 
 def streams() -> list[type[Stream]]:
-    """Return the models of all streams, in all apps."""
     return [model for model in apps.get_models() if issubclass(model, Stream)]

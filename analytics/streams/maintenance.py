@@ -28,5 +28,4 @@ class MaintenanceRun(models.Model):
 
     @classmethod
     def last(cls, name: str) -> Self | None:
-        """Return the last complete run of a command."""
         return cls.objects.filter(name=name).first()

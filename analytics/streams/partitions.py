@@ -12,10 +12,7 @@ from django.db.migrations.operations import CreateModel
 from django.db.models import Model
 from psycopg import sql
 
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from config.db.routers import home
 
 MONTHS_AHEAD = 3
@@ -30,7 +27,6 @@ class Month:
 
     @classmethod
     def of(cls, at: datetime) -> Self:
-        """Return the month of a time."""
         return cls(at.year, at.month)
 
     @classmethod
@@ -104,7 +100,6 @@ class Partition:
 
     @property
     def month(self) -> Month:
-        """The month of its lower bound."""
         return Month.of(uuid7.time_of(self.low))
 
 
@@ -132,12 +127,10 @@ def _partition(name: str, bound: str, rows: int, size: int) -> Partition:
 
 
 def partition_names(model: type[Model]) -> list[str]:
-    """Return the sorted names of a model's partitions, including the default one."""
     return sorted(each.name for each in list_partitions(model))
 
 
 def default_name(model: type[Model]) -> str:
-    """Return the name of a model's default partition."""
     return f"{model._meta.db_table}_default"
 
 

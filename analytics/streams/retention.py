@@ -14,24 +14,11 @@ from uuid import UUID
 from django.db import connections
 from psycopg import sql
 
-from analytics.streams import (
-    deletion,
-    partitions,
-)
-from analytics.streams.base import (
-    Stream,
-    StreamQuerySet,
-    streams,
-)
+from analytics.streams import deletion, partitions
+from analytics.streams.base import Stream, StreamQuerySet, streams
 from analytics.streams.partitions import Partition
-from config.db import (
-    deadline,
-    uuid7,
-)
-from config.db.routers import (
-    ANALYTICS,
-    home,
-)
+from config.db import deadline, uuid7
+from config.db.routers import ANALYTICS, home
 from config.models import RuntimeSettings
 
 logger = logging.getLogger(__name__)
@@ -136,7 +123,6 @@ def total(deleted: Iterable[Deleted]) -> Deleted:
 
 
 def days_kept(model: type[Stream], row: RuntimeSettings) -> int:
-    """Return for how many days a stream is kept, 0 for ever."""
     return int(getattr(row, model.retention_setting))
 
 

@@ -5,10 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from analytics.streams import sizes
-from analytics.streams.base import (
-    Stream,
-    streams,
-)
+from analytics.streams.base import Stream, streams
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.db.routers import home

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from analytics.streams import partitions
-from analytics.streams.base import (
-    Stream,
-    streams,
-)
-from analytics.streams.partitions import (
-    Month,
-    Partition,
-)
+from analytics.streams.base import Stream, streams
+from analytics.streams.partitions import Month, Partition
 from config.db import uuid7
 from config.db.routers import home
 
@@ -32,17 +26,14 @@ class Size:
 
     @property
     def months(self) -> list[Partition]:
-        """All partitions but the default one, the oldest first."""
         return [each for each in self.partitions if not each.is_default]
 
     @property
     def rows(self) -> int:
-        """PostgreSQL's estimate."""
         return sum(each.rows for each in self.partitions)
 
     @property
     def bytes(self) -> int:
-        """The size on disk, with all indexes."""
         return sum(each.bytes for each in self.partitions)
 
     def days_until_double(self, now: datetime) -> float | None:

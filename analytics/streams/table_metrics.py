@@ -16,10 +16,7 @@ from prometheus_client.registry import Collector
 from analytics.streams import sizes
 from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.sizes import Size
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from config.db.routers import ANALYTICS
 from config.server import metrics
 
@@ -61,7 +58,6 @@ metrics.DATABASE_REGISTRY.register(_table_metrics)
 
 
 def reset() -> None:
-    """Read the databases again at the next request: for tests."""
     _table_metrics.reset()
 
 

@@ -17,10 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from config.models import DailySalt
 
 LENGTH = 32  # hex digits
@@ -56,7 +53,6 @@ def delete_expired() -> int:
 
 
 def reset() -> None:
-    """Forget the salt, as in a new process."""
     with _lock:
         _salts.clear()
         _failed.clear()

@@ -33,7 +33,6 @@ def _attributes(body: type[Body]) -> Callable[[object], tuple[Any, ...]]:
 
 
 def enum(values: Iterable[str | bool]) -> Meta:
-    """Return the annotation of a field with a few values, where Literal cannot say it."""
     return Meta(extra_json_schema={"enum": list(values)})
 
 
@@ -49,5 +48,4 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 def iso(at: datetime) -> Timestamp:
-    """Return a time as text: UTC, to the millisecond, with a Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

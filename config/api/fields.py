@@ -49,7 +49,6 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
         self.fail(self.type_code, data)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the value of `data`; raises Invalid."""
         return data
 
     def to_representation(self, value: Any) -> Any:

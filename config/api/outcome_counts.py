@@ -16,10 +16,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncHour
 
 from config.api import outcomes
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from config.db.routers import home
 from config.models import OutcomeCount
 
@@ -48,7 +45,6 @@ def start() -> None:
 
 
 def slot_of(at: datetime) -> datetime:
-    """Return the start of the slot of a time."""
     return uuid7.from_ms(0) + (at - uuid7.from_ms(0)) // SLOT * SLOT
 
 

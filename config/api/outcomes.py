@@ -30,7 +30,6 @@ class Outcome(Enum):
 
 
 def best_of(outcomes: Mapping[Outcome, int]) -> Outcome:
-    """Return the outcome of a batch: the best that any of its events had."""
     return next(outcome for outcome in Outcome if outcomes.get(outcome))
 
 

@@ -70,7 +70,6 @@ class Problem:
         return Problem(self.code, location, self.input, self.context, self.message)
 
     def of(self, input: Any) -> "Problem":
-        """Return the same problem of another value."""
         return Problem(self.code, self.location, input, self.context, self.message)
 
     def describe(self) -> str:

@@ -110,7 +110,6 @@ class Quota:
         return max(0, self.limit - self._used)
 
     def require_remaining(self) -> None:
-        """Raise RateLimited when nothing is left."""
         if not self.remaining:
             raise self._rate_limited()
 

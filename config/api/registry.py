@@ -36,7 +36,6 @@ class Api:
 
     @property
     def dialect(self) -> "Dialect":
-        """What words its errors."""
         return _load(self.dialect_path)
 
 

@@ -12,11 +12,7 @@ import msgspec
 from django.conf import settings
 from django.http import HttpRequest
 
-from config.api.errors import (
-    BodyTooLarge,
-    Invalid,
-    UnsupportedMediaType,
-)
+from config.api.errors import BodyTooLarge, Invalid, UnsupportedMediaType
 from config.api.problems import Problem
 
 MAX_DEPTH = 64

@@ -16,12 +16,10 @@ _CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 
 
 def now_ms() -> int:
-    """Return the present in Unix milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def now() -> datetime:
-    """Return the present as a time in UTC, to the millisecond."""
     return from_ms(now_ms())
 
 
@@ -31,17 +29,14 @@ def to_ms(at: datetime) -> int:
 
 
 def from_ms(ms: int) -> datetime:
-    """Return Unix milliseconds as a time in UTC."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
 def new_id(ms: int) -> UUID:
-    """Return a new id for a time in Unix milliseconds."""
     return compat.uuid7(nanoseconds=ms * 1_000_000)
 
 
 def new_id_now() -> UUID:
-    """Return a new id for the present."""
     return new_id(now_ms())
 
 
@@ -60,7 +55,6 @@ def ms_of(id: UUID) -> int:
 
 
 def time_of(id: UUID) -> datetime:
-    """Return the time inside an id."""
     return from_ms(ms_of(id))
 
 
@@ -70,7 +64,6 @@ def floor(at: datetime) -> UUID:
 
 
 def next_after(id: UUID) -> UUID:
-    """Return the lowest UUID above one."""
     return UUID(int=id.int + 1)
 
 

@@ -9,10 +9,7 @@ from django.db import DatabaseError, InterfaceError
 
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
-from config.db import (
-    deadline,
-    uuid7,
-)
+from config.db import deadline, uuid7
 from config.models import ON, describe_change
 
 HOUR = timedelta(hours=1)

@@ -23,7 +23,6 @@ class Size(str):
 
 
 def size(count: float) -> Size:
-    """Return a number of bytes in a suitable unit, such as 252.7 MB."""
     return Size(humanize.naturalsize(count))
 
 

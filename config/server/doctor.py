@@ -72,7 +72,6 @@ def database_check(name: str, number: int) -> Callable[[ExamineDatabase], Examin
 
 
 def checks() -> list[Check]:
-    """Return all checks in the order of their numbers."""
     return sorted(cast("set[Check]", REGISTRY.registered_checks), key=lambda each: each.number)
 
 
@@ -83,7 +82,6 @@ def run() -> Iterator[CheckMessage]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the type and message of an error on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:MAX_ERROR_LENGTH]}"
 
 

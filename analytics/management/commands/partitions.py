@@ -8,17 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analytics.streams import partitions
 from analytics.streams.base import Stream, streams
-from analytics.streams.partitions import (
-    MONTHS_AHEAD,
-    Month,
-)
+from analytics.streams.partitions import MONTHS_AHEAD, Month
 from config.api.timestamps import EARLIEST_MS
 from config.db import uuid7
-from config.server.console import (
-    columns,
-    size,
-    stoppable,
-)
+from config.server.console import columns, size, stoppable
 
 FIRST_MONTH = Month.of(uuid7.from_ms(EARLIEST_MS))
 MAX_MONTHS_AHEAD = 120  # a typing error must not create a hundred thousand tables

@@ -9,21 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from analytics.streams import retention
 from analytics.streams.base import Stream
 from analytics.streams.maintenance import MaintenanceRun
-from analytics.streams.retention import (
-    Deleted,
-    Plan,
-    RetentionError,
-    total,
-)
+from analytics.streams.retention import Deleted, Plan, RetentionError, total
 from config.api import address_hash
 from config.db import uuid7
 from config.models import RuntimeSettings
-from config.server.console import (
-    columns,
-    progress_bar,
-    size,
-    stoppable,
-)
+from config.server.console import columns, progress_bar, size, stoppable
 
 STREAMS = {str(model._meta.model_name): model for model in retention.deletion_order()}
 MAX_DAYS = 36_500  # as in the runtime settings

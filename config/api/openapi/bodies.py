@@ -18,7 +18,6 @@ def component_name(kind: type) -> str:
 
 
 def reference(name: str, kind: str = ResolvedComponent.SCHEMA) -> Schema:
-    """Return a reference to a component."""
     return {"$ref": f"#/components/{kind}/{name}"}
 
 

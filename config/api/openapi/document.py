@@ -18,7 +18,6 @@ FORMATS = {"json": "application/json", "yaml": "application/yaml"}
 
 @cache
 def document() -> Any:
-    """Return the OpenAPI document."""
     return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 
 

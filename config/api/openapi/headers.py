@@ -7,7 +7,6 @@ from config.api.outcomes import Outcome
 
 
 def header(about: str, *, required: bool = True, **schema: Any) -> dict[str, Any]:
-    """Return the description of a header."""
     return {"description": about, "required": required, "schema": {"type": "string", **schema}}
 
 

@@ -54,7 +54,6 @@ class AutoSchema(openapi.AutoSchema):
 
     @property
     def endpoint(self) -> endpoint:
-        """The declaration of the endpoint."""
         return endpoint_of(self.api_view, self.method)
 
     def is_excluded(self) -> bool:

@@ -47,7 +47,6 @@ class Command(BaseCommand):
 
 
 def state_of(message: CheckMessage) -> str:
-    """Return the word for the level of a message."""
     return FAIL if message.level >= ERROR else WARN if message.level >= WARNING else OK
 
 
