@@ -12,7 +12,6 @@ from tests.support.admin import (
     PAGE,
     shown,
 )
-from tests.support.events import AT_MS
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -21,36 +20,6 @@ SUGGESTIONS = f"{EVENTS}websites"
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 TOO_SLOW = "This takes too long; narrow the time or the filters."
 AWAY = "The database does not answer; try again in a moment."
-
-
-@pytest.fixture
-def make_event(website):
-    """Store an event."""
-
-    def make(ms=AT_MS, **fields):
-        usual = {
-            "id": uuid7.new_id(ms),
-            "created_at": uuid7.from_ms(ms),
-            "website_id": website.id,
-            "event_type": "pageview",
-            "url": "https://example.com/",
-            "session_id": "sess-1",
-            "visitor_id": "vis-1",
-        }
-        return Event.objects.create(**usual | fields)
-
-    return make
-
-
-@pytest.fixture
-def make_events(make_event):
-    """Store some events, a minute apart; return their ids, the newest first."""
-
-    def make(count, **fields):
-        made = [make_event(AT_MS + n * MINUTE_MS, **fields).pk for n in range(count)]
-        return made[::-1]
-
-    return make
 
 
 def test_a_row_tells_the_essentials(staff_api, make_event, website):

@@ -6,7 +6,6 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,
@@ -23,36 +22,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 EVENTS = "/admin/analytics/event/"
 SUGGESTIONS = f"{EVENTS}websites"
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
-
-
-@pytest.fixture
-def make_event(website):
-    """Store an event."""
-
-    def make(ms=AT_MS, **fields):
-        usual = {
-            "id": uuid7.new_id(ms),
-            "created_at": uuid7.from_ms(ms),
-            "website_id": website.id,
-            "event_type": "pageview",
-            "url": "https://example.com/",
-            "session_id": "sess-1",
-            "visitor_id": "vis-1",
-        }
-        return Event.objects.create(**usual | fields)
-
-    return make
-
-
-@pytest.fixture
-def make_events(make_event):
-    """Store some events, a minute apart; return their ids, the newest first."""
-
-    def make(count, **fields):
-        made = [make_event(AT_MS + n * MINUTE_MS, **fields).pk for n in range(count)]
-        return made[::-1]
-
-    return make
 
 
 def links(response):

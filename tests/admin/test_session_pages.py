@@ -6,17 +6,18 @@ from uuid import uuid4
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.db import connections
 from django.test import Client
 
 from analytics.sessions.models import PageView, Session
+from tests.support.admin import html_of
 from tests.support.query_plans import (
-    UUID7,
     plan_of,
     statements,
 )
 from tests.support.session_rows import (
     AT_MS,
+    FULL_SESSION,
+    fill_sessions,
     store_page_view,
     store_session,
 )
@@ -25,29 +26,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 SESSIONS = "/admin/analytics/session/"
 SHOWN_PAGE_VIEWS = 100
-FULL = {
-    "referrer": "https://www.instagram.com/p/<x>",
-    "referrer_domain": "instagram.com",
-    "landing_page": "https://example.com/johndoe",
-    "device": "mobile",
-    "browser": "Mobile Safari",
-    "os": "iOS",
-    "os_version": "17.2",
-    "timezone": "Europe/Istanbul",
-    "language": "tr-TR",
-    "country": "Turkey",
-    "city": "Izmir",
-    "utm_source": "a-source",
-    "utm_medium": "a-medium",
-    "utm_campaign": "a-campaign",
-    "utm_term": "a-term",
-    "utm_content": "a-content",
-    "screen_width": 390,
-    "screen_height": 844,
-    "page_views": 7,
-    "bounced": False,
-    "duration_seconds": 3690,
-}
 NOT_SHOWN_AS_STORED = {
     *("referrer", "screen_width", "screen_height"),
     *("bounced", "duration_seconds"),
@@ -58,33 +36,9 @@ def change_of(session):
     return f"{SESSIONS}{session.pk}/change/"
 
 
-def html_of(client, path, query=None):
-    response = client.get(path, query)
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def fill(count):
-    """Store so many sessions with two page views each, for plans as of a big table."""
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO analytics_session (id, created_at, visitor_hash, referrer_domain, "
-            "user_id, device, page_views, bounced, duration_seconds, last_active_at) "
-            f"SELECT {UUID7}, now(), repeat('0', 64), 'direct', "
-            "gen_random_uuid(), (ARRAY['mobile', 'desktop'])[1 + n %% 2], 2, false, 0, now() "
-            "FROM generate_series(1, %s) n",
-            [count],
-        )
-        cursor.execute(
-            "INSERT INTO analytics_pageview (id, created_at, session_id, path) "
-            f"SELECT {UUID7}, now(), id, '/' FROM analytics_session, generate_series(1, 2) n"
-        )
-        cursor.execute("ANALYZE analytics_session, analytics_pageview")
-
-
 @pytest.mark.usefixtures("unrecorded")
 def test_the_detail_takes_two_walks_along_indexes(staff_api):
-    fill(5000)
+    fill_sessions(5000)
     in_order = statements(staff_api, change_of(Session.objects.newest_first()[2500]))
     indexes = ["analytics_session_pkey", "pageview_session_id"]
     for sql, index in zip(in_order, indexes, strict=True):
@@ -97,9 +51,11 @@ def test_the_detail_takes_two_walks_along_indexes(staff_api):
 def test_the_detail_shows_everything(staff_api, user):
     page = uuid4()
     active = datetime(2026, 1, 28, 21, 1, 30, tzinfo=UTC)
-    session = store_session(user_id=user.pk, bio_page_id=page, last_active_at=active, **FULL)
+    session = store_session(
+        user_id=user.pk, bio_page_id=page, last_active_at=active, **FULL_SESSION
+    )
     html = html_of(staff_api, change_of(session))
-    texts = {str(value) for name, value in FULL.items() if name not in NOT_SHOWN_AS_STORED}
+    texts = {str(value) for name, value in FULL_SESSION.items() if name not in NOT_SHOWN_AS_STORED}
     texts |= {str(session.pk), session.visitor_hash, str(page), "390 x 844", "1:01:30"}
     texts |= {"2026-01-28 20:00:00", "2026-01-28 21:01:30", "https://www.instagram.com/p/&lt;x&gt;"}
     assert {text for text in texts if text not in html} == set()

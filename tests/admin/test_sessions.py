@@ -4,20 +4,21 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connections
 
 from config.db import uuid7
 from tests.support.admin import (
     PAGE,
+    html_of,
     shown,
 )
 from tests.support.query_plans import (
-    UUID7,
     plan_of,
     statements,
 )
 from tests.support.session_rows import (
     AT_MS,
+    FULL_SESSION,
+    fill_sessions,
     store_session,
 )
 
@@ -25,53 +26,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 SESSIONS = "/admin/analytics/session/"
 AWAY = "The database does not answer; try again in a moment."
-FULL = {
-    "referrer": "https://www.instagram.com/p/<x>",
-    "referrer_domain": "instagram.com",
-    "landing_page": "https://example.com/johndoe",
-    "device": "mobile",
-    "browser": "Mobile Safari",
-    "os": "iOS",
-    "os_version": "17.2",
-    "timezone": "Europe/Istanbul",
-    "language": "tr-TR",
-    "country": "Turkey",
-    "city": "Izmir",
-    "utm_source": "a-source",
-    "utm_medium": "a-medium",
-    "utm_campaign": "a-campaign",
-    "utm_term": "a-term",
-    "utm_content": "a-content",
-    "screen_width": 390,
-    "screen_height": 844,
-    "page_views": 7,
-    "bounced": False,
-    "duration_seconds": 3690,
-}
-
-
-def html_of(client, path, query=None):
-    response = client.get(path, query)
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def fill(count):
-    """Store so many sessions with two page views each, for plans as of a big table."""
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO analytics_session (id, created_at, visitor_hash, referrer_domain, "
-            "user_id, device, page_views, bounced, duration_seconds, last_active_at) "
-            f"SELECT {UUID7}, now(), repeat('0', 64), 'direct', "
-            "gen_random_uuid(), (ARRAY['mobile', 'desktop'])[1 + n %% 2], 2, false, 0, now() "
-            "FROM generate_series(1, %s) n",
-            [count],
-        )
-        cursor.execute(
-            "INSERT INTO analytics_pageview (id, created_at, session_id, path) "
-            f"SELECT {UUID7}, now(), id, '/' FROM analytics_session, generate_series(1, 2) n"
-        )
-        cursor.execute("ANALYZE analytics_session, analytics_pageview")
 
 
 def test_two_pages_and_back_show_each_session_once(staff_api):
@@ -85,7 +39,7 @@ def test_two_pages_and_back_show_each_session_once(staff_api):
 
 
 def test_a_row_tells_the_essentials(staff_api):
-    store_session(**FULL)
+    store_session(**FULL_SESSION)
     html = html_of(staff_api, SESSIONS)
     for text in ("2026-01-28 20:00:00", "instagram.com", "https://example.com/johndoe"):
         assert text in html
@@ -195,7 +149,7 @@ def test_the_search_box_says_what_it_finds(staff_api):
     ],
 )
 def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes):
-    fill(5000)
+    fill_sessions(5000)
     [sql] = statements(staff_api, SESSIONS, query)
     assert "COUNT(" not in sql
     plan, used = plan_of(sql, allow_scans=False)

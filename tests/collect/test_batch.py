@@ -19,7 +19,6 @@ from tests.support.collect import (
     WRITE_FAILED,
     assert_refused,
     event,
-    log_in,
     stored,
     uuid_of,
 )
@@ -29,13 +28,6 @@ from tests.support.responses import assert_answer
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 NOT_STORED = "Event could not be stored"
-
-
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
 
 
 @pytest.fixture

@@ -14,20 +14,12 @@ from tests.support.collect import (
     assert_refused,
     assert_stored,
     event,
-    log_in,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 AT = datetime(2026, 1, 28, 20, 0, tzinfo=UTC)
 EVENT_BYTES = json.dumps(EVENT).encode()
-
-
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
 
 
 def test_an_event_is_stored_with_everything_but_the_address(browser, user):

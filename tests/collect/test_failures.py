@@ -8,10 +8,8 @@ from django.db import OperationalError, connections
 
 from analytics.collect.models import CollectedEvent
 from analytics.ingest import commit
-from config import runtime
 from config.api import address_hash
 from config.db import uuid7
-from config.models import RuntimeSettings
 from tests.support.api import Api
 from tests.support.collect import (
     EVENT,
@@ -20,10 +18,10 @@ from tests.support.collect import (
     UNAVAILABLE,
     WRITE_FAILED,
     assert_refused,
+    assert_refused_session,
     assert_stored,
     event,
     id_in,
-    log_in,
     recorded,
     stored,
     uuid_of,
@@ -32,33 +30,12 @@ from tests.support.databases import away
 from tests.support.responses import (
     assert_answer,
 )
+from tests.support.runtime_settings import set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 AT = datetime(2026, 1, 28, 20, 0, tzinfo=UTC)
 SERVER_ERROR = {"success": False, "error": "Internal server error"}
-
-
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
-
-
-def assert_refused_session(response):
-    """Demand the refusal of a request without a session; Django may forget a bad cookie."""
-    body = {"success": False, "error": "Valid session required"}
-    assert (response.status_code, response.json()) == (403, body)
-    assert response["X-Event-Outcome"] == "rejected"
-    assert "X-RateLimit-Limit" not in response
-    assert stored() == []
-
-
-def set_to(**values):
-    """Change runtime settings, as the admin does."""
-    RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.expire()
 
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])

@@ -9,7 +9,6 @@ from tests.support.collect import (
     PATH,
     assert_refused,
     assert_stored,
-    log_in,
 )
 from tests.support.responses import (
     assert_answer,
@@ -18,13 +17,6 @@ from tests.support.responses import (
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENT_BYTES = json.dumps(EVENT).encode()
-
-
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,11 @@ from tests.support.collect import (
     EVENT,
     PATH,
     assert_refused,
+    assert_refused_session,
     assert_stored,
-    log_in,
-    stored,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
-
-
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
 
 
 @pytest.mark.parametrize("key", [None, "", "x", "a" * 32, "é" * 32, "a" * 5000, "a" * 8 + "\0"])
@@ -37,15 +29,6 @@ def cookie(key):
     """Return the header in which a browser would send a session; quoted, it can hold anything."""
     quoted = "".join(f"\\{ord(each):03o}" if each == "\0" else each for each in key or "")
     return {} if key is None else {"Cookie": f'sessionid="{quoted}"'}
-
-
-def assert_refused_session(response):
-    """Demand the refusal of a request without a session; Django may forget a bad cookie."""
-    body = {"success": False, "error": "Valid session required"}
-    assert (response.status_code, response.json()) == (403, body)
-    assert response["X-Event-Outcome"] == "rejected"
-    assert "X-RateLimit-Limit" not in response
-    assert stored() == []
 
 
 def test_an_expired_session_is_refused(browser):

@@ -38,13 +38,6 @@ def _now(clock):
     clock.set(datetime.fromtimestamp(NOW, UTC))
 
 
-@pytest.fixture
-def browser(api, user):
-    """A client that is logged in as the user."""
-    log_in(api)
-    return api
-
-
 def batch(client, size, good=True):
     return client.post(PATH, {"events": [event() if good else 5] * size})
 

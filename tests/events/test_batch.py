@@ -8,7 +8,6 @@ from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.events import (
     AT_MS,
-    BATCH_PATH,
     DUPLICATE,
     REJECTED,
     STORED,
@@ -16,7 +15,9 @@ from tests.support.events import (
     briefly,
     event_of,
     full_event_of,
+    ids_of,
     new_id,
+    partial_body,
     row,
     stored,
 )
@@ -27,42 +28,14 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 IN_USE = "Event id already in use"
 
 
-@pytest.fixture
-def batch(api):
-    """Post events."""
-    return lambda *events: api.post(BATCH_PATH, {"events": events})
-
-
-@pytest.fixture
-def other_website(make_website, make_user):
-    return make_website(make_user("other@example.com"), "other.example")
-
-
 def created(*events):
     """Return the body in which every event was created."""
     message = f"Successfully created {len(events)} events"
     return {"success": True, "eventsCreated": len(events), "events": [*events], "message": message}
 
 
-def partly(events, errors):
-    """Return the body in which some events failed, each told as (index, error, message)."""
-    return {
-        "success": False,
-        "eventsCreated": len(events),
-        "events": events,
-        "errors": [
-            {"index": index, "error": error, "message": message} for index, error, message in errors
-        ],
-        "message": f"Created {len(events)} events with {len(errors)} errors",
-    }
-
-
 def not_found(index, code):
     return index, "NOT_FOUND", f'Website with tracking code "{code}" not found'
-
-
-def ids_of(response):
-    return [event["id"] for event in response.json()["events"]]
 
 
 # What is stored
@@ -164,7 +137,7 @@ def test_an_id_of_another_websites_event_fails_alone(batch, website, other_websi
     batch(theirs)
     good = full_event_of(website, id=new_id())
     response = batch(full_event_of(website, id=theirs["id"]), good)
-    told = partly([briefly(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
+    told = partial_body([briefly(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
     assert_answer(response, 207, told, STORED)
     assert Event.objects.get(id=theirs["id"]).website_id == other_website.id
     assert len(stored()) == 2
@@ -174,7 +147,7 @@ def test_an_id_of_two_websites_within_a_batch_is_the_first_ones(batch, website, 
     id = new_id()
     first = full_event_of(website, id=id)
     response = batch(first, full_event_of(other_website, id=id))
-    told = partly([briefly(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
+    told = partial_body([briefly(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
     assert_answer(response, 207, told, STORED)
     assert stored() == [row(first, website, id=id)]
 
@@ -183,14 +156,14 @@ def test_a_batch_of_conflicts_is_rejected(batch, website, other_website):
     theirs = full_event_of(other_website, id=new_id())
     batch(theirs)
     response = batch(full_event_of(website, id=theirs["id"]))
-    assert_answer(response, 207, partly([], [(0, "CONFLICT", IN_USE)]), REJECTED)
+    assert_answer(response, 207, partial_body([], [(0, "CONFLICT", IN_USE)]), REJECTED)
 
 
 def test_duplicates_beside_errors_are_no_stored_events(batch, website):
     known = full_event_of(website, id=new_id())
     batch(known)
     response = batch(known, event_of(website, trackingCode="pm-nobody"))
-    told = partly([briefly(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
+    told = partial_body([briefly(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
     assert_answer(response, 207, told, DUPLICATE)
 
 
@@ -208,14 +181,14 @@ def test_a_code_that_no_website_has_fails_alone(batch, website, code):
     good = full_event_of(website)
     response = batch(event_of(website, trackingCode=code), good)
     [id] = ids_of(response)
-    told = partly([briefly(good, website, id=id)], [not_found(0, code)])
+    told = partial_body([briefly(good, website, id=id)], [not_found(0, code)])
     assert_answer(response, 207, told, STORED)
     assert stored() == [row(good, website, id=id)]
 
 
 def test_a_code_is_told_cut_to_64_characters(batch, website):
     response = batch(event_of(website, trackingCode="😀" * 65))
-    assert_answer(response, 207, partly([], [not_found(0, "😀" * 64)]), REJECTED)
+    assert_answer(response, 207, partial_body([], [not_found(0, "😀" * 64)]), REJECTED)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
@@ -224,7 +197,7 @@ def test_a_website_that_ended_takes_no_more_events(batch, website, other_website
     end(website)
     response = batch(event_of(website), event_of(other_website, timestamp=AT_MS))
     [id] = ids_of(response)
-    told = partly(
+    told = partial_body(
         [briefly(event_of(other_website), other_website, id=id)],
         [not_found(0, website.tracking_code)],
     )
@@ -235,6 +208,6 @@ def test_a_website_that_ended_takes_no_more_events(batch, website, other_website
 def test_a_batch_without_any_known_website_is_rejected(batch, website):
     codes = ["pm-nobody", "", "abc"]
     response = batch(*(event_of(website, trackingCode=code) for code in codes))
-    told = partly([], [not_found(index, code) for index, code in enumerate(codes)])
+    told = partial_body([], [not_found(index, code) for index, code in enumerate(codes)])
     assert told["message"] == "Created 0 events with 3 errors"
     assert_refused_event(response, 207, told)

@@ -16,8 +16,10 @@ from tests.support.events import (
     assert_refused_event,
     briefly,
     event_of,
+    ids_of,
     invalid,
     new_id,
+    partial_body,
     stored,
 )
 from tests.support.responses import assert_answer
@@ -28,31 +30,8 @@ FAILED = {"error": "INTERNAL_SERVER_ERROR", "message": "Failed to create batch e
 TYPES = "'pageview' | 'click' | 'custom'"
 
 
-@pytest.fixture
-def batch(api):
-    """Post events."""
-    return lambda *events: api.post(BATCH_PATH, {"events": events})
-
-
-def partly(events, errors):
-    """Return the body in which some events failed, each told as (index, error, message)."""
-    return {
-        "success": False,
-        "eventsCreated": len(events),
-        "events": events,
-        "errors": [
-            {"index": index, "error": error, "message": message} for index, error, message in errors
-        ],
-        "message": f"Created {len(events)} events with {len(errors)} errors",
-    }
-
-
 def invalid_batch(**details):
     return invalid(message="Invalid batch event data", **details)
-
-
-def ids_of(response):
-    return [event["id"] for event in response.json()["events"]]
 
 
 # Whole-batch failures
@@ -235,6 +214,6 @@ def test_a_row_that_the_database_refuses_fails_alone(batch, website, place):
     response = batch(*events)
     good = [briefly(events[0], website, id=id) for id in ids_of(response)]
     refused = (place, "PROCESSING_ERROR", "Event could not be stored")
-    assert_answer(response, 207, partly(good, [refused]), STORED)
+    assert_answer(response, 207, partial_body(good, [refused]), STORED)
     assert [str(event["id"]) for event in reversed(stored())] == ids_of(response)
     assert len(good) == 999

@@ -5,12 +5,14 @@ import pytest
 from tests.support.events import (
     AT_MS,
     AT_TEXT,
+    BAD_CURSOR,
     BATCH_PATH,
     PATH,
     event_of,
     full_event_of,
-    invalid,
+    ids_of,
     new_id,
+    page_body,
     shown,
 )
 from tests.support.responses import (
@@ -19,51 +21,20 @@ from tests.support.responses import (
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-BAD_CURSOR = invalid(fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters")
 
-
-@pytest.fixture
-def read(api, website):
-    """List the website's events."""
-    return lambda **query: api.get(PATH, {"trackingCode": website.tracking_code} | query)
-
-
-@pytest.fixture
-def make_events(api, website):
-    """Store events a second apart, and return their ids, the newest first."""
-
-    def make(count, **changes):
-        times = [AT_MS + 1000 * n for n in range(count)]
-        events = [event_of(website, timestamp=ms, **changes) for ms in times]
-        told = api.post(BATCH_PATH, {"events": events}).json()
-        return [event["id"] for event in reversed(told["events"])]
-
-    return make
-
-
-def listed(response):
-    return [event["id"] for event in response.json()["events"]]
-
-
-def page(*events, total, limit=100, offset=0, cursor=None):
-    """Return the body of one page."""
-    counts = {"total": total, "limit": limit, "offset": offset, "nextCursor": cursor}
-    return {"events": list(events), "pagination": counts}
-
-
-def test_an_event_is_listed_with_eleven_keys(api, website, read):
+def test_an_event_is_listed_with_eleven_keys(api, website, list_events):
     sent = full_event_of(website, id=new_id())
     api.post(PATH, sent)
     item = shown(sent, website, id=sent["id"])
     del item["websiteId"]
     assert len(item) == 11
-    assert_answer(read(), 200, page(item, total=1))
+    assert_answer(list_events(), 200, page_body(item, total=1))
 
 
-def test_what_did_not_come_is_null(api, website, read):
+def test_what_did_not_come_is_null(api, website, list_events):
     sent = event_of(website, id=new_id())
     api.post(PATH, sent)
-    [item] = read().json()["events"]
+    [item] = list_events().json()["events"]
     assert item == {
         "id": sent["id"],
         "eventType": "pageview",
@@ -79,26 +50,26 @@ def test_what_did_not_come_is_null(api, website, read):
     }
 
 
-def test_a_website_without_events_has_an_empty_list(read):
-    assert_answer(read(), 200, page(total=0))
+def test_a_website_without_events_has_an_empty_list(list_events):
+    assert_answer(list_events(), 200, page_body(total=0))
 
 
-def test_the_newest_event_comes_first(api, website, read):
+def test_the_newest_event_comes_first(api, website, list_events):
     ids = {ms: new_id(ms) for ms in (AT_MS + 2, AT_MS, AT_MS + 1)}
     for id in ids.values():
         api.post(PATH, event_of(website, id=id))
-    assert listed(read()) == [ids[AT_MS + 2], ids[AT_MS + 1], ids[AT_MS]]
+    assert ids_of(list_events()) == [ids[AT_MS + 2], ids[AT_MS + 1], ids[AT_MS]]
 
 
-def test_of_one_time_the_last_one_of_a_batch_comes_first(api, website, read):
+def test_of_one_time_the_last_one_of_a_batch_comes_first(api, website, list_events):
     events = [event_of(website, timestamp=AT_MS) for _ in range(50)]
     told = api.post(BATCH_PATH, {"events": events}).json()["events"]
-    assert listed(read()) == [event["id"] for event in reversed(told)]
+    assert ids_of(list_events()) == [event["id"] for event in reversed(told)]
 
 
-def test_events_of_other_websites_are_not_listed(api, website, make_website, user, read):
+def test_events_of_other_websites_are_not_listed(api, website, make_website, user, list_events):
     api.post(PATH, event_of(make_website(user, "other.example")))
-    assert_answer(read(), 200, page(total=0))
+    assert_answer(list_events(), 200, page_body(total=0))
 
 
 @pytest.mark.parametrize(
@@ -115,10 +86,10 @@ def test_events_of_other_websites_are_not_listed(api, website, make_website, use
         ("x" * 5000, []),
     ],
 )
-def test_only_events_of_a_type_are_listed_and_counted(api, website, read, event_type, kept):
+def test_only_events_of_a_type_are_listed_and_counted(api, website, list_events, event_type, kept):
     for ms, each in enumerate(("pageview", "click", "custom"), AT_MS):
         api.post(PATH, event_of(website, eventType=each, timestamp=ms))
-    told = read(eventType=event_type).json()
+    told = list_events(eventType=event_type).json()
     assert [event["eventType"] for event in told["events"]] == kept
     assert told["pagination"]["total"] == len(kept)
 
@@ -135,11 +106,11 @@ def test_only_events_of_a_type_are_listed_and_counted(api, website, read, event_
     ],
     ids=lambda value: ascii(value)[:30],
 )
-def test_a_limit_is_brought_into_its_range(read, make_events, limit, applied):
+def test_a_limit_is_brought_into_its_range(list_events, make_events, limit, applied):
     ids = make_events(3)
-    response = read(limit=limit)
+    response = list_events(limit=limit)
     assert response.json()["pagination"]["limit"] == applied
-    assert listed(response) == ids[:applied]
+    assert ids_of(response) == ids[:applied]
 
 
 @pytest.mark.parametrize(
@@ -150,62 +121,62 @@ def test_a_limit_is_brought_into_its_range(read, make_events, limit, applied):
         *(("1000001", 1_000_000), ("99999999999999999999", 1_000_000)),
     ],
 )
-def test_an_offset_is_brought_into_its_range(read, make_events, offset, applied):
+def test_an_offset_is_brought_into_its_range(list_events, make_events, offset, applied):
     ids = make_events(3)
-    response = read(offset=offset)
+    response = list_events(offset=offset)
     counts = {"total": 3, "limit": 100, "offset": applied, "nextCursor": None}
     assert response.json()["pagination"] == counts
-    assert listed(response) == ids[applied:]
+    assert ids_of(response) == ids[applied:]
 
 
-def test_pages_follow_each_other_by_cursor(read, make_events):
+def test_pages_follow_each_other_by_cursor(list_events, make_events):
     ids = make_events(5)
     cursor: str | None = None
     seen: list[str] = []
     cursors: list[str | None] = []
     while cursor or not seen:
-        response = read(limit=2, **({"cursor": cursor} if cursor else {}))
+        response = list_events(limit=2, **({"cursor": cursor} if cursor else {}))
         cursor = response.json()["pagination"]["nextCursor"]
-        seen += listed(response)
+        seen += ids_of(response)
         cursors.append(cursor)
         assert response.json()["pagination"]["total"] == 5
     assert seen == ids
     assert cursors == [ids[1], ids[3], None]
 
 
-def test_a_full_last_page_has_no_next_cursor(read, make_events):
+def test_a_full_last_page_has_no_next_cursor(list_events, make_events):
     make_events(4)
-    assert read(limit=4).json()["pagination"]["nextCursor"] is None
+    assert list_events(limit=4).json()["pagination"]["nextCursor"] is None
 
 
-def test_a_page_by_offset_has_a_cursor_too(read, make_events):
+def test_a_page_by_offset_has_a_cursor_too(list_events, make_events):
     ids = make_events(5)
-    assert read(limit=2, offset=1).json()["pagination"]["nextCursor"] == ids[2]
+    assert list_events(limit=2, offset=1).json()["pagination"]["nextCursor"] == ids[2]
 
 
-def test_with_a_cursor_the_offset_is_ignored_and_told_as_0(read, make_events):
+def test_with_a_cursor_the_offset_is_ignored_and_told_as_0(list_events, make_events):
     ids = make_events(4)
-    response = read(cursor=ids[0].upper(), offset=2, eventType="pageview")
-    assert listed(response) == ids[1:]
+    response = list_events(cursor=ids[0].upper(), offset=2, eventType="pageview")
+    assert ids_of(response) == ids[1:]
     assert response.json()["pagination"]["offset"] == 0
 
 
-def test_a_cursor_that_is_no_event_goes_on_below_it(read, make_events):
+def test_a_cursor_that_is_no_event_goes_on_below_it(list_events, make_events):
     ids = make_events(2)
-    assert listed(read(cursor="ffffffff-ffff-ffff-ffff-ffffffffffff")) == ids
-    assert listed(read(cursor="00000000-0000-0000-0000-000000000000")) == []
+    assert ids_of(list_events(cursor="ffffffff-ffff-ffff-ffff-ffffffffffff")) == ids
+    assert ids_of(list_events(cursor="00000000-0000-0000-0000-000000000000")) == []
 
 
 @pytest.mark.parametrize(
     "cursor", ["abc", "", "\0", "019c0630fe0070c8aa3ade3497964cb8", "1", "x" * 5000]
 )
-def test_a_cursor_must_be_a_uuid(read, make_events, cursor):
+def test_a_cursor_must_be_a_uuid(list_events, make_events, cursor):
     make_events(1)
-    assert_answer(read(cursor=cursor), 400, BAD_CURSOR)
+    assert_answer(list_events(cursor=cursor), 400, BAD_CURSOR)
 
 
 def test_of_a_repeated_parameter_the_last_one_counts(api, website, make_events):
     ids = make_events(3)
     code = website.tracking_code
     response = api.get(f"{PATH}?trackingCode=pm-nobody&limit=1&limit=2&trackingCode={code}")
-    assert listed(response) == ids[:2]
+    assert ids_of(response) == ids[:2]

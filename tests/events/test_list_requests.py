@@ -7,12 +7,11 @@ import pytest
 from django.db import OperationalError, connections
 
 from tests.support.events import (
-    AT_MS,
-    BATCH_PATH,
+    BAD_CURSOR,
     PATH,
     UNAVAILABLE,
-    event_of,
-    invalid,
+    ids_of,
+    page_body,
 )
 from tests.support.responses import (
     assert_answer,
@@ -24,36 +23,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 NOT_FOUND = (404, "NOT_FOUND", "Website not found")
 MISSING = (400, "MISSING_PARAMETER", "trackingCode query parameter is required")
 FAILED = (500, "INTERNAL_SERVER_ERROR", "Failed to fetch events")
-BAD_CURSOR = invalid(fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters")
-
-
-@pytest.fixture
-def read(api, website):
-    """List the website's events."""
-    return lambda **query: api.get(PATH, {"trackingCode": website.tracking_code} | query)
-
-
-@pytest.fixture
-def make_events(api, website):
-    """Store events a second apart, and return their ids, the newest first."""
-
-    def make(count, **changes):
-        times = [AT_MS + 1000 * n for n in range(count)]
-        events = [event_of(website, timestamp=ms, **changes) for ms in times]
-        told = api.post(BATCH_PATH, {"events": events}).json()
-        return [event["id"] for event in reversed(told["events"])]
-
-    return make
-
-
-def listed(response):
-    return [event["id"] for event in response.json()["events"]]
-
-
-def page(*events, total, limit=100, offset=0, cursor=None):
-    """Return the body of one page."""
-    counts = {"total": total, "limit": limit, "offset": offset, "nextCursor": cursor}
-    return {"events": list(events), "pagination": counts}
 
 
 @pytest.mark.parametrize("query", ["", "trackingCode=", "trackingcode=pm-x", "cursor=abc&limit=1"])
@@ -74,26 +43,26 @@ def test_a_code_that_no_website_has_is_not_found(api, website, code):
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
-def test_a_website_that_ended_is_not_found(read, make_events, website, end):
+def test_a_website_that_ended_is_not_found(list_events, make_events, website, end):
     make_events(1)
-    assert read().status_code == 200
+    assert list_events().status_code == 200
     end(website)
-    assert_refused(read(), *NOT_FOUND)
+    assert_refused(list_events(), *NOT_FOUND)
 
 
-def test_a_bad_cursor_comes_before_an_unknown_website(read):
-    assert_answer(read(trackingCode="pm-nobody", cursor="abc"), 400, BAD_CURSOR)
+def test_a_bad_cursor_comes_before_an_unknown_website(list_events):
+    assert_answer(list_events(trackingCode="pm-nobody", cursor="abc"), 400, BAD_CURSOR)
 
 
 def test_authorization_is_ignored_while_reads_are_public(api, website):
     query, headers = {"trackingCode": website.tracking_code}, {"Authorization": "Bearer junk"}
-    assert_answer(api.get(PATH, query, headers=headers), 200, page(total=0))
+    assert_answer(api.get(PATH, query, headers=headers), 200, page_body(total=0))
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense"])
 def test_the_list_is_json_whatever_is_wished(api, website, accept):
     query = {"trackingCode": website.tracking_code, "format": "xml"}
-    assert_answer(api.get(PATH, query, headers={"Accept": accept}), 200, page(total=0))
+    assert_answer(api.get(PATH, query, headers={"Accept": accept}), 200, page_body(total=0))
 
 
 def test_head_is_answered_without_a_body(api, website):
@@ -105,7 +74,7 @@ def test_head_is_answered_without_a_body(api, website):
 def test_a_body_is_not_read(api, website):
     path = f"{PATH}?trackingCode={website.tracking_code}"
     response = api.generic("GET", path, json.dumps([]), "text/html")
-    assert_answer(response, 200, page(total=0))
+    assert_answer(response, 200, page_body(total=0))
 
 
 def test_a_body_over_the_limit_is_refused_all_the_same(api, website):
@@ -119,31 +88,31 @@ def test_a_flood_of_parameters_is_a_bad_request(api, website):
     assert_refused(api.get(f"{PATH}?{query}"), 400, "BAD_REQUEST", "Bad request")
 
 
-def test_without_the_main_database_a_known_website_is_listed(read, make_events, request):
+def test_without_the_main_database_a_known_website_is_listed(list_events, make_events, request):
     ids = make_events(1)
     request.getfixturevalue("main_database_away")
-    assert listed(read()) == ids
+    assert ids_of(list_events()) == ids
 
 
-def test_without_the_main_database_an_unknown_website_is_unavailable(read, request):
+def test_without_the_main_database_an_unknown_website_is_unavailable(list_events, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(read(), 503, UNAVAILABLE)
+    assert_answer(list_events(), 503, UNAVAILABLE)
 
 
-def test_without_the_analytics_database_the_list_is_unavailable(read):
+def test_without_the_analytics_database_the_list_is_unavailable(list_events):
     def refuse(*statement):
         raise OperationalError("the analytics database is away")
 
     with connections["analytics"].execute_wrapper(refuse):
-        assert_answer(read(), 503, UNAVAILABLE)
+        assert_answer(list_events(), 503, UNAVAILABLE)
 
 
-def test_a_crash_is_told_without_its_reason_and_logged(read, monkeypatch, caplog):
+def test_a_crash_is_told_without_its_reason_and_logged(list_events, monkeypatch, caplog):
     def crash(*values):
         raise RuntimeError("a secret")
 
     monkeypatch.setattr("analytics.events.api.page_of", crash)
     with caplog.at_level(logging.ERROR):
-        assert_refused(read(), *FAILED)
+        assert_refused(list_events(), *FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert str(record.exc_info[1]) == "a secret"

@@ -10,8 +10,11 @@ from config.db import uuid7
 from tests.support.events import (
     AT_MS,
     AT_TEXT,
+    DAY_MS,
     DUPLICATE,
+    EARLIEST_MS,
     ID,
+    NOW_MS,
     PATH,
     REJECTED,
     STORED,
@@ -26,18 +29,9 @@ from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-NOW_MS = 1_800_000_000_123
 NOW = datetime(2027, 1, 15, 8, 0, 0, 123_000, tzinfo=UTC)
 NOW_TEXT = "2027-01-15T08:00:00.123Z"
-DAY_MS = 86_400_000
-EARLIEST_MS = 1_420_070_400_000
 NO_SITE = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
-
-
-@pytest.fixture
-def now(clock):
-    """Let it be NOW."""
-    clock.set(uuid7.from_ms(NOW_MS))
 
 
 # What is stored

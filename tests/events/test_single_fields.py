@@ -2,10 +2,12 @@
 
 import pytest
 
-from config.db import uuid7
 from tests.support.events import (
     AT_MS,
+    DAY_MS,
+    EARLIEST_MS,
     ID,
+    NOW_MS,
     PATH,
     assert_refused_event,
     event_of,
@@ -14,19 +16,10 @@ from tests.support.events import (
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-NOW_MS = 1_800_000_000_123
-DAY_MS = 86_400_000
-EARLIEST_MS = 1_420_070_400_000
 TYPES = "'pageview' | 'click' | 'custom'"
 DEVICES = "'mobile' | 'tablet' | 'desktop'"
 OUT_OF_RANGE = "Timestamp out of range"
 ABSENT = object()
-
-
-@pytest.fixture
-def now(clock):
-    """Let it be NOW."""
-    clock.set(uuid7.from_ms(NOW_MS))
 
 
 @pytest.mark.parametrize(

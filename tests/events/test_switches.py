@@ -8,6 +8,7 @@ import pytest
 from config import runtime
 from config.db import uuid7
 from config.models import RuntimeSettings
+from tests.support.bodies import properties_of_size
 from tests.support.events import (
     AT_MS,
     BATCH_PATH,
@@ -155,21 +156,13 @@ def test_the_cap_comes_before_the_switch(api, website):
 # The cap on properties
 
 
-def of_bytes(size):
-    """Return properties of so many bytes, in two-byte letters but for one at the most."""
-    room = size - len('{"a":""}')
-    value = {"a": "é" * (room // 2) + "x" * (room % 2)}
-    assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == size
-    return value
-
-
 @pytest.mark.parametrize("cap", [None, 10, 101, 20_000])
 @pytest.mark.parametrize("more", [-1, 0, 1])
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_properties_of_exactly_the_cap_pass(api, website, cap, more, ensure_ascii):
     if cap:
         set_to(max_event_data_bytes=cap)
-    value = of_bytes((cap or 10_000) + more)
+    value = properties_of_size((cap or 10_000) + more)
     body = json.dumps(event_of(website, properties=value), ensure_ascii=ensure_ascii, indent=4)
     response = api.post_bytes(PATH, body)
     if more <= 0:
@@ -208,7 +201,9 @@ def test_the_size_is_that_of_compact_json(api, website, sent, size):
 
 
 def test_the_cap_holds_for_each_event_of_a_batch(api, website):
-    fits, exceeds = (event_of(website, properties=of_bytes(size)) for size in (10_000, 10_001))
+    fits, exceeds = (
+        event_of(website, properties=properties_of_size(size)) for size in (10_000, 10_001)
+    )
     response = api.post(BATCH_PATH, {"events": [fits, exceeds]})
     messages = ["Properties exceed 10000 bytes"]
     told = invalid(fields={"events": messages}, message="Invalid batch event data")

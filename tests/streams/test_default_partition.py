@@ -7,54 +7,16 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from analytics.events.models import Event
 from analytics.streams import partitions
 from analytics.streams.base import streams
-from config.db import uuid7
 from tests.support.events import (
     stored,
 )
+from tests.support.partitions import partition_of, run_partitions
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 DEFAULT = "analytics_event_default"
-
-
-def run(*options):
-    out = StringIO()
-    call_command("partitions", *options, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def place_of(event_id):
-    """Return the name of the partition that a row lies in."""
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute(
-            "SELECT tableoid::regclass::text FROM analytics_event WHERE id = %s", [event_id]
-        )
-        [[name]] = cursor.fetchall()
-    return name
-
-
-@pytest.fixture
-def put(website):
-    """Store an event of a time, as it may come from an imported archive, and return its id."""
-
-    def put(at):
-        event = Event(
-            id=uuid7.new_id(uuid7.to_ms(at)),
-            created_at=at,
-            website_id=website.id,
-            event_type="pageview",
-            url="https://example.com/",
-            session_id="sess-1",
-            visitor_id="vis-1",
-            properties={"a": "é"},
-        )
-        event.save(force_insert=True)
-        return event.id
-
-    return put
 
 
 @pytest.fixture(autouse=True)
@@ -69,9 +31,9 @@ def run_and_warn(*options):
     return out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
-def test_the_list_has_a_line_for_each_partition(put):
-    run("--from", "2031-01", "--until", "2031-02")
-    put(datetime(2020, 5, 1, tzinfo=UTC))
+def test_the_list_has_a_line_for_each_partition(put_event):
+    run_partitions("--from", "2031-01", "--until", "2031-02")
+    put_event(datetime(2020, 5, 1, tzinfo=UTC))
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ANALYZE analytics_event_y2031m01")
     before = {model: partitions.partition_names(model) for model in streams()}
@@ -87,12 +49,12 @@ def test_the_list_has_a_line_for_each_partition(put):
     assert {model: partitions.partition_names(model) for model in streams()} == before
 
 
-def test_rows_in_a_default_partition_are_told_on_stderr(put):
+def test_rows_in_a_default_partition_are_told_on_stderr(put_event):
     _, warnings = run_and_warn()
     assert warnings == []
-    put(datetime(2015, 1, 1, tzinfo=UTC))
-    put(datetime(2020, 5, 1, tzinfo=UTC))
-    put(datetime(2020, 5, 31, 23, tzinfo=UTC))
+    put_event(datetime(2015, 1, 1, tzinfo=UTC))
+    put_event(datetime(2020, 5, 1, tzinfo=UTC))
+    put_event(datetime(2020, 5, 31, 23, tzinfo=UTC))
     sentence = (
         "analytics_event_default holds 3 rows of 2 months from 2015-01 to 2020-05; "
         "manage.py partitions --move gives them partitions."
@@ -100,9 +62,11 @@ def test_rows_in_a_default_partition_are_told_on_stderr(put):
     assert run_and_warn()[1] == run_and_warn("--list")[1] == [sentence]
 
 
-def test_rows_move_to_months_of_their_own_on_request(put):
-    run()
-    ids = [put(datetime(*month, 1, tzinfo=UTC)) for month in ((2015, 1), (2020, 5), (2031, 6))]
+def test_rows_move_to_months_of_their_own_on_request(put_event):
+    run_partitions()
+    ids = [
+        put_event(datetime(*month, 1, tzinfo=UTC)) for month in ((2015, 1), (2020, 5), (2031, 6))
+    ]
     before = stored()
     lines, warnings = run_and_warn("--move")
     assert lines == [
@@ -113,24 +77,24 @@ def test_rows_move_to_months_of_their_own_on_request(put):
         "3 more for rows in default partitions.",
     ]
     assert warnings == []
-    assert [place_of(id)[-8:] for id in ids] == ["y2015m01", "y2020m05", "y2031m06"]
+    assert [partition_of(id)[-8:] for id in ids] == ["y2015m01", "y2020m05", "y2031m06"]
     assert stored() == before
 
 
-def test_a_run_moves_so_many_months_and_the_next_one_the_others(put, monkeypatch):
+def test_a_run_moves_so_many_months_and_the_next_one_the_others(put_event, monkeypatch):
     monkeypatch.setattr("analytics.management.commands.partitions.MAX_MONTHS_MOVED", 2)
-    run()
+    run_partitions()
     for year in (2018, 2019, 2020):
-        put(datetime(year, 1, 1, tzinfo=UTC))
+        put_event(datetime(year, 1, 1, tzinfo=UTC))
     lines, warnings = run_and_warn("--move")
     assert lines[:-1] == ["made analytics_event_y2020m01", "made analytics_event_y2019m01"]
     assert "holds 1 rows of 1 months from 2018-01 to 2018-01" in warnings[0]
-    assert run("--move")[:-1] == ["made analytics_event_y2018m01"]
+    assert run_partitions("--move")[:-1] == ["made analytics_event_y2018m01"]
 
 
-def test_rows_that_no_request_can_have_sent_stay_where_they_are(put):
-    run()
-    id = put(datetime(2014, 12, 31, 23, tzinfo=UTC))
+def test_rows_that_no_request_can_have_sent_stay_where_they_are(put_event):
+    run_partitions()
+    id = put_event(datetime(2014, 12, 31, 23, tzinfo=UTC))
     _, warnings = run_and_warn("--move")
-    assert place_of(id) == DEFAULT
+    assert partition_of(id) == DEFAULT
     assert "holds 1 rows of 1 months from 2014-12 to 2014-12" in warnings[0]

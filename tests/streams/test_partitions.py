@@ -2,10 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connections
 
 from analytics.events.models import Event
@@ -22,6 +21,7 @@ from tests.support.events import (
     shown,
     stored,
 )
+from tests.support.partitions import partition_of, run_partitions
 from tests.support.responses import (
     assert_answer,
     at_once,
@@ -33,43 +33,6 @@ DEFAULT = "analytics_event_default"
 JANUARY = "analytics_event_y2031m01"
 FEBRUARY = "analytics_event_y2031m02"
 OUT_OF_RANGE = "Months of events go from 2015-01 to 2040-11."
-
-
-def run(*options):
-    out = StringIO()
-    call_command("partitions", *options, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def place_of(event_id):
-    """Return the name of the partition that a row lies in."""
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute(
-            "SELECT tableoid::regclass::text FROM analytics_event WHERE id = %s", [event_id]
-        )
-        [[name]] = cursor.fetchall()
-    return name
-
-
-@pytest.fixture
-def put(website):
-    """Store an event of a time, as it may come from an imported archive, and return its id."""
-
-    def put(at):
-        event = Event(
-            id=uuid7.new_id(uuid7.to_ms(at)),
-            created_at=at,
-            website_id=website.id,
-            event_type="pageview",
-            url="https://example.com/",
-            session_id="sess-1",
-            visitor_id="vis-1",
-            properties={"a": "é"},
-        )
-        event.save(force_insert=True)
-        return event.id
-
-    return put
 
 
 # The command
@@ -89,7 +52,7 @@ def made(*months):
 
 def test_it_makes_this_month_and_three_more():
     lines, total = made("y2030m11", "y2030m12", "y2031m01", "y2031m02")
-    assert run() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
+    assert run_partitions() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
     assert "made analytics_event_y2030m11" in lines
     expected = {"analytics_event_y2030m11", "analytics_event_y2030m12", JANUARY, FEBRUARY}
     assert {DEFAULT, *expected} <= set(partitions.partition_names(Event))
@@ -97,7 +60,7 @@ def test_it_makes_this_month_and_three_more():
 
 @pytest.mark.parametrize("model", streams(), ids=lambda model: model.__name__)
 def test_each_stream_has_its_partitions_where_it_lives(model):
-    run()
+    run_partitions()
     name = f"{model._meta.db_table}_y2031m02"
     assert {f"{model._meta.db_table}_default", name} <= set(partitions.partition_names(model))
     for alias in connections:
@@ -109,7 +72,7 @@ def test_each_stream_has_its_partitions_where_it_lives(model):
 def test_it_makes_the_months_that_it_is_told():
     before = partitions.partition_names(Event)
     lines, total = made("y2031m01", "y2031m02")
-    assert run("--from", "2031-01", "--until", "2031-02") == [
+    assert run_partitions("--from", "2031-01", "--until", "2031-02") == [
         *lines,
         f"2031-01 to 2031-02: {total}, the others were there.",
     ]
@@ -117,19 +80,19 @@ def test_it_makes_the_months_that_it_is_told():
 
 
 def test_it_can_be_repeated():
-    run("--from", "2031-01", "--until", "2031-01")
+    run_partitions("--from", "2031-01", "--until", "2031-01")
     before = partitions.partition_names(Event)
-    assert run("--from", "2031-01", "--until", "2031-01") == [
+    assert run_partitions("--from", "2031-01", "--until", "2031-01") == [
         "2031-01 to 2031-01: 0 partitions made, the others were there."
     ]
     assert partitions.partition_names(Event) == before
 
 
 def test_it_fills_a_gap():
-    run("--from", "2031-01", "--until", "2031-01")
-    run("--from", "2031-03", "--until", "2031-03")
+    run_partitions("--from", "2031-01", "--until", "2031-01")
+    run_partitions("--from", "2031-03", "--until", "2031-03")
     lines, total = made("y2031m02")
-    assert run("--from", "2031-01", "--until", "2031-03") == [
+    assert run_partitions("--from", "2031-01", "--until", "2031-03") == [
         *lines,
         f"2031-01 to 2031-03: {total}, the others were there.",
     ]
@@ -153,7 +116,7 @@ def test_it_fills_a_gap():
 def test_a_bad_month_is_told_in_a_sentence_and_nothing_is_changed(options, sentence):
     before = partitions.partition_names(Event)
     with pytest.raises(CommandError) as told:
-        run(*options)
+        run_partitions(*options)
     assert str(told.value) == sentence
     assert partitions.partition_names(Event) == before
 
@@ -173,26 +136,26 @@ def test_two_at_once_do_not_disturb_each_other():
 # Where rows lie
 
 
-def test_a_row_goes_into_its_month(put):
-    run("--from", "2031-01", "--until", "2031-02")
-    first = put(datetime(2031, 1, 1, tzinfo=UTC))
-    last = put(datetime(2031, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC))
-    next_month = put(datetime(2031, 2, 1, tzinfo=UTC))
-    assert [place_of(id) for id in (first, last, next_month)] == [JANUARY, JANUARY, FEBRUARY]
+def test_a_row_goes_into_its_month(put_event):
+    run_partitions("--from", "2031-01", "--until", "2031-02")
+    first = put_event(datetime(2031, 1, 1, tzinfo=UTC))
+    last = put_event(datetime(2031, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC))
+    next_month = put_event(datetime(2031, 2, 1, tzinfo=UTC))
+    assert [partition_of(id) for id in (first, last, next_month)] == [JANUARY, JANUARY, FEBRUARY]
 
 
-def test_rows_move_out_of_the_default_partition(put):
+def test_rows_move_out_of_the_default_partition(put_event):
     times = [
         datetime(2030, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
         datetime(2031, 1, 1, tzinfo=UTC),
         datetime(2031, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC),
         datetime(2031, 2, 1, tzinfo=UTC),
     ]
-    events = [put(at) for at in times]
+    events = [put_event(at) for at in times]
     before = stored()
-    assert {place_of(id) for id in events} == {DEFAULT}
-    run("--from", "2031-01", "--until", "2031-01")
-    assert [place_of(id) for id in events] == [DEFAULT, JANUARY, JANUARY, DEFAULT]
+    assert {partition_of(id) for id in events} == {DEFAULT}
+    run_partitions("--from", "2031-01", "--until", "2031-01")
+    assert [partition_of(id) for id in events] == [DEFAULT, JANUARY, JANUARY, DEFAULT]
     assert stored() == before
     assert len(before) == 4
 
@@ -203,7 +166,7 @@ def test_a_partition_of_rows_that_moved_refers_to_the_users(user):
         id=id, created_at=uuid7.time_of(id), user=user, event_type="a", event_data={}
     )
     event.save(force_insert=True)
-    run("--from", "2031-01", "--until", "2031-01")
+    run_partitions("--from", "2031-01", "--until", "2031-01")
     partition = "analytics_funnelevent_y2031m01"
     with connections["default"].cursor() as cursor:
         cursor.execute(f"SELECT id FROM {partition}")
@@ -229,7 +192,7 @@ def test_a_partition_has_the_indexes_of_its_table():
             )
             return [columns for (columns,) in cursor.fetchall()]
 
-    run("--from", "2031-01", "--until", "2031-01")
+    run_partitions("--from", "2031-01", "--until", "2031-01")
     assert {"btree (id)", "btree (website_id, id)"} <= set(indexes(JANUARY))
     assert indexes(JANUARY) == indexes("analytics_event") == indexes(DEFAULT)
 
@@ -244,10 +207,10 @@ def test_a_partition_has_the_indexes_of_its_table():
 def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
     api, website, timestamp, at
 ):
-    run("--from", "2026-01", "--until", "2026-12")
+    run_partitions("--from", "2026-01", "--until", "2026-12")
     sent = full_event_of(website, timestamp=timestamp)
     id = api.post(PATH, sent).json()["id"]
-    assert place_of(id) == DEFAULT
+    assert partition_of(id) == DEFAULT
     told = shown(sent, website, id=id, at=at) | {"properties": sent["properties"]}
     assert_answer(api.get(f"{PATH}/{id}"), 200, told)
     [listed] = api.get(PATH, {"trackingCode": website.tracking_code}).json()["events"]
@@ -258,9 +221,9 @@ def test_a_repeated_id_is_found_after_its_row_moved(api, website):
     at = uuid7.to_ms(datetime(2026, 1, 15, tzinfo=UTC))
     sent = event_of(website, id=str(uuid7.new_id(at)))
     api.post(PATH, sent)
-    assert place_of(sent["id"]) == DEFAULT
-    run("--from", "2026-01", "--until", "2026-01")
-    assert place_of(sent["id"]) == "analytics_event_y2026m01"
+    assert partition_of(sent["id"]) == DEFAULT
+    run_partitions("--from", "2026-01", "--until", "2026-01")
+    assert partition_of(sent["id"]) == "analytics_event_y2026m01"
     assert api.post(PATH, sent).status_code == 200
     assert len(stored()) == 1
 
@@ -274,7 +237,7 @@ def scanned(rows):
 
 
 def test_a_read_of_a_month_skips_all_other_partitions():
-    run("--from", "2031-01", "--until", "2031-03")
+    run_partitions("--from", "2031-01", "--until", "2031-03")
     start, end = Month(2031, 1).start, Month(2031, 2).start
     assert scanned(Event.objects.all()) >= {DEFAULT, JANUARY, FEBRUARY}
     assert scanned(Event.objects.between(start, end)) == {JANUARY}
@@ -284,10 +247,12 @@ def test_a_read_of_a_month_skips_all_other_partitions():
     assert FEBRUARY not in scanned(Event.objects.between(end=end))
 
 
-def test_between_takes_its_start_and_not_its_end(put):
+def test_between_takes_its_start_and_not_its_end(put_event):
     start, end = Month(2031, 1).start, Month(2031, 2).start
     instant = timedelta(milliseconds=1)
-    before, first, last, after = (put(at) for at in (start - instant, start, end - instant, end))
+    before, first, last, after = (
+        put_event(at) for at in (start - instant, start, end - instant, end)
+    )
 
     def found(*bounds):
         return set(Event.objects.between(*bounds).values_list("id", flat=True))

@@ -1,10 +1,9 @@
 """`manage.py retention`: which rows are deleted"""
 
-from datetime import UTC, datetime, timedelta
-from io import StringIO
+from datetime import timedelta
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from analytics.events.models import Event
 from analytics.funnel.models import FunnelEvent
@@ -19,6 +18,16 @@ from config.api import address_hash
 from config.db import uuid7
 from config.models import DailySalt, RuntimeSettings
 from tests.support.cleanup import drop_partitions
+from tests.support.retention import (
+    CUTOFF,
+    NOW,
+    OLD,
+    RECENT,
+    keep_days,
+    run_retention,
+    stored_times,
+    table_line,
+)
 from tests.support.session_rows import (
     store_page_view,
     store_session,
@@ -28,21 +37,10 @@ from websites.models import Website
 # Retention has transactions of its own.
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
-NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
-CUTOFF = NOW - timedelta(days=60)  # 2031-01-19
-INSTANT = timedelta(milliseconds=1)
 DEFAULT = "analytics_event_default"
 NOVEMBER, DECEMBER, JANUARY = (
     f"analytics_event_{month}" for month in ("y2030m11", "y2030m12", "y2031m01")
 )
-OLD = [
-    datetime(2020, 5, 1, tzinfo=UTC),  # its month has no partition
-    datetime(2030, 11, 1, tzinfo=UTC),
-    datetime(2030, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
-    datetime(2031, 1, 1, tzinfo=UTC),
-    CUTOFF - INSTANT,
-]
-RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo=UTC), NOW]
 
 
 @pytest.fixture(autouse=True)
@@ -60,53 +58,6 @@ def _partitions():
     drop_partitions()
 
 
-@pytest.fixture
-def old_website(make_website, user):
-    """A website that was there before all of these events."""
-    return make_website(user, id=uuid7.new_id(uuid7.to_ms(NOW - timedelta(days=4000))))
-
-
-@pytest.fixture
-def put(old_website):
-    """Store events of times, of a website that is there unless another one is named."""
-
-    def put(*times, website_id=old_website.id):
-        for at in times:
-            Event.objects.create(
-                id=uuid7.new_id(uuid7.to_ms(at)),
-                created_at=at,
-                website_id=website_id,
-                event_type="pageview",
-                url="https://example.com/",
-                session_id="sess-1",
-                visitor_id="vis-1",
-            )
-
-    return put
-
-
-def run(*options):
-    out = StringIO()
-    call_command("retention", *options, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def keep(**days):
-    changes = {f"{name}_retention_days": value for name, value in days.items()}
-    RuntimeSettings.load().change(changes, changed_by="ops")
-
-
-def times(model=Event):
-    return list(model.objects.order_by("id").values_list("created_at", flat=True))
-
-
-def line_of(stream, lines):
-    """Return what the table says of a stream: rows, partitions, and deleted websites."""
-    [line] = [line for line in lines if line.split()[0] == stream]
-    cells = line.split()
-    return int(cells[-5]), int(cells[-4]), int(cells[-1])
-
-
 # What goes
 
 
@@ -122,50 +73,50 @@ def test_each_stream_names_the_setting_of_its_days():
     assert named["Session"] == named["PageView"] == "session_retention_days"
 
 
-def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put):
-    put(*OLD, *RECENT)
-    keep(event=60)
-    lines = run()
-    assert line_of("event", lines) == (5, 2, 0)
-    assert times() == RECENT
+def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put_events):
+    put_events(*OLD, *RECENT)
+    keep_days(event=60)
+    lines = run_retention()
+    assert table_line("event", lines) == (5, 2, 0)
+    assert stored_times() == RECENT
     names = set(partitions.partition_names(Event))
     assert {NOVEMBER, DECEMBER} & names == set()
     assert {DEFAULT, JANUARY, "analytics_event_y2031m02"} <= names
     assert lines[-1].startswith("5 rows, 2 partitions of ")
 
 
-def test_a_dry_run_tells_the_same_and_deletes_nothing(put):
-    put(*OLD, *RECENT)
-    keep(event=60)
+def test_a_dry_run_tells_the_same_and_deletes_nothing(put_events):
+    put_events(*OLD, *RECENT)
+    keep_days(event=60)
     DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
     before = partitions.partition_names(Event)
-    told = run("--dry-run")
-    assert times() == [*OLD, *RECENT]
+    told = run_retention("--dry-run")
+    assert stored_times() == [*OLD, *RECENT]
     assert partitions.partition_names(Event) == before
     assert DailySalt.objects.exists()
     assert not MaintenanceRun.objects.exists()
-    done = run()
+    done = run_retention()
     assert done[:-1] == told[:-1]
     assert told[-1].endswith(" 1 salts would be deleted.")
     assert told[-1].removesuffix(" would be deleted.") == done[-1].partition(" deleted in ")[0]
 
 
-def test_by_default_everything_is_kept(put):
-    put(*OLD, *RECENT)
-    assert line_of("event", run()) == (0, 0, 0)
-    assert times() == [*OLD, *RECENT]
+def test_by_default_everything_is_kept(put_events):
+    put_events(*OLD, *RECENT)
+    assert table_line("event", run_retention()) == (0, 0, 0)
+    assert stored_times() == [*OLD, *RECENT]
 
 
-def test_a_second_run_finds_nothing_to_do(put):
-    put(*OLD, *RECENT)
-    keep(event=60)
-    run()
-    assert line_of("event", run()) == (0, 0, 0)
-    assert times() == RECENT
+def test_a_second_run_finds_nothing_to_do(put_events):
+    put_events(*OLD, *RECENT)
+    keep_days(event=60)
+    run_retention()
+    assert table_line("event", run_retention()) == (0, 0, 0)
+    assert stored_times() == RECENT
 
 
-def test_each_stream_obeys_its_own_setting(put, user):
-    put(*OLD)
+def test_each_stream_obeys_its_own_setting(put_events, user):
+    put_events(*OLD)
     session = store_session(uuid7.to_ms(OLD[2]))
     views = [store_page_view(session, uuid7.to_ms(at)) for at in (OLD[2], CUTOFF)]
     for at in (OLD[2], CUTOFF):
@@ -173,24 +124,24 @@ def test_each_stream_obeys_its_own_setting(put, user):
             id=uuid7.new_id(uuid7.to_ms(at)), created_at=at, user=user,
             event_type="signup", event_data={},
         )  # fmt: skip
-    keep(session=60)
-    run()
-    assert times() == OLD
-    assert times(FunnelEvent) == [OLD[2], CUTOFF]
+    keep_days(session=60)
+    run_retention()
+    assert stored_times() == OLD
+    assert stored_times(FunnelEvent) == [OLD[2], CUTOFF]
     assert not Session.objects.exists()
     assert list(PageView.objects.values_list("id", flat=True)) == [views[1].id]
-    keep(track=60)
-    run()
-    assert times(FunnelEvent) == [CUTOFF]
+    keep_days(track=60)
+    run_retention()
+    assert stored_times(FunnelEvent) == [CUTOFF]
     assert "analytics_funnelevent_y2030m12" not in partitions.partition_names(FunnelEvent)
 
 
-def test_one_stream_for_a_number_of_days(put):
-    put(*OLD, *RECENT)
+def test_one_stream_for_a_number_of_days(put_events):
+    put_events(*OLD, *RECENT)
     store_session(uuid7.to_ms(OLD[2]))
-    lines = run("--stream", "event", "--older-than", "60d")
+    lines = run_retention("--stream", "event", "--older-than", "60d")
     assert [line.split()[0] for line in lines[1:-1]] == ["stream", "event"]
-    assert times() == RECENT
+    assert stored_times() == RECENT
     assert Session.objects.exists()
 
 
@@ -204,69 +155,69 @@ def test_one_stream_for_a_number_of_days(put):
         (["--stream", "event", "--older-than", "36501d"], "'36501d' is no number of days"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_in_a_sentence_and_deletes_nothing(put, options, sentence):
-    put(*OLD)
+def test_a_mistake_is_told_in_a_sentence_and_deletes_nothing(put_events, options, sentence):
+    put_events(*OLD)
     with pytest.raises(CommandError) as told:
-        run(*options)
+        run_retention(*options)
     assert str(told.value).startswith(sentence)
-    assert times() == OLD
+    assert stored_times() == OLD
 
 
 # Deleted websites
 
 
-def test_the_events_of_a_deleted_website_go_whatever_their_age(put, make_website, user):
+def test_the_events_of_a_deleted_website_go_whatever_their_age(put_events, make_website, user):
     deleted = make_website(user, "gone.example", id=uuid7.new_id(uuid7.to_ms(OLD[0])))
-    put(*OLD, *RECENT)
-    put(*OLD, *RECENT, website_id=deleted.id)
-    assert line_of("event", run()) == (0, 0, 0)
+    put_events(*OLD, *RECENT)
+    put_events(*OLD, *RECENT, website_id=deleted.id)
+    assert table_line("event", run_retention()) == (0, 0, 0)
     deleted.delete()
-    assert line_of("event", run("--dry-run")) == (9, 0, 1)
-    assert len(times()) == 18
-    assert line_of("event", run()) == (9, 0, 1)
-    assert times() == [*OLD, *RECENT]
+    assert table_line("event", run_retention("--dry-run")) == (9, 0, 1)
+    assert len(stored_times()) == 18
+    assert table_line("event", run_retention()) == (9, 0, 1)
+    assert stored_times() == [*OLD, *RECENT]
 
 
-def test_what_is_old_anyway_is_not_counted_twice(put):
-    put(*OLD, *RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
-    keep(event=60)
-    lines = run()
-    assert line_of("event", lines) == (9, 2, 1)
+def test_what_is_old_anyway_is_not_counted_twice(put_events):
+    put_events(*OLD, *RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
+    keep_days(event=60)
+    lines = run_retention()
+    assert table_line("event", lines) == (9, 2, 1)
     assert lines[-1].startswith("9 rows, ")
-    assert times() == []
+    assert stored_times() == []
 
 
 @pytest.mark.parametrize(("minutes", "left"), [(9, 1), (11, 0)])
-def test_a_website_of_the_last_minutes_is_not_taken_for_a_deleted_one(put, minutes, left):
+def test_a_website_of_the_last_minutes_is_not_taken_for_a_deleted_one(put_events, minutes, left):
     made_at = NOW - timedelta(minutes=minutes)
-    put(NOW, website_id=uuid7.new_id(uuid7.to_ms(made_at)))
-    run()
-    assert len(times()) == left
+    put_events(NOW, website_id=uuid7.new_id(uuid7.to_ms(made_at)))
+    run_retention()
+    assert len(stored_times()) == left
 
 
-def test_an_empty_main_database_deletes_nothing(put, user):
-    put(*RECENT)
+def test_an_empty_main_database_deletes_nothing(put_events, user):
+    put_events(*RECENT)
     Website.objects.all().delete()
     user.delete()
     with pytest.raises(CommandError, match="The main database knows no user at all"):
-        run()
-    assert times() == RECENT
+        run_retention()
+    assert stored_times() == RECENT
 
 
 # What it leaves behind
 
 
-def test_a_complete_run_is_recorded(put, clock):
-    put(*OLD)
-    keep(event=60)
-    run("--stream", "event")
+def test_a_complete_run_is_recorded(put_events, clock):
+    put_events(*OLD)
+    keep_days(event=60)
+    run_retention("--stream", "event")
     assert MaintenanceRun.last("retention") is None
     DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
     DailySalt.objects.create(day=NOW.date())
-    run()
+    run_retention()
     last = MaintenanceRun.objects.get(name="retention")
     assert last.summary == "0 rows, 0 partitions of 0 Bytes, 1 salts deleted"
     assert list(DailySalt.objects.values_list("day", flat=True)) == [NOW.date()]
     clock.move(seconds=1)
-    run()
+    run_retention()
     assert MaintenanceRun.objects.get().finished_at > last.finished_at

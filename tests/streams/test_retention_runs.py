@@ -2,11 +2,10 @@
 
 import signal
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from io import StringIO
+from datetime import UTC, datetime
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import DatabaseError, connections, transaction
 
 from analytics.events.models import Event
@@ -23,26 +22,25 @@ from analytics.streams import (
 from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import Month
 from config.db import uuid7
-from config.models import RuntimeSettings
 from tests.support.cleanup import drop_partitions
+from tests.support.retention import (
+    CUTOFF,
+    INSTANT,
+    NOW,
+    OLD,
+    RECENT,
+    keep_days,
+    run_retention,
+    stored_times,
+    table_line,
+)
 
 # Retention has transactions of its own.
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
-NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
-CUTOFF = NOW - timedelta(days=60)  # 2031-01-19
-INSTANT = timedelta(milliseconds=1)
 NOVEMBER, DECEMBER, JANUARY = (
     f"analytics_event_{month}" for month in ("y2030m11", "y2030m12", "y2031m01")
 )
-OLD = [
-    datetime(2020, 5, 1, tzinfo=UTC),  # its month has no partition
-    datetime(2030, 11, 1, tzinfo=UTC),
-    datetime(2030, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
-    datetime(2031, 1, 1, tzinfo=UTC),
-    CUTOFF - INSTANT,
-]
-RECENT = [CUTOFF, datetime(2031, 1, 31, tzinfo=UTC), datetime(2031, 3, 1, tzinfo=UTC), NOW]
 
 
 @pytest.fixture(autouse=True)
@@ -61,31 +59,6 @@ def _partitions():
 
 
 @pytest.fixture
-def old_website(make_website, user):
-    """A website that was there before all of these events."""
-    return make_website(user, id=uuid7.new_id(uuid7.to_ms(NOW - timedelta(days=4000))))
-
-
-@pytest.fixture
-def put(old_website):
-    """Store events of times, of a website that is there unless another one is named."""
-
-    def put(*times, website_id=old_website.id):
-        for at in times:
-            Event.objects.create(
-                id=uuid7.new_id(uuid7.to_ms(at)),
-                created_at=at,
-                website_id=website_id,
-                event_type="pageview",
-                url="https://example.com/",
-                session_id="sess-1",
-                visitor_id="vis-1",
-            )
-
-    return put
-
-
-@pytest.fixture
 def calls_before_delete(monkeypatch):
     """The ranges passed to Event.before_delete, each with the number of rows then in it."""
     told = []
@@ -95,28 +68,6 @@ def calls_before_delete(monkeypatch):
 
     monkeypatch.setattr(Event, "before_delete", before_delete)
     return told
-
-
-def run(*options):
-    out = StringIO()
-    call_command("retention", *options, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def keep(**days):
-    changes = {f"{name}_retention_days": value for name, value in days.items()}
-    RuntimeSettings.load().change(changes, changed_by="ops")
-
-
-def times(model=Event):
-    return list(model.objects.order_by("id").values_list("created_at", flat=True))
-
-
-def line_of(stream, lines):
-    """Return what the table says of a stream: rows, partitions, and deleted websites."""
-    [line] = [line for line in lines if line.split()[0] == stream]
-    cells = line.split()
-    return int(cells[-5]), int(cells[-4]), int(cells[-1])
 
 
 @contextmanager
@@ -135,9 +86,9 @@ def somebody_else(alias="analytics"):
 # What hangs on the rows
 
 
-def test_totals_are_updated_by_exact_bounds_before_rows_go(put, calls_before_delete):
-    put(*OLD, *RECENT)
-    run("--stream", "event", "--older-than", "60d")
+def test_totals_are_updated_by_exact_bounds_before_rows_go(put_events, calls_before_delete):
+    put_events(*OLD, *RECENT)
+    run_retention("--stream", "event", "--older-than", "60d")
     december, january, february = (Month(*m) for m in ((2030, 12), (2031, 1), (2031, 2)))
     cutoff = uuid7.floor(CUTOFF)
     assert calls_before_delete == [
@@ -149,37 +100,37 @@ def test_totals_are_updated_by_exact_bounds_before_rows_go(put, calls_before_del
     assert february.start > CUTOFF
 
 
-def test_batches_share_the_rows(put, calls_before_delete, monkeypatch):
+def test_batches_share_the_rows(put_events, calls_before_delete, monkeypatch):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
     at = datetime(2031, 1, 2, tzinfo=UTC)
-    put(*[at + n * INSTANT for n in range(5)])
-    run("--stream", "event", "--older-than", "60d")
+    put_events(*[at + n * INSTANT for n in range(5)])
+    run_retention("--stream", "event", "--older-than", "60d")
     batches = calls_before_delete[2:5]
     assert [rows for _, _, rows in batches] == [2, 2, 1]
     assert [low for low, _, _ in batches[1:]] == [high for _, high, _ in batches[:-1]]
-    assert times() == []
+    assert stored_times() == []
 
 
 def test_totals_are_updated_for_each_event_of_a_deleted_website(
-    put, calls_before_delete, monkeypatch
+    put_events, calls_before_delete, monkeypatch
 ):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
-    put(*RECENT)
-    put(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
-    run()
+    put_events(*RECENT)
+    put_events(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
+    run_retention()
     assert [rows for _, _, rows in calls_before_delete] == [1, 1, 1, 1]
-    assert times() == RECENT
+    assert stored_times() == RECENT
 
 
-def test_rows_stay_if_totals_cannot_be_updated(put, monkeypatch):
+def test_rows_stay_if_totals_cannot_be_updated(put_events, monkeypatch):
     def fail(low, high):
         raise DatabaseError("counters are away")
 
-    put(*OLD, *RECENT)
+    put_events(*OLD, *RECENT)
     monkeypatch.setattr(Event, "before_delete", fail)
     with pytest.raises(DatabaseError, match="counters are away"):
-        run("--stream", "event", "--older-than", "60d")
-    assert times() == [*OLD, *RECENT]
+        run_retention("--stream", "event", "--older-than", "60d")
+    assert stored_times() == [*OLD, *RECENT]
     assert NOVEMBER in partitions.partition_names(Event)
 
 
@@ -203,7 +154,7 @@ def meddle(monkeypatch):
     return prepare
 
 
-def test_a_row_that_comes_during_a_batch_is_counted_as_well(put, meddle):
+def test_a_row_that_comes_during_a_batch_is_counted_as_well(put_events, meddle):
     late = datetime(2031, 1, 3, tzinfo=UTC)
     tries = meddle(
         "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
@@ -211,20 +162,20 @@ def test_a_row_that_comes_during_a_batch_is_counted_as_well(put, meddle):
         "FROM analytics_event LIMIT 1",
         [uuid7.new_id(uuid7.to_ms(late)), late],
     )
-    put(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
-    lines = run("--stream", "event", "--older-than", "60d")
+    put_events(datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC))
+    lines = run_retention("--stream", "event", "--older-than", "60d")
     assert tries == [2, 3]
     assert lines[-1].startswith("3 rows, ")
-    assert times() == []
+    assert stored_times() == []
 
 
-def test_a_row_that_goes_during_a_batch_is_not_counted_twice(put, meddle):
+def test_a_row_that_goes_during_a_batch_is_not_counted_twice(put_events, meddle):
     gone, stays = datetime(2031, 1, 2, tzinfo=UTC), datetime(2031, 1, 4, tzinfo=UTC)
     tries = meddle("DELETE FROM analytics_event WHERE created_at = %s", [gone])
-    put(gone, stays)
-    run("--stream", "event", "--older-than", "60d")
+    put_events(gone, stays)
+    run_retention("--stream", "event", "--older-than", "60d")
     assert tries == [2, 1]
-    assert times() == []
+    assert stored_times() == []
 
 
 def test_the_totals_of_platform_events_stay_right(user):
@@ -240,9 +191,9 @@ def test_the_totals_of_platform_events_stay_right(user):
     with transaction.atomic(using="analytics"):
         copy_rows({PLATFORM_EVENTS: {row.id: row for row in rows}})
     assert PlatformTotal.objects.get().events == 9
-    keep(platform=60)
-    lines = run()
-    assert line_of("platformevent", lines) == (5, 1, 0)
+    keep_days(platform=60)
+    lines = run_retention()
+    assert table_line("platformevent", lines) == (5, 1, 0)
     assert PlatformTotal.objects.get().events == len(RECENT)
     assert stats.rebuild() == stats.Rebuilt(events=4, mended=0)
 
@@ -250,33 +201,37 @@ def test_the_totals_of_platform_events_stay_right(user):
 # Beside others
 
 
-def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put, monkeypatch):
+def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put_events, monkeypatch):
     monkeypatch.setattr(deletion, "DROP_ATTEMPTS", 2)
     monkeypatch.setattr(deletion, "DROP_PAUSE_SECONDS", 0)
-    put(*OLD, *RECENT)
+    put_events(*OLD, *RECENT)
     with somebody_else() as cursor:
         cursor.execute("SELECT count(*) FROM analytics_event")
-        lines = run("--stream", "event", "--older-than", "60d")
+        lines = run_retention("--stream", "event", "--older-than", "60d")
         assert lines[-1].startswith("5 rows, 0 partitions of 0 Bytes")
-        assert times() == RECENT
+        assert stored_times() == RECENT
         assert {NOVEMBER, DECEMBER} <= set(partitions.partition_names(Event))
-    assert line_of("event", run("--stream", "event", "--older-than", "60d")) == (0, 2, 0)
+    assert table_line("event", run_retention("--stream", "event", "--older-than", "60d")) == (
+        0,
+        2,
+        0,
+    )
     assert {NOVEMBER, DECEMBER} & set(partitions.partition_names(Event)) == set()
 
 
-def test_two_runs_do_not_mix(put):
-    put(*OLD)
-    keep(event=60)
+def test_two_runs_do_not_mix(put_events):
+    put_events(*OLD)
+    keep_days(event=60)
     with somebody_else() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retention'))")
         with pytest.raises(CommandError, match="Another run of retention is at work"):
-            run()
-        assert times() == OLD
-    run()
-    assert times() == []
+            run_retention()
+        assert stored_times() == OLD
+    run_retention()
+    assert stored_times() == []
 
 
-def test_a_run_that_is_stopped_keeps_what_it_has_done(put, monkeypatch):
+def test_a_run_that_is_stopped_keeps_what_it_has_done(put_events, monkeypatch):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 1)
     calls = []
 
@@ -285,14 +240,14 @@ def test_a_run_that_is_stopped_keeps_what_it_has_done(put, monkeypatch):
         if len(calls) == 4:
             signal.raise_signal(signal.SIGTERM)
 
-    put(*OLD, *RECENT)
-    keep(event=60)
+    put_events(*OLD, *RECENT)
+    keep_days(event=60)
     monkeypatch.setattr(Event, "before_delete", stop)
     with pytest.raises(CommandError) as told:
-        run()
+        run_retention()
     assert str(told.value) == "Stopped. What is deleted stays so; run it again to go on."
     assert told.value.returncode == 130
-    assert times() == [OLD[0], OLD[4], *RECENT]  # two months and one batch are gone
+    assert stored_times() == [OLD[0], OLD[4], *RECENT]  # two months and one batch are gone
     assert not MaintenanceRun.objects.exists()
-    run()
-    assert times() == RECENT
+    run_retention()
+    assert stored_times() == RECENT

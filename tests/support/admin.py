@@ -17,3 +17,9 @@ def assert_paged(client, path, made):
     second = client.get(path + first.context["cl"].older_link)
     assert shown(second) == newest_first[PAGE:]
     assert shown(client.get(path + second.context["cl"].newer_link)) == newest_first[:PAGE]
+
+
+def html_of(client, path, query=None):
+    response = client.get(path, query)
+    assert response.status_code == 200
+    return response.content.decode()

@@ -72,3 +72,12 @@ def assert_refused(response, status, error, *, details=None, headers=None):
 def budget_in(response):
     """Return limit, rest and end of the window as an answer tells them."""
     return tuple(int(response[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
+
+
+def assert_refused_session(response):
+    """Demand the refusal of a request without a session; Django may forget a bad cookie."""
+    body = {"success": False, "error": "Valid session required"}
+    assert (response.status_code, response.json()) == (403, body)
+    assert response["X-Event-Outcome"] == "rejected"
+    assert "X-RateLimit-Limit" not in response
+    assert stored() == []

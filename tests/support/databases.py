@@ -7,6 +7,9 @@ from django.db import OperationalError, connections
 
 from tests.support.live import PATIENCE_SECONDS
 
+WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"
+
 
 def end_other_sessions(alias):
     """Cut every other connection to a database, as a restart of PostgreSQL does."""
@@ -45,9 +48,3 @@ def wait_until(sql, connection):
     while not connection.execute(sql).fetchone()[0]:
         connection.rollback()
         assert time.monotonic() < give_up, sql
-
-
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
-SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"

@@ -22,6 +22,9 @@ REJECTED = {"X-Event-Outcome": "rejected"}
 KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
 WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
 UNAVAILABLE = {"error": "SERVICE_UNAVAILABLE", "message": "Event storage is unavailable"}
+NOW_MS = 1_800_000_000_123
+EARLIEST_MS = 1_420_070_400_000
+DAY_MS = 86_400_000
 
 
 def event_of(website, **changes):
@@ -97,6 +100,20 @@ def invalid(*, fields=None, form=(), message="Invalid event data"):
     return {"error": "VALIDATION_ERROR", "message": message, "details": details}
 
 
+def store_event(ms=AT_MS, **fields):
+    """Store an event of a time in Unix milliseconds; return it."""
+    usual = {
+        "id": uuid7.new_id(ms),
+        "created_at": uuid7.from_ms(ms),
+        "website_id": uuid7.new_id(ms),
+        "event_type": "pageview",
+        "url": "https://example.com/",
+        "session_id": "sess-1",
+        "visitor_id": "vis-1",
+    }
+    return Event.objects.create(**usual | fields)
+
+
 def assert_refused_event(response, status, body, headers=None):
     """Demand an error of an ingest route that tells `rejected`, and no row."""
     assert_answer(response, status, body, REJECTED | (headers or {}))
@@ -126,3 +143,29 @@ def event_row(id=None, **changes):
         "properties": None,
     }
     return EventRow(**values | changes)
+
+
+def partial_body(events, errors):
+    """Return the body in which some events failed, each told as (index, error, message)."""
+    return {
+        "success": False,
+        "eventsCreated": len(events),
+        "events": events,
+        "errors": [
+            {"index": index, "error": error, "message": message} for index, error, message in errors
+        ],
+        "message": f"Created {len(events)} events with {len(errors)} errors",
+    }
+
+
+def ids_of(response):
+    return [event["id"] for event in response.json()["events"]]
+
+
+def page_body(*events, total, limit=100, offset=0, cursor=None):
+    """Return the body of a page of the list."""
+    counts = {"total": total, "limit": limit, "offset": offset, "nextCursor": cursor}
+    return {"events": list(events), "pagination": counts}
+
+
+BAD_CURSOR = invalid(fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters")

@@ -1,5 +1,8 @@
 """Funnel events of users: what clients send, what is stored, and how they are refused."""
 
+import jwt
+from prometheus_client import REGISTRY
+
 from analytics.funnel.models import FunnelEvent
 from tests.support.responses import (
     assert_answer,
@@ -46,3 +49,14 @@ def assert_invalid(response, *messages):
     told = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
     assert_track_error(response, *told, details=messages)
     assert stored() == []
+
+
+def tracked_total():
+    """Return how many events were stored, as Prometheus sees it."""
+    return REGISTRY.get_sample_value("analytics_event_tracked_total")
+
+
+def forged_token(token, settings, *, key=None, algorithm="HS256", **claims):
+    """Return a token with other claims, another key or another algorithm."""
+    known = jwt.decode(token, options={"verify_signature": False}) | claims
+    return jwt.encode(known, key or (settings.SECRET_KEY if algorithm != "none" else ""), algorithm)

@@ -22,9 +22,8 @@ from tests.support.events import (
 )
 
 VISITOR = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
-
-
 NOBODY = uuid7.new_id(AT_MS)
+_handing_over = threading.Lock()  # each thread must gather its own
 
 
 def session_row(**changes):
@@ -82,9 +81,6 @@ def durations(session_id):
     """Return the durations of a session's page views, the earliest first."""
     views = PageView.objects.of_session(session_id).order_by("id")
     return list(views.values_list("duration_seconds", flat=True))
-
-
-_handing_over = threading.Lock()  # each thread must gather its own
 
 
 def handed_over(*calls):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from prometheus_client import REGISTRY
 
+from analytics.sessions.models import PageView, Session
 from config import runtime
 from config.api.errors import StorageUnavailable
 from config.models import RuntimeSettings
@@ -30,8 +31,6 @@ IPHONE = (
 OK = {"success": True, "data": {"ok": True}}
 NO_ID = {"success": True, "data": {"id": None}}
 STRANGE_IDS = ["%00", "x", "😀", "x" * 5000, "' OR 1=1 --", UNKNOWN_ID.replace("-", ""), UNKNOWN_ID]
-
-# Status to code, message, key for translation and its variables.
 WORDS = {
     400: ("VALIDATION_ERROR", "Validation failed", "common.validation_failed", {}),
     401: ("AUTH_UNAUTHORIZED", "Authentication required", "auth.unauthorized", {}),
@@ -49,6 +48,9 @@ WORDS = {
 }
 
 
+# Status to code, message, key for translation and its variables.
+
+
 def leave_path(id):
     """Return the path at which a page view ends."""
     return f"{PAGE_VIEW}/{id}/leave"
@@ -62,6 +64,11 @@ def session_path(id, action):
 def session_of(**changes):
     """Return a session with no more than it needs to be stored."""
     return {"visitorId": "vis-abc", "consentAnalytics": "granted"} | changes
+
+
+def page_view_of(session_id, **changes):
+    """Return a page view with no more than it needs to be stored."""
+    return {"sessionId": session_id, "path": "/johndoe"} | changes
 
 
 def dropped(reason):
@@ -140,3 +147,18 @@ def counted(outcome, reason=""):
     """Return how many events of the track API ended so."""
     labels = {"api": "track", "outcome": outcome, "reason": reason}
     return REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
+
+
+def leave(api, id, body, method="PATCH", **more):
+    return getattr(api, method.lower())(leave_path(id), body, **more)
+
+
+def seen(session):
+    """Return for how long, until when, and by whom a session is known to be used."""
+    row = Session.objects.values_list("duration_seconds", "last_active_at", "user_id")
+    return row.get(id=session.pk)
+
+
+def rows():
+    """Return every session and page view as they are stored."""
+    return [*Session.objects.values(), *PageView.objects.values()]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
-from prometheus_client import REGISTRY
 
 from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
@@ -17,6 +16,7 @@ from tests.support.funnel import (
     STORED,
     TRACKED,
     stored,
+    tracked_total,
 )
 from tests.support.responses import (
     assert_answer,
@@ -26,25 +26,6 @@ from websites import tokens
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 NOW_MS = 1_800_000_000_123
-
-
-@pytest.fixture
-def tracked(user, token, api):
-    """Send a body that must be stored, and return its row."""
-
-    def send(body, **more):
-        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert_answer(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
-        [(user_id, *row)] = stored()
-        assert user_id == user.id
-        return row
-
-    return send
-
-
-def counted():
-    """Return how many events were stored, as Prometheus sees it."""
-    return REGISTRY.get_sample_value("analytics_event_tracked_total")
 
 
 def test_an_event_is_stored(api, user, token):
@@ -162,19 +143,22 @@ def test_events_go_with_their_user(api, user, token, make_user):
 
 
 def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, caplog):
-    before = counted()
+    before = tracked_total()
     with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
         api.post(PATH, FULL, token=token)
     event = FunnelEvent.objects.get()
-    assert counted() == before + 1
+    assert tracked_total() == before + 1
     assert caplog.messages == [f"Stored funnel event {event.id} of user {user.id}: bio_link_click"]
     api.post(PATH, {"event": 5}, token=token)
-    assert counted() == before + 1
+    assert tracked_total() == before + 1
 
 
 def test_the_counter_is_told_to_prometheus(api, token):
     api.post(PATH, FULL, token=token)
-    assert f"\nanalytics_event_tracked_total {counted()}\n" in api.get("/metrics").content.decode()
+    assert (
+        f"\nanalytics_event_tracked_total {tracked_total()}\n"
+        in api.get("/metrics").content.decode()
+    )
 
 
 @pytest.mark.usefixtures("unrecorded")

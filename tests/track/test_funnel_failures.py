@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import jwt
 import pytest
 from django.db import connections
 from prometheus_client import REGISTRY
@@ -20,7 +19,9 @@ from tests.support.funnel import (
     TRACKED,
     WRITE_FAILED,
     assert_track_error,
+    forged_token,
     stored,
+    tracked_total,
 )
 from tests.support.inline_writer import InlineWriter
 from tests.support.responses import (
@@ -37,35 +38,24 @@ def failing(*statement):
     raise AssertionError("nobody should ask this database")
 
 
-def counted():
-    """Return how many events were stored, as Prometheus sees it."""
-    return REGISTRY.get_sample_value("analytics_event_tracked_total")
-
-
-def changed(token, settings, *, key=None, algorithm="HS256", **claims):
-    """Return a token with other claims, another key or another algorithm."""
-    known = jwt.decode(token, options={"verify_signature": False}) | claims
-    return jwt.encode(known, key or (settings.SECRET_KEY if algorithm != "none" else ""), algorithm)
-
-
 class _NoWriter(InlineWriter):
     def write(self, target, items):
         raise StorageUnavailable
 
 
 def test_a_failed_write_is_swallowed_logged_and_counted(api, token, caplog):
-    before = counted()
+    before = tracked_total()
     labels = {"api": "track", "outcome": "dropped", "reason": "write_failed"}
     failed = REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
     writer.reset(_NoWriter)
     assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
     assert caplog.messages == ["Event not stored: StorageUnavailable"]
     assert REGISTRY.get_sample_value("millrace_ingest_total", labels) == failed + 1
-    assert (stored(), counted()) == ([], before)
+    assert (stored(), tracked_total()) == ([], before)
 
 
 def test_without_the_main_database_a_signed_token_is_enough(api, token, settings, request):
-    expired = changed(token, settings, exp=1)
+    expired = forged_token(token, settings, exp=1)
     writer.reset(_NoWriter)
     request.getfixturevalue("main_database_away")
     assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
@@ -81,10 +71,10 @@ def test_the_analytics_database_is_not_needed(api, user, token):
 def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, clock, caplog):
     assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
     user.delete()
-    before = counted()
+    before = tracked_total()
     assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
     assert "Event not stored: RowRefused" in caplog.messages
-    assert (stored(), counted()) == ([], before)
+    assert (stored(), tracked_total()) == ([], before)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "analytics"])

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from prometheus_client import REGISTRY
 
-from config import runtime
 from config.models import RuntimeSettings
+from tests.support.bodies import properties_of_size
 from tests.support.funnel import (
     FULL,
     KILL_SWITCH,
@@ -16,14 +15,15 @@ from tests.support.funnel import (
     assert_invalid,
     assert_track_error,
     stored,
+    tracked_total,
 )
 from tests.support.responses import (
     assert_answer,
 )
+from tests.support.runtime_settings import OFF, set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-OFF = ["false", "TRUE", "True", "1", "yes", " true", "true ", "", "on"]
 BAD_TOKEN = (401, "AUTH_UNAUTHORIZED", "Invalid or expired token", "auth.unauthorized")
 INVALID_DATA = (
     *(400, "ANALYTICS_EVENT_INVALID_DATA", "Event data is invalid or too large"),
@@ -33,31 +33,6 @@ FINITE = "Numbers must be finite and in range"
 NULS = "NUL characters are not allowed"
 SURROGATES = "Lone surrogates are not allowed"
 DEEP = "JSON must not be nested deeper than 64 levels"
-
-
-@pytest.fixture
-def tracked(user, token, api):
-    """Send a body that must be stored, and return its row."""
-
-    def send(body, **more):
-        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert_answer(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
-        [(user_id, *row)] = stored()
-        assert user_id == user.id
-        return row
-
-    return send
-
-
-def set_to(**values):
-    """Change runtime settings, as the admin does."""
-    RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.expire()
-
-
-def counted():
-    """Return how many events were stored, as Prometheus sees it."""
-    return REGISTRY.get_sample_value("analytics_event_tracked_total")
 
 
 # Fields that are wrong
@@ -133,10 +108,10 @@ def test_the_deepest_json_is_accepted(tracked):
 
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
-    before = counted()
+    before = tracked_total()
     set_to(tracking_enabled=text)
     assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, KILL_SWITCH)
-    assert (stored(), counted()) == ([], before)
+    assert (stored(), tracked_total()) == ([], before)
 
 
 def test_while_the_switch_is_off_the_size_does_not_matter(api, token):
@@ -177,21 +152,13 @@ def test_other_switches_do_not_matter(api, token):
 # The cap on properties
 
 
-def of_bytes(size):
-    """Return properties of so many bytes, in two-byte letters but for one at the most."""
-    room = size - len('{"a":""}')
-    value = {"a": "é" * (room // 2) + "x" * (room % 2)}
-    assert len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == size
-    return value
-
-
 @pytest.mark.parametrize("cap", [None, 10, 101, 20_000])
 @pytest.mark.parametrize("more", [-1, 0, 1])
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_ascii):
     if cap:
         set_to(max_event_data_bytes=cap)
-    value = of_bytes((cap or 10_000) + more)
+    value = properties_of_size((cap or 10_000) + more)
     body = json.dumps({"event": "a", "properties": value}, ensure_ascii=ensure_ascii, indent=4)
     response = api.post_bytes(PATH, body, token=token)
     if more <= 0:
@@ -216,7 +183,7 @@ def test_no_properties_are_the_smallest_ones(tracked, body):
 
 
 def test_the_cap_takes_effect_within_two_seconds(api, token, clock):
-    body = {"event": "a", "properties": of_bytes(101)}
+    body = {"event": "a", "properties": properties_of_size(101)}
     assert_answer(api.post(PATH, body, token=token), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
     clock.move(seconds=2)

@@ -4,22 +4,21 @@ import gzip
 import io
 import json
 
-import jwt
 import pytest
 
-from config import runtime
-from config.models import RuntimeSettings
 from tests.support.funnel import (
     FULL,
     PATH,
     STORED,
     TRACKED,
     assert_track_error,
+    forged_token,
     stored,
 )
 from tests.support.responses import (
     assert_answer,
 )
+from tests.support.runtime_settings import set_to
 from tests.support.sessions import assert_rate_limited
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -33,12 +32,6 @@ WRONG_TYPE = (
     *(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"),
     "common.unsupported_media_type",
 )
-
-
-def set_to(**values):
-    """Change runtime settings, as the admin does."""
-    RuntimeSettings.load().change(values, changed_by="staff@example.com")
-    runtime.expire()
 
 
 # Who may send
@@ -62,12 +55,6 @@ def test_the_scheme_is_accepted_in_any_case(api, token, scheme):
     assert_answer(response, 200, TRACKED, STORED)
 
 
-def changed(token, settings, *, key=None, algorithm="HS256", **claims):
-    """Return a token with other claims, another key or another algorithm."""
-    known = jwt.decode(token, options={"verify_signature": False}) | claims
-    return jwt.encode(known, key or (settings.SECRET_KEY if algorithm != "none" else ""), algorithm)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -82,8 +69,10 @@ def changed(token, settings, *, key=None, algorithm="HS256", **claims):
     ids=str,
 )
 def test_a_bad_token_opens_nothing(api, token, settings, changes):
-    assert_answer(api.post(PATH, FULL, token=changed(token, settings)), 200, TRACKED, STORED)
-    assert_track_error(api.post(PATH, FULL, token=changed(token, settings, **changes)), *BAD_TOKEN)
+    assert_answer(api.post(PATH, FULL, token=forged_token(token, settings)), 200, TRACKED, STORED)
+    assert_track_error(
+        api.post(PATH, FULL, token=forged_token(token, settings, **changes)), *BAD_TOKEN
+    )
     assert len(stored()) == 1
 
 

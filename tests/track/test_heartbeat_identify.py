@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from analytics.sessions.models import PageView, Session
+from analytics.sessions.models import Session
 from tests.support.responses import (
     assert_answer,
 )
 from tests.support.session_rows import (
-    store_page_view,
     store_session,
 )
 from tests.support.sessions import (
@@ -23,7 +22,9 @@ from tests.support.sessions import (
     assert_rate_limited,
     counted,
     dropped,
-    leave_path,
+    leave,
+    rows,
+    seen,
     session_path,
     switch,
     take_storage_away,
@@ -42,37 +43,12 @@ class Unread(io.BytesIO):
         raise AssertionError("the body was read")
 
 
-@pytest.fixture
-def session():
-    return store_session()
-
-
-@pytest.fixture
-def page_view(session):
-    return store_page_view(session)
-
-
-def leave(api, id, body, method="PATCH", **more):
-    return getattr(api, method.lower())(leave_path(id), body, **more)
-
-
 def heartbeat(api, id, **more):
     return api.patch(session_path(id, "heartbeat"), **more)
 
 
 def identify(api, id, token, **more):
     return api.patch(session_path(id, "identify"), token=token, **more)
-
-
-def seen(session):
-    """Return for how long, until when, and by whom a session is known to be used."""
-    row = Session.objects.values_list("duration_seconds", "last_active_at", "user_id")
-    return row.get(id=session.pk)
-
-
-def rows():
-    """Return every session and page view as they are stored."""
-    return [*Session.objects.values(), *PageView.objects.values()]
 
 
 # Heartbeats

@@ -4,13 +4,12 @@ import json
 
 import pytest
 
-from analytics.sessions.models import PageView, Session
+from analytics.sessions.models import PageView
 from tests.support.responses import (
     assert_answer,
 )
 from tests.support.session_rows import (
     store_page_view,
-    store_session,
 )
 from tests.support.sessions import (
     OK,
@@ -20,7 +19,10 @@ from tests.support.sessions import (
     assert_ok,
     assert_rate_limited,
     dropped,
+    leave,
     leave_path,
+    rows,
+    seen,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -30,35 +32,10 @@ METHODS = pytest.mark.parametrize("method", ["PATCH", "POST"])
 IDS = pytest.mark.parametrize("id", STRANGE_IDS, ids=lambda id: id[:12])
 
 
-@pytest.fixture
-def session():
-    return store_session()
-
-
-@pytest.fixture
-def page_view(session):
-    return store_page_view(session)
-
-
-def leave(api, id, body, method="PATCH", **more):
-    return getattr(api, method.lower())(leave_path(id), body, **more)
-
-
 def left(page_view):
     """Return what is known of how a page view ended."""
     row = PageView.objects.values_list("duration_seconds", "scroll_depth")
     return row.get(id=page_view.pk)
-
-
-def seen(session):
-    """Return for how long, until when, and by whom a session is known to be used."""
-    row = Session.objects.values_list("duration_seconds", "last_active_at", "user_id")
-    return row.get(id=session.pk)
-
-
-def rows():
-    """Return every session and page view as they are stored."""
-    return [*Session.objects.values(), *PageView.objects.values()]
 
 
 @METHODS

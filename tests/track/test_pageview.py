@@ -1,13 +1,13 @@
-"""POST /api/v1/analytics/pageview: what is stored"""
+"""POST /api/v1/analytics/pageview: what is stored_page_views"""
 
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from analytics.sessions.models import PageView, Session
 from config.db import uuid7
 from tests.support.responses import assert_answer
+from tests.support.session_rows import page_view_counts, stored_page_views
 from tests.support.sessions import (
     AT,
     BIO_PAGE,
@@ -17,6 +17,7 @@ from tests.support.sessions import (
     assert_error,
     assert_stored,
     dropped,
+    page_view_of,
     session_of,
     switch,
 )
@@ -30,28 +31,12 @@ OPTIONAL_TEXTS = ["title", "referrer"]
 IDS = ["bioPageId", "linkClicked"]
 
 
-@pytest.fixture
-def session(api, clock):
-    """The id of a session that began at AT."""
-    clock.set(AT)
-    return str(assert_stored(api.post(SESSIONS, session_of())))
-
-
-def post(api, session, **fields):
-    return api.post(PATH, {"sessionId": session, "path": "/johndoe"} | fields)
-
-
-def stored():
-    """Return the rows of all page views, the newest first, each a value for every column."""
-    return list(PageView.objects.newest_first().values())
-
-
-def row(id, session, at=AT, **columns):
+def row(id, session_id, at=AT, **columns):
     """Return the row of a page view that was entered just now."""
     bare = {
         "id": id,
         "created_at": at,
-        "session_id": UUID(session),
+        "session_id": UUID(session_id),
         "path": "/johndoe",
         "title": None,
         "referrer": None,
@@ -63,24 +48,19 @@ def row(id, session, at=AT, **columns):
     return bare | columns
 
 
-def counts():
-    """Return what the sessions know of their page views."""
-    return list(Session.objects.values_list("page_views", "bounced", "last_active_at"))
-
-
 # What is stored
 
 
-def test_a_page_view_is_stored_and_counted(api, session, clock):
+def test_a_page_view_is_stored_and_counted(api, session_id, clock):
     clock.move(seconds=5)
-    id = assert_stored(post(api, session))
+    id = assert_stored(api.post(PATH, page_view_of(session_id)))
     later = AT + timedelta(seconds=5)
-    assert stored() == [row(id, session, later)]
+    assert stored_page_views() == [row(id, session_id, later)]
     assert uuid7.time_of(id) == later
-    assert counts() == [(1, True, later)]
+    assert page_view_counts() == [(1, True, later)]
 
 
-def test_all_that_the_page_knows_is_stored(api, session):
+def test_all_that_the_page_knows_is_stored(api, session_id):
     fields = {
         "path": "/a?b=c#😀",
         "title": "John Doe",
@@ -88,7 +68,7 @@ def test_all_that_the_page_knows_is_stored(api, session):
         "bioPageId": BIO_PAGE.upper(),
         "linkClicked": LINK,
     }
-    id = assert_stored(post(api, session.upper(), **fields))
+    id = assert_stored(api.post(PATH, page_view_of(session_id.upper(), **fields)))
     columns = {
         "path": "/a?b=c#😀",
         "title": "John Doe",
@@ -96,34 +76,36 @@ def test_all_that_the_page_knows_is_stored(api, session):
         "bio_page_id": UUID(BIO_PAGE),
         "link_clicked": UUID(LINK),
     }
-    assert stored() == [row(id, session, **columns)]
+    assert stored_page_views() == [row(id, session_id, **columns)]
 
 
-def test_null_is_the_same_as_nothing(api, session):
-    id = assert_stored(post(api, session, **dict.fromkeys([*OPTIONAL_TEXTS, *IDS])))
-    assert stored() == [row(id, session)]
+def test_null_is_the_same_as_nothing(api, session_id):
+    id = assert_stored(
+        api.post(PATH, page_view_of(session_id, **dict.fromkeys([*OPTIONAL_TEXTS, *IDS])))
+    )
+    assert stored_page_views() == [row(id, session_id)]
 
 
 @pytest.mark.parametrize(("field", "kept"), [("path", 2048), ("title", 255), ("referrer", 2048)])
-def test_long_texts_are_cut(api, session, field, kept):
+def test_long_texts_are_cut(api, session_id, field, kept):
     for length in (0, kept, kept + 1, 10_000):
-        assert_stored(post(api, session, **{field: "😀" * length}))
-    assert sorted(len(view[field]) for view in stored()) == [0, kept, kept, kept]
+        assert_stored(api.post(PATH, page_view_of(session_id, **{field: "😀" * length})))
+    assert sorted(len(view[field]) for view in stored_page_views()) == [0, kept, kept, kept]
 
 
 @pytest.mark.parametrize("text", ["\\N\t\n", "\\u0000", "' OR 1=1 --", "{\"a'}", "\u2028\uffff"])
-def test_strange_texts_are_stored_as_they_are(api, session, text):
-    assert_stored(post(api, session, path=text, title=text, referrer=text))
-    [view] = stored()
+def test_strange_texts_are_stored_as_they_are(api, session_id, text):
+    assert_stored(api.post(PATH, page_view_of(session_id, path=text, title=text, referrer=text)))
+    [view] = stored_page_views()
     assert [view[name] for name in ("path", "title", "referrer")] == [text] * 3
 
 
-def test_from_the_second_page_view_on_a_session_is_not_bounced(api, session, clock):
+def test_from_the_second_page_view_on_a_session_is_not_bounced(api, session_id, clock):
     seen = []
     for _ in range(3):
         clock.move(seconds=1)
-        assert_stored(post(api, session))
-        seen += counts()
+        assert_stored(api.post(PATH, page_view_of(session_id)))
+        seen += page_view_counts()
     later = [AT + timedelta(seconds=number) for number in (1, 2, 3)]
     assert seen == [(1, True, later[0]), (2, False, later[1]), (3, False, later[2])]
 
@@ -138,40 +120,40 @@ def test_from_the_second_page_view_on_a_session_is_not_bounced(api, session, clo
         ({"days": 1}, None),
     ],
 )
-def test_the_next_page_view_tells_how_long_one_took(api, session, clock, gap, expected):
-    first = assert_stored(post(api, session))
+def test_the_next_page_view_tells_how_long_one_took(api, session_id, clock, gap, expected):
+    first = assert_stored(api.post(PATH, page_view_of(session_id)))
     clock.move(**gap)
-    second = assert_stored(post(api, session))
+    second = assert_stored(api.post(PATH, page_view_of(session_id)))
     at = uuid7.time_of(second)
-    assert stored() == [
-        row(second, session, at),
-        row(first, session, duration_seconds=expected),
+    assert stored_page_views() == [
+        row(second, session_id, at),
+        row(first, session_id, duration_seconds=expected),
     ]
 
 
-def test_a_duration_that_is_known_stays(api, session, clock):
-    first = assert_stored(post(api, session))
+def test_a_duration_that_is_known_stays(api, session_id, clock):
+    first = assert_stored(api.post(PATH, page_view_of(session_id)))
     assert api.post(f"{PATH}/{first}/leave", {"duration": 7.5}).status_code == 200
     clock.move(seconds=60)
-    assert_stored(post(api, session))
-    assert [view["duration_seconds"] for view in stored()] == [None, 7.5]
+    assert_stored(api.post(PATH, page_view_of(session_id)))
+    assert [view["duration_seconds"] for view in stored_page_views()] == [None, 7.5]
 
 
-def test_only_the_page_view_before_gets_a_duration(api, session, clock):
+def test_only_the_page_view_before_gets_a_duration(api, session_id, clock):
     for seconds in (4000, 10, 20):
-        assert_stored(post(api, session))
+        assert_stored(api.post(PATH, page_view_of(session_id)))
         clock.move(seconds=seconds)
-    assert_stored(post(api, session))
-    assert [view["duration_seconds"] for view in stored()] == [None, 20, 10, None]
+    assert_stored(api.post(PATH, page_view_of(session_id)))
+    assert [view["duration_seconds"] for view in stored_page_views()] == [None, 20, 10, None]
 
 
-def test_sessions_do_not_mix(api, session, clock):
+def test_sessions_do_not_mix(api, session_id, clock):
     other = str(assert_stored(api.post(SESSIONS, session_of(visitorId="other"))))
-    mine = assert_stored(post(api, session))
+    mine = assert_stored(api.post(PATH, page_view_of(session_id)))
     clock.move(seconds=9)
-    theirs = assert_stored(post(api, other))
-    assert stored() == [row(theirs, other, uuid7.time_of(theirs)), row(mine, session)]
-    assert sorted(count for count, *_ in counts()) == [1, 1]
+    theirs = assert_stored(api.post(PATH, page_view_of(other)))
+    assert stored_page_views() == [row(theirs, other, uuid7.time_of(theirs)), row(mine, session_id)]
+    assert sorted(count for count, *_ in page_view_counts()) == [1, 1]
 
 
 # What is dropped
@@ -180,27 +162,29 @@ def test_sessions_do_not_mix(api, session, clock):
 @pytest.mark.parametrize(
     "id", ["", "%00", "x", "😀", "x" * 5000, "' OR 1=1 --", UNKNOWN_ID, f"{UNKNOWN_ID}\n", "\t"]
 )
-def test_a_page_view_of_no_session_leaves_no_row(api, session, id):
-    assert_answer(post(api, id), 200, NO_ID, dropped("unknown_session"))
-    assert stored() == []
-    assert counts() == [(0, True, AT)]
+def test_a_page_view_of_no_session_leaves_no_row(api, session_id, id):
+    assert_answer(api.post(PATH, page_view_of(id)), 200, NO_ID, dropped("unknown_session"))
+    assert stored_page_views() == []
+    assert page_view_counts() == [(0, True, AT)]
 
 
-def test_the_id_of_a_page_view_is_none_of_a_session(api, session):
-    id = assert_stored(post(api, session))
-    assert_answer(post(api, str(id)), 200, NO_ID, dropped("unknown_session"))
-    assert len(stored()) == 1
+def test_the_id_of_a_page_view_is_none_of_a_session(api, session_id):
+    id = assert_stored(api.post(PATH, page_view_of(session_id)))
+    assert_answer(api.post(PATH, page_view_of(str(id))), 200, NO_ID, dropped("unknown_session"))
+    assert len(stored_page_views()) == 1
 
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
 @pytest.mark.parametrize("id", [None, *STRANGE_IDS[:2]])
-def test_nothing_is_stored_while_the_switch_is_off(api, session, text, id):
+def test_nothing_is_stored_while_the_switch_is_off(api, session_id, text, id):
     switch(text)
-    assert_answer(post(api, id or session), 200, NO_ID, dropped("kill_switch"))
-    assert stored() == []
-    assert counts() == [(0, True, AT)]
+    assert_answer(
+        api.post(PATH, page_view_of(id or session_id)), 200, NO_ID, dropped("kill_switch")
+    )
+    assert stored_page_views() == []
+    assert page_view_counts() == [(0, True, AT)]
 
 
 def test_fields_are_checked_while_the_switch_is_off(api):
     switch("false")
-    assert_error(post(api, 5), 400, "sessionId must be a string")
+    assert_error(api.post(PATH, page_view_of(5)), 400, "sessionId must be a string")

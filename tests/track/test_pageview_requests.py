@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from analytics.sessions.models import PageView, Session
 from tests.support.responses import assert_answer
+from tests.support.session_rows import page_view_counts, stored_page_views
 from tests.support.sessions import (
     AT,
     NO_ID,
@@ -18,11 +18,10 @@ from tests.support.sessions import (
     assert_stored,
     counted,
     dropped,
-    session_of,
+    page_view_of,
     take_storage_away,
 )
 from tests.support.sessions import PAGE_VIEW as PATH
-from tests.support.sessions import SESSION as SESSIONS
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -30,27 +29,6 @@ LINK = "11111111-2222-1333-8444-555555555555"
 OPTIONAL_TEXTS = ["title", "referrer"]
 IDS = ["bioPageId", "linkClicked"]
 NO_TEXTS: list[Any] = [None, 5, True, ["a"], {}]
-
-
-@pytest.fixture
-def session(api, clock):
-    """The id of a session that began at AT."""
-    clock.set(AT)
-    return str(assert_stored(api.post(SESSIONS, session_of())))
-
-
-def post(api, session, **fields):
-    return api.post(PATH, {"sessionId": session, "path": "/johndoe"} | fields)
-
-
-def stored():
-    """Return the rows of all page views, the newest first, each a value for every column."""
-    return list(PageView.objects.newest_first().values())
-
-
-def counts():
-    """Return what the sessions know of their page views."""
-    return list(Session.objects.values_list("page_views", "bounced", "last_active_at"))
 
 
 # Fields
@@ -81,9 +59,9 @@ def counts():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_each_failing_field_is_told(api, session, change, details):
-    assert_error(post(api, session, **change), 400, *details)
-    assert stored() == []
+def test_each_failing_field_is_told(api, session_id, change, details):
+    assert_error(api.post(PATH, page_view_of(session_id, **change)), 400, *details)
+    assert stored_page_views() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
@@ -114,21 +92,21 @@ def test_another_method_is_refused(api, method):
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/", f"{PATH}/{UNKNOWN_ID}", f"{PATH}/x/y/leave"])
-def test_another_path_is_unknown(api, session, path):
-    assert_error(api.post(path, {"sessionId": session, "path": "/"}), 404)
-    assert stored() == []
+def test_another_path_is_unknown(api, session_id, path):
+    assert_error(api.post(path, {"sessionId": session_id, "path": "/"}), 404)
+    assert stored_page_views() == []
 
 
-def test_json_is_read_as_text(api, session):
-    body = json.dumps({"sessionId": session, "path": "/"}).encode()
+def test_json_is_read_as_text(api, session_id):
+    body = json.dumps({"sessionId": session_id, "path": "/"}).encode()
     assert_stored(api.post_bytes(PATH, body, "text/plain;charset=UTF-8"))
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/html"])
-def test_another_type_is_not_read(api, session, content_type):
-    body = json.dumps({"sessionId": session, "path": "/"}).encode()
+def test_another_type_is_not_read(api, session_id, content_type):
+    body = json.dumps({"sessionId": session_id, "path": "/"}).encode()
     assert_error(api.post_bytes(PATH, body, content_type), 415)
-    assert stored() == []
+    assert stored_page_views() == []
 
 
 def test_a_body_over_the_limit_is_refused(api):
@@ -139,37 +117,42 @@ def test_a_body_over_the_limit_is_refused(api):
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_thirty_first_of_a_minute_is_refused(api, session):
+def test_the_thirty_first_of_a_minute_is_refused(api, session_id):
     for _ in range(10):
-        assert post(api, UNKNOWN_ID).status_code == 200
-        assert post(api, session).status_code == 200
-        assert post(api, 5).status_code == 400
-    response = post(api, session)
+        assert api.post(PATH, page_view_of(UNKNOWN_ID)).status_code == 200
+        assert api.post(PATH, page_view_of(session_id)).status_code == 200
+        assert api.post(PATH, page_view_of(5)).status_code == 400
+    response = api.post(PATH, page_view_of(session_id))
     assert 1 <= int(response["Retry-After"]) <= 60
     assert_rate_limited(response, int(response["Retry-After"]))
-    assert len(stored()) == 10
+    assert len(stored_page_views()) == 10
 
 
 # When storage fails
 
 
-def test_a_failed_write_looks_like_a_dropped_page_view(api, session, monkeypatch):
+def test_a_failed_write_looks_like_a_dropped_page_view(api, session_id, monkeypatch):
     before = counted("dropped", "write_failed")
     take_storage_away(monkeypatch)
-    assert_answer(post(api, session), 200, NO_ID, dropped("write_failed"))
+    assert_answer(api.post(PATH, page_view_of(session_id)), 200, NO_ID, dropped("write_failed"))
     assert counted("dropped", "write_failed") == before + 1
-    assert stored() == []
-    assert counts() == [(0, True, AT)]
+    assert stored_page_views() == []
+    assert page_view_counts() == [(0, True, AT)]
 
 
-def test_a_row_that_the_database_refuses_counts_nowhere(api, session):
+def test_a_row_that_the_database_refuses_counts_nowhere(api, session_id):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_pageview ADD CHECK (path <> 'refused') NOT VALID")
-    assert_answer(post(api, session, path="refused"), 200, NO_ID, dropped("write_failed"))
-    assert counts() == [(0, True, AT)]
-    assert_stored(post(api, session))
-    assert counts() == [(1, True, AT)]
+    assert_answer(
+        api.post(PATH, page_view_of(session_id, path="refused")),
+        200,
+        NO_ID,
+        dropped("write_failed"),
+    )
+    assert page_view_counts() == [(0, True, AT)]
+    assert_stored(api.post(PATH, page_view_of(session_id)))
+    assert page_view_counts() == [(1, True, AT)]
 
 
-def test_page_views_need_no_main_database(api, session, main_database_away):
-    assert_stored(post(api, session))
+def test_page_views_need_no_main_database(api, session_id, main_database_away):
+    assert_stored(api.post(PATH, page_view_of(session_id)))

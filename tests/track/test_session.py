@@ -5,15 +5,14 @@ import logging
 
 import pytest
 
-from analytics.sessions.models import Session
 from config.api.client_address import parse_networks
 from config.db import uuid7
 from tests.support.geoip import (
     city_record,
     write_places,
 )
+from tests.support.session_rows import COLUMNS, session_row, stored_sessions
 from tests.support.sessions import (
-    AT,
     AT_MS,
     BIO_PAGE,
     IPHONE,
@@ -32,23 +31,6 @@ TEXTS = [
     *("osVersion", "timezone", "language"),
     *("utmSource", "utmMedium", "utmCampaign", "utmTerm", "utmContent"),
 ]
-COLUMNS = {
-    "referrer": "referrer",
-    "landingPage": "landing_page",
-    "device": "device",
-    "browser": "browser",
-    "os": "os",
-    "osVersion": "os_version",
-    "timezone": "timezone",
-    "language": "language",
-    "utmSource": "utm_source",
-    "utmMedium": "utm_medium",
-    "utmCampaign": "utm_campaign",
-    "utmTerm": "utm_term",
-    "utmContent": "utm_content",
-    "screenWidth": "screen_width",
-    "screenHeight": "screen_height",
-}
 FULL = {
     "referrer": "https://www.instagram.com/p/x",
     "landingPage": "/johndoe?utm_source=ig",
@@ -66,18 +48,6 @@ FULL = {
     "screenWidth": 0,
     "screenHeight": 100_000,
 }
-BARE_ROW = {
-    "visitor_hash": "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3",
-    "user_id": None,
-    "bio_page_id": None,
-    "referrer_domain": "direct",
-    "country": None,
-    "city": None,
-    "page_views": 0,
-    "bounced": True,
-    "duration_seconds": 0,
-    **dict.fromkeys(COLUMNS.values()),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -85,46 +55,25 @@ def _secret(settings):
     settings.TRACKING_HMAC_SECRET = SECRET
 
 
-@pytest.fixture
-def now(clock):
-    """Let it be AT."""
-    clock.set(AT)
-
-
-def post(api, body, user_agent=None, **more):
-    headers = {"User-Agent": user_agent} if user_agent is not None else {}
-    return api.post(PATH, body, headers=headers, **more)
-
-
-def stored():
-    """Return the rows of all sessions, each a value for every column."""
-    return list(Session.objects.newest_first().values())
-
-
-def row(id, at=AT, **columns):
-    """Return the row of a session that began just now."""
-    return BARE_ROW | {"id": id, "created_at": at, "last_active_at": at} | columns
-
-
 # What is stored
 
 
 def test_a_session_is_stored_with_no_more_than_a_visitor(api, now):
-    id = assert_stored(post(api, session_of()))
-    assert stored() == [row(id)]
+    id = assert_stored(api.post(PATH, session_of()))
+    assert stored_sessions() == [session_row(id)]
     assert uuid7.ms_of(id) == AT_MS
 
 
 def test_a_session_is_stored_with_all_that_the_page_knows(api, now):
-    id = assert_stored(post(api, session_of(**FULL)))
+    id = assert_stored(api.post(PATH, session_of(**FULL)))
     told = {COLUMNS[name]: value for name, value in FULL.items()}
-    assert stored() == [row(id, **told, referrer_domain="instagram.com")]
+    assert stored_sessions() == [session_row(id, **told, referrer_domain="instagram.com")]
 
 
 def test_null_is_the_same_as_nothing(api, now):
     nothing = dict.fromkeys(["bioPageId", "trackingToken", *COLUMNS])
-    id = assert_stored(post(api, session_of(**nothing)))
-    assert stored() == [row(id)]
+    id = assert_stored(api.post(PATH, session_of(**nothing)))
+    assert stored_sessions() == [session_row(id)]
 
 
 def test_the_example_of_the_contract(api, now):
@@ -141,9 +90,9 @@ def test_the_example_of_the_contract(api, now):
         headers={"User-Agent": IPHONE},
     )
     id = assert_stored(response)
-    [session] = stored()
+    [session] = stored_sessions()
     assert str(session.pop("bio_page_id")) == BIO_PAGE
-    expected = row(
+    expected = session_row(
         id,
         referrer="https://www.instagram.com/p/x",
         referrer_domain="instagram.com",
@@ -159,8 +108,8 @@ def test_the_example_of_the_contract(api, now):
 
 def test_the_time_is_that_of_the_request(api):
     before = uuid7.now_ms()
-    id = assert_stored(post(api, session_of()))
-    [session] = stored()
+    id = assert_stored(api.post(PATH, session_of()))
+    [session] = stored_sessions()
     assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
     assert session["created_at"] == session["last_active_at"] == uuid7.time_of(id)
 
@@ -176,26 +125,26 @@ def test_the_time_is_that_of_the_request(api):
 @pytest.mark.parametrize("letter", ["x", "é", "😀"])
 def test_long_texts_are_cut(api, field, kept, letter):
     for length in (kept, kept + 1, 10_000):
-        assert_stored(post(api, session_of(**{field: letter * length})))
-    assert {session[COLUMNS[field]] for session in stored()} == {letter * kept}
-    assert len(stored()) == 3
+        assert_stored(api.post(PATH, session_of(**{field: letter * length})))
+    assert {session[COLUMNS[field]] for session in stored_sessions()} == {letter * kept}
+    assert len(stored_sessions()) == 3
 
 
 def test_an_empty_text_is_a_text(api, now):
     empty = dict.fromkeys(TEXTS[2:], "")
-    id = assert_stored(post(api, session_of(visitorId="", **empty)))
-    [session] = stored()
+    id = assert_stored(api.post(PATH, session_of(visitorId="", **empty)))
+    [session] = stored_sessions()
     hash_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     told = {COLUMNS[name]: "" for name in empty}
-    assert session == row(id, visitor_hash=hash_of_nothing, **told)
+    assert session == session_row(id, visitor_hash=hash_of_nothing, **told)
 
 
 @pytest.mark.parametrize(
     "text", ["😀\u200f\uffff\u2028", "\\u0000", "\\N", "\t\n\r", "' OR 1=1 --"]
 )
 def test_strange_texts_are_stored_as_they_are(api, text):
-    assert_stored(post(api, session_of(visitorId=text, utmTerm=text, landingPage=text)))
-    [session] = stored()
+    assert_stored(api.post(PATH, session_of(visitorId=text, utmTerm=text, landingPage=text)))
+    [session] = stored_sessions()
     assert (session["utm_term"], session["landing_page"]) == (text, text)
 
 
@@ -209,41 +158,44 @@ def test_strange_texts_are_stored_as_they_are(api, text):
     ],
 )
 def test_any_referrer_is_stored(api, referrer, domain, kept):
-    assert_stored(post(api, session_of(referrer=referrer)))
-    [session] = stored()
+    assert_stored(api.post(PATH, session_of(referrer=referrer)))
+    [session] = stored_sessions()
     assert (session["referrer"], session["referrer_domain"]) == (referrer[:kept], domain)
 
 
 def test_whole_numbers_may_be_written_with_a_fraction_of_nothing(api):
-    assert_stored(post(api, session_of(screenWidth=1280.0)))
-    assert stored()[0]["screen_width"] == 1280
+    assert_stored(api.post(PATH, session_of(screenWidth=1280.0)))
+    assert stored_sessions()[0]["screen_width"] == 1280
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "country", "pageViews", "id"])
 def test_what_the_server_adds_cannot_be_sent(api, now, name):
-    id = assert_stored(post(api, session_of(**{name: BIO_PAGE})))
-    assert stored() == [row(id)]
+    id = assert_stored(api.post(PATH, session_of(**{name: BIO_PAGE})))
+    assert stored_sessions() == [session_row(id)]
 
 
 def test_a_token_of_an_account_has_no_effect(api, now):
     id = assert_stored(api.post(PATH, session_of(), token="nonsense"))
-    assert stored() == [row(id)]
+    assert stored_sessions() == [session_row(id)]
 
 
 # What the server adds
 
 
 def test_the_user_agent_wins_over_the_page(api):
-    assert_stored(post(api, session_of(**FULL), IPHONE))
-    [session] = stored()
+    assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=IPHONE))
+    [session] = stored_sessions()
     told = [session[name] for name in ("device", "browser", "os", "os_version")]
     assert told == ["mobile", "Mobile Safari", "iOS", "17.2"]
 
 
 def test_the_page_says_what_the_user_agent_does_not(api):
-    assert_stored(post(api, session_of(**FULL), LINUX))
-    assert_stored(post(api, session_of(**FULL), "something else"))
-    told = [[each[name] for name in ("device", "browser", "os", "os_version")] for each in stored()]
+    assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=LINUX))
+    assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT="something else"))
+    told = [
+        [each[name] for name in ("device", "browser", "os", "os_version")]
+        for each in stored_sessions()
+    ]
     assert sorted(told) == [
         ["desktop", "Firefox", "Linux", "1.2"],
         ["desktop", "Their Browser", "Their OS", "1.2"],
@@ -252,15 +204,16 @@ def test_the_page_says_what_the_user_agent_does_not(api):
 
 @pytest.mark.parametrize("user_agent", ["", None])
 def test_without_a_user_agent_the_page_is_believed(api, user_agent):
-    assert_stored(post(api, session_of(device="tv"), user_agent))
-    [session] = stored()
+    headers = {} if user_agent is None else {"User-Agent": user_agent}
+    assert_stored(api.post(PATH, session_of(device="tv"), headers=headers))
+    [session] = stored_sessions()
     assert (session["device"], session["browser"]) == ("tv", None)
 
 
 @pytest.mark.parametrize("user_agent", ["\xff\xfe", "x" * 60_000, "Firefox/" + "9" * 3000])
 def test_any_user_agent_is_survived(api, user_agent):
-    assert_stored(post(api, session_of(), user_agent))
-    assert stored()[0]["device"] == "desktop"
+    assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
+    assert stored_sessions()[0]["device"] == "desktop"
 
 
 @pytest.fixture
@@ -283,8 +236,8 @@ def places(settings, tmp_path):
 )
 def test_the_address_is_kept_only_as_a_place(api, caplog, peer, country, city):
     with caplog.at_level(logging.DEBUG):
-        assert_stored(post(api, session_of(), REMOTE_ADDR=peer))
-    [session] = stored()
+        assert_stored(api.post(PATH, session_of(), REMOTE_ADDR=peer))
+    [session] = stored_sessions()
     assert (session["country"], session["city"]) == (country, city)
     assert not peer or peer not in str(session) + caplog.text
 
@@ -295,4 +248,4 @@ def test_the_place_is_that_of_the_client_behind_a_proxy(api, settings):
     assert_stored(api.post(PATH, session_of(), headers=forwarded))
     settings.TRUSTED_PROXIES = parse_networks(["127.0.0.1"])
     assert_stored(api.post(PATH, session_of(), headers=forwarded))
-    assert [session["country"] for session in stored()] == ["Turkey", None]
+    assert [session["country"] for session in stored_sessions()] == ["Turkey", None]

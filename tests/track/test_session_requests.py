@@ -7,10 +7,10 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from analytics.sessions.models import Session
 from tests.support.responses import (
     assert_answer,
 )
+from tests.support.session_rows import stored_sessions
 from tests.support.sessions import (
     BIO_PAGE,
     NO_ID,
@@ -37,16 +37,6 @@ TEXTS = [
 @pytest.fixture(autouse=True)
 def _secret(settings):
     settings.TRACKING_HMAC_SECRET = SECRET
-
-
-def post(api, body, user_agent=None, **more):
-    headers = {"User-Agent": user_agent} if user_agent is not None else {}
-    return api.post(PATH, body, headers=headers, **more)
-
-
-def stored():
-    """Return the rows of all sessions, each a value for every column."""
-    return list(Session.objects.newest_first().values())
 
 
 # Fields
@@ -88,8 +78,8 @@ def stored():
     ids=lambda value: str(value)[:40],
 )
 def test_each_failing_field_is_told(api, change, details):
-    assert_error(post(api, session_of(**change)), 400, *details)
-    assert stored() == []
+    assert_error(api.post(PATH, session_of(**change)), 400, *details)
+    assert stored_sessions() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
@@ -115,7 +105,7 @@ def test_an_empty_body_lacks_the_visitor(api, body):
 )
 def test_json_problems_are_told(api, body, detail):
     assert_error(api.post_bytes(PATH, body), 400, detail)
-    assert stored() == []
+    assert stored_sessions() == []
 
 
 # Methods, types, sizes
@@ -126,7 +116,7 @@ def test_another_method_is_refused(api, method):
     body = json.dumps(session_of()).encode()
     response = api.generic(method, PATH, body, "application/json")
     assert_error(response, 405, headers={"Allow": "POST"})
-    assert stored() == []
+    assert stored_sessions() == []
 
 
 def test_another_path_is_unknown(api):
@@ -138,7 +128,7 @@ def test_another_path_is_unknown(api):
 def test_json_is_read_under_these_types(api, content_type):
     body = json.dumps(session_of(utmTerm="Köln"), ensure_ascii=False).encode()
     assert_stored(api.post_bytes(PATH, b"\xef\xbb\xbf" + body, content_type))
-    assert stored()[0]["utm_term"] == "Köln"
+    assert stored_sessions()[0]["utm_term"] == "Köln"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +145,7 @@ def test_another_type_or_encoding_is_not_read(api, content_type, encoding):
     body = json.dumps(session_of()).encode()
     headers = {"Content-Encoding": encoding}
     assert_error(api.post_bytes(PATH, body, content_type, headers=headers), 415)
-    assert stored() == []
+    assert stored_sessions() == []
 
 
 def test_a_body_over_the_limit_is_refused(api):
@@ -168,19 +158,19 @@ def test_a_body_over_the_limit_is_refused(api):
 @pytest.mark.usefixtures("clock")
 def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
     for body in ({}, session_of(visitorId=5), {"visitorId": "x"}, *[session_of()] * 7):
-        assert post(api, body).status_code in (200, 400)
-    response = post(api, session_of())
+        assert api.post(PATH, body).status_code in (200, 400)
+    response = api.post(PATH, session_of())
     assert 1 <= int(response["Retry-After"]) <= 60
     assert_rate_limited(response, int(response["Retry-After"]))
-    assert len(stored()) == 7
-    assert_stored(post(api, session_of(), REMOTE_ADDR="192.0.2.7"))
+    assert len(stored_sessions()) == 7
+    assert_stored(api.post(PATH, session_of(), REMOTE_ADDR="192.0.2.7"))
 
 
 @pytest.mark.usefixtures("clock")
 def test_methods_that_are_refused_use_up_no_budget(api):
     for _ in range(11):
         assert api.get(PATH).status_code == 405
-    assert_stored(post(api, session_of()))
+    assert_stored(api.post(PATH, session_of()))
 
 
 @pytest.mark.usefixtures("clock")
@@ -196,24 +186,24 @@ def test_the_limit_comes_before_the_size_of_the_body(api, settings):
 def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):
     take_storage_away(monkeypatch)
     with caplog.at_level(logging.WARNING):
-        response = post(api, session_of())
+        response = api.post(PATH, session_of())
     assert_answer(response, 200, NO_ID, dropped("write_failed"))
     assert caplog.messages[-1] == "Event not stored: StorageUnavailable"
     monkeypatch.undo()
-    assert stored() == []
+    assert stored_sessions() == []
 
 
 def test_a_row_that_the_database_refuses_looks_the_same(api):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_session ADD CHECK (os <> 'refused') NOT VALID")
-    response = post(api, session_of(os="refused"))
+    response = api.post(PATH, session_of(os="refused"))
     assert_answer(response, 200, NO_ID, dropped("write_failed"))
-    assert_stored(post(api, session_of(os="accepted")))
-    assert [session["os"] for session in stored()] == ["accepted"]
+    assert_stored(api.post(PATH, session_of(os="accepted")))
+    assert [session["os"] for session in stored_sessions()] == ["accepted"]
 
 
 def test_sessions_need_no_main_database(api, main_database_away):
-    assert_stored(post(api, session_of()))
+    assert_stored(api.post(PATH, session_of()))
 
 
 def test_a_crash_is_told_without_its_reason(api, monkeypatch):
@@ -221,7 +211,7 @@ def test_a_crash_is_told_without_its_reason(api, monkeypatch):
         raise RuntimeError("a secret")
 
     monkeypatch.setattr("analytics.sessions.ingest.session_row", crash)
-    assert_error(post(api, session_of()), 500)
+    assert_error(api.post(PATH, session_of()), 500)
 
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
@@ -230,7 +220,7 @@ def test_the_writers_own_thread_tells_of_its_failure(api, monkeypatch):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)
-    assert_answer(post(api, session_of()), 200, NO_ID, dropped("write_failed"))
+    assert_answer(api.post(PATH, session_of()), 200, NO_ID, dropped("write_failed"))
     monkeypatch.undo()
-    assert_stored(post(api, session_of()))
-    assert len(stored()) == 1
+    assert_stored(api.post(PATH, session_of()))
+    assert len(stored_sessions()) == 1

@@ -1,0 +1,3 @@
+"""Websites of users"""
+
+PATH = "/api/v1/websites"
