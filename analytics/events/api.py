@@ -123,7 +123,7 @@ class BatchSerializer(StrictSerializer):
 class ListQuery(StrictSerializer):
     """What to list; numbers that make no sense are brought into their range."""
 
-    trackingCode = Text(at_least(1))
+    trackingCode = Text(at_least(1, "Tracking code is required"))
     eventType = Text(default=None)
     limit = Clamped(1, MAX_BATCH, default=100, zero=100)
     offset = Clamped(0, 1_000_000, default=0)

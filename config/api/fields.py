@@ -202,8 +202,6 @@ class List(StrictField):
     ) -> None:
         super().__init__(**kwargs)
         self.child, self.min_length, self.max_length = child, min_length, max_length
-        if child:
-            child.bind(field_name="", parent=self)  # type: ignore[arg-type]
 
     def to_internal_value(self, data: list[Any]) -> list[Any]:
         if len(data) < self.min_length:

@@ -89,8 +89,9 @@ class Problem:
 
 def problems_of(error: ValidationError | DjangoError, input: Any = None) -> Sequence[Problem]:
     """Return the problems of a validation error, DRF's or Django's, about a value."""
-    if problems := getattr(error, "problems", None):
-        return problems  # type: ignore[no-any-return]
+    problems: Sequence[Problem] = getattr(error, "problems", ())
+    if problems:
+        return problems
     detail = get_error_detail(error) if isinstance(error, DjangoError) else error.detail
     return [*_problems_in(detail, (), input)]
 
