@@ -1,4 +1,4 @@
-"""Paths of the APIs that take events in and read them back; each stream's stand in its `api`."""
+"""URLs of the APIs of events: those of each stream, at the end of its `api`, and unknown ones."""
 
 from importlib import import_module
 
