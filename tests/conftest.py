@@ -21,13 +21,10 @@ from tests.support.api import Api
 from tests.support.clock import still_clock
 from tests.support.databases import away, connect
 from tests.support.inline_writer import InlineWriter
-from tests.support.live import (
-    Postgres,
-    directory,
-    migrate,
-    production,
-)
 from tests.support.openapi import assert_described
+from tests.support.postgres_server import Postgres
+from tests.support.processes import directory
+from tests.support.server import migrate, production_environment
 from websites import lookup, sessions, tokens
 from websites.models import User, Website
 
@@ -187,7 +184,7 @@ def postgres():
 def environment(postgres):
     """The environment of a server in production on that PostgreSQL."""
     with directory() as var_dir:
-        environment = production(
+        environment = production_environment(
             var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
         )
         migrate(environment)

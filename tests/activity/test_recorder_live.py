@@ -9,14 +9,10 @@ import psycopg
 import pytest
 
 from activity.models import ActivityEvent
-from tests.support.live import (
-    Link,
-    new_website,
-    register,
-    serving,
-    wait_until,
-)
+from tests.support.live_client import Connection, new_website, register
 from tests.support.load import load_on
+from tests.support.processes import wait_until
+from tests.support.server import serving
 
 pytestmark = pytest.mark.slow
 
@@ -57,13 +53,13 @@ def test_what_is_queued_is_stored_when_the_server_is_told_to_stop(environment, p
 def test_without_postgresql_answers_are_as_usual_warnings_few_and_memory_bounded(
     environment, postgres
 ):
-    with serving(environment) as server, Link(server.port) as link:
-        link.ask("GET", "/nothing")
+    with serving(environment) as server, Connection(server.port) as connection:
+        connection.send("GET", "/nothing")
         wait_until(lambda: recorded(postgres))
         [worker] = server.workers
         with postgres.stopped():
             begun, before = time.monotonic(), memory_bytes(worker)
-            answers = [link.ask("GET", f"/nothing/{n}") for n in range(REQUESTS)]
+            answers = [connection.send("GET", f"/nothing/{n}") for n in range(REQUESTS)]
             seconds, growth = time.monotonic() - begun, memory_bytes(worker) - before
         assert {(answer.status, answer.headers["Content-Length"]) for answer in answers} == {
             (404, str(len(answers[0].body)))
@@ -74,5 +70,5 @@ def test_without_postgresql_answers_are_as_usual_warnings_few_and_memory_bounded
         assert 1 <= warnings <= seconds + 2
         told = [int(n) for n in re.findall(r"; (\d+) rows lost", server.printed)]
         assert 0 < sum(told) <= REQUESTS
-        back = link.ask("GET", "/nothing/again")
+        back = connection.send("GET", "/nothing/again")
         wait_until(lambda: back.headers["X-Request-Id"] in recorded(postgres))

@@ -15,7 +15,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from config.api.openapi.document import document
-from tests.support import live
+from tests.support.live_client import PASSWORD, event, new_website, register, send_request
+from tests.support.processes import directory
+from tests.support.server import first_run_environment, serving
 
 pytestmark = pytest.mark.slow
 
@@ -47,16 +49,16 @@ class Service:
 @pytest.fixture
 def service():
     with (
-        live.directory() as path,
-        live.serving(live.first_run(path / "var") | UNLIMITED) as server,
+        directory() as path,
+        serving(first_run_environment(path / "var") | UNLIMITED) as server,
         requests.Session() as session,
     ):
-        token = live.register(server.port)
-        code = live.new_website(server.port, token)
-        stored = live.ask(server.port, "POST", "/api/v1/events", live.event(code)).json
-        account = {"email": "owner@example.com", "password": live.PASSWORD}
-        again = live.ask(server.port, "POST", "/api/v1/auth/login", account).json
-        begun = live.ask(server.port, "POST", "/api/v1/auth/session", account)
+        token = register(server.port)
+        code = new_website(server.port, token)
+        stored = send_request(server.port, "POST", "/api/v1/events", event(code)).json
+        account = {"email": "owner@example.com", "password": PASSWORD}
+        again = send_request(server.port, "POST", "/api/v1/auth/login", account).json
+        begun = send_request(server.port, "POST", "/api/v1/auth/session", account)
         cookie = SimpleCookie(begun.headers["Set-Cookie"])
         yield Service(
             url=f"http://127.0.0.1:{server.port}",

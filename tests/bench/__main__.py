@@ -29,16 +29,9 @@ from tests.bench.figures import (
     size_of_row,
     times,
 )
-from tests.support.live import (
-    ROOT,
-    Environment,
-    Server,
-    ask,
-    first_run,
-    register,
-    serving,
-)
+from tests.support.live_client import register, send_request
 from tests.support.redis_server import Redis
+from tests.support.server import ROOT, Environment, Server, first_run_environment, serving
 
 Kind = tuple[str, list[bytes], dict[str, str], Database, str]
 
@@ -68,7 +61,10 @@ SESSION = json.dumps(
 def main() -> None:
     """Start a server, load it, and print the figures."""
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory, Redis() as redis:
-        environment = first_run(Path(directory)) | {"WORKERS": "2", "REDIS_URL": redis.url}
+        environment = first_run_environment(Path(directory)) | {
+            "WORKERS": "2",
+            "REDIS_URL": redis.url,
+        }
         limited = ("AUTH", "TRACK", "SESSION", "PAGEVIEW", "COLLECT")
         limits = dict.fromkeys((f"RATE_{name}" for name in limited), UNLIMITED)
         main_url = database_url(Path(directory), "millrace")
@@ -93,7 +89,7 @@ def main() -> None:
 
 def measure_events(server: Server, database: Database) -> None:
     """Load the events API and print the figures."""
-    make = Events(server.said("Tracking code"))
+    make = Events(server.value_of("Tracking code"))
     url = f"http://127.0.0.1:{server.port}/api/v1/events"
     generator.post(url, make.singles(100), connections=8, seconds=2)  # warm up
     singles = make.singles(2000)
@@ -115,7 +111,7 @@ def measure_events(server: Server, database: Database) -> None:
 def measure_recorder(server: Server, environment: Environment) -> None:
     """Load the events API with the recorder of requests on and off in turn, and print the ratio."""
     url = f"http://127.0.0.1:{server.port}/api/v1/events"
-    singles = Events(server.said("Tracking code")).singles(2000)
+    singles = Events(server.value_of("Tracking code")).singles(2000)
     rates: dict[str, list[float]] = {"true": [], "false": []}
     for text in ("true", "false") * RECORDER_TURNS:
         command = [sys.executable, "manage.py", "settings", f"activity_enabled={text}"]
@@ -162,7 +158,8 @@ def measure_platform(server: Server, token: str) -> None:
     load = generator.post(url, bodies, connections=16, seconds=TRACK_SECONDS, headers=headers)
     row("platform posts/s, 16 connections", load.per_second, times(load))
     seconds = sorted(
-        ask(server.port, "GET", "/api/v1/analytics/stats", token=token).seconds for _ in range(100)
+        send_request(server.port, "GET", "/api/v1/analytics/stats", token=token).seconds
+        for _ in range(100)
     )
     row("ms for platform statistics", seconds[50] * 1000, f"p99 {seconds[98] * 1000:.1f} ms, idle")
     row("failed platform requests", load.failed)
@@ -185,7 +182,7 @@ def platform_events(count: int) -> list[bytes]:
 
 def new_session(port: int) -> str:
     """Begin a session; return its id."""
-    answer = ask(port, "POST", "/api/v1/analytics/session", json.loads(SESSION))
+    answer = send_request(port, "POST", "/api/v1/analytics/session", json.loads(SESSION))
     return str(answer.json["data"]["id"])
 
 

@@ -11,12 +11,8 @@ from tests.bench.figures import (
     size_of_row,
     times,
 )
-from tests.support.live import (
-    PASSWORD,
-    Server,
-    ask,
-    register,
-)
+from tests.support.live_client import PASSWORD, register, send_request
+from tests.support.server import Server
 
 SECONDS = 5
 CLIENTS, USERS = 100, 20
@@ -43,7 +39,9 @@ def measure_collect(server: Server, database: Database) -> None:
 def session_cookie(port: int, email: str) -> str:
     """Make an account and log in; return the cookie of the session."""
     register(port, email)
-    answer = ask(port, "POST", "/api/v1/auth/session", {"email": email, "password": PASSWORD})
+    answer = send_request(
+        port, "POST", "/api/v1/auth/session", {"email": email, "password": PASSWORD}
+    )
     return str(answer.headers["Set-Cookie"]).partition(";")[0].strip()
 
 

@@ -14,13 +14,9 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from config.db.embedded_postgres import database_url
 from tests.support.collect import EVENT
-from tests.support.live import (
-    PASSWORD,
-    directory,
-    first_run,
-    register,
-    serving,
-)
+from tests.support.live_client import PASSWORD, register
+from tests.support.processes import directory
+from tests.support.server import first_run_environment, serving
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -69,7 +65,7 @@ class Service:
 def service() -> Iterator[Service]:
     with ExitStack() as stack:
         var_dir = stack.enter_context(directory())
-        server = stack.enter_context(serving(first_run(var_dir)))
+        server = stack.enter_context(serving(first_run_environment(var_dir)))
         register(server.port)
         url = database_url(Path(var_dir), "millrace_analytics")
         database = stack.enter_context(psycopg.connect(url, autocommit=True))

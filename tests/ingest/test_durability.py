@@ -2,13 +2,10 @@
 
 import pytest
 
-from tests.support.live import (
-    kill_all,
-    new_website,
-    register,
-    serving,
-)
+from tests.support.live_client import new_website, register
 from tests.support.load import load_on
+from tests.support.processes import kill_all
+from tests.support.server import serving
 
 ENOUGH = 1000  # events that must be acknowledged before each kill, and after it
 KILLS = 3  # each may hit another moment of a transaction

@@ -14,7 +14,6 @@ from analytics.ingest.commit import Write
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support import live
 from tests.support.api import Api
 from tests.support.events import (
     BATCH_PATH,
@@ -30,6 +29,7 @@ from tests.support.events import (
     shown,
     stored,
 )
+from tests.support.processes import wait_until
 from tests.support.responses import (
     assert_answer,
     at_once,
@@ -239,7 +239,7 @@ def test_a_writer_tells_what_waits_and_what_it_has_committed():
     with group_held() as go:
         known = event_row()
         with threading_post(known, event_row(), known) as answer:
-            live.wait_until(lambda: state().waiting_rows, seconds=PATIENCE)
+            wait_until(lambda: state().waiting_rows, seconds=PATIENCE)
             assert state() == writer.State(waiting_rows=3)
             go.set()
             assert answer() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]

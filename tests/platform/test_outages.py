@@ -5,17 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.live import (
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    register,
-)
+from tests.support.live_client import Response, register, send_request
 from tests.support.outages import (
     LIMIT_SECONDS,
     serving_on_two,
 )
+from tests.support.postgres_server import Postgres
+from tests.support.server import Server
 
 PATH = "/api/v1/analytics"
 EVENT = {"event_name": "order_placed"}
@@ -32,20 +28,20 @@ class Service:
     databases: dict[str, Postgres]
     token: str
 
-    def post(self) -> Answer:
-        return self._ask("POST", "", EVENT)
+    def post(self) -> Response:
+        return self._send("POST", "", EVENT)
 
-    def post_batch(self) -> Answer:
-        return self._ask("POST", "/batch", {"events": [EVENT, EVENT]})
+    def post_batch(self) -> Response:
+        return self._send("POST", "/batch", {"events": [EVENT, EVENT]})
 
-    def stats(self) -> Answer:
-        return self._ask("GET", "/stats")
+    def stats(self) -> Response:
+        return self._send("GET", "/stats")
 
-    def health(self) -> Answer:
-        return ask(self.server.port, "GET", f"{PATH}/health")
+    def health(self) -> Response:
+        return send_request(self.server.port, "GET", f"{PATH}/health")
 
-    def _ask(self, method: str, path: str, body: object = None) -> Answer:
-        return ask(self.server.port, method, PATH + path, body, token=self.token)
+    def _send(self, method: str, path: str, body: object = None) -> Response:
+        return send_request(self.server.port, method, PATH + path, body, token=self.token)
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 
 from config.server import logs
-from tests.support import live
 from tests.support.accounts import PASSWORD
 from tests.support.events import (
     PATH,
     event_of,
 )
 from tests.support.responses import at_once
+from tests.support.server import ROOT
 from websites.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -204,6 +204,6 @@ def test_the_format_is_json_but_for_people(environment, formatter):
     tell = "from config.settings import LOGGING; print(LOGGING['handlers']['stderr']['formatter'])"
     run = subprocess.run(
         [sys.executable, "-c", tell], env=os.environ | environment, text=True,
-        cwd=live.ROOT, capture_output=True, check=True,
+        cwd=ROOT, capture_output=True, check=True,
     )  # fmt: skip
     assert run.stdout == f"{formatter}\n"

@@ -7,20 +7,13 @@ from time import monotonic
 
 import pytest
 
-from tests.support.live import (
-    PASSWORD,
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    event,
-    new_website,
-    register,
-)
+from tests.support.live_client import PASSWORD, Response, event, new_website, register, send_request
 from tests.support.outages import (
     LIMIT_SECONDS,
     serving_on_two,
 )
+from tests.support.postgres_server import Postgres
+from tests.support.server import Server
 from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS
 
 CALLERS = 16  # at once; fewer than the server has threads, or some would wait for their turn
@@ -39,26 +32,26 @@ class Service:
     token: str
     tracking_code: str = ""
 
-    def post_event(self) -> Answer:
-        return ask(self.server.port, "POST", "/api/v1/events", event(self.tracking_code))
+    def post_event(self) -> Response:
+        return send_request(self.server.port, "POST", "/api/v1/events", event(self.tracking_code))
 
-    def post_batch(self) -> Answer:
+    def post_batch(self) -> Response:
         events = [event(self.tracking_code) for _ in range(3)]
-        return ask(self.server.port, "POST", "/api/v1/events/batch", {"events": events})
+        return send_request(self.server.port, "POST", "/api/v1/events/batch", {"events": events})
 
-    def list_events(self) -> Answer:
+    def list_events(self) -> Response:
         path = f"/api/v1/events?trackingCode={self.tracking_code}&limit=1"
-        return ask(self.server.port, "GET", path)
+        return send_request(self.server.port, "GET", path)
 
-    def log_in(self) -> Answer:
+    def log_in(self) -> Response:
         account = {"email": "owner@example.com", "password": PASSWORD}
-        return ask(self.server.port, "POST", "/api/v1/auth/login", account)
+        return send_request(self.server.port, "POST", "/api/v1/auth/login", account)
 
-    def list_websites(self) -> Answer:
-        return ask(self.server.port, "GET", "/api/v1/websites", token=self.token)
+    def list_websites(self) -> Response:
+        return send_request(self.server.port, "GET", "/api/v1/websites", token=self.token)
 
-    def ask_health(self, what: str) -> Answer:
-        return ask(self.server.port, "GET", f"/health/{what}")
+    def ask_health(self, what: str) -> Response:
+        return send_request(self.server.port, "GET", f"/health/{what}")
 
 
 @pytest.fixture(scope="module")
@@ -82,18 +75,18 @@ def away(request, service):
     return lambda alias: getattr(service.databases[alias], request.param)()
 
 
-def at_once(times: int, *calls: Callable[[], Answer]) -> list[Answer]:
+def at_once(times: int, *calls: Callable[[], Response]) -> list[Response]:
     """Make calls at the same time, so many of them in turn; return the answers in that order."""
     with ThreadPoolExecutor(times) as callers:
         turns = [callers.submit(calls[turn % len(calls)]) for turn in range(times)]
         return [turn.result() for turn in turns]
 
 
-def assert_prompt(answers: list[Answer]) -> None:
+def assert_prompt(answers: list[Response]) -> None:
     assert max(answer.seconds for answer in answers) < LIMIT_SECONDS
 
 
-def assert_unavailable(answers: list[Answer], body: dict[str, str]) -> None:
+def assert_unavailable(answers: list[Response], body: dict[str, str]) -> None:
     """Check that all answers are the 503 of the dialect, in time."""
     assert_prompt(answers)
     assert {answer.status for answer in answers} == {503}

@@ -18,14 +18,14 @@ from config.db.embedded_postgres import (
     EmbeddedPostgres,
     database_url,
 )
-from tests.support import live
-from tests.support.live import (
-    ask,
-    directory,
+from tests.support.live_client import event, send_request
+from tests.support.processes import children, directory, kill_all, wait_until
+from tests.support.server import (
+    first_run_environment,
     migrate,
-    refusal,
+    production_environment,
     serving,
-    wait_until,
+    startup_error,
 )
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 def environment():
     """What `make run` sees on a fresh machine."""
     with directory() as path:
-        yield live.first_run(path / "var")
+        yield first_run_environment(path / "var")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def production(environment, port):
         for name in names:
             connection.execute(f"CREATE DATABASE {name}")
         main_url, analytics_url = (urls._replace(path=f"/{name}").geturl() for name in names)
-        yield live.production(
+        yield production_environment(
             Path(environment["VAR_DIR"]), main_url=main_url, analytics_url=analytics_url
         )
         for name in names:
@@ -75,33 +75,33 @@ def postgres_runs(environment):
 
 def answers(port):
     try:
-        return ask(port, "GET", "/health/live").status == 200
+        return send_request(port, "GET", "/health/live").status == 200
     except OSError:
         return False
 
 
 def test_the_first_run_says_all_that_is_needed_for_a_first_event(environment, port):
     with serving(environment) as server:
-        assert server.said("Address") == f"http://127.0.0.1:{port}/"
-        assert server.said("Admin") == f"http://127.0.0.1:{port}/admin/"
-        assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.said("Admin user"))
-        answer = run_shell(server.said("First event") + r" -sS -w '\n%{http_code}'")
+        assert server.value_of("Address") == f"http://127.0.0.1:{port}/"
+        assert server.value_of("Admin") == f"http://127.0.0.1:{port}/admin/"
+        assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.value_of("Admin user"))
+        answer = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
         assert answer.splitlines()[-1] == "201", answer
         assert stored_events(environment) == (1,)
-        assert urlopen(server.said("Admin")).status == 200
+        assert urlopen(server.value_of("Admin")).status == 200
 
 
 def test_a_stop_ends_everything_and_a_restart_finds_the_data(environment):
     with serving(environment | {"ADMIN_PASSWORD": "correct horse"}) as server:
-        assert server.said("Admin user") == "admin@example.com  password: correct horse"
-        run_shell(server.said("First event"))
+        assert server.value_of("Admin user") == "admin@example.com  password: correct horse"
+        run_shell(server.value_of("First event"))
         server.process.terminate()
         assert server.process.wait() == 0
     assert not postgres_runs(environment)
 
     with serving(environment) as again:
-        assert again.said("Tracking code") == server.said("Tracking code")
-        assert not again.said("Admin user")
+        assert again.value_of("Tracking code") == server.value_of("Tracking code")
+        assert not again.value_of("Admin user")
         assert stored_events(environment) == (1,)
 
 
@@ -114,7 +114,7 @@ def test_ctrl_c_ends_everything(environment):
 
 def test_a_run_that_was_killed_is_no_obstacle(environment):
     with serving(environment) as server:
-        run_shell(server.said("First event"))
+        run_shell(server.value_of("First event"))
         server.process.kill()
     with serving(environment):
         assert stored_events(environment) == (1,)
@@ -132,9 +132,9 @@ def test_a_killed_postgresql_is_started_again(environment):
     with serving(environment) as server:
         pid_file = Path(environment["VAR_DIR"], "postgres", "postmaster.pid")
         postmaster = int(pid_file.read_text().split()[0])
-        live.kill_all(postmaster, *live.children(postmaster))
-        sent = live.event(server.said("Tracking code"))
-        wait_until(lambda: ask(server.port, "POST", "/api/v1/events", sent).status == 201)
+        kill_all(postmaster, *children(postmaster))
+        sent = event(server.value_of("Tracking code"))
+        wait_until(lambda: send_request(server.port, "POST", "/api/v1/events", sent).status == 201)
         assert stored_events(environment) == (1,)
 
 
@@ -142,7 +142,7 @@ def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
     with serving(environment) as server:
         os.kill(server.granian, signal.SIGKILL)
         assert server.process.wait() == 1
-        assert server.wait_for_last_words().endswith(
+        assert server.wait_for_output().endswith(
             "CommandError: The server stopped by itself with exit code -9.\n"
         )
     assert not postgres_runs(environment)
@@ -151,35 +151,35 @@ def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
 def test_a_taken_port_is_told_before_anything_is_made(environment):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = refusal(environment | {"PORT": str(port)})
+        said = startup_error(environment | {"PORT": str(port)})
     assert said == f"CommandError: Port {port} is in use; set PORT to another one."
     assert not Path(environment["VAR_DIR"], "postgres").exists()
 
 
 def test_a_directory_that_cannot_be_written_is_named(environment, tmp_path):
     (tmp_path / "file").touch()
-    said = refusal(environment | {"VAR_DIR": str(tmp_path / "file" / "var")})
+    said = startup_error(environment | {"VAR_DIR": str(tmp_path / "file" / "var")})
     assert "file/var cannot be written (Not a directory)" in said
     assert len(said.splitlines()) == 1
 
 
 def test_a_host_of_another_machine_is_refused(environment, port):
-    said = refusal(environment | {"HOST": "192.0.2.1"})
+    said = startup_error(environment | {"HOST": "192.0.2.1"})
     assert said == (
         f"CommandError: Cannot listen on 192.0.2.1 port {port}: Cannot assign requested address."
     )
 
 
 def test_production_neither_migrates_nor_makes_up_data(production):
-    assert refusal(production) == (
+    assert startup_error(production) == (
         "CommandError: The database 'default' lacks migrations; "
         "run: python manage.py migrate --database default"
     )
     migrate(production)
     with serving(production) as server:
-        assert server.said("Address")
-        assert not server.said("Admin user")
-        assert not server.said("Tracking code")
+        assert server.value_of("Address")
+        assert not server.value_of("Admin user")
+        assert not server.value_of("Tracking code")
     assert not Path(production["VAR_DIR"], "postgres").exists()
 
 
@@ -189,7 +189,7 @@ def test_every_line_of_a_log_in_production_is_an_object(production):
         [worker] = server.workers
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: answers(server.port))
-    _, _, log = server.wait_for_last_words().partition("Ready. Ctrl-C stops it.\n")
+    _, _, log = server.wait_for_output().partition("Ready. Ctrl-C stops it.\n")
     [entry] = map(json.loads, log.splitlines())
     assert (entry["level"], entry["logger"]) == ("ERROR", "_granian")
     assert entry["message"] == "Unexpected exit from worker-1"
@@ -197,5 +197,5 @@ def test_every_line_of_a_log_in_production_is_an_object(production):
 
 def test_a_database_that_does_not_answer_is_named(production):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
-    said = refusal(production | {"DATABASE_URL": nowhere})
+    said = startup_error(production | {"DATABASE_URL": nowhere})
     assert said.startswith("CommandError: The database 'default' does not answer: ")

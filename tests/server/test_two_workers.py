@@ -17,18 +17,10 @@ import psycopg
 import pytest
 
 from config.db.embedded_postgres import database_url
-from tests.support.live import (
-    Answer,
-    Link,
-    Server,
-    directory,
-    event,
-    first_run,
-    refusal,
-    serving,
-    wait_until,
-)
+from tests.support.live_client import Connection, Response, event
+from tests.support.processes import directory, wait_until
 from tests.support.redis_server import Redis
+from tests.support.server import Server, first_run_environment, serving, startup_error
 
 SEEN_SECONDS = 2  # a change of a switch, by all workers
 PROMPT_SECONDS = 3  # requests while Redis is away
@@ -44,15 +36,17 @@ class Service:
 
     server: Server
     redis: Redis
-    links: list[Link]
+    links: list[Connection]
     var_dir: Path
 
     @property
     def password(self) -> str:
-        return self.server.said("Admin user").partition("password: ")[2]
+        return self.server.value_of("Admin user").partition("password: ")[2]
 
-    def post_event(self, link: Link) -> Answer:
-        return link.ask("POST", "/api/v1/events", event(self.server.said("Tracking code")))
+    def post_event(self, connection: Connection) -> Response:
+        return connection.send(
+            "POST", "/api/v1/events", event(self.server.value_of("Tracking code"))
+        )
 
     @contextmanager
     def no_event_is_written(self) -> Iterator[Callable[[], bool]]:
@@ -63,16 +57,16 @@ class Service:
             waiting = "SELECT FROM pg_locks WHERE NOT granted"
             yield lambda: bool(holder.execute(waiting).rowcount)
 
-    def log_in(self, link: Link, password: str = "") -> Answer:
+    def log_in(self, connection: Connection, password: str = "") -> Response:
         account = {"email": ADMIN, "password": password or self.password}
-        return link.ask("POST", "/api/v1/auth/login", account)
+        return connection.send("POST", "/api/v1/auth/login", account)
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Server, Redis, Path]]:
     with ExitStack() as stack:
         redis, var_dir = stack.enter_context(Redis()), stack.enter_context(directory())
-        environment = first_run(var_dir) | {
+        environment = first_run_environment(var_dir) | {
             "WORKERS": "2",
             "REDIS_URL": redis.url,
             "RATE_AUTH": "10/d",  # no window ends within the test
@@ -90,28 +84,28 @@ def service(running: tuple[Server, Redis, Path]) -> Iterator[Service]:
         yield Service(server, redis, links_to_all_workers(server, stack), var_dir)
 
 
-def links_to_all_workers(server: Server, stack: ExitStack) -> list[Link]:
+def links_to_all_workers(server: Server, stack: ExitStack) -> list[Connection]:
     """Open connections until there is one to each worker."""
-    links: dict[int, Link] = {}
+    links: dict[int, Connection] = {}
     while len(links) < len(server.workers):
-        link = stack.enter_context(Link(server.port))
-        link.ask("GET", "/health/live")
-        links.setdefault(worker_of(link, server), link)
+        connection = stack.enter_context(Connection(server.port))
+        connection.send("GET", "/health/live")
+        links.setdefault(worker_of(connection, server), connection)
     return list(links.values())
 
 
-def link_to(worker: int, server: Server, stack: ExitStack) -> Link:
+def link_to(worker: int, server: Server, stack: ExitStack) -> Connection:
     """Open connections until there is one to a certain worker."""
     while True:
-        link = stack.enter_context(Link(server.port))
-        link.ask("GET", "/health/live")
-        if worker_of(link, server) == worker:
-            return link
+        connection = stack.enter_context(Connection(server.port))
+        connection.send("GET", "/health/live")
+        if worker_of(connection, server) == worker:
+            return connection
 
 
-def worker_of(link: Link, server: Server) -> int:
+def worker_of(connection: Connection, server: Server) -> int:
     """Return the process id of the worker that holds the other end of a connection."""
-    local, remote = (f"0100007F:{port:04X}" for port in (server.port, link.client_port))
+    local, remote = (f"0100007F:{port:04X}" for port in (server.port, connection.client_port))
     for line in Path("/proc/net/tcp").read_text().splitlines():
         _, here, there, *_, inode = line.split()[:10]
         if (here, there) == (local, remote):
@@ -149,7 +143,7 @@ class Admin:
     """Somebody who is logged in to the admin, with a browser."""
 
     def __init__(self, service: Service) -> None:
-        self._address = service.server.said("Address").rstrip("/")
+        self._address = service.server.value_of("Address").rstrip("/")
         self._browser: OpenerDirector = build_opener(HTTPCookieProcessor())
         page = self._send("/admin/login/", username=ADMIN, password=service.password)
         assert "Site administration" in page or "/admin/logout/" in page
@@ -179,28 +173,28 @@ class Admin:
 
 def outcomes_of_all_workers(service: Service) -> set[str | None]:
     """Post an event to each worker; return what became of them."""
-    return {service.post_event(link).outcome for link in service.links}
+    return {service.post_event(connection).outcome for connection in service.links}
 
 
-def stored_in_metrics(link: Link) -> float:
+def stored_in_metrics(connection: Connection) -> float:
     """Return how many events were stored, as a worker tells it."""
-    return in_metrics(link, 'millrace_ingest_total{api="events",outcome="stored",reason=""}')
+    return in_metrics(connection, 'millrace_ingest_total{api="events",outcome="stored",reason=""}')
 
 
-def waiting_in_metrics(link: Link) -> float:
+def waiting_in_metrics(connection: Connection) -> float:
     """Return how many rows wait for the analytics database, as a worker tells it."""
-    return in_metrics(link, 'millrace_write_waiting_rows{database="analytics"}')
+    return in_metrics(connection, 'millrace_write_waiting_rows{database="analytics"}')
 
 
-def in_metrics(link: Link, name: str) -> float:
-    page = link.ask("GET", "/metrics").body.decode()
+def in_metrics(connection: Connection, name: str) -> float:
+    page = connection.send("GET", "/metrics").body.decode()
     told = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
     return float(told[1]) if told else 0
 
 
 def test_two_workers_without_redis_do_not_start():
     with directory() as var_dir:
-        said = refusal(first_run(var_dir) | {"WORKERS": "2"})
+        said = startup_error(first_run_environment(var_dir) | {"WORKERS": "2"})
         assert not Path(var_dir, "postgres").exists()
     assert said == (
         "SystemCheckError: System check identified some issues:\n"
@@ -224,27 +218,27 @@ def test_both_workers_see_a_switch_in_time(service):
 
 def test_both_workers_count_rate_limits_together(service):
     links = service.links * 6
-    answers = [service.log_in(link).status for link in links]
+    answers = [service.log_in(connection).status for connection in links]
     assert answers == [200] * 10 + [429] * 2
 
 
 def test_both_workers_count_the_failures_of_an_account_together(service):
-    answers = [service.log_in(link, "wrong").status for link in service.links * 3]
+    answers = [service.log_in(connection, "wrong").status for connection in service.links * 3]
     assert answers == [401] * 4 + [429] * 2
-    assert {service.log_in(link).status for link in service.links} == {429}
+    assert {service.log_in(connection).status for connection in service.links} == {429}
 
 
 def test_figures_of_tables_are_no_sums_over_workers(service):
     name = 'millrace_partitions_until_timestamp_seconds{table="analytics_event"}'
-    [until] = {in_metrics(link, name) for link in service.links}
+    [until] = {in_metrics(connection, name) for connection in service.links}
     assert 0 < until - time() < 365 * 86_400
 
 
 def test_both_workers_tell_the_sum_of_their_metrics(service):
     one, other = service.links
     before = stored_in_metrics(one)
-    for link in [one] * 3 + [other] * 4:
-        assert service.post_event(link).outcome == "stored"
+    for connection in [one] * 3 + [other] * 4:
+        assert service.post_event(connection).outcome == "stored"
     assert stored_in_metrics(one) == stored_in_metrics(other) == before + 7
 
 
@@ -258,32 +252,34 @@ def test_of_a_killed_worker_only_its_counts_stay(service):
         with service.no_event_is_written() as is_one_being_written:
             asked = [pool.submit(service.post_event, links.pop())]
             wait_until(is_one_being_written)
-            asked += [pool.submit(service.post_event, link) for link in links]
+            asked += [pool.submit(service.post_event, connection) for connection in links]
             wait_until(lambda: waiting_in_metrics(other) >= 2)
             os.kill(doomed, signal.SIGKILL)
             assert all(isinstance(each.exception(), ConnectionError) for each in asked)
     wait_until(lambda: len({*service.server.workers} - {doomed}) == 2)
     with ExitStack() as stack:
-        for link in links_to_all_workers(service.server, stack):
-            assert waiting_in_metrics(link) == 0
-            assert stored_in_metrics(link) == stored
+        for connection in links_to_all_workers(service.server, stack):
+            assert waiting_in_metrics(connection) == 0
+            assert stored_in_metrics(connection) == stored
 
 
 def test_both_workers_add_to_the_same_tallies(service):
     admin = Admin(service)
     before = admin.stored_today()
-    for link in service.links * 3:
-        assert service.post_event(link).outcome == "stored"
+    for connection in service.links * 3:
+        assert service.post_event(connection).outcome == "stored"
     wait_until(lambda: admin.stored_today() >= before + 6)
 
 
 @pytest.mark.parametrize("outage", ["stopped", "frozen"])
 def test_without_redis_requests_pass_and_afterwards_are_counted_again(service, outage):
     with getattr(service.redis, outage)():
-        answers = [service.log_in(link) for link in service.links * 2]
+        answers = [service.log_in(connection) for connection in service.links * 2]
         assert {answer.status for answer in answers} == {200}
         assert max(answer.seconds for answer in answers) < PROMPT_SECONDS
-        assert {service.post_event(link).outcome for link in service.links} == {"stored"}
+        assert {service.post_event(connection).outcome for connection in service.links} == {
+            "stored"
+        }
     service.redis.forget_all()
-    answers = [service.log_in(link).status for link in service.links * 6]
+    answers = [service.log_in(connection).status for connection in service.links * 6]
     assert answers == [200] * 10 + [429] * 2

@@ -7,18 +7,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.support.live import (
-    Postgres,
-    directory,
-    generate_traffic,
-    manage,
-    migrate,
-    new_website,
-    production,
-    register,
-    serving,
-)
+from tests.support.live_client import new_website, register
 from tests.support.load import load_on
+from tests.support.postgres_server import Postgres
+from tests.support.processes import directory
+from tests.support.server import generate_traffic, manage, migrate, production_environment, serving
 
 OLD_ROWS = 60_000
 ENOUGH = 500  # events before and after, to compare with
@@ -53,7 +46,9 @@ def readers_of(url):
 def test_months_are_dropped_while_others_write_and_read():
     with directory() as var_dir, Postgres(var_dir) as postgres:
         url = postgres.url("analytics")
-        environment = production(var_dir, main_url=postgres.url("main"), analytics_url=url)
+        environment = production_environment(
+            var_dir, main_url=postgres.url("main"), analytics_url=url
+        )
         migrate(environment)
         generate_traffic(environment, events=OLD_ROWS)
         with serving(environment) as server:

@@ -5,7 +5,7 @@ import time
 import psycopg
 from django.db import OperationalError, connections
 
-from tests.support.live import PATIENCE_SECONDS
+from tests.support.processes import PATIENCE_SECONDS
 
 WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"

@@ -14,13 +14,8 @@ import psycopg
 
 from analytics.events.models import Event
 from config.db import uuid7
-from tests.support.live import (
-    PATIENCE_SECONDS,
-    Answer,
-    Link,
-    event,
-    wait_until,
-)
+from tests.support.live_client import Connection, Response, event
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 CLIENTS = 16
 SINGLE, BATCH = "/api/v1/events", "/api/v1/events/batch"
@@ -55,7 +50,7 @@ class Load:
         self.request_ids: set[str] = set()  # of all requests that were answered
         self.failures = 0
         self.slowest = 0.0  # seconds of an answer
-        self.surprises: list[Answer] = []
+        self.surprises: list[Response] = []
 
     def wait_for_more(self, events: int) -> None:
         """Wait until so many more events have been acknowledged than by now."""
@@ -84,10 +79,10 @@ class Load:
         """Be one client, until the load is over."""
         kinds = itertools.islice(itertools.cycle(KINDS), number, None)
         unanswered: Post | None = None
-        with Link(self._port) as link:
+        with Connection(self._port) as connection:
             while not self._is_over.is_set():
                 sent = unanswered or self._new_post(*next(kinds))
-                is_answered = self._send(link, sent)
+                is_answered = self._send(connection, sent)
                 unanswered = sent if sent.has_ids and not is_answered else None
                 if not is_answered:
                     self._is_over.wait(0.02)  # the server needs the processor to come back
@@ -103,12 +98,12 @@ class Load:
             events.append(event(self._tracking_code, f"{ADDRESS}{uuid4()}", **id))
         return Post(path, events, has_ids)
 
-    def _send(self, link: Link, post: Post) -> bool:
+    def _send(self, connection: Connection, post: Post) -> bool:
         """Post; tell whether a final answer came."""
         try:
-            answer = link.ask("POST", post.path, post.body)
+            answer = connection.send("POST", post.path, post.body)
         except (OSError, http.client.HTTPException):
-            link.close()
+            connection.close()
             return self._fail()
         self.request_ids.add(answer.headers["X-Request-Id"])
         self.slowest = max(self.slowest, answer.seconds)

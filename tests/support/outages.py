@@ -3,14 +3,9 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.support.live import (
-    Postgres,
-    Server,
-    directory,
-    migrate,
-    production,
-    serving,
-)
+from tests.support.postgres_server import Postgres
+from tests.support.processes import directory
+from tests.support.server import Server, migrate, production_environment, serving
 
 WRITE_TIMEOUT_SECONDS = 2
 LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
@@ -24,7 +19,7 @@ def serving_on_two(**variables: str) -> Iterator[tuple[Server, dict[str, Postgre
             alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
             for alias in ("default", "analytics")
         }
-        environment = production(
+        environment = production_environment(
             stack.enter_context(directory()),
             main_url=databases["default"].url("main"),
             analytics_url=databases["analytics"].url("analytics"),

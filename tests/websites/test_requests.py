@@ -5,13 +5,10 @@ import pytest
 from tests.support.responses import (
     assert_refused,
 )
-from tests.support.websites import PATH
+from tests.support.websites import GOOD, NOT_FOUND, PATH
 from websites import tokens
 
 pytestmark = pytest.mark.django_db
-
-GOOD = {"name": "My Website", "domain": "example.com", "description": "My example website"}
-NOT_FOUND = (404, "NOT_FOUND", "Website not found")
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])

@@ -1,0 +1,62 @@
+"""A PostgreSQL that a test can stop, kill and freeze"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from config.db.embedded_postgres import (
+    EmbeddedPostgres,
+    database_url,
+)
+from tests.support.processes import children, freezing, kill_all
+
+
+class Postgres:
+    """An embedded PostgreSQL of a test, to which one can do what happens to servers."""
+
+    def __init__(self, var_dir: Path, **options: str) -> None:
+        self._server = EmbeddedPostgres(var_dir, options=options)
+        self.var_dir = var_dir
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.stop()
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database, which is made unless it exists."""
+        self._server.create_database(name)
+        return database_url(self.var_dir, name)
+
+    @property
+    def processes(self) -> list[int]:
+        """The postmaster's process id, then those of its children."""
+        postmaster = int((self._server.data_dir / "postmaster.pid").read_text().split()[0])
+        return [postmaster, *children(postmaster)]
+
+    def kill(self) -> None:
+        """End every process of the server by SIGKILL."""
+        kill_all(*self.processes)
+
+    def restart(self) -> None:
+        """Start the server that was killed."""
+        self._server.stop()  # only gives the directory back
+        self._server.start()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Be away, refusing connections."""
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Be silent: the kernel goes on accepting connections and bytes, nobody reads them."""
+        with freezing(lambda: self.processes):
+            yield
