@@ -6,7 +6,6 @@ import pytest
 from django.db import connections
 
 from config import runtime
-from config.api.outcomes import INGESTED
 from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.support.collect import (
@@ -23,6 +22,7 @@ from tests.support.collect import (
     uuid_of,
 )
 from tests.support.databases import away
+from tests.support.metrics import counter
 from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -37,21 +37,9 @@ def batch(browser):
 
 
 @pytest.fixture
-def counted():
+def counted(browser):
     """Return how many collected events have ended so since the test began."""
-
-    def total(outcome, reason=""):
-        labels = {"api": "collect", "outcome": outcome, "reason": reason}
-        return INGESTED.labels(**labels)._value.get()
-
-    ends = [
-        ("stored", ""),
-        ("rejected", ""),
-        ("dropped", "kill_switch"),
-        ("dropped", "write_failed"),
-    ]
-    before = {end: total(*end) for end in ends}
-    return lambda: {end: total(*end) - was for end, was in before.items() if total(*end) != was}
+    return counter(browser, "collect")
 
 
 def assert_results(response, *errors, outcome=STORED):

@@ -20,7 +20,7 @@ from tests.support.websites import (
     milliseconds_text,
     website_body,
 )
-from websites import lookup
+from websites import lookup, websites_api
 from websites.models import Website
 
 pytestmark = pytest.mark.django_db
@@ -133,9 +133,13 @@ def test_changes_of_different_fields_at_once_are_both_kept(put, website):
 
 
 def test_a_website_that_vanishes_during_its_change_stays_gone(put, website, monkeypatch):
-    found = Website.objects.get()
-    monkeypatch.setattr("websites.websites_api._own_website", lambda request, id: found)
-    Website.objects.all().delete()
+    validate = websites_api.CHANGE.run_validation
+
+    def delete_and_validate(body):
+        Website.objects.all().delete()
+        return validate(body)
+
+    monkeypatch.setattr(websites_api.CHANGE, "run_validation", delete_and_validate)
     assert_refused(put({"name": "Renamed"}), *NOT_FOUND)
     assert not Website.objects.exists()
 
