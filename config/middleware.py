@@ -1,4 +1,4 @@
-"""Headers of every response, deadlines of requests, allowed hosts and networks."""
+"""Headers of every response, deadlines of requests, allowed origins, hosts and networks."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from config.api import cors
 from config.api.client_address import drop_untrusted_forwarding, forwarded_address
 from config.db import deadline
 from config.server import logs, metrics
@@ -41,8 +42,6 @@ def request_id(get_response: GetResponse) -> GetResponse:
         response["X-Request-Id"] = new_id
         if request.path_info.startswith("/api/"):
             response["Cache-Control"] = "no-store"
-        if request.method == "OPTIONS":  # corsheaders declares a preflight's empty body as HTML
-            response["Content-Type"] = "application/json"
         if isinstance(response, HttpResponse) and response.status_code not in BODILESS:
             # Without it the client waits for what the server does after the response.
             response.setdefault("Content-Length", str(len(response.content)))
@@ -82,7 +81,6 @@ def content_policy(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         is_page = response.get("Content-Type", "").startswith("text/html")
-        is_page = is_page and request.method != "OPTIONS"
         policy = PAGE_POLICY if is_page else NO_CONTENT_POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
         if is_page:
@@ -99,6 +97,19 @@ def request_deadline(get_response: GetResponse) -> GetResponse:
         is_api = request.path_info.startswith("/api/")
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
             return get_response(request)
+
+    return middleware
+
+
+def allowed_origins(get_response: GetResponse) -> GetResponse:
+    """Respond to preflights, and let pages of other origins read what they may (CORS)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        origin = cors.allowed_origin(request)
+        preflight = cors.preflight_response(request) if origin else None
+        response = preflight or get_response(request)
+        cors.add_headers(request, response, origin)
+        return response
 
     return middleware
 

@@ -10,7 +10,7 @@ import dj_database_url
 from environs import Env, EnvError, validate
 
 from config.api.client_address import Network, parse_networks
-from config.api.cors import PUBLIC_PATHS
+from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres
 
@@ -46,6 +46,7 @@ GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
 API_DOCS = env.bool("API_DOCS", True)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+cors_allowed_origins: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
 admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
 HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
@@ -85,6 +86,11 @@ def _networks(name: str, texts: list[str]) -> list[Network]:
 
 TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", trusted_proxies)
 ADMIN_ALLOWED_IPS = _networks("ADMIN_ALLOWED_IPS", admin_allowed_ips)
+
+try:
+    CORS_ALLOWED_ORIGINS = parse_origins(cors_allowed_origins)
+except ValueError as error:
+    _abort(f"CORS_ALLOWED_ORIGINS must list origins like https://app.example, or *: {error}.")
 
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
     _abort("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
@@ -163,7 +169,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
-    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # static files of /api/docs/
     "django_prometheus",
@@ -177,7 +182,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.request_deadline",
-    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.allowed_origins",
     "config.middleware.allowed_host",
     "config.middleware.admin_allowlist",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -243,11 +248,6 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 RATELIMIT_FAIL_OPEN = True  # limits protect the service and must not stop it
-
-# Pages of every origin may call public routes, without credentials.
-CORS_ALLOW_ALL_ORIGINS = True
-CORS_URLS_REGEX = PUBLIC_PATHS
-CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Event-Outcome", "Retry-After"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # for forms of the admin; APIs have MAX_BODY_BYTES
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (EMBEDDED or DEBUG)

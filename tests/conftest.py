@@ -12,10 +12,7 @@ from analytics.ingest import writer
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
-from config.api import (
-    address_hash,
-    outcome_counts,
-)
+from config.api import address_hash, outcome_counts
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock

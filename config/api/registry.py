@@ -23,6 +23,7 @@ class Api:
     switch: the runtime setting that turns it off, None where there is none.
     public: routes, as `path()` takes them, that pages of every origin may call without
         credentials, and whose bodies may come as text/plain.
+    same_origin: routes that live by a cookie, and that no page of another origin may call.
     packages: folders below `analytics` that hold its streams; their `models`, `api` and `admin`
         are found here.
     """
@@ -32,6 +33,7 @@ class Api:
     dialect_path: str = FLAT
     switch: str | None = None
     public: tuple[str, ...] = ()
+    same_origin: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
     @property
@@ -71,6 +73,7 @@ COLLECT = Api(
     "Interaction events of logged-in browsers.",
     dialect_path="analytics.collect.dialect.DIALECT",
     switch="collect_enabled",
+    same_origin=("api/analytics/collect",),
     packages=("analytics.collect",),
 )
 PLATFORM = Api(
@@ -80,7 +83,11 @@ PLATFORM = Api(
     switch="platform_enabled",
     packages=("analytics.platform",),
 )
-ACCOUNTS = Api("accounts", "Register, log in, stay logged in, log out.")
+ACCOUNTS = Api(
+    "accounts",
+    "Register, log in, stay logged in, log out.",
+    same_origin=("api/v1/auth/session",),
+)
 WEBSITES = Api("websites", "A user's websites and their tracking codes.")
 HEALTH = Api("health", "Whether the service is well, and what it counts.")
 

@@ -5,11 +5,7 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused
 from websites import tokens
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,7 @@ from django.test import override_settings
 from config.api.ratelimit_cache import LocalCache
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
-from tests.support.responses import (
-    assert_refused,
-    at_once,
-)
+from tests.support.responses import assert_refused, at_once
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -8,11 +8,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from config.api.errors import InvalidCredentials
 from config.db import uuid7
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused
 from websites import tokens
 
 pytestmark = pytest.mark.django_db

@@ -6,12 +6,7 @@ import pytest
 from django.core.management import call_command
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-    at_once,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
 from websites import tokens
 
 pytestmark = pytest.mark.django_db

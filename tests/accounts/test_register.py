@@ -8,12 +8,7 @@ import pytest
 
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-    at_once,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
 from websites.models import User
 
 pytestmark = pytest.mark.django_db

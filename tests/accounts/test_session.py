@@ -12,12 +12,7 @@ from config.api.view import annotations
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.databases import away
-from tests.support.responses import (
-    NAMED,
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-)
+from tests.support.responses import NAMED, assert_answer, assert_invalid, assert_refused
 
 pytestmark = pytest.mark.django_db
 

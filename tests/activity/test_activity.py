@@ -16,9 +16,7 @@ from tests.support.activity import (
     frontend_rows,
     request_rows,
 )
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -4,15 +4,10 @@ import pytest
 
 from analytics.sessions.models import Session
 from tests.support.accounts import PASSWORD
-from tests.support.activity import (
-    the_row,
-)
+from tests.support.activity import the_row
 from tests.support.databases import away
 from tests.support.sessions import SESSION as SESSION_PATH
-from tests.support.sessions import (
-    assert_stored,
-    session_of,
-)
+from tests.support.sessions import assert_stored, session_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -23,9 +23,7 @@ from tests.support.activity import (
 )
 from tests.support.bodies import CountingBody
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

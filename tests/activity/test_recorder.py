@@ -13,11 +13,7 @@ from analytics.ingest import commit
 from config.api import address_hash
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.activity import (
-    request_rows,
-    switch,
-    the_row,
-)
+from tests.support.activity import request_rows, switch, the_row
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -10,10 +10,7 @@ from analytics.events.models import Event
 from analytics.ingest import writer
 from tests.support.api import Api
 from tests.support.databases import connect
-from tests.support.events import (
-    PATH,
-    event_of,
-)
+from tests.support.events import PATH, event_of
 from tests.support.responses import at_once
 from websites import lookup
 

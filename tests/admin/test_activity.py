@@ -7,17 +7,9 @@ from django.db import connections
 
 from activity.models import ActivityEvent
 from config.db import uuid7
-from tests.support.admin import (
-    PAGE,
-    assert_paged,
-    shown,
-)
+from tests.support.admin import PAGE, assert_paged, shown
 from tests.support.events import AT_MS
-from tests.support.query_plans import (
-    UUID7,
-    plan_of,
-    statements,
-)
+from tests.support.query_plans import UUID7, plan_of, statements
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "analytics"]),

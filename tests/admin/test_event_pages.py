@@ -8,10 +8,7 @@ from django.test import Client
 
 from analytics.events.models import Event
 from config.db import uuid7
-from tests.support.admin import (
-    PAGE,
-    shown,
-)
+from tests.support.admin import PAGE, shown
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

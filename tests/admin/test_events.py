@@ -7,15 +7,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from config.db import uuid7
-from tests.support.admin import (
-    PAGE,
-    shown,
-)
+from tests.support.admin import PAGE, shown
 from tests.support.events import AT_MS
-from tests.support.query_plans import (
-    UUID7,
-    plan_of,
-)
+from tests.support.query_plans import UUID7, plan_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -6,17 +6,9 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
-from tests.support.admin import (
-    PAGE,
-    assert_paged,
-    shown,
-)
+from tests.support.admin import PAGE, assert_paged, shown
 from tests.support.events import AT_MS
-from tests.support.query_plans import (
-    UUID7,
-    plan_of,
-    statements,
-)
+from tests.support.query_plans import UUID7, plan_of, statements
 from websites.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -16,10 +16,7 @@ from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.models import OutcomeCount, RuntimeSettings
 from tests.support.databases import away
-from tests.support.events import (
-    PATH,
-    event_of,
-)
+from tests.support.events import PATH, event_of
 from tests.support.query_plans import statements
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -10,10 +10,7 @@ from django.test import Client
 
 from analytics.sessions.models import PageView, Session
 from tests.support.admin import html_of
-from tests.support.query_plans import (
-    plan_of,
-    statements,
-)
+from tests.support.query_plans import plan_of, statements
 from tests.support.session_rows import (
     AT_MS,
     FULL_SESSION,

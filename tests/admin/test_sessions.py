@@ -6,21 +6,9 @@ from uuid import uuid4
 import pytest
 
 from config.db import uuid7
-from tests.support.admin import (
-    PAGE,
-    html_of,
-    shown,
-)
-from tests.support.query_plans import (
-    plan_of,
-    statements,
-)
-from tests.support.session_rows import (
-    AT_MS,
-    FULL_SESSION,
-    fill_sessions,
-    store_session,
-)
+from tests.support.admin import PAGE, html_of, shown
+from tests.support.query_plans import plan_of, statements
+from tests.support.session_rows import AT_MS, FULL_SESSION, fill_sessions, store_session
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -15,10 +15,7 @@ from analytics.events import traffic
 from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.databases import away
-from tests.support.events import (
-    PATH,
-    event_of,
-)
+from tests.support.events import PATH, event_of
 from tests.support.query_plans import statements
 from websites import lookup
 from websites.first_run import curl_line

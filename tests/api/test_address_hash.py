@@ -9,9 +9,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from config.api import address_hash
-from config.db import (
-    deadline,
-)
+from config.db import deadline
 from config.models import DailySalt
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -3,10 +3,7 @@
 import pytest
 
 from config.api import request_body
-from tests.support.responses import (
-    assert_invalid,
-    assert_refused,
-)
+from tests.support.responses import assert_invalid, assert_refused
 
 pytestmark = pytest.mark.django_db
 

@@ -15,15 +15,8 @@ from config.api.fields import StrictField
 from config.api.openapi.document import document
 from config.api.outcomes import Outcome
 from config.api.registry import APIS
-from config.api.view import (
-    METHODS,
-    ApiView,
-    endpoint_of,
-)
-from tests.support.openapi import (
-    assert_described,
-    validator,
-)
+from config.api.view import METHODS, ApiView, endpoint_of
+from tests.support.openapi import assert_described, validator
 from tests.support.responses import assert_refused
 
 SCHEMA, DOCS = "/api/schema/", "/api/docs/"

@@ -8,11 +8,7 @@ import pytest
 
 from tests.support.accounts import PASSWORD
 from tests.support.bodies import CountingBody
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused
 from websites.models import Website
 
 pytestmark = pytest.mark.django_db

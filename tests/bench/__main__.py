@@ -22,13 +22,7 @@ import psycopg
 from config.db.embedded_postgres import database_url
 from tests.bench import generator
 from tests.bench.collect import measure_collect
-from tests.bench.figures import (
-    SIZE_ROWS,
-    Database,
-    row,
-    size_of_row,
-    times,
-)
+from tests.bench.figures import SIZE_ROWS, Database, row, size_of_row, times
 from tests.support.live_client import register, send_request
 from tests.support.redis_server import Redis
 from tests.support.server import ROOT, Environment, Server, first_run_environment, serving

@@ -4,13 +4,7 @@ import json
 import random
 
 from tests.bench import generator
-from tests.bench.figures import (
-    SIZE_ROWS,
-    Database,
-    row,
-    size_of_row,
-    times,
-)
+from tests.bench.figures import SIZE_ROWS, Database, row, size_of_row, times
 from tests.support.live_client import PASSWORD, register, send_request
 from tests.support.server import Server
 

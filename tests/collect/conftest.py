@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.support.collect import (
-    log_in,
-)
+from tests.support.collect import log_in
 
 
 @pytest.fixture

@@ -8,13 +8,7 @@ import pytest
 from analytics.collect.models import CollectedEvent
 from config.api import address_hash
 from config.db import uuid7
-from tests.support.collect import (
-    EVENT,
-    PATH,
-    assert_refused,
-    assert_stored,
-    event,
-)
+from tests.support.collect import EVENT, PATH, assert_refused, assert_stored, event
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -27,9 +27,7 @@ from tests.support.collect import (
     uuid_of,
 )
 from tests.support.databases import away
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from tests.support.runtime_settings import set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -4,15 +4,8 @@ import json
 
 import pytest
 
-from tests.support.collect import (
-    EVENT,
-    PATH,
-    assert_refused,
-    assert_stored,
-)
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.collect import EVENT, PATH, assert_refused, assert_stored
+from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -8,13 +8,7 @@ from django.utils import timezone
 
 from config.api.client_address import parse_networks
 from tests.support.api import Api
-from tests.support.collect import (
-    EVENT,
-    PATH,
-    assert_refused,
-    assert_refused_session,
-    assert_stored,
-)
+from tests.support.collect import EVENT, PATH, assert_refused, assert_refused_session, assert_stored
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

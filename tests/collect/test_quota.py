@@ -10,20 +10,9 @@ from config.api.errors import RateLimited
 from config.api.ratelimit import Quota
 from config.api.ratelimit_cache import LocalCache
 from tests.support.api import Api
-from tests.support.collect import (
-    EVENT,
-    PATH,
-    REJECTED,
-    budget_in,
-    event,
-    log_in,
-    stored,
-)
+from tests.support.collect import EVENT, PATH, REJECTED, budget_in, event, log_in, stored
 from tests.support.redis_server import Redis
-from tests.support.responses import (
-    assert_answer,
-    at_once,
-)
+from tests.support.responses import assert_answer, at_once
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "analytics"]),

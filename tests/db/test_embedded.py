@@ -9,11 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.db.embedded_postgres import (
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    database_url,
-)
+from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, database_url
 
 ROOT = Path(__file__).parent.parent.parent
 OPTIONS = {"max_connections": "20", "shared_buffers": "8MB"}

@@ -5,10 +5,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
-from config.db.routers import (
-    HomeRouter,
-    home,
-)
+from config.db.routers import HomeRouter, home
 
 MODELS = apps.get_models(include_auto_created=True)
 

@@ -3,13 +3,7 @@
 import pytest
 
 from config.db import uuid7
-from tests.support.events import (
-    AT_MS,
-    BATCH_PATH,
-    NOW_MS,
-    PATH,
-    event_of,
-)
+from tests.support.events import AT_MS, BATCH_PATH, NOW_MS, PATH, event_of
 
 
 @pytest.fixture

@@ -5,19 +5,8 @@ import logging
 import pytest
 from django.db import OperationalError, connections
 
-from tests.support.events import (
-    BATCH_PATH,
-    ID,
-    PATH,
-    UNAVAILABLE,
-    event_of,
-    full_event_of,
-    shown,
-)
-from tests.support.responses import (
-    assert_answer,
-    assert_refused,
-)
+from tests.support.events import BATCH_PATH, ID, PATH, UNAVAILABLE, event_of, full_event_of, shown
+from tests.support.responses import assert_answer, assert_refused
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -6,14 +6,7 @@ import time
 import pytest
 
 from analytics.events.models import Event
-from tests.support.events import (
-    BATCH_PATH,
-    PATH,
-    REJECTED,
-    event_of,
-    invalid,
-    stored,
-)
+from tests.support.events import BATCH_PATH, PATH, REJECTED, event_of, invalid, stored
 from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

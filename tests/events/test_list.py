@@ -15,9 +15,7 @@ from tests.support.events import (
     page_body,
     shown,
 )
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -6,17 +6,8 @@ import logging
 import pytest
 from django.db import OperationalError, connections
 
-from tests.support.events import (
-    BAD_CURSOR,
-    PATH,
-    UNAVAILABLE,
-    ids_of,
-    page_body,
-)
-from tests.support.responses import (
-    assert_answer,
-    assert_refused,
-)
+from tests.support.events import BAD_CURSOR, PATH, UNAVAILABLE, ids_of, page_body
+from tests.support.responses import assert_answer, assert_refused
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -6,20 +6,8 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from tests.support.events import (
-    BATCH_PATH,
-    PATH,
-    event_of,
-    new_id,
-)
-from tests.support.metrics import (
-    DUPLICATE,
-    KILL_SWITCH,
-    REJECTED,
-    STORED,
-    WRITE_FAILED,
-    counter,
-)
+from tests.support.events import BATCH_PATH, PATH, event_of, new_id
+from tests.support.metrics import DUPLICATE, KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, counter
 from tests.support.runtime_settings import set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

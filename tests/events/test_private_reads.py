@@ -4,20 +4,9 @@ import jwt
 import pytest
 
 from analytics.events.models import Event
-from tests.support.events import (
-    AT_MS,
-    ID,
-    PATH,
-    event_of,
-    new_id,
-)
-from tests.support.responses import (
-    assert_refused,
-)
-from tests.support.runtime_settings import (
-    OFF,
-    set_to,
-)
+from tests.support.events import AT_MS, ID, PATH, event_of, new_id
+from tests.support.responses import assert_refused
+from tests.support.runtime_settings import OFF, set_to
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -24,14 +24,8 @@ from tests.support.events import (
     shown,
     stored,
 )
-from tests.support.responses import (
-    assert_answer,
-    assert_refused,
-)
-from tests.support.runtime_settings import (
-    OFF,
-    set_to,
-)
+from tests.support.responses import assert_answer, assert_refused
+from tests.support.runtime_settings import OFF, set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

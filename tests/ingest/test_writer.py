@@ -30,10 +30,7 @@ from tests.support.events import (
     stored,
 )
 from tests.support.processes import wait_until
-from tests.support.responses import (
-    assert_answer,
-    at_once,
-)
+from tests.support.responses import assert_answer, at_once
 from tests.support.writer import PATIENCE, check, group_held, state, threading_post
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)

@@ -28,10 +28,7 @@ from tests.support.events import (
     shown,
     stored,
 )
-from tests.support.responses import (
-    assert_answer,
-    at_once,
-)
+from tests.support.responses import assert_answer, at_once
 from tests.support.writer import PATIENCE, group_held
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)

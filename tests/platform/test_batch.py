@@ -27,10 +27,7 @@ from tests.support.platform import (
     totals,
 )
 from tests.support.responses import assert_answer
-from tests.support.runtime_settings import (
-    OFF,
-    set_to,
-)
+from tests.support.runtime_settings import OFF, set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

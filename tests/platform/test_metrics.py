@@ -4,21 +4,8 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from tests.support.metrics import (
-    KILL_SWITCH,
-    REJECTED,
-    STORED,
-    WRITE_FAILED,
-    counter,
-)
-from tests.support.platform import (
-    BATCH_PATH,
-    HEALTH_PATH,
-    NAMED,
-    PATH,
-    STATS_PATH,
-    batch_of,
-)
+from tests.support.metrics import KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, counter
+from tests.support.platform import BATCH_PATH, HEALTH_PATH, NAMED, PATH, STATS_PATH, batch_of
 from tests.support.runtime_settings import set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.live_client import Response, register, send_request
-from tests.support.outages import (
-    LIMIT_SECONDS,
-    serving_on_two,
-)
+from tests.support.outages import LIMIT_SECONDS, serving_on_two
 from tests.support.postgres_server import Postgres
 from tests.support.server import Server
 

@@ -21,9 +21,7 @@ from tests.support.platform import (
     assert_is_now,
     batch_of,
 )
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from websites import tokens
 
 pytestmark = [

@@ -13,20 +13,12 @@ from hypothesis import strategies as st
 from analytics.events.models import Event
 from analytics.ingest import writer
 from analytics.platform.ingest import TABLE
-from analytics.platform.models import (
-    Category,
-    PlatformEvent,
-    PlatformEventRow,
-)
+from analytics.platform.models import Category, PlatformEvent, PlatformEventRow
 from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.databases import end_other_sessions
-from tests.support.platform import (
-    assert_totals_are_exact,
-    counted,
-    totals,
-)
+from tests.support.platform import assert_totals_are_exact, counted, totals
 from tests.support.responses import at_once
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

@@ -7,12 +7,7 @@ import pytest
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 
-from config.server.console import (
-    columns,
-    progress_bar,
-    size,
-    stoppable,
-)
+from config.server.console import columns, progress_bar, size, stoppable
 
 
 class Terminal(StringIO):

@@ -6,10 +6,7 @@ import pytest
 from django.db import connections
 
 from config.server import health
-from tests.support.responses import (
-    assert_answer,
-    assert_refused,
-)
+from tests.support.responses import assert_answer, assert_refused
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
 FORBIDDEN = (403, "FORBIDDEN", "Metrics token required")

@@ -8,10 +8,7 @@ from time import monotonic
 import pytest
 
 from tests.support.live_client import PASSWORD, Response, event, new_website, register, send_request
-from tests.support.outages import (
-    LIMIT_SECONDS,
-    serving_on_two,
-)
+from tests.support.outages import LIMIT_SECONDS, serving_on_two
 from tests.support.postgres_server import Postgres
 from tests.support.server import Server
 from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS

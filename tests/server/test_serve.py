@@ -14,10 +14,7 @@ import psycopg
 import pytest
 
 from analytics.events.models import Event
-from config.db.embedded_postgres import (
-    EmbeddedPostgres,
-    database_url,
-)
+from config.db.embedded_postgres import EmbeddedPostgres, database_url
 from tests.support.live_client import event, send_request
 from tests.support.processes import children, directory, kill_all, wait_until
 from tests.support.server import (

@@ -12,13 +12,7 @@ from prometheus_client.utils import floatToGoString
 from analytics.streams import table_metrics
 from analytics.streams.base import streams
 from analytics.streams.maintenance import MaintenanceRun
-from tests.support.events import (
-    AT,
-    AT_MS,
-    PATH,
-    event_of,
-    new_id,
-)
+from tests.support.events import AT, AT_MS, PATH, event_of, new_id
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

@@ -9,9 +9,7 @@ from django.db import connections
 
 from analytics.streams import partitions
 from analytics.streams.base import streams
-from tests.support.events import (
-    stored,
-)
+from tests.support.events import stored
 from tests.support.partitions import partition_of, run_partitions
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

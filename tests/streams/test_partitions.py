@@ -14,18 +14,9 @@ from analytics.streams.base import streams
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.db.routers import home
-from tests.support.events import (
-    PATH,
-    event_of,
-    full_event_of,
-    shown,
-    stored,
-)
+from tests.support.events import PATH, event_of, full_event_of, shown, stored
 from tests.support.partitions import partition_of, run_partitions
-from tests.support.responses import (
-    assert_answer,
-    at_once,
-)
+from tests.support.responses import assert_answer, at_once
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

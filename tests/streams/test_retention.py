@@ -8,9 +8,7 @@ from django.core.management import CommandError
 from analytics.events.models import Event
 from analytics.funnel.models import FunnelEvent
 from analytics.sessions.models import PageView, Session
-from analytics.streams import (
-    partitions,
-)
+from analytics.streams import partitions
 from analytics.streams.base import streams
 from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import Month
@@ -28,10 +26,7 @@ from tests.support.retention import (
     stored_times,
     table_line,
 )
-from tests.support.session_rows import (
-    store_page_view,
-    store_session,
-)
+from tests.support.session_rows import store_page_view, store_session
 from websites.models import Website
 
 # Retention has transactions of its own.

@@ -15,10 +15,7 @@ from analytics.platform import stats
 from analytics.platform.ingest import TABLE as PLATFORM_EVENTS
 from analytics.platform.models import PlatformEvent, PlatformEventRow
 from analytics.platform.totals import PlatformTotal
-from analytics.streams import (
-    deletion,
-    partitions,
-)
+from analytics.streams import deletion, partitions
 from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import Month
 from config.db import uuid7

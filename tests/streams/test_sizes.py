@@ -6,10 +6,7 @@ import pytest
 from django.db import connections
 
 from analytics.events.models import Event
-from analytics.streams import (
-    partitions,
-    sizes,
-)
+from analytics.streams import partitions, sizes
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.runtime import preview

@@ -6,9 +6,7 @@ from uuid import UUID
 
 from analytics.events.models import Event, EventRow
 from config.db import uuid7
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 PATH = "/api/v1/events"
 BATCH_PATH = "/api/v1/events/batch"

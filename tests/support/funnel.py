@@ -4,9 +4,7 @@ import jwt
 from prometheus_client import REGISTRY
 
 from analytics.funnel.models import FunnelEvent
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 PATH = "/api/v1/analytics/track"
 TRACKED = {"success": True, "data": {"tracked": True}}

@@ -7,9 +7,7 @@ from unittest.mock import ANY
 from analytics.platform.models import PlatformEvent
 from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import uuid7
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 PATH = "/api/v1/analytics"
 BATCH_PATH = "/api/v1/analytics/batch"

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from config.db.embedded_postgres import (
-    EmbeddedPostgres,
-    database_url,
-)
+from config.db.embedded_postgres import EmbeddedPostgres, database_url
 
 # Nothing here outlives the run, so nothing has to reach the disk.
 OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -5,10 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from config.db.embedded_postgres import (
-    EmbeddedPostgres,
-    database_url,
-)
+from config.db.embedded_postgres import EmbeddedPostgres, database_url
 from tests.support.processes import children, freezing, kill_all
 
 

@@ -8,18 +8,10 @@ import pytest
 from analytics.ingest import commit, writer
 from analytics.ingest.commit import Write
 from analytics.sessions import ingest
-from analytics.sessions.models import (
-    PageView,
-    PageViewRow,
-    Session,
-    SessionRow,
-)
+from analytics.sessions.models import PageView, PageViewRow, Session, SessionRow
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
-from tests.support.events import (
-    AT,
-    AT_MS,
-)
+from tests.support.events import AT, AT_MS
 
 VISITOR = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
 NOBODY = uuid7.new_id(AT_MS)

@@ -10,10 +10,7 @@ from config import runtime
 from config.api.errors import StorageUnavailable
 from config.models import RuntimeSettings
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import (
-    NAMED,
-    assert_answer,
-)
+from tests.support.responses import NAMED, assert_answer
 
 SESSION = "/api/v1/analytics/session"
 PAGE_VIEW = "/api/v1/analytics/pageview"

@@ -7,9 +7,7 @@ from django.db import connections
 
 from analytics.events.ingest import TABLE
 from analytics.ingest import commit, writer
-from tests.support.events import (
-    event_row,
-)
+from tests.support.events import event_row
 
 PATIENCE = 30.0  # seconds after which a test gives up
 

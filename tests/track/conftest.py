@@ -6,13 +6,8 @@ import pytest
 
 from tests.support.events import AT
 from tests.support.funnel import PATH, STORED, TRACKED, stored
-from tests.support.responses import (
-    assert_answer,
-)
-from tests.support.session_rows import (
-    store_page_view,
-    store_session,
-)
+from tests.support.responses import assert_answer
+from tests.support.session_rows import store_page_view, store_session
 from tests.support.sessions import SESSION as SESSIONS
 from tests.support.sessions import assert_stored, session_of
 

@@ -7,21 +7,8 @@ from django.test import RequestFactory
 
 from analytics.funnel.dialect import DIALECT
 from config.api.dialects.base import Messages
-from config.api.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    RowRefused,
-    StorageUnavailable,
-)
-from config.api.fields import (
-    OPTIONAL,
-    Integer,
-    JsonObject,
-    Number,
-    Text,
-    Uuid,
-)
+from config.api.errors import Conflict, Forbidden, Invalid, RowRefused, StorageUnavailable
+from config.api.fields import OPTIONAL, Integer, JsonObject, Number, Text, Uuid
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
 

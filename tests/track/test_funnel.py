@@ -10,17 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
-from tests.support.funnel import (
-    FULL,
-    PATH,
-    STORED,
-    TRACKED,
-    stored,
-    tracked_total,
-)
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.funnel import FULL, PATH, STORED, TRACKED, stored, tracked_total
+from tests.support.responses import assert_answer
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

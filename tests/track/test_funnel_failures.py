@@ -24,9 +24,7 @@ from tests.support.funnel import (
     tracked_total,
 )
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 

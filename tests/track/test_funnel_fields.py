@@ -17,9 +17,7 @@ from tests.support.funnel import (
     stored,
     tracked_total,
 )
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from tests.support.runtime_settings import OFF, set_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

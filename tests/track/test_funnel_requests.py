@@ -15,9 +15,7 @@ from tests.support.funnel import (
     forged_token,
     stored,
 )
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from tests.support.runtime_settings import set_to
 from tests.support.sessions import assert_rate_limited
 

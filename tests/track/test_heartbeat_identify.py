@@ -6,12 +6,8 @@ from datetime import timedelta
 import pytest
 
 from analytics.sessions.models import Session
-from tests.support.responses import (
-    assert_answer,
-)
-from tests.support.session_rows import (
-    store_session,
-)
+from tests.support.responses import assert_answer
+from tests.support.session_rows import store_session
 from tests.support.sessions import (
     AT,
     OK,

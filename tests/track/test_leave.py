@@ -5,12 +5,8 @@ import json
 import pytest
 
 from analytics.sessions.models import PageView
-from tests.support.responses import (
-    assert_answer,
-)
-from tests.support.session_rows import (
-    store_page_view,
-)
+from tests.support.responses import assert_answer
+from tests.support.session_rows import store_page_view
 from tests.support.sessions import (
     OK,
     STRANGE_IDS,

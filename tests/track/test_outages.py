@@ -12,10 +12,7 @@ from analytics.funnel.models import FunnelEvent
 from analytics.sessions.models import PageView, Session
 from config.db.routers import home
 from tests.support.live_client import Response, register, send_request
-from tests.support.outages import (
-    LIMIT_SECONDS,
-    serving_on_two,
-)
+from tests.support.outages import LIMIT_SECONDS, serving_on_two
 from tests.support.postgres_server import Postgres
 from tests.support.server import Server
 

@@ -3,15 +3,10 @@
 import pytest
 
 from analytics.sessions import ingest
-from analytics.sessions.models import (
-    PageView,
-)
+from analytics.sessions.models import PageView
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.events import (
-    AT,
-    AT_MS,
-)
+from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     durations,

@@ -7,20 +7,9 @@ import pytest
 
 from config.api.client_address import parse_networks
 from config.db import uuid7
-from tests.support.geoip import (
-    city_record,
-    write_places,
-)
+from tests.support.geoip import city_record, write_places
 from tests.support.session_rows import COLUMNS, session_row, stored_sessions
-from tests.support.sessions import (
-    AT_MS,
-    BIO_PAGE,
-    IPHONE,
-    SECRET,
-    TOKEN,
-    assert_stored,
-    session_of,
-)
+from tests.support.sessions import AT_MS, BIO_PAGE, IPHONE, SECRET, TOKEN, assert_stored, session_of
 from tests.support.sessions import SESSION as PATH
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])

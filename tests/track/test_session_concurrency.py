@@ -10,13 +10,8 @@ from analytics.ingest import commit, writer
 from analytics.ingest.updates import Updates
 from analytics.sessions import ingest
 from analytics.sessions.changes import CHANGES, PAGE_VIEWS
-from analytics.sessions.models import (
-    PageView,
-    Session,
-)
-from config.api.errors import (
-    StorageUnavailable,
-)
+from analytics.sessions.models import PageView, Session
+from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db.backend.base import Connection
 from tests.support.databases import SOMEBODY_WAITS, connect, end_other_sessions, wait_until

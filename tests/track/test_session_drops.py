@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from tests.support.session_rows import session_row, stored_sessions
 from tests.support.sessions import (
     AT,

@@ -11,19 +11,11 @@ from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest import writer
 from analytics.sessions import ingest
-from analytics.sessions.models import (
-    PageView,
-)
-from config.api.errors import (
-    RowRefused,
-)
+from analytics.sessions.models import PageView
+from config.api.errors import RowRefused
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.events import (
-    AT,
-    AT_MS,
-    event_row,
-)
+from tests.support.events import AT, AT_MS, event_row
 from tests.support.session_writes import (
     NOBODY,
     durations,

@@ -7,9 +7,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from tests.support.responses import (
-    assert_answer,
-)
+from tests.support.responses import assert_answer
 from tests.support.session_rows import stored_sessions
 from tests.support.sessions import (
     BIO_PAGE,

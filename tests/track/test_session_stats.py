@@ -10,10 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.sessions import stats
 from analytics.sessions.models import Session
-from analytics.sessions.stats import (
-    Group,
-    Totals,
-)
+from analytics.sessions.stats import Group, Totals
 from analytics.streams import partitions
 from analytics.streams.partitions import Month
 from config.db import uuid7

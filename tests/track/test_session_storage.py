@@ -5,19 +5,10 @@ from datetime import timedelta
 import pytest
 
 from analytics.sessions import ingest
-from analytics.sessions.models import (
-    PageView,
-    Session,
-    SessionRow,
-)
-from config.api.errors import (
-    RowRefused,
-)
+from analytics.sessions.models import PageView, Session, SessionRow
+from config.api.errors import RowRefused
 from config.db import uuid7
-from tests.support.events import (
-    AT,
-    AT_MS,
-)
+from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     VISITOR,

@@ -9,14 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from analytics.sessions import visitors
-from analytics.sessions.visitors import (
-    Agent,
-    Place,
-)
-from tests.support.geoip import (
-    city_record,
-    write_places,
-)
+from analytics.sessions.visitors import Agent, Place
+from tests.support.geoip import city_record, write_places
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 "

@@ -4,10 +4,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from analytics.collect.ingest import TABLE
-from analytics.collect.models import (
-    DASHBOARD_TYPES,
-    CollectedEventRow,
-)
+from analytics.collect.models import DASHBOARD_TYPES, CollectedEventRow
 from analytics.ingest.bulk_copy import Rows
 from config.api import address_hash
 from config.db import uuid7

@@ -8,10 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.streams.partitions import Month
-from config.server.console import (
-    progress_bar,
-    stoppable,
-)
+from config.server.console import progress_bar, stoppable
 from tests.traffic import run
 from tests.traffic.run import Period
 

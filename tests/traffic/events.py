@@ -3,10 +3,7 @@
 from uuid import UUID
 
 from analytics.events.ingest import TABLE
-from analytics.events.models import (
-    EventRow,
-    EventType,
-)
+from analytics.events.models import EventRow, EventType
 from analytics.ingest.bulk_copy import Rows
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers, random_session_id

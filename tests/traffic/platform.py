@@ -2,11 +2,7 @@
 
 from analytics.ingest.bulk_copy import Rows
 from analytics.platform.ingest import TABLE
-from analytics.platform.models import (
-    Category,
-    PlatformEventRow,
-    Priority,
-)
+from analytics.platform.models import Category, PlatformEventRow, Priority
 from config.db import uuid7
 from tests.traffic.dataset import random_referrers, random_session_id
 from tests.traffic.day import StreamDay

@@ -9,22 +9,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
 
-from analytics.ingest.bulk_copy import (
-    Rows,
-    copy_rows,
-    insert_ignoring_duplicates,
-)
+from analytics.ingest.bulk_copy import Rows, copy_rows, insert_ignoring_duplicates
 from analytics.streams import partitions
 from analytics.streams.base import streams
 from analytics.streams.partitions import Month
-from config.db import (
-    deadline,
-    uuid7,
-)
-from config.db.routers import (
-    MAIN,
-    home,
-)
+from config.db import deadline, uuid7
+from config.db.routers import MAIN, home
 from tests.traffic import activity, collect, dataset, events, funnel, platform, sessions
 from tests.traffic.dataset import Dataset
 from tests.traffic.day import Generate, StreamDay, seeded_id

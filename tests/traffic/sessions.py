@@ -7,10 +7,7 @@ from analytics.ingest.bulk_copy import Rows
 from analytics.sessions import visitors
 from analytics.sessions.changes import PAGE_VIEWS
 from analytics.sessions.ingest import HEARTBEAT_SECONDS, SESSIONS
-from analytics.sessions.models import (
-    PageViewRow,
-    SessionRow,
-)
+from analytics.sessions.models import PageViewRow, SessionRow
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers
 from tests.traffic.day import StreamDay

@@ -5,18 +5,8 @@ import re
 import pytest
 
 from config.db import uuid7
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-    at_once,
-)
-from tests.support.websites import (
-    BROKEN,
-    GOOD,
-    TAKEN,
-    website_body,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
+from tests.support.websites import BROKEN, GOOD, TAKEN, website_body
 from websites.domains import normalised_host
 from websites.models import Website
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.support.responses import (
-    assert_refused,
-)
+from tests.support.responses import assert_refused
 from tests.support.websites import GOOD, NOT_FOUND, PATH
 from websites import tokens
 

@@ -5,12 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from config.db import uuid7
-from tests.support.responses import (
-    assert_answer,
-    assert_invalid,
-    assert_refused,
-    at_once,
-)
+from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
 from tests.support.websites import (
     BROKEN,
     GOOD,

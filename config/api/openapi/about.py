@@ -14,6 +14,9 @@ manage them.
 * Bodies are JSON, whatever `Accept` says. Unknown fields are ignored; of a repeated key the last
   one counts. Refused is what could not be stored: NUL characters, lone surrogates, numbers that are
   not finite, more than 64 levels.
+* Pages of every origin may call the public routes, those of the origins in `CORS_ALLOWED_ORIGINS`
+  the others too, never with credentials. Preflights allow every header. Routes that live by a
+  cookie are for pages of this service alone.
 * A browser may post to the public routes as `text/plain`, which needs no preflight.
 """
 SECURITY_SCHEMES = {

@@ -29,6 +29,9 @@ HEADERS = {
         required=False,
         const="*",
     ),
+    "Allowed-Origin": header(  # a component's name, unlike the others
+        "The `Origin` of the request, if `CORS_ALLOWED_ORIGINS` lists it.", required=False
+    ),
     "Access-Control-Expose-Headers": header(
         "The headers that such a page may read.", required=False
     ),

@@ -13,7 +13,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
 from config.api.bodies import Body
-from config.api.cors import is_public
+from config.api.cors import is_listable, is_public
 from config.api.fields import List, StrictField
 from config.api.openapi.bodies import Schema, component_name, reference, schemas_of
 from config.api.openapi.errors import ErrorSample, error_samples
@@ -183,9 +183,11 @@ class AutoSchema(openapi.AutoSchema):
         always = ["X-Request-Id"]
         if self.path.startswith("/api/"):
             always.append("Cache-Control")
-        if is_public(self.path):
+        if is_public(self.path) or is_listable(self.path):
             always += ["Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
         headers = {name: self._header(name) for name in [*always, *names]}
+        if is_listable(self.path):
+            headers["Access-Control-Allow-Origin"] = self._header("Allowed-Origin")
         optional = {name: HEADERS[name] | {"required": False} for name in self.endpoint.headers}
         return headers | optional
 
