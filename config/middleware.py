@@ -12,7 +12,7 @@ from config.api import cors
 from config.api.client_address import drop_untrusted_forwarding, forwarded_address
 from config.db import deadline
 from config.server import logs, metrics
-from config.views import bad_request, unknown_path
+from config.views import bad_request, not_found
 
 PAGE_SECONDS = 30.0
 BODILESS = (204, 304)  # HTTP forbids a Content-Length in them
@@ -133,8 +133,8 @@ def admin_allowlist(get_response: GetResponse) -> GetResponse:
         raise MiddlewareNotUsed
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith("/admin/") and not _is_allowed(request):
-            return unknown_path(request)
+        if f"{request.path_info}/".startswith("/admin/") and not _is_allowed(request):
+            return not_found(request)
         return get_response(request)
 
     return middleware

@@ -193,7 +193,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-APPEND_SLASH = False  # paths are exact
+APPEND_SLASH = True  # in the admin, which asks for it; without CommonMiddleware nothing else does
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from django.conf import settings
 from django.db import connections
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
@@ -34,7 +34,7 @@ SWAGGER_UI = {
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
 }
-PAGES = ("/admin/", "/accounts/")  # their errors are pages for people
+PAGES = ("/admin/", "/accounts/")  # their errors are pages for people, a missing slash redirects
 
 
 def _endpoint_at(path: str, method: str | None) -> tuple[Api, endpoint]:
@@ -53,10 +53,20 @@ def _error_at_path(request: HttpRequest, error: ApiError) -> HttpResponse:
     return error_response(request, error, *_endpoint_at(request.path_info, request.method))
 
 
+def not_found(request: HttpRequest, api: Api = EVENTS) -> HttpResponse:
+    """Respond as if there were no such path."""
+    return error_response(request, NotFound(), api, endpoint())
+
+
 @csrf_exempt
 def unknown_path(request: HttpRequest, api: Api = EVENTS) -> HttpResponse:
     """Respond to a path that nothing else serves, whatever the method."""
-    return error_response(request, NotFound(), api, endpoint())
+    path = request.path_info
+    if f"{path}/".startswith(PAGES) and resolve(f"{path}/").func is not unknown_path:
+        return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+    if path.startswith(PAGES):
+        raise Http404
+    return not_found(request, api)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -85,7 +95,7 @@ def published(show: Page) -> Page:
     @wraps(show)
     def view(request: HttpRequest) -> HttpResponse:
         if not settings.API_DOCS:
-            return unknown_path(request)
+            return not_found(request)
         if request.method not in ("GET", "HEAD"):
             return error_response(request, MethodNotAllowed(["GET", "HEAD"]), HEALTH, endpoint())
         return show(request)

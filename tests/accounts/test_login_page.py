@@ -134,7 +134,28 @@ def test_each_login_has_a_new_key(client, user):
     assert Session.objects.count() == 1
 
 
-def test_the_rest_of_accounts_is_unknown(client):
+def test_a_page_that_is_not_there_is_told_to_people(client):
+    for path in ("/accounts/", "/accounts/profile/", "/accounts/profile", "/accounts/login//"):
+        response = client.get(path)
+        assert (response.status_code, response["Content-Type"][:9]) == (404, "text/html")
+        assert "There is no such page" in response.text
+
+
+@pytest.mark.parametrize("query", ["", "?next=/admin/&x=%20%C3%BC"])
+def test_a_missing_slash_leads_to_the_page(client, query):
+    response = client.get(f"/accounts/login{query}")
+    assert response.status_code == 301
+    assert response["Location"] == f"{LOGIN}{query}"
+
+
+def test_what_only_begins_like_a_page_is_unknown(client):
     body = {"error": "NOT_FOUND", "message": "Route not found"}
-    for path in ("/accounts/", "/accounts/login", "/accounts/profile/"):
+    for path in (
+        "/accounts",
+        "/account",
+        "/accountsx/login",
+        "/administrator",
+        "/Admin",
+        "//admin",
+    ):
         assert_answer(client.get(path), 404, body)

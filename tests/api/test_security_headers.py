@@ -88,6 +88,17 @@ def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
     assert 'href="/admin/"' in page
 
 
+@pytest.mark.parametrize("path", ["/admin", "/admin/auth/group", "/admin/auth"])
+def test_a_missing_slash_leads_to_the_page(staff_api, path):
+    response = staff_api.get(f"{path}?q=a%20b")
+    assert (response.status_code, response["Location"]) == (301, f"{path}/?q=a%20b")
+
+
+def test_a_missing_slash_of_the_admin_needs_no_login(api):
+    assert api.get("/admin")["Location"] == "/admin/"
+    assert api.post("/admin")["Location"] == "/admin/"
+
+
 def test_an_api_that_crashes_shows_nothing_of_it(api, user, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", crash)
     body = {"email": user.email, "password": PASSWORD}
@@ -139,10 +150,11 @@ def test_the_admin_is_shown_to_everybody_by_default(api):
     ],
 )
 def test_the_admin_is_not_there_for_other_networks(allowed_staff, address, is_allowed):
-    for path in (ADMIN, "/admin/", "/admin/nothing/"):
+    found = {ADMIN: 200, "/admin": 301, "/admin/": 302, "/admin/nothing/": 302}
+    for path, status in found.items():
         response = allowed_staff.get(path, REMOTE_ADDR=address)
         if is_allowed:
-            assert response.status_code == (200 if path == ADMIN else 302)
+            assert response.status_code == status
         else:
             assert_refused(response, *NOT_FOUND)
             assert_told(response, 404, SAFE)
