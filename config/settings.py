@@ -282,11 +282,13 @@ LOGGING: dict[str, Any] = {
         "json": {"()": "config.server.logs.JsonFormatter"},
         "text": {"()": "config.server.logs.TextFormatter"},
     },
+    "filters": {"crashes": {"()": "config.server.logs.CrashFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # Requests that are refused are counted, not logged.
         "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        "django.request": {"filters": ["crashes"]},
     },
 }
 

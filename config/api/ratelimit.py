@@ -44,8 +44,8 @@ class FailOpenCache:
         if self._is_available:
             try:
                 return function()
-            except Exception:  # each client of a cache has its own
-                logger.exception("The cache is down: limits are not counted, requests pass")
+            except Exception as error:  # each client of a cache has its own
+                logger.warning("The cache is down, limits are not counted: %r", error)
                 self._is_available = False
         return otherwise
 

@@ -60,6 +60,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({name: value for name, value in entry.items() if value})
 
 
+class CrashFilter(logging.Filter):
+    """Pass only what Django says of responses that an exception caused.
+
+    It also reports every response with a status over 499 as an error: refusals that are intended,
+    and crashes of API views, which have logged their exception themselves.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record has an exception."""
+        return record.exc_info is not None
+
+
 def error_message(error: BaseException) -> str:
     """Return the message of an exception, without rows and values if it is of a database."""
     text = str(error)

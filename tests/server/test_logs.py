@@ -10,12 +10,12 @@ import sys
 import pytest
 from django.db import DatabaseError, connections, transaction
 
+from config import runtime
+from config.models import RuntimeSettings
 from config.server import logs
 from tests.support.accounts import PASSWORD
-from tests.support.events import (
-    PATH,
-    event_of,
-)
+from tests.support.databases import away
+from tests.support.events import PATH, event_of
 from tests.support.responses import at_once
 from tests.support.server import ROOT
 from websites.models import User
@@ -50,10 +50,8 @@ def stream_of(formatter):
 
 
 def entry_of(stream):
-    """Return the first entry; after an answer of 500 only Django's own, with its path, follows."""
-    entry, *more = map(json.loads, stream.getvalue().splitlines())
-    assert [other["logger"] for other in more] in ([], ["django.request"])
-    assert all(other["request_id"] == entry["request_id"] for other in more)
+    """Return the only entry."""
+    [entry] = map(json.loads, stream.getvalue().splitlines())
     return entry
 
 
@@ -86,11 +84,48 @@ def test_a_crash_is_one_object_with_its_traceback(api, written, monkeypatch):
 def test_a_crash_is_text_that_people_can_read(api, written_as_text, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", None)
     response = api.post(LOGIN, GOOD)
-    first, *trace, last = written_as_text.getvalue().splitlines()
+    first, *trace = written_as_text.getvalue().splitlines()
     assert first.endswith(f"Z ERROR config.api.view Unforeseen error [{response['X-Request-Id']}]")
     assert trace[0] == "Traceback (most recent call last):"
     assert trace[-1] == "builtins.TypeError: 'NoneType' object is not callable"
-    assert "ERROR django.request Internal Server Error: /api/v1/auth/login" in last
+
+
+def test_a_crash_of_a_page_is_one_object_with_its_traceback(api, written, monkeypatch):
+    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", None)
+    assert api.get("/admin/login/").status_code == 500
+    entry = entry_of(written)
+    assert (entry["level"], entry["logger"]) == ("ERROR", "django.request")
+    assert entry["message"] == "Internal Server Error: /admin/login/"
+    assert entry["exception"].endswith("builtins.TypeError: 'NoneType' object is not callable")
+
+
+def test_a_refusal_that_is_intended_is_no_error(api, written):
+    RuntimeSettings(pk=1, activity_enabled="false").save()
+    runtime.expire()
+    response = api.post("/api/v1/activity/events", {"type": "click"})
+    assert response.status_code == 503
+    assert written.getvalue() == ""
+
+
+def test_storage_that_is_away_is_no_error(api, written, website):
+    with away("analytics", "the analytics database is away"):
+        assert api.post(PATH, event_of(website)).status_code == 503
+        assert api.get(PATH, {"trackingCode": website.tracking_code}).status_code == 503
+    entries = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert {entry["level"] for entry in entries} == {"WARNING"}
+
+
+def test_a_host_that_is_not_ready_is_no_error(api, written, monkeypatch):
+    is_up = {"default": True, "analytics": False}
+    monkeypatch.setattr("config.server.health.check_databases", lambda *aliases: is_up)
+    assert api.get("/health/ready").status_code == 503
+    assert written.getvalue() == ""
+
+
+def test_a_cache_that_is_away_is_no_error(api, written, monkeypatch):
+    monkeypatch.setattr("config.api.ratelimit.get_usage", None)
+    assert api.post(LOGIN, {}).status_code == 400
+    assert entry_of(written)["level"] == "WARNING"
 
 
 def test_outside_of_requests_there_is_no_request_id(api, written):
