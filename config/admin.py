@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -42,15 +42,25 @@ class EndField(forms.DateTimeField):
         )
 
 
-class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """All settings, an end for each switch, and a reason; `changes` are set when it is saved."""
+class ReasonField(forms.CharField):
+    """Why a setting is changed; it may stay empty."""
 
-    reason = forms.CharField(
-        max_length=MAX_REASON,
-        required=False,
-        help_text="Why you change this: the history keeps it, and the home page shows it.",
-        widget=UnfoldAdminTextInputWidget(),
-    )
+    def __init__(self) -> None:
+        widget = UnfoldAdminTextInputWidget({"placeholder": "May stay empty"})
+        super().__init__(
+            max_length=MAX_REASON, required=False, label="Reason for a change", widget=widget
+        )
+
+
+class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """All settings, each with a reason, switches with an end; `changes` are set when it is saved.
+
+    A change is what differs from what the form showed, so that one that was opened early does not
+    undo what others changed meanwhile. What is not sent stays as it is, so that a script may send
+    one setting alone. Its `reason` is that of all changes without one of their own.
+    """
+
+    reason = ReasonField()
     changes: list[SettingChange] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,16 +72,20 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
                 )
             if status.is_switch:
                 self.initial[f"{name}_until"] = status.until
+        for field in self.fields.values():
+            field.show_hidden_initial = not isinstance(field, ReasonField)
+        if self.is_bound:
+            now = {name: self.initial.get(name) for name in self.fields}
+            shown = {self.add_initial_prefix(name): value for name, value in now.items()}
+            self.data = now | shown | {name: self.data[name] for name in self.data}
 
     def clean(self) -> dict[str, Any]:
-        """Require a reason for every change, and ends in the future."""
+        """Require ends in the future."""
         cleaned = super().clean() or self.cleaned_data
         for name in RuntimeSettings.switches():
             end = cleaned.get(f"{name}_until")
             if end and f"{name}_until" in self.changed_data and end <= uuid7.now():
                 self.add_error(f"{name}_until", "Choose a time to come.")
-        if not self.errors and self.pending_changes() and not cleaned.get("reason"):
-            self.add_error("reason", "Say why.")
         return cleaned
 
     def pending_changes(self) -> list[PendingChange]:
@@ -81,13 +95,19 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         """
         changes = []
         for name in RuntimeSettings.names():
-            is_sent = not self.fields[name].widget.value_omitted_from_data(self.data, {}, name)
-            is_new, has_new_end = name in self.changed_data, f"{name}_until" in self.changed_data
-            if is_sent and (is_new or has_new_end):
+            has_new_end = f"{name}_until" in self.changed_data
+            if name in self.changed_data or has_new_end:
                 end = self.cleaned_data.get(f"{name}_until") if has_new_end else None
                 old, new = self.initial[name], self.cleaned_data[name]
-                changes.append(PendingChange(name, old, new, end))
+                reason = self.cleaned_data[f"{name}_reason"] or self.cleaned_data["reason"]
+                changes.append(PendingChange(name, old, new, end, reason))
         return changes
+
+    def is_confirmed(self) -> bool:
+        """Return whether these changes were confirmed, or none of them needs it."""
+        changes = self.pending_changes()
+        is_safe = not any(change.needs_confirmation for change in changes)
+        return is_safe or self.data.get("confirmed") == self.fingerprint()
 
     def fingerprint(self) -> str:
         """Return a text that is equal for equal pending changes."""
@@ -97,7 +117,7 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 # ModelAdmin accepts only fields that the class declares, so that __init__ would be too late.
 RuntimeSettingsForm.declared_fields |= {
     f"{name}_until": EndField() for name in RuntimeSettings.switches()
-}
+} | {f"{name}_reason": ReasonField() for name in RuntimeSettings.names()}
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -123,7 +143,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
     # " true" is off and must not become "true".
     formfield_overrides: ClassVar = {SwitchField: {"widget": SwitchSelect, "strip": False}}
     icon = "toggle_on"
-    compressed_fields = False  # labels above fields: a switch and its end fit into one row
+    compressed_fields = False  # labels above fields: a switch, end and reason fit into one row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -137,15 +157,17 @@ class RuntimeSettingsAdmin(ModelAdmin):
         return RuntimeSettings.load() if object_id == "1" else None
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        may_change = self.has_change_permission(request)
-        switches = RuntimeSettings.switches()
-        numbers = [name for name in RuntimeSettings.names() if name not in switches]
-        rows = [(name, f"{name}_until") if may_change else name for name in switches]
+        names, switches = RuntimeSettings.names(), RuntimeSettings.switches()
+        rows: dict[str, Any] = {name: name for name in names}
+        if self.has_change_permission(request):
+            rows = {name: (name, f"{name}_reason") for name in names}
+            rows |= {name: (name, f"{name}_until", f"{name}_reason") for name in switches}
+        days = RuntimeSettings.retention_names()
+        sizes = [name for name in names if name not in {*switches, *days}]
         return [
-            ("Switches", {"fields": rows}),
-            ("Sizes", {"fields": [name for name in numbers if "retention" not in name]}),
-            ("Retention", {"fields": [name for name in numbers if "retention" in name]}),
-            *([("Reason", {"fields": ["reason"]})] if may_change else []),
+            ("Switches", {"fields": [rows[name] for name in switches]}),
+            ("Sizes", {"fields": [rows[name] for name in sizes]}),
+            ("Retention", {"fields": [rows[name] for name in days]}),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -158,16 +180,12 @@ class RuntimeSettingsAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> Any:
-        """Save changes that were confirmed; show the confirmation of all others."""
+        """Save changes; ask for confirmation first where they delete or open something."""
         if request.method == "POST" and object_id == "1" and self.has_change_permission(request):
             form = self.get_form(request, change=True)(
                 request.POST, instance=RuntimeSettings.load()
             )
-            if (
-                form.is_valid()
-                and form.pending_changes()
-                and request.POST.get("confirmed") != form.fingerprint()
-            ):
+            if form.is_valid() and not form.is_confirmed():
                 return self.ask_confirmation(request, form)
         context = {"show_save_and_continue": False, **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
@@ -190,7 +208,6 @@ class RuntimeSettingsAdmin(ModelAdmin):
                 for value in values
             ],
             "confirmed": form.fingerprint(),
-            "reason": form.cleaned_data["reason"],
         }
         return TemplateResponse(request, "admin/confirm_settings.html", context)
 
@@ -207,10 +224,16 @@ class RuntimeSettingsAdmin(ModelAdmin):
         form.changes = obj.change(
             {change.name: change.new for change in pending},
             changed_by=request.user.get_username(),
-            reason=form.cleaned_data["reason"],
+            reasons={change.name: change.reason for change in pending},
             ends={change.name: change.until for change in pending if change.until},
         )
         runtime.expire()
+        for change_made in pending:
+            messages.success(request, f"{change_made}. {preview.preview(change_made)}")
+
+    def response_change(self, request: HttpRequest, obj: RuntimeSettings) -> HttpResponse:
+        """Return to the form, without Django's message beside ours."""
+        return self.response_post_save_change(request, obj)
 
     def construct_change_message(
         self, request: HttpRequest, form: RuntimeSettingsForm, formsets: Any, add: bool = False

@@ -27,10 +27,11 @@ class SwitchField(models.CharField):  # type: ignore[type-arg]
     """A switch, stored as text: only the exact text `true` is on.
 
     off: what clients see while it is off, for people.
+    opens: whether on lets others read what they may not read while it is off.
     """
 
-    def __init__(self, off: str = "", **kwargs: Any) -> None:
-        self.off = off
+    def __init__(self, off: str = "", *, opens: bool = False, **kwargs: Any) -> None:
+        self.off, self.opens = off, opens
         super().__init__(**{"max_length": 16, "default": ON, "blank": True, **kwargs})
 
 
@@ -73,6 +74,7 @@ class RuntimeSettings(models.Model):
     public_event_reads = SwitchField(
         help_text="Lets anyone who knows a tracking code read the events of its website.",
         off="Only the owner of a website reads its events, with a token; everyone else gets 404.",
+        opens=True,
     )
     max_event_data_bytes = models.PositiveIntegerField(
         default=10_000,
@@ -111,6 +113,10 @@ class RuntimeSettings(models.Model):
     @classmethod
     def switches(cls) -> list[str]:
         return [field.name for field in cls.fields() if isinstance(field, SwitchField)]
+
+    @classmethod
+    def retention_names(cls) -> list[str]:
+        return [name for name in cls.names() if name.endswith("_retention_days")]
 
     @classmethod
     def load(cls) -> Self:
@@ -165,13 +171,13 @@ class RuntimeSettings(models.Model):
         changes: dict[str, Any],
         *,
         changed_by: str,
-        reason: str = "",
+        reasons: Mapping[str, str] | None = None,
         ends: Mapping[str, datetime] | None = None,
     ) -> "list[SettingChange]":
         """Store new values, and record in the history who changed what and why.
 
-        `ends` are the times at which switches among the changes turn back. Raises ValidationError,
-        with messages by field, and then changes nothing.
+        `reasons` and `ends`, the times at which switches turn back, are those of some of the
+        changes by name. Raises ValidationError, with messages by field, and then changes nothing.
         """
         with transaction.atomic(using="default"):
             row = self._locked()
@@ -189,7 +195,7 @@ class RuntimeSettings(models.Model):
                     new=str(getattr(row, name)),
                     until=row.end_of(name),
                     changed_by=changed_by,
-                    reason=reason,
+                    reason=(reasons or {}).get(name, ""),
                 )
                 for name, (old, end) in before.items()
                 if (old, end) != row._value_and_end(name)

@@ -112,7 +112,7 @@ def test_switches_are_told_with_who_when_and_why(staff_api):
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"},
         changed_by="anna@example.com",
-        reason="a flood of bots",
+        reasons={"tracking_enabled": "a flood of bots"},
         ends={"tracking_enabled": end},
     )
     response = staff_api.get(HOME)

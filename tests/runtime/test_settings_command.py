@@ -104,6 +104,13 @@ def test_a_switch_takes_any_text_and_all_but_true_are_off(text):
     assert runtime.current().tracking_enabled is False
 
 
+@pytest.mark.parametrize("name", RuntimeSettings.names())
+def test_every_setting_may_be_named_with_its_prefix(name):
+    value = "false" if name in RuntimeSettings.switches() else "7"
+    assert settings_command(f"analytics.{name}={value}").startswith(f"{name}: ")
+    assert str(getattr(RuntimeSettings.objects.get(), name)) == value
+
+
 def test_only_true_is_on():
     settings_command("tracking_enabled=false")
     settings_command("tracking_enabled=true")
@@ -128,6 +135,8 @@ AT_MOST = "Ensure this value is less than or equal to {}."
     ("bad", "sentence"),
     [
         ("nothing=1", "There is no setting nothing; manage.py settings lists them all."),
+        ("analytics.id=2", "There is no setting id; manage.py settings lists them all."),
+        ("analytics.=2", "There is no setting ; manage.py settings lists them all."),
         ("id=2", "There is no setting id; manage.py settings lists them all."),
         ("events_enabled", "events_enabled is not of the form name=value."),
         ("max_event_data_bytes=1", f"max_event_data_bytes: {AT_LEAST.format(2)}"),

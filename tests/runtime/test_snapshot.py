@@ -73,7 +73,7 @@ def off_for_an_hour(clock):
     RuntimeSettings.load().change(
         {"tracking_enabled": "TRUE"},
         changed_by="anna@example.com",
-        reason="a flood",
+        reasons={"tracking_enabled": "a flood"},
         ends={"tracking_enabled": uuid7.from_ms(NOON_MS + HOUR_MS)},
     )
 

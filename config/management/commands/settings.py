@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError(f"The reason has more than {MAX_REASON} characters.")
         values = dict(map(parse, changes))
         ends = dict.fromkeys(values, parse_end(until, values)) if until else {}
-        changed = change(values, reason=reason, ends=ends)
+        changed = change(values, reasons=dict.fromkeys(values, reason), ends=ends)
         for each in changed:
             self.stdout.write(str(each))
         self.stdout.write(f"{len(changed)} changed.")
@@ -48,10 +48,11 @@ class Command(BaseCommand):
 
 
 def parse(text: str) -> tuple[str, str]:
-    """Return the name and value of a text like name=value."""
+    """Return the name and value of a text like name=value, or analytics.name=value."""
     name, equals, value = text.partition("=")
     if not equals:
         raise CommandError(f"{text} is not of the form name=value.")
+    name = name.removeprefix("analytics.")
     if name not in RuntimeSettings.names():
         raise CommandError(f"There is no setting {name}; manage.py settings lists them all.")
     return name, value
@@ -71,12 +72,12 @@ def parse_end(text: str, names: Iterable[str]) -> datetime:
 
 
 def change(
-    values: dict[str, str], *, reason: str, ends: dict[str, datetime]
+    values: dict[str, str], *, reasons: dict[str, str], ends: dict[str, datetime]
 ) -> list[SettingChange]:
     """Store new values on behalf of the user of the shell."""
     try:
         changed = RuntimeSettings.load().change(
-            values, changed_by=shell_user(), reason=reason, ends=ends
+            values, changed_by=shell_user(), reasons=reasons, ends=ends
         )
     except ValidationError as error:
         texts = (f"{name}: {' '.join(rules)}" for name, rules in error.message_dict.items())
