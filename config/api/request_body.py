@@ -21,9 +21,14 @@ MAX_DIGITS = 4300  # of an integer; Python itself parses no more
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _OTHER_BYTES = bytes(set(range(256)) - _STEPS.keys() - {ord('"')})
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_HIGH, _LOW = rb"\\u[Dd][89ABab][0-9A-Fa-f]{2}", rb"\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}"
+_LONE_SURROGATE = re.compile(
+    rb"\\u[Dd](?:[89ABab][0-9A-Fa-f]{2}(?!%s)|[C-Fc-f][0-9A-Fa-f]{2}(?<!%s%s))"
+    % (_LOW, _HIGH, _LOW)
+)
 _NUMBERS = "Numbers must be finite and in range"
 _BOM = b"\xef\xbb\xbf"
+_UNREADABLE = object()
 
 
 def check_size(request: HttpRequest) -> None:
@@ -58,19 +63,17 @@ def check_type(request: HttpRequest, *, text_plain: bool) -> None:
 def parse(body: bytes) -> Any:
     """Return the JSON value of a body; raises Invalid with one json_invalid problem.
 
-    What PostgreSQL cannot store is invalid: NUL, lone surrogates, numbers that are not finite.
-    Integers keep all their digits.
+    What PostgreSQL cannot store is invalid: NUL, numbers that are not finite. Lone surrogates,
+    which it cannot store either, become U+FFFD. Integers keep all their digits.
     """
     text = body.removeprefix(_BOM)
-    if rb"\u0000" not in text:
-        try:
-            value = msgspec.json.decode(text)
-        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-            pass
-        else:
-            if not _is_deep(text):
-                return value
-    return _parse_slowly(text)
+    value = _parse_fast(text)
+    if value is not _UNREADABLE:
+        return value
+    mended = _replace_lone_surrogates(text)
+    if mended != text:
+        value = _parse_fast(mended)
+    return _parse_slowly(mended) if value is _UNREADABLE else value
 
 
 def compact(value: Any) -> tuple[str, int]:
@@ -84,6 +87,29 @@ def _content_length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+def _parse_fast(text: bytes) -> Any:
+    """Return the value of good JSON without an escape that may be NUL, else _UNREADABLE."""
+    if rb"\u0000" in text:
+        return _UNREADABLE
+    try:
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return _UNREADABLE
+    return _UNREADABLE if _is_deep(text) else value
+
+
+def _replace_lone_surrogates(text: bytes) -> bytes:
+    """Return JSON with U+FFFD for each escape of a surrogate without its partner.
+
+    All else stays in its place, so that errors have the position at which they are in the body.
+    """
+    if b"\0" in text:  # it is no JSON
+        return text
+    # Without escaped backslashes, each backslash begins an escape.
+    escapes = text.replace(rb"\\", b"\0\0")
+    return _LONE_SURROGATE.sub(rb"\\ufffd", escapes).replace(b"\0\0", rb"\\")
 
 
 def _is_deep(text: bytes) -> bool:
@@ -124,8 +150,6 @@ def _parse_slowly(text: bytes) -> Any:
     strings = "".join(_strings([value, *overwritten]))
     if "\0" in strings:
         raise _invalid("NUL characters are not allowed")
-    if _SURROGATE.search(strings):
-        raise _invalid("Lone surrogates are not allowed")
     return value
 
 

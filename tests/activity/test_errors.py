@@ -114,7 +114,6 @@ def test_bodies_that_are_no_object(api, body):
         (b"9" * 5000, NUMBERS),
         (b'"\xff"', "Invalid UTF-8"),
         (rb'"\u0000"', "NUL characters are not allowed"),
-        (rb'"\ud800"', "Lone surrogates are not allowed"),
         (b"[" * 64 + b"]" * 64, "JSON must not be nested deeper than 64 levels"),
         (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
     ],

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 UTF8, JSON = "Invalid UTF-8", "Invalid JSON"
 DEPTH = "JSON must not be nested deeper than 64 levels"
 NUMBERS = "Numbers must be finite and in range"
-NUL, SURROGATES = "NUL characters are not allowed", "Lone surrogates are not allowed"
+NUL = "NUL characters are not allowed"
 
 
 def post(api, body):
@@ -67,11 +67,6 @@ def _no_limit(settings):
         (around('{"a\\u0000": 1}'), NUL),
         ('{"\\u0000": 1}', NUL),
         (around('"\\\\\\u0000"'), NUL),
-        (around('"\\ud800"'), SURROGATES),
-        (around('"\\uDFFFx"'), SURROGATES),
-        (around('"\\udc00\\ud800"'), SURROGATES),
-        (around('{"\\ud800": 1}'), SURROGATES),
-        (around('"\\ud800\\ud83d\\ude00"'), SURROGATES),
         (around(nested(65)), DEPTH),
         (around(nested(65, '{"a":', "}")), DEPTH),
         (nested(66), DEPTH),
@@ -120,6 +115,8 @@ def test_the_first_problem_in_order_is_told(api, body, sentence):
         "-0.0",
         '"\\\\u0000"',
         '"\\\\ud800"',
+        '"\\ud800"',
+        '{"\\udc00": "\\uDFFF\\uD800"}',
         '"\\ud83d\\ude00"',
         '"😀\u200f\uffff\u2028\U0010ffff"',
         '"\\u0001\\u001f\x7f"',

@@ -120,7 +120,6 @@ def test_a_body_that_is_no_object_is_told(browser, body):
         (b'{"a":"\xff"}', "Invalid UTF-8"),
         (json.dumps(EVENT).encode("utf-16"), "Invalid UTF-8"),
         (b'{"ignored":"\\u0000"}', "NUL characters are not allowed"),
-        (b'{"a":"\\ud800"}', "Lone surrogates are not allowed"),
         (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "JSON must not be nested deeper than 64 levels"),
         (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
     ],

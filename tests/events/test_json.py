@@ -16,7 +16,6 @@ DEPTH = "JSON must not be nested deeper than 64 levels"
 NOT_JSON = "Invalid JSON"
 NUMBERS = "Numbers must be finite and in range"
 NUL = "NUL characters are not allowed"
-SURROGATES = "Lone surrogates are not allowed"
 
 
 @pytest.fixture(params=["single", "batch"])
@@ -71,7 +70,7 @@ def nested(levels, opening=b"[", closing=b"]"):
         (b"1.5", "Expected object, received number"),
         (b"NaN", NUMBERS),
         (b'"\\u0000"', NUL),
-        (b'"\\ud800"', SURROGATES),
+        (b'"\\ud800"', "Expected object, received string"),
         (b"\xff", UTF_8),
         ('{"a": 1}'.encode("utf-16"), UTF_8),
         ('{"a": 1}'.encode("utf-32"), UTF_8),
@@ -104,10 +103,6 @@ def test_a_body_that_is_no_object_is_told_why(website, send, body, sentence):
         (b'"\\u0000"', NUL),
         (b'"x\\u0000y"', NUL),
         (b'{"\\u0000": 1}', NUL),
-        (b'"\\ud800"', SURROGATES),
-        (b'"\\udc00\\ud800"', SURROGATES),
-        (b'"\\ud800x"', SURROGATES),
-        (b'{"\\udfff": 1}', SURROGATES),
         (b"[" * 64 + b"]" * 64, DEPTH),
         (b'{"a":' * 64 + b"1" + b"}" * 64, DEPTH),
     ],
@@ -125,7 +120,6 @@ def test_what_no_row_can_hold_is_refused(with_value, value, sentence):
         (b"1" * 5000, NUMBERS),
         (b'"\\u0000"', NUL),
         (b'{"\\u0000": 1}', NUL),
-        (b'"\\ud800"', SURROGATES),
         (b'"\xff"', UTF_8),
         (b"[" * 64 + b"]" * 64, DEPTH),
     ],
@@ -173,6 +167,9 @@ def test_the_first_problem_in_the_order_of_the_contract_is_told(with_value, valu
         (b"-0", 0),
         (b'"\\\\u0000"', "\\u0000"),
         (b'"\\ud83d\\ude00"', "😀"),
+        (b'"\\ud800"', "\ufffd"),
+        (b'"\\udc00\\ud800"', "\ufffd\ufffd"),
+        (b'{"\\uDFFFx": 1}', {"\ufffdx": 1}),
         ('"😀\u200f\uffff\u2028\ufeff\x7f"'.encode(), "😀\u200f\uffff\u2028\ufeff\x7f"),
         (b'"\\u0001\\b\\f\\n\\r\\t\\"\\\\\\/"', '\x01\b\f\n\r\t"\\/'),
         (b'"[[{{' + b"[" * 100 + b'"', "[[{{" + "[" * 100),

@@ -255,7 +255,6 @@ def test_what_is_no_json_is_told_with_its_place(api, token, path, body, position
 
 NUMBERS = "Numbers must be finite and in range"
 NUL = "NUL characters are not allowed"
-SURROGATES = "Lone surrogates are not allowed"
 DEEP = "JSON must not be nested deeper than 64 levels"
 
 
@@ -270,8 +269,6 @@ DEEP = "JSON must not be nested deeper than 64 levels"
         (b'"\xff"', "Invalid UTF-8"),
         (b'"\\u0000"', NUL),
         (b'{"\\u0000": 1}', NUL),
-        (b'"\\ud800"', SURROGATES),
-        (b'"\\udc00\\ud800"', SURROGATES),
         (b"[" * 64 + b"]" * 64, DEEP),
         (b"[" * 100_000, DEEP),
     ],

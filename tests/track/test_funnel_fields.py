@@ -29,7 +29,6 @@ INVALID_DATA = (
 )
 FINITE = "Numbers must be finite and in range"
 NULS = "NUL characters are not allowed"
-SURROGATES = "Lone surrogates are not allowed"
 DEEP = "JSON must not be nested deeper than 64 levels"
 
 
@@ -85,8 +84,6 @@ def test_the_body_must_be_an_object(api, token, body):
         ('{"event":"a"}'.encode("utf-16"), "Invalid UTF-8"),
         (rb'{"event":"\u0000"}', NULS),
         (rb'{"event":"a","\u0000":1}', NULS),
-        (rb'{"event":"\ud800"}', SURROGATES),
-        (rb'{"event":"a","x":"\udc00\ud800"}', SURROGATES),
         (b'{"event":"a","x":%s%s}' % (b"[" * 64, b"]" * 64), DEEP),
         (b"[" * 100_000, DEEP),
     ],

@@ -96,7 +96,6 @@ def test_an_empty_body_lacks_the_visitor(api, body):
         (b'{"visitorId": "\xff"}', "Invalid UTF-8"),
         (b'{"visitorId": NaN}', "Numbers must be finite and in range"),
         (rb'{"visitorId": "a\u0000"}', "NUL characters are not allowed"),
-        (rb'{"visitorId": "\ud800"}', "Lone surrogates are not allowed"),
         (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
     ],
     ids=lambda value: str(value)[:30],

@@ -12,8 +12,8 @@ manage them.
 * Paths are exact: no trailing slash, no redirect. An unknown path is a 404, a known path with
   another method a 405. HEAD is answered wherever GET is.
 * Bodies are JSON, whatever `Accept` says. Unknown fields are ignored; of a repeated key the last
-  one counts. Refused is what could not be stored: NUL characters, lone surrogates, numbers that are
-  not finite, more than 64 levels.
+  one counts. Refused is what could not be stored: NUL characters, numbers that are not finite, more
+  than 64 levels. A lone surrogate, as in a text that was cut, is stored as U+FFFD.
 * Pages of every origin may call the public routes, those of the origins in `CORS_ALLOWED_ORIGINS`
   the others too, never with credentials. Preflights allow every header. Routes that live by a
   cookie are for pages of this service alone.
