@@ -113,11 +113,11 @@ class ActivityView(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one thing that happened in a front end."""
-        body = request_body.read(request._request)
+        body = request_body.read(request._request, self.endpoint.max_body_bytes)
         if not runtime.current().activity_enabled:
             raise SwitchedOff
         if body:
-            request_body.check_type(request._request, text_plain=True)
+            request_body.check_type(request._request, public=True)
         sent = ACTIVITY.run_validation(request_body.parse(body))
         metadata = with_server_keys(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)

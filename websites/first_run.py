@@ -49,7 +49,7 @@ def curl_line(url: str, tracking_code: str) -> str:
         "sessionId": "first-session",
         "visitorId": "first-visitor",
     }
-    return f"curl {url} -H 'Content-Type: application/json' -d '{json.dumps(event)}'"
+    return f"curl {url} -d '{json.dumps(event)}'"
 
 
 def _private(path: str, flags: int) -> int:

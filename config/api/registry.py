@@ -22,7 +22,7 @@ class Api:
         this module.
     switch: the runtime setting that turns it off, None where there is none.
     public: routes, as `path()` takes them, that pages of every origin may call without
-        credentials, and whose bodies may come as text/plain.
+        credentials, and whose JSON may come as text/plain or as a form's type.
     same_origin: routes that live by a cookie, and that no page of another origin may call.
     packages: folders below `analytics` that hold its streams; their `models`, `api` and `admin`
         are found here.

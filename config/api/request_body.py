@@ -9,7 +9,6 @@ from itertools import accumulate
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.http import HttpRequest
 
 from config.api.errors import BodyTooLarge, Invalid, UnsupportedMediaType
@@ -28,35 +27,41 @@ _LONE_SURROGATE = re.compile(
 )
 _NUMBERS = "Numbers must be finite and in range"
 _BOM = b"\xef\xbb\xbf"
+_JSON_TYPES = ("", "application/json")  # none, or this one
+_SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded")  # of sendBeacon, of curl -d
 _UNREADABLE = object()
 
 
-def check_size(request: HttpRequest) -> None:
+def check_size(request: HttpRequest, max_bytes: int) -> None:
     """Raise BodyTooLarge for a Content-Length over the limit, without reading the body."""
-    if _content_length(request) > settings.MAX_BODY_BYTES:
-        raise BodyTooLarge(settings.MAX_BODY_BYTES)
+    if _content_length(request) > max_bytes:
+        raise BodyTooLarge(max_bytes)
 
 
-def read(request: HttpRequest) -> bytes:
+def read(request: HttpRequest, max_bytes: int) -> bytes:
     """Return the whole body; raises BodyTooLarge without reading on beyond the limit."""
     is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
     # Without a Content-Length, Django takes the body for empty. Granian ends the stream itself.
     stream = request.META["wsgi.input"] if is_chunked else request
     try:
-        body: bytes = stream.read(settings.MAX_BODY_BYTES + 1)
+        body: bytes = stream.read(max_bytes + 1)
     except OSError:  # the client disconnected
         raise _invalid("Invalid JSON") from None
-    if len(body) > settings.MAX_BODY_BYTES:
-        raise BodyTooLarge(settings.MAX_BODY_BYTES)
+    if len(body) > max_bytes:
+        raise BodyTooLarge(max_bytes)
     return body
 
 
-def check_type(request: HttpRequest, *, text_plain: bool) -> None:
-    """Raise UnsupportedMediaType unless the body is declared as JSON, or not declared at all."""
+def check_type(request: HttpRequest, *, public: bool) -> None:
+    """Raise UnsupportedMediaType for a body that is not declared as JSON.
+
+    Public routes read the types as JSON that a page may send without a preflight, but for
+    multipart.
+    """
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    accepted = ("", "application/json", "text/plain") if text_plain else ("", "application/json")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if media_type not in accepted or encoding not in ("", "identity"):
+    is_json = media_type in _JSON_TYPES or (public and media_type in _SIMPLE_TYPES)
+    if not is_json or encoding not in ("", "identity"):
         raise UnsupportedMediaType
 
 

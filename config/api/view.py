@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -45,6 +46,7 @@ class endpoint:
     ingest: its responses carry X-Event-Outcome.
     authentication: who may call.
     rate: the setting that limits its requests.
+    max_body: the setting that limits its body.
     messages: the error messages that only this endpoint has.
 
     The rest is for the OpenAPI document alone:
@@ -59,6 +61,7 @@ class endpoint:
     ingest: bool = False
     authentication: type[BaseAuthentication] | None = None
     rate: str | None = None
+    max_body: str = "MAX_BODY_BYTES"
     messages: Messages = field(default_factory=Messages)
     optional_authentication: type[BaseAuthentication] | None = None
     request: StrictSerializer | tuple[StrictSerializer, ...] = ()
@@ -69,6 +72,10 @@ class endpoint:
     def __call__(self, handler: Handler) -> Handler:
         handler.endpoint = self  # type: ignore[attr-defined]
         return handler
+
+    @property
+    def max_body_bytes(self) -> int:
+        return int(getattr(settings, self.max_body))
 
     @property
     def serializers(self) -> tuple[StrictSerializer, ...]:
@@ -108,7 +115,7 @@ class ApiView(APIView):
         if request.method not in allowed:
             raise MethodNotAllowed(allowed)
         super().initial(request, *args, **kwargs)
-        request_body.check_size(request._request)
+        request_body.check_size(request._request, self.endpoint.max_body_bytes)
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
@@ -140,9 +147,9 @@ class ApiView(APIView):
     def body(self) -> bytes:
         """Return the bytes of the request's body, its size and type checked."""
         request = self.request._request
-        body = request_body.read(request)
+        body = request_body.read(request, self.endpoint.max_body_bytes)
         if body:
-            request_body.check_type(request, text_plain=is_public(request.path_info))
+            request_body.check_type(request, public=is_public(request.path_info))
         return body
 
     def respond(

@@ -164,8 +164,14 @@ def test_the_address_of_the_client_is_kept_nowhere(api):
     assert "203.0.113.77" not in repr([vars(row) for row in rows])
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=latin1", ""])
-def test_beacons_and_bodies_of_no_type_are_json(api, content_type):
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("text/plain", "application/x-www-form-urlencoded", ""),
+        "application/json; charset=latin1",
+    ],
+)
+def test_beacons_bodies_of_curl_and_of_no_type_are_json(api, content_type):
     body = b'\xef\xbb\xbf{"type":"x","page":"\xc3\xa9"}'
     assert_accepted(api.post_bytes(PATH, body, content_type))
     assert only_row().path == "é"

@@ -177,7 +177,7 @@ def test_a_host_that_is_not_served(api):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "text/html"},
         {"Content-Type": "multipart/form-data; boundary=x"},
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     ],

@@ -144,9 +144,12 @@ def test_a_strict_field_must_describe_itself():
 
 @pytest.mark.parametrize(
     ("path", "media_types"),
-    [("/api/v1/events", [JSON, "text/plain"]), ("/api/v1/analytics/track", [JSON])],
+    [
+        ("/api/v1/events", [JSON, "text/plain", "application/x-www-form-urlencoded"]),
+        ("/api/v1/analytics/track", [JSON]),
+    ],
 )
-def test_public_routes_also_take_text(path, media_types):
+def test_public_routes_take_more_types(path, media_types):
     assert [*document()["paths"][path]["post"]["requestBody"]["content"]] == media_types
 
 

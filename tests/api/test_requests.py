@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 
 from tests.support.accounts import PASSWORD
+from tests.support.api import Api
 from tests.support.bodies import CountingBody
 from tests.support.responses import assert_answer, assert_invalid, assert_refused
 from websites.models import Website
@@ -164,6 +165,30 @@ def test_json_is_read_as_utf8_whatever_its_parameters(post, user, content_type):
     user.save()
     body = json.dumps({"email": user.email, "password": "Größe123"}, ensure_ascii=False)
     assert post(body.encode(), content_type=content_type).status_code == 200
+
+
+@pytest.mark.django_db(databases=["default", "analytics"])
+@pytest.mark.parametrize(
+    ("path", "event"),
+    [
+        ("/api/v1/analytics/session", {"visitorId": "a=1&b=%41+c", "consentAnalytics": "granted"}),
+        ("/api/v1/analytics/pageview/x/leave", {"duration": 1}),
+        ("/api/v1/events/batch", {"events": [{"a": "b&c=d"}]}),
+        ("/api/v1/activity/events", {"type": "click", "page": "/?a=1&b=%41+c"}),
+    ],
+)
+def test_no_part_of_the_service_reads_a_body_of_curl_as_a_form(user, path, event):
+    """A browser's session and its CSRF cookie are what could make Django look for a form."""
+    api = Api(enforce_csrf_checks=True)
+    api.post_bytes("/api/v1/auth/session", GOOD)
+    api.cookies["csrftoken"] = "x" * 32
+    body = json.dumps(event).encode()
+    as_json = api.post_bytes(path, body)
+    as_form = api.post_bytes(path, body, "application/x-www-form-urlencoded")
+    assert as_form.status_code == as_json.status_code
+    assert as_form["X-Event-Outcome"] == as_json["X-Event-Outcome"]
+    if as_form.status_code == 400:
+        assert as_form.json() == as_json.json()
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "application/x-www-form-urlencoded"])

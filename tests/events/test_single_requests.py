@@ -106,6 +106,8 @@ def test_the_id_of_a_request_is_the_servers_own(api, website):
         {"Content-Type": "APPLICATION/JSON ; charset=latin1"},
         {"Content-Type": "text/plain"},
         {"Content-Type": "text/plain;charset=UTF-8"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "Application/x-www-form-urlencoded; charset=UTF-8"},
         {"Content-Type": ""},
         {"Content-Type": "application/json", "Content-Encoding": "identity"},
     ],
@@ -122,7 +124,6 @@ def test_json_is_read_as_utf_8_under_these_types(api, website, headers):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Content-Type": "application/x-www-form-urlencoded"},
         {"Content-Type": "multipart/form-data; boundary=x"},
         {"Content-Type": "application/jsonp"},
         {"Content-Type": "text/html"},

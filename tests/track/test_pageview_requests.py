@@ -96,12 +96,15 @@ def test_another_path_is_unknown(api, session_id, path):
     assert stored_page_views() == []
 
 
-def test_json_is_read_as_text(api, session_id):
+@pytest.mark.parametrize(
+    "content_type", ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded"]
+)
+def test_json_is_read_under_simple_types(api, session_id, content_type):
     body = json.dumps({"sessionId": session_id, "path": "/"}).encode()
-    assert_stored(api.post_bytes(PATH, body, "text/plain;charset=UTF-8"))
+    assert_stored(api.post_bytes(PATH, body, content_type))
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/html"])
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "text/html"])
 def test_another_type_is_not_read(api, session_id, content_type):
     body = json.dumps({"sessionId": session_id, "path": "/"}).encode()
     assert_error(api.post_bytes(PATH, body, content_type), 415)

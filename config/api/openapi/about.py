@@ -17,7 +17,8 @@ manage them.
 * Pages of every origin may call the public routes, those of the origins in `CORS_ALLOWED_ORIGINS`
   the others too, never with credentials. Preflights allow every header. Routes that live by a
   cookie are for pages of this service alone.
-* A browser may post to the public routes as `text/plain`, which needs no preflight.
+* The public routes also read JSON as `text/plain` and `application/x-www-form-urlencoded`: browsers
+  send the first without a preflight, `curl -d` sends the second.
 """
 SECURITY_SCHEMES = {
     "bearer": {

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from config.api import request_body
@@ -68,7 +67,7 @@ def _samples(view: type[ApiView], method: str, path: str) -> Iterator[Sample]:
         yield from map(_sample, getattr(authentication, "errors", ()))
     if declared.rate:
         yield _sample(RateLimited(retry_after_seconds=42))
-    yield _sample(BodyTooLarge(settings.MAX_BODY_BYTES))
+    yield _sample(BodyTooLarge(declared.max_body_bytes))
     yield from _request_samples(declared, method)
     yield from map(_sample, declared.errors)
     yield _sample(BadRequest())

@@ -23,6 +23,14 @@ from config.api.view import ApiView, Shape, endpoint, endpoint_of
 
 TEXT = "text/plain"
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+FORM_CONTENT = {  # an object here would mean key=value pairs
+    "schema": {
+        "type": "string",
+        "contentMediaType": JSON,
+        "description": "The same JSON, as `curl -d` sends it.",
+    }
+}
 
 
 def no_request(*args: Any) -> None:
@@ -123,10 +131,12 @@ class AutoSchema(openapi.AutoSchema):
         serializers = self.endpoint.serializers
         if not serializers or self.method == "GET":
             return None
-        media_types = [JSON, TEXT] if is_public(self.path) else [JSON]
+        content = {JSON: self._content(*serializers)}
+        if is_public(self.path):
+            content |= {TEXT: content[JSON], FORM: FORM_CONTENT}
         required = any(field.required for field in serializers[0].fields.values())
         return {
-            "content": dict.fromkeys(media_types, self._content(*serializers)),
+            "content": content,
             "required": required and not serializers[0].partial,
         }
 
