@@ -16,11 +16,11 @@ from config.api import address_hash, outcome_counts
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
-from tests.support.databases import away, connect
+from tests.support.databases import connect_to_analytics, failing
 from tests.support.inline_writer import InlineWriter
 from tests.support.openapi import assert_described
 from tests.support.postgres_server import Postgres
-from tests.support.processes import directory
+from tests.support.processes import temporary_directory
 from tests.support.server import migrate, production_environment
 from websites import lookup, sessions, tokens
 from websites.models import User, Website
@@ -173,14 +173,14 @@ def forge(user, settings):
 @pytest.fixture
 def postgres():
     """A PostgreSQL as the first run has it, which does not end with the server that uses it."""
-    with directory() as var_dir, Postgres(var_dir) as postgres:
+    with temporary_directory() as var_dir, Postgres(var_dir) as postgres:
         yield postgres
 
 
 @pytest.fixture
 def environment(postgres):
     """The environment of a server in production on that PostgreSQL."""
-    with directory() as var_dir:
+    with temporary_directory() as var_dir:
         environment = production_environment(
             var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
         )
@@ -191,20 +191,20 @@ def environment(postgres):
 @pytest.fixture
 def main_database_away(db):
     """Let every statement in the main database fail from now on, as without a server."""
-    with away("default", "the main database is away"):
+    with failing("default", "the main database is away"):
         yield
 
 
 @pytest.fixture
 def analytics_away():
     """Let every statement in the analytics database fail, as without a server."""
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         yield
 
 
 @pytest.fixture
 def foreign():
     """A connection of somebody else to the analytics database."""
-    with connect() as other:
+    with connect_to_analytics() as other:
         yield other
         other.rollback()

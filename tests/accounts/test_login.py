@@ -5,7 +5,7 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
-from tests.support.responses import assert_answer, assert_invalid, assert_refused
+from tests.support.responses import assert_error, assert_invalid, assert_response
 from websites import tokens
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,7 @@ def test_email_and_password_open_the_account(api, user, email):
         },
         "access_token": told["accessToken"],
     }
-    assert_answer(response, 200, body)
+    assert_response(response, 200, body)
     caller = tokens.verify(told["accessToken"])
     assert (caller.user_id, caller.email) == (user.id, "user@example.com")
 
@@ -69,7 +69,7 @@ def test_email_and_password_open_the_account(api, user, email):
 )
 def test_wrong_ones_are_refused_alike_after_the_same_work(api, user, hashed, change):
     hashed.clear()
-    assert_refused(post(api, GOOD | change), *WRONG)
+    assert_error(post(api, GOOD | change), *WRONG)
     assert len(hashed) == 1
 
 
@@ -77,15 +77,15 @@ def test_an_account_without_a_password_takes_as_long(api, user, hashed):
     user.set_unusable_password()
     user.save()
     hashed.clear()
-    assert_refused(post(api, GOOD), *WRONG)
+    assert_error(post(api, GOOD), *WRONG)
     assert len(hashed) == 1
 
 
 def test_an_inactive_account_is_told_only_to_who_knows_its_password(api, user):
     user.is_active = False
     user.save()
-    assert_refused(post(api, GOOD | {"password": "wrong"}), *WRONG)
-    assert_refused(post(api, GOOD), 403, "FORBIDDEN", "Account is inactive")
+    assert_error(post(api, GOOD | {"password": "wrong"}), *WRONG)
+    assert_error(post(api, GOOD), 403, "FORBIDDEN", "Account is inactive")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_fields_are_checked_first(api, user, change, fields):
 
 
 def test_no_rule_of_registration_applies(api, user):
-    assert_refused(post(api, GOOD | {"password": "x"}), *WRONG)
+    assert_error(post(api, GOOD | {"password": "x"}), *WRONG)
 
 
 def test_an_empty_body_lacks_both(api):
@@ -123,7 +123,7 @@ def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api, 
         assert post(api, body).status_code in (200, 400)
     response = post(api, GOOD)
     wait = response["Retry-After"]
-    assert_refused(response, 429, "RATE_LIMITED", "Too many requests", {"Retry-After": wait})
+    assert_error(response, 429, "RATE_LIMITED", "Too many requests", {"Retry-After": wait})
     assert 1 <= int(wait) <= 60
     assert post(api, GOOD, REMOTE_ADDR="192.0.2.7").status_code == 200
     other = api.post("/api/v1/auth/refresh", {})
@@ -176,10 +176,10 @@ def test_without_the_store_of_counters_requests_pass(api, user, settings, caplog
 
 @pytest.mark.usefixtures("main_database_away")
 def test_without_the_main_database_it_says_so(api):
-    assert_refused(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+    assert_error(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.authenticate", None)
-    assert_refused(post(api, GOOD), 500, "INTERNAL_ERROR", "Login failed")
+    assert_error(post(api, GOOD), 500, "INTERNAL_ERROR", "Login failed")
     assert "NoneType" in caplog.text

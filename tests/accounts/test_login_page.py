@@ -6,8 +6,8 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from tests.support.accounts import PASSWORD
-from tests.support.databases import away
-from tests.support.responses import assert_answer
+from tests.support.databases import failing
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +91,7 @@ def test_an_inactive_account_is_told_to_who_knows_its_password(client, user):
 
 
 def test_without_the_main_database_the_page_says_so(client, user):
-    with away("default", "the main database is away"):
+    with failing("default", "the main database is away"):
         response = client.post(LOGIN, GOOD)
     assert "The database does not answer; try again soon." in told(response)
 
@@ -158,4 +158,4 @@ def test_what_only_begins_like_a_page_is_unknown(client):
         "/Admin",
         "//admin",
     ):
-        assert_answer(client.get(path), 404, body)
+        assert_response(client.get(path), 404, body)

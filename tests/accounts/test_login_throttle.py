@@ -12,7 +12,7 @@ from django.test import override_settings
 from config.api.ratelimit_cache import LocalCache
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
-from tests.support.responses import assert_refused, at_once
+from tests.support.responses import assert_error, run_concurrently
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -58,7 +58,7 @@ def log_in_to_admin(client, email, password, address=None, path=ADMIN):
 def lock_strangers_out(api, email=KNOWN):
     for _ in range(3):
         log_in(api, email)
-    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
+    assert_error(log_in(api, email, PASSWORD), *TOO_MANY)
 
 
 def errors_of(response):
@@ -88,16 +88,16 @@ def counters_in(entries):
 @pytest.mark.parametrize("email", [KNOWN, UNKNOWN])
 def test_after_too_many_failures_nobody_is_told_whether_the_account_exists(api, email):
     for _ in range(3):
-        assert_refused(log_in(api, email), *WRONG)
-    assert_refused(log_in(api, email), *TOO_MANY)
-    assert_refused(log_in(api, email, PASSWORD), *TOO_MANY)
+        assert_error(log_in(api, email), *WRONG)
+    assert_error(log_in(api, email), *TOO_MANY)
+    assert_error(log_in(api, email, PASSWORD), *TOO_MANY)
 
 
 def test_an_account_too_many_hashes_no_password(api, monkeypatch):
     for _ in range(3):
         log_in(api)
     monkeypatch.setattr(MD5PasswordHasher, "encode", None)
-    assert_refused(log_in(api), *TOO_MANY)
+    assert_error(log_in(api), *TOO_MANY)
 
 
 def test_failures_of_one_account_are_no_others_business(api, make_user):
@@ -110,7 +110,7 @@ def test_failures_of_one_account_are_no_others_business(api, make_user):
 def test_the_case_of_an_email_makes_no_other_account(api):
     for email in (KNOWN, KNOWN.upper(), "User@Example.com"):
         log_in(api, email)
-    assert_refused(log_in(api), *TOO_MANY)
+    assert_error(log_in(api), *TOO_MANY)
 
 
 def test_a_login_forgets_the_failures_before_it(api):
@@ -118,15 +118,15 @@ def test_a_login_forgets_the_failures_before_it(api):
         log_in(api)
     assert log_in(api, password=PASSWORD).status_code == 200
     for _ in range(3):
-        assert_refused(log_in(api), *WRONG)
-    assert_refused(log_in(api), *TOO_MANY)
+        assert_error(log_in(api), *WRONG)
+    assert_error(log_in(api), *TOO_MANY)
 
 
 def test_the_next_window_begins_with_none(api, clock):
     for _ in range(4):
         log_in(api)
     clock.move(seconds=2999.7)
-    assert_refused(log_in(api), *TOO_MANY[:3], {"Retry-After": "1"})
+    assert_error(log_in(api), *TOO_MANY[:3], {"Retry-After": "1"})
     clock.move(seconds=0.1)
     assert log_in(api, password=PASSWORD).status_code == 200
 
@@ -134,7 +134,7 @@ def test_the_next_window_begins_with_none(api, clock):
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 def test_guesses_at_the_same_moment_all_count():
     calls = [lambda: log_in(Api()).status_code for _ in range(8)]
-    assert sorted(at_once(*calls)) == [401] * 3 + [429] * 5
+    assert sorted(run_concurrently(*calls)) == [401] * 3 + [429] * 5
 
 
 def test_the_admin_counts_with_the_api(api, client, make_user):
@@ -142,7 +142,7 @@ def test_the_admin_counts_with_the_api(api, client, make_user):
     for _ in range(2):
         [error] = errors_of(log_in_to_admin(client, staff.email, "wrong"))
         assert error.startswith("Please enter the correct email and password")
-    assert_refused(log_in(api, staff.email), *WRONG)
+    assert_error(log_in(api, staff.email), *WRONG)
     [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
     assert error == "Too many attempts to log in; try again in 50 min."
     assert "_auth_user_id" not in client.session
@@ -160,7 +160,7 @@ def test_the_page_for_people_counts_with_the_api(api, client):
 def test_the_session_of_a_browser_counts_with_the_api(api):
     for _ in range(3):
         log_in(api)
-    assert_refused(log_in(api, password=PASSWORD, path=SESSION), *TOO_MANY)
+    assert_error(log_in(api, password=PASSWORD, path=SESSION), *TOO_MANY)
 
 
 def test_staff_log_in_to_the_admin(client, make_user):
@@ -199,33 +199,33 @@ def test_strangers_keep_no_owner_out_who_comes_from_where_he_came_from(make_user
     assert enter()
     lock_strangers_out(stranger, owner.email)
     assert enter()
-    assert_refused(log_in(stranger, owner.email, PASSWORD), *TOO_MANY)
+    assert_error(log_in(stranger, owner.email, PASSWORD), *TOO_MANY)
 
 
 def test_a_known_network_has_as_many_failures_of_its_own(api):
     assert log_in(api, KNOWN, PASSWORD, HOME).status_code == 200
     for _ in range(3):
-        assert_refused(log_in(api, address=HOME), *WRONG)
-    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+        assert_error(log_in(api, address=HOME), *WRONG)
+    assert_error(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
     for _ in range(3):
-        assert_refused(log_in(api), *WRONG)
-    assert_refused(log_in(api), *TOO_MANY)
+        assert_error(log_in(api), *WRONG)
+    assert_error(log_in(api), *TOO_MANY)
 
 
 def test_of_ipv6_the_network_is_known_not_the_address(api):
     log_in(api, KNOWN, PASSWORD, "2001:db8::7")
     lock_strangers_out(api)
     assert log_in(api, KNOWN, PASSWORD, "2001:db8::8").status_code == 200
-    assert_refused(log_in(api, KNOWN, PASSWORD, "2001:db8:0:1::7"), *TOO_MANY)
+    assert_error(log_in(api, KNOWN, PASSWORD, "2001:db8:0:1::7"), *TOO_MANY)
 
 
 def test_a_network_is_known_to_the_accounts_that_were_logged_in_to_from_there(api, make_user):
     log_in(api, make_user("other@example.com").email, PASSWORD, HOME)
-    assert_refused(log_in(api, address=HOME), *WRONG)
+    assert_error(log_in(api, address=HOME), *WRONG)
     lock_strangers_out(api, "another@example.com")
     for _ in range(2):
         log_in(api)
-    assert_refused(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
+    assert_error(log_in(api, KNOWN, PASSWORD, HOME), *TOO_MANY)
 
 
 @pytest.mark.parametrize(("days", "is_known"), [(29, True), (31, False)])

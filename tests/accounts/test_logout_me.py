@@ -8,7 +8,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from config.api.errors import InvalidCredentials
 from config.db import uuid7
-from tests.support.responses import assert_answer, assert_invalid, assert_refused
+from tests.support.responses import assert_error, assert_invalid, assert_response
 from websites import tokens
 
 pytestmark = pytest.mark.django_db
@@ -46,20 +46,20 @@ def test_me_tells_who_i_am(api, user, token):
         "createdAt": f"{uuid7.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         "isActive": True,
     }
-    assert_answer(me(api, token), 200, {"user": shown})
+    assert_response(me(api, token), 200, {"user": shown})
 
 
 @pytest.mark.parametrize("body", [b"", {}, {"refreshToken": "junk"}, {"refreshToken": ""}])
 def test_logout_ends_the_access_token_at_once(api, pair, body):
     assert me(api, pair.access).status_code == 200
-    assert_answer(log_out(api, pair.access, body), 200, DONE)
-    assert_refused(me(api, pair.access), *INVALID)
-    assert_refused(log_out(api, pair.access, body), *INVALID)
+    assert_response(log_out(api, pair.access, body), 200, DONE)
+    assert_error(me(api, pair.access), *INVALID)
+    assert_error(log_out(api, pair.access, body), *INVALID)
     assert is_refreshable(api, pair.refresh)
 
 
 def test_logout_ends_the_refresh_token_that_it_is_given(api, pair):
-    assert_answer(log_out(api, pair.access, {"refreshToken": pair.refresh}), 200, DONE)
+    assert_response(log_out(api, pair.access, {"refreshToken": pair.refresh}), 200, DONE)
     assert not is_refreshable(api, pair.refresh)
 
 
@@ -72,14 +72,14 @@ def test_logout_leaves_other_sessions_alone(api, user, pair):
 
 def test_logout_leaves_the_refresh_token_of_somebody_else_alone(api, pair, make_user):
     other = tokens.issue(make_user("other@example.com"))
-    assert_answer(log_out(api, pair.access, {"refreshToken": other.refresh}), 200, DONE)
+    assert_response(log_out(api, pair.access, {"refreshToken": other.refresh}), 200, DONE)
     assert is_refreshable(api, other.refresh)
 
 
 def test_logout_twice_with_one_refresh_token_is_fine(api, user, pair):
     log_out(api, pair.access, {"refreshToken": pair.refresh})
     second = tokens.issue(user).access
-    assert_answer(log_out(api, second, {"refreshToken": pair.refresh}), 200, DONE)
+    assert_response(log_out(api, second, {"refreshToken": pair.refresh}), 200, DONE)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_bad_body_ends_nothing(api, pair, value, received):
 
 def test_the_bearer_comes_before_the_body(api, settings):
     settings.MAX_BODY_BYTES = 5
-    assert_refused(log_out(api, "junk", b"{}" * 9), *INVALID)
-    assert_refused(api.post(LOGOUT, b"{}" * 9, content_type="text/html"), *MISSING)
+    assert_error(log_out(api, "junk", b"{}" * 9), *INVALID)
+    assert_error(api.post(LOGOUT, b"{}" * 9, content_type="text/html"), *MISSING)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_the_bearer_comes_before_the_body(api, settings):
 def test_without_a_bearer_token_there_is_no_entrance(api, token, method, path, header):
     request = getattr(api, method)
     headers = {"Authorization": header.format(token=token)}
-    assert_refused(request(path, headers=headers), *MISSING)
-    assert_refused(request(path), *MISSING)
+    assert_error(request(path, headers=headers), *MISSING)
+    assert_error(request(path), *MISSING)
     assert me(api, token).status_code == 200
 
 
@@ -148,7 +148,7 @@ def test_a_well_signed_token_is_accepted(api, forge):
     ],
 )
 def test_an_invalid_token_is_refused(api, forge, changed):
-    assert_refused(me(api, forge(**changed)), *INVALID)
+    assert_error(me(api, forge(**changed)), *INVALID)
 
 
 def nested(depth):
@@ -160,11 +160,11 @@ def nested(depth):
     "junk", ["x", "..", "...", "a.b.c", "é.é.é", "a b", "null", nested(1400), "e" * 100_000]
 )
 def test_junk_is_refused(api, junk):
-    assert_refused(me(api, junk), *INVALID)
+    assert_error(me(api, junk), *INVALID)
 
 
 def test_a_token_with_its_end_cut_off_is_refused(api, token):
-    assert_refused(me(api, token[:-3]), *INVALID)
+    assert_error(me(api, token[:-3]), *INVALID)
 
 
 def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, clock):
@@ -173,20 +173,20 @@ def test_a_deactivated_user_is_out_within_two_seconds(api, user, token, clock):
     user.is_active = False
     user.save()
     clock.move(seconds=tokens.MAX_AGE_SECONDS)
-    assert_refused(me(api, token), *INVALID)
+    assert_error(me(api, token), *INVALID)
 
 
 def test_a_deleted_user_is_out_within_two_seconds(api, user, token, clock):
     tokens.verify(token)
     user.delete()
     clock.move(seconds=tokens.MAX_AGE_SECONDS)
-    assert_refused(me(api, token), *INVALID)
+    assert_error(me(api, token), *INVALID)
 
 
 def test_me_of_a_user_who_was_just_deleted_is_no_crash(api, user, token):
     tokens.verify(token)
     user.delete()
-    assert_refused(me(api, token), *INVALID)
+    assert_error(me(api, token), *INVALID)
 
 
 def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token, clock):
@@ -194,7 +194,7 @@ def test_another_process_learns_of_a_logout_within_two_seconds(api, user, token,
     tokens.log_out("as in another process", caller, None)
     assert tokens.verify(token).user_id == user.id
     clock.move(seconds=tokens.MAX_AGE_SECONDS)
-    assert_refused(me(api, token), *INVALID)
+    assert_error(me(api, token), *INVALID)
 
 
 def test_a_token_costs_one_query_and_is_cached(token, django_assert_num_queries):
@@ -254,12 +254,12 @@ def test_without_the_main_database_the_signature_decides(pair, user, caplog):
 
 @pytest.mark.parametrize("ask", [me, log_out])
 def test_without_the_main_database_these_routes_say_so(api, token, main_database_away, ask):
-    assert_refused(ask(api, token), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+    assert_error(ask(api, token), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 @pytest.mark.parametrize("ask", [me, log_out])
 def test_a_crash_is_told_without_details(api, token, ask, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.active_user", None)
     monkeypatch.setattr("websites.tokens.log_out", None)
-    assert_refused(ask(api, token), 500, "INTERNAL_ERROR", "Request failed")
+    assert_error(ask(api, token), 500, "INTERNAL_ERROR", "Request failed")
     assert "NoneType" in caplog.text

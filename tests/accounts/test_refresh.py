@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
+from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
 from websites import tokens
 
 pytestmark = pytest.mark.django_db
@@ -35,20 +35,20 @@ def test_a_refresh_token_gives_a_new_pair_once(api, user, refresh_token):
     pair = response.json()["tokens"]
     access, refresh = pair["accessToken"], pair["refreshToken"]
     body = {"tokens": {"accessToken": access, "refreshToken": refresh, "expiresIn": 3600}}
-    assert_answer(response, 200, body)
+    assert_response(response, 200, body)
     assert tokens.verify(access).user_id == user.id
     assert refresh != refresh_token
 
-    assert_refused(post(api, refresh_token), *INVALID)
+    assert_error(post(api, refresh_token), *INVALID)
     assert post(api, refresh).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_uses_at_once_one_wins(api, refresh_token):
-    answers = at_once(*[lambda: post(api, refresh_token)] * 2)
+    answers = run_concurrently(*[lambda: post(api, refresh_token)] * 2)
     winner, loser = sorted(answers, key=lambda answer: answer.status_code)
     assert winner.status_code == 200
-    assert_refused(loser, *INVALID)
+    assert_error(loser, *INVALID)
     assert BlacklistedToken.objects.count() == 1
 
 
@@ -72,28 +72,28 @@ def test_a_well_signed_token_is_accepted(api, forge):
     ],
 )
 def test_what_is_no_refresh_token_of_ours_is_refused(api, forge, changed):
-    assert_refused(post(api, forge(**changed)), *INVALID)
+    assert_error(post(api, forge(**changed)), *INVALID)
     assert not BlacklistedToken.objects.exists()
 
 
 @pytest.mark.parametrize("junk", ["x", "a.b.c", "...", "é.é.é", "eyJ" * 300_000])
 def test_junk_is_refused(api, junk):
-    assert_refused(post(api, junk), *INVALID)
+    assert_error(post(api, junk), *INVALID)
 
 
 def test_an_access_token_is_refused(api, token):
-    assert_refused(post(api, token), *INVALID)
+    assert_error(post(api, token), *INVALID)
 
 
 def test_a_token_of_an_inactive_user_is_refused(api, user, refresh_token):
     user.is_active = False
     user.save()
-    assert_refused(post(api, refresh_token), *INVALID)
+    assert_error(post(api, refresh_token), *INVALID)
 
 
 def test_a_token_of_a_deleted_user_is_refused(api, user, refresh_token):
     user.delete()
-    assert_refused(post(api, refresh_token), *INVALID)
+    assert_error(post(api, refresh_token), *INVALID)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_token_is_a_required_text(api, body, message):
 def test_without_the_main_database_it_says_so(api):
     token = tokens.RefreshToken()
     token["user_id"] = "019c0427-2440-74f8-996d-a763b7a969b1"
-    assert_refused(post(api, str(token)), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+    assert_error(post(api, str(token)), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 def test_rows_of_revoked_tokens_go_when_these_have_expired(api, refresh_token):
@@ -130,5 +130,5 @@ def test_rows_of_revoked_tokens_go_when_these_have_expired(api, refresh_token):
 
 def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.tokens.rotate", None)
-    assert_refused(post(api, "x"), 500, "INTERNAL_ERROR", "Request failed")
+    assert_error(post(api, "x"), 500, "INTERNAL_ERROR", "Request failed")
     assert "NoneType" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
-from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
+from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
 from websites.models import User
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def test_a_new_account_is_stored_and_told(api):
         "apiKey": api_key,
         "createdAt": f"{uuid7.time_of(user.id):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
     }
-    assert_answer(
+    assert_response(
         response,
         201,
         {
@@ -167,19 +167,19 @@ def test_an_empty_body_lacks_what_is_required(api):
 
 @pytest.mark.parametrize("email", ["user@example.com", "USER@example.com"])
 def test_a_taken_email_is_a_conflict(api, user, email):
-    assert_refused(post(api, GOOD | {"email": email}), 409, "CONFLICT", "Email already registered")
+    assert_error(post(api, GOOD | {"email": email}), 409, "CONFLICT", "Email already registered")
     assert list(User.objects.all()) == [user]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_registrations_at_once_one_wins(api):
-    one, other = at_once(
+    one, other = run_concurrently(
         lambda: post(api, GOOD), lambda: post(api, GOOD | {"email": "USER@EXAMPLE.COM"})
     )
     if one.status_code != 201:
         one, other = other, one
     assert one.status_code == 201
-    assert_refused(other, 409, "CONFLICT", "Email already registered")
+    assert_error(other, 409, "CONFLICT", "Email already registered")
     assert User.objects.count() == 1
 
 
@@ -188,17 +188,15 @@ def test_other_methods_are_refused_before_all_else(api):
         response = method(PATH)
         assert response.status_code == 405
         assert response["Allow"] == "POST"
-    assert_refused(
-        api.get(PATH), 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "POST"}
-    )
+    assert_error(api.get(PATH), 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "POST"})
 
 
 @pytest.mark.usefixtures("main_database_away")
 def test_without_the_main_database_it_says_so(api):
-    assert_refused(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+    assert_error(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.register", None)
-    assert_refused(post(api, GOOD), 500, "INTERNAL_ERROR", "Registration failed")
+    assert_error(post(api, GOOD), 500, "INTERNAL_ERROR", "Registration failed")
     assert "NoneType" in caplog.text

@@ -11,8 +11,8 @@ from django.utils import timezone
 from config.api.view import annotations
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
-from tests.support.databases import away
-from tests.support.responses import NAMED, assert_answer, assert_invalid, assert_refused
+from tests.support.databases import failing
+from tests.support.responses import CHECKED_HEADERS, assert_error, assert_invalid, assert_response
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def log_in(api, body=None, **more):
 def assert_no_content(response):
     """Demand a 204 with nothing but a cookie."""
     assert (response.status_code, response.content) == (204, b"")
-    told = {name: response[name] for name in NAMED if name in response}
+    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
     assert told == {"Cache-Control": "no-store"}
     assert "Content-Length" not in response
 
@@ -93,14 +93,14 @@ def test_a_token_against_forgery_that_somebody_has_seen_changes(api, user):
 )
 def test_wrong_ones_are_refused_and_end_nothing(api, user, change, refusal):
     log_in(api)
-    assert_refused(log_in(api, GOOD | change), *refusal)
+    assert_error(log_in(api, GOOD | change), *refusal)
     assert owners() == [str(user.id)]
 
 
 def test_an_inactive_account_is_refused(api, user):
     user.is_active = False
     user.save()
-    assert_refused(log_in(api), 403, "FORBIDDEN", "Account is inactive")
+    assert_error(log_in(api), 403, "FORBIDDEN", "Account is inactive")
     assert owners() == []
 
 
@@ -120,9 +120,9 @@ def test_fields_are_checked_as_those_of_a_login(api, user, body, fields):
 def test_bytes_are_checked_as_those_of_a_login(api, user):
     assert_invalid(log_in(api, b"{"), form=["Invalid JSON"])
     form = api.post(PATH, GOOD, MULTIPART_CONTENT)
-    assert_refused(form, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
+    assert_error(form, 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type")
     huge = log_in(api, b" " * 1_048_577)
-    assert_refused(huge, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
+    assert_error(huge, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
 
 
 @pytest.mark.usefixtures("clock")
@@ -132,7 +132,7 @@ def test_the_eleventh_login_of_a_minute_is_refused_and_deleting_is_not(api, user
         assert api.delete(PATH).status_code == 204
     response = log_in(api)
     wait = {"Retry-After": response["Retry-After"]}
-    assert_refused(response, 429, "RATE_LIMITED", "Too many requests", wait)
+    assert_error(response, 429, "RATE_LIMITED", "Too many requests", wait)
     assert_no_content(api.delete(PATH))
 
 
@@ -171,7 +171,7 @@ def test_an_expired_session_is_none(api, user):
 def test_other_methods_are_refused(api, method):
     response = getattr(api, method)(PATH, headers={"Origin": "https://any.example"})
     body = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
-    assert_answer(response, 405, body, {"Allow": "POST, DELETE"})
+    assert_response(response, 405, body, {"Allow": "POST, DELETE"})
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_pages_of_other_sites_neither_begin_nor_end_a_session(api, user, make_us
     body = json.dumps(GOOD | {"email": other.email})
     for _ in range(10):  # as `fetch` sends it with mode no-cors: a blob without a type
         response = api.post_bytes(PATH, body, content_type="", headers=headers)
-        assert_refused(response, 403, "FORBIDDEN", "Cross-site request refused")
+        assert_error(response, 403, "FORBIDDEN", "Cross-site request refused")
     response = api.delete(PATH, headers=headers)
-    assert_refused(response, 403, "FORBIDDEN", "Cross-site request refused")
+    assert_error(response, 403, "FORBIDDEN", "Cross-site request refused")
     assert owners() == [str(user.id)]
     own = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
     assert_no_content(api.post_bytes(PATH, body, content_type="", headers=own))
@@ -213,9 +213,9 @@ def test_pages_of_other_origins_may_not_ask_whether_they_may(api):
 
 def test_without_the_main_database_it_says_so(api, user):
     log_in(api)
-    with away("default", "the main database is away"):
+    with failing("default", "the main database is away"):
         for response in (log_in(api), api.delete(PATH)):
-            assert_refused(response, 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+            assert_error(response, 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])
@@ -223,5 +223,5 @@ def test_a_crash_is_told_without_details(api, user, monkeypatch, caplog, method)
     monkeypatch.setattr("websites.sessions.log_in", None)
     monkeypatch.setattr("websites.accounts_api.logout", None)
     response = getattr(api, method)(PATH, GOOD, content_type="application/json")
-    assert_refused(response, 500, "INTERNAL_ERROR", "Login failed")
+    assert_error(response, 500, "INTERNAL_ERROR", "Login failed")
     assert "NoneType" in caplog.text

@@ -16,7 +16,7 @@ from tests.support.activity import (
     frontend_rows,
     request_rows,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -139,7 +139,7 @@ def test_metadata_of_just_the_limit_is_kept_and_one_more_byte_is_refused(api):
     assert only_row().metadata == metadata | server_keys()
     response = api.post(PATH, {"type": "x", "metadata": metadata_that_becomes(16_385)})
     error = {"code": BAD_METADATA[0], "message": BAD_METADATA[1], "details": BAD_METADATA[2]}
-    assert_answer(response, 400, {"error": error}, REJECTED)
+    assert_response(response, 400, {"error": error}, REJECTED)
     assert len(frontend_rows()) == 1
 
 

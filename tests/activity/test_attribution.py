@@ -4,8 +4,8 @@ import pytest
 
 from analytics.sessions.models import Session
 from tests.support.accounts import PASSWORD
-from tests.support.activity import the_row
-from tests.support.databases import away
+from tests.support.activity import row_of
+from tests.support.databases import failing
 from tests.support.sessions import SESSION as SESSION_PATH
 from tests.support.sessions import assert_stored, session_of
 
@@ -27,7 +27,7 @@ def test_registration_login_refresh_and_logout_name_their_user(api):
     tokens = logged_in.json()["tokens"]
     refreshed = post("refresh", {"refreshToken": tokens["refreshToken"]})
     logged_out = post("logout", {}, token=tokens["accessToken"])
-    rows = [the_row(each) for each in (registered, logged_in, refreshed, logged_out)]
+    rows = [row_of(each) for each in (registered, logged_in, refreshed, logged_out)]
     assert [row.event_type for row in rows] == [
         *("user_registered", "user_login", "token_refreshed", "user_logout")
     ]
@@ -39,33 +39,33 @@ def test_registration_login_refresh_and_logout_name_their_user(api):
 def test_a_failed_login_names_nobody(api):
     wrong = ACCOUNT | {"password": "wrong"}
     response = api.post("/api/v1/auth/login", wrong)
-    row = the_row(response)
+    row = row_of(response)
     assert (response.status_code, row.user_id) == (401, None)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_token_names_its_user_also_where_none_is_asked_for(api, user, token, scheme):
     response = api.get("/nothing", headers={"Authorization": f"{scheme} {token}"})
-    assert the_row(response).user_id == str(user.id)
+    assert row_of(response).user_id == str(user.id)
 
 
 @pytest.mark.parametrize(
     "claims", [{"exp": 1}, {"token_type": "refresh"}, {"algorithm": "none"}, {"key": "k" * 50}]
 )
 def test_an_invalid_token_counts_as_none(api, forge, claims):
-    assert the_row(api.get("/nothing", token=forge(**claims))).user_id is None
+    assert row_of(api.get("/nothing", token=forge(**claims))).user_id is None
 
 
 @pytest.mark.parametrize("header", ["Basic dTpw", "Bearer", "Bearer a.b.c", "nonsense"])
 def test_other_headers_name_nobody_even_with_a_session(staff_api, header):
     response = staff_api.get("/nothing", headers={"Authorization": header})
-    assert the_row(response).user_id is None
+    assert row_of(response).user_id is None
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/admin/", "/api/v1/events", "/api/v1/websites"])
 def test_a_session_names_its_user(staff_api, path):
     user_id = staff_api.session["_auth_user_id"]
-    assert the_row(staff_api.get(path)).user_id == user_id
+    assert row_of(staff_api.get(path)).user_id == user_id
 
 
 def test_an_inactive_or_made_up_session_names_nobody(api, make_user):
@@ -73,19 +73,19 @@ def test_an_inactive_or_made_up_session_names_nobody(api, make_user):
     api.force_login(user)
     user.is_active = False
     user.save()
-    assert the_row(api.get("/nothing")).user_id is None
+    assert row_of(api.get("/nothing")).user_id is None
     api.cookies["sessionid"] = "made-up"
-    assert the_row(api.get("/nothing")).user_id is None
+    assert row_of(api.get("/nothing")).user_id is None
 
 
 def test_without_the_main_database_a_token_still_names_its_user(api, user, token, request):
     request.getfixturevalue("main_database_away")
-    assert the_row(api.get("/nothing", token=token)).user_id == str(user.id)
+    assert row_of(api.get("/nothing", token=token)).user_id == str(user.id)
 
 
 def test_without_the_main_database_a_session_names_nobody(staff_api, request):
     request.getfixturevalue("main_database_away")
-    assert the_row(staff_api.get("/nothing")).user_id is None
+    assert row_of(staff_api.get("/nothing")).user_id is None
 
 
 @pytest.mark.parametrize(("header", "is_named"), [("Bearer {}", True), ("Bearer bad", False)])
@@ -96,17 +96,17 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
         "/api/analytics/collect", body, headers={"Authorization": header.format(token)}
     )
     assert response.status_code == 200
-    assert the_row(response).user_id == (str(user.id) if is_named else None)
+    assert row_of(response).user_id == (str(user.id) if is_named else None)
 
 
 def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, clock):
     user_id = staff_api.session["_auth_user_id"]
-    with away("default", "the main database is away"):
-        assert the_row(staff_api.get("/nothing")).user_id is None
+    with failing("default", "the main database is away"):
+        assert row_of(staff_api.get("/nothing")).user_id is None
     clock.move(seconds=0.9)
-    assert the_row(staff_api.get("/nothing")).user_id is None
+    assert row_of(staff_api.get("/nothing")).user_id is None
     clock.move(seconds=0.1)
-    assert the_row(staff_api.get("/nothing")).user_id == user_id
+    assert row_of(staff_api.get("/nothing")).user_id == user_id
 
 
 # What it was about
@@ -114,23 +114,23 @@ def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, reque
 
 def test_a_session_that_was_stored_is_the_rows(api):
     response = api.post(SESSION_PATH, session_of())
-    row = the_row(response)
+    row = row_of(response)
     assert row.session_id == str(assert_stored(response)) == str(Session.objects.get().id)
     assert (row.event_type, row.metadata["actor_type"]) == ("session_created", "anonymous_session")
 
 
 def test_a_session_that_was_dropped_is_nobodys(api):
     response = api.post(SESSION_PATH, session_of(consentAnalytics="no"))
-    row = the_row(response)
+    row = row_of(response)
     assert (row.session_id, row.metadata["actor_type"]) == (None, "anonymous")
 
 
 def test_a_website_that_was_created_is_the_rows_project(api, token):
     site = {"name": "Mine", "domain": "example.com"}
     created = api.post("/api/v1/websites", site, token=token)
-    row = the_row(created)
+    row = row_of(created)
     assert (row.event_type, row.project_id) == ("project_created", created.json()["id"])
-    assert the_row(api.post("/api/v1/websites", site, token=token)).project_id is None  # a conflict
+    assert row_of(api.post("/api/v1/websites", site, token=token)).project_id is None  # a conflict
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_website_that_was_created_is_the_rows_project(api, token):
     ],
 )
 def test_paths_tell_what_a_request_is_about(api, path, session_id, project_id, step):
-    row = the_row(api.post(path))
+    row = row_of(api.post(path))
     assert (row.session_id, row.project_id) == (session_id, project_id)
     assert row.metadata.get("step_number") == step
     actor = "anonymous_session" if session_id else "anonymous"
@@ -166,6 +166,6 @@ def test_paths_tell_what_a_request_is_about(api, path, session_id, project_id, s
 
 def test_methods_and_paths_are_cut_and_nul_is_replaced(api):
     response = api.generic("M" * 20, "/%00" + "é" * 3000)
-    row = the_row(response)
+    row = row_of(response)
     assert row.method == "M" * 16
     assert row.path == "/\ufffd" + "é" * 2046

@@ -8,8 +8,8 @@ import pytest
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from tests.support.activity import (
+    BAD_BODY,
     BAD_FIELDS,
-    BAD_INPUT,
     BAD_METADATA,
     BAD_TOKEN,
     BAD_TYPE,
@@ -23,7 +23,7 @@ from tests.support.activity import (
 )
 from tests.support.bodies import CountingBody
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -89,7 +89,7 @@ def test_metadata_of_many_small_keys_is_too_large(api):
     ],
 )
 def test_values_of_another_type_come_before_all_that_is_wrong_with_others(api, fields):
-    assert_activity_error(api.post(PATH, {"type": "x"} | fields), 400, *BAD_INPUT)
+    assert_activity_error(api.post(PATH, {"type": "x"} | fields), 400, *BAD_BODY)
 
 
 def test_a_bad_type_comes_before_long_texts(api):
@@ -102,7 +102,7 @@ def test_a_bad_type_comes_before_long_texts(api):
     [b"", b" ", b'{"type": ', b"{'a':1}", b'{"a":1} x', b'{"a":1,}', b"[1]", b"null", b'"x"', b"5"],
 )
 def test_bodies_that_are_no_object(api, body):
-    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_INPUT)
+    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_BODY)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_bodies_that_are_no_object(api, body):
 )
 def test_json_that_cannot_be_kept(api, value, reason):
     body = b'{"type": "x", "ignored": ' + value + b"}"
-    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_INPUT, {"reason": reason})
+    assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_BODY, {"reason": reason})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_tokens_that_do_not_hold(api, forge, claims):
 
 
 def test_the_body_is_judged_before_the_token(api, token):
-    assert_activity_error(api.post_bytes(PATH, b"", token="invalid"), 400, *BAD_INPUT)
+    assert_activity_error(api.post_bytes(PATH, b"", token="invalid"), 400, *BAD_BODY)
     assert_activity_error(api.post(PATH, {"type": "!"}, token="invalid"), 400, *BAD_TYPE)
     large = {"type": "x", "metadata": {"a": "x" * 16_384}}
     assert_activity_error(api.post(PATH, large, token="invalid"), 400, *BAD_METADATA)
@@ -190,13 +190,13 @@ def test_bodies_of_other_types(api, headers):
 @pytest.mark.parametrize("headers", [{"Content-Type": "text/html"}, {"Content-Encoding": "gzip"}])
 def test_the_type_of_an_empty_body_does_not_matter(api, headers):
     type = headers.get("Content-Type", "application/json")
-    assert_activity_error(api.post_bytes(PATH, b"", type, headers=headers), 400, *BAD_INPUT)
+    assert_activity_error(api.post_bytes(PATH, b"", type, headers=headers), 400, *BAD_BODY)
 
 
 def test_a_body_of_just_the_limit_is_accepted_and_one_more_byte_is_not(api):
     body = b'{"type":"x","filling":"' + b"x" * (1_048_576 - 25) + b'"}'
     assert_accepted(api.post_bytes(PATH, body))
-    assert_answer(
+    assert_response(
         api.post_bytes(PATH, body + b" "),
         413,
         {"error": {"code": TOO_LARGE[0], "message": TOO_LARGE[1]}},
@@ -228,7 +228,7 @@ def test_while_the_switch_is_off_only_the_size_and_the_method_are_checked(api, t
 def test_without_the_analytics_database(api, monkeypatch, analytics_away):
     response = api.post(PATH, {"type": "x"})
     body = {"error": {"code": FAILED[0], "message": FAILED[1]}}
-    assert_answer(response, 500, body, WRITE_FAILED)
+    assert_response(response, 500, body, WRITE_FAILED)
 
 
 def test_a_write_that_is_not_confirmed(api, monkeypatch):
@@ -250,7 +250,7 @@ def test_a_row_that_the_database_refuses(api, monkeypatch):
 def test_without_the_main_database_a_signed_token_is_enough(api, token, user, request):
     request.getfixturevalue("main_database_away")
     assert_accepted(api.post(PATH, {"type": "x"}, token=token))
-    assert_answer(
+    assert_response(
         api.post(PATH, {"type": "x"}, token="invalid"),
         401,
         {"error": {"code": BAD_TOKEN[0], "message": BAD_TOKEN[1]}},

@@ -13,7 +13,7 @@ from analytics.ingest import commit
 from config.api import address_hash
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.activity import request_rows, switch, the_row
+from tests.support.activity import request_rows, row_of, switch
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -32,7 +32,7 @@ def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tokens, "verify", verify_slowly)
         response = api.get("/api/v1/websites?page=2", token=token, REMOTE_ADDR="203.0.113.7")
-    row = the_row(response)
+    row = row_of(response)
     assert uuid7.time_of(row.id) == row.created_at == at
     assert (row.event_type, row.method, row.path) == ("api_request", "GET", "/api/v1/websites")
     assert (row.status_code, row.duration_ms) == (200, 43)
@@ -61,7 +61,7 @@ def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
 def test_requests_of_every_kind_are_recorded(client, method, path, status, event_type):
     response = getattr(client, method.lower())(path)
     assert response.status_code == status
-    row = the_row(response)
+    row = row_of(response)
     assert (row.method, row.path, row.status_code) == (method, path, status)
     assert row.event_type == event_type
     assert (row.user_id, row.metadata["actor_type"]) == (None, "anonymous")
@@ -69,9 +69,9 @@ def test_requests_of_every_kind_are_recorded(client, method, path, status, event
 
 def test_a_preflight_and_a_refused_host_are_recorded(api):
     preflight = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
-    assert the_row(api.options("/api/v1/events", headers=preflight)).status_code == 200
+    assert row_of(api.options("/api/v1/events", headers=preflight)).status_code == 200
     refused = api.get("/api/v1/websites", headers={"Host": "evil.example"})
-    assert the_row(refused).status_code == 400
+    assert row_of(refused).status_code == 400
 
 
 def test_a_view_that_crashes_is_recorded(api, token, monkeypatch, caplog):
@@ -82,7 +82,7 @@ def test_a_view_that_crashes_is_recorded(api, token, monkeypatch, caplog):
     with caplog.at_level(logging.CRITICAL):
         response = api.get("/api/v1/websites", token=token)
     assert response.status_code == 500
-    row = the_row(response)
+    row = row_of(response)
     assert (row.event_type, row.status_code) == ("server_error", 500)
 
 
@@ -94,7 +94,7 @@ def test_a_page_that_crashes_is_recorded(monkeypatch, caplog):
     with caplog.at_level(logging.CRITICAL):
         response = Client(raise_request_exception=False).get("/admin/login/")
     assert response.status_code == 500
-    assert the_row(response).event_type == "server_error"
+    assert row_of(response).event_type == "server_error"
 
 
 # What is not recorded
@@ -124,7 +124,7 @@ def test_excluded_paths_are_passed_by(api, path, is_recorded):
 
 @pytest.mark.parametrize("text", ["false", "TRUE", ""])
 def test_while_the_switch_is_off_nothing_is_recorded(api, token, text):
-    assert the_row(api.get("/api/v1/websites", token=token))
+    assert row_of(api.get("/api/v1/websites", token=token))
     switch(text)
     before = len(request_rows())
     assert api.get("/api/v1/websites", token=token).status_code == 200
@@ -191,7 +191,7 @@ def test_a_mistake_in_the_recorder_breaks_no_answer(api, lost, caplog, monkeypat
 
 def test_rows_of_requests_have_ids_of_their_time(api):
     ms = uuid7.now_ms()
-    row = the_row(api.get("/nothing"))
+    row = row_of(api.get("/nothing"))
     assert isinstance(row.id, UUID)
     assert row.id.version == 7
     assert ms <= uuid7.ms_of(row.id) <= uuid7.now_ms()

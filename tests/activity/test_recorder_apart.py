@@ -9,9 +9,9 @@ from activity.models import ActivityEvent
 from analytics.events.models import Event
 from analytics.ingest import writer
 from tests.support.api import Api
-from tests.support.databases import connect
+from tests.support.databases import connect_to_analytics
 from tests.support.events import PATH, event_of
-from tests.support.responses import at_once
+from tests.support.responses import run_concurrently
 from websites import lookup
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
@@ -31,7 +31,7 @@ def _warm(api, website):
 @pytest.fixture
 def locked_table():
     """Hold the table of the recorder's rows, as a change of it would."""
-    with connect() as connection:
+    with connect_to_analytics() as connection:
         connection.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
@@ -65,7 +65,7 @@ def test_a_lock_on_its_table_holds_nobody_up(api, website):
 @pytest.mark.usefixtures("refusing_table")
 def test_a_refusal_of_its_rows_fails_nobody(website):
     event = event_of(website)
-    answers = at_once(*[lambda: Api().post(PATH, event)] * 20)
+    answers = run_concurrently(*[lambda: Api().post(PATH, event)] * 20)
     writer.drain()
     assert {answer.status_code for answer in answers} == {201}
     assert Event.objects.count() == 21

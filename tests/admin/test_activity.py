@@ -7,7 +7,7 @@ from django.db import connections
 
 from activity.models import ActivityEvent
 from config.db import uuid7
-from tests.support.admin import PAGE, assert_paged, shown
+from tests.support.admin import PAGE_SIZE, assert_paged, listed_ids
 from tests.support.events import AT_MS
 from tests.support.query_plans import UUID7, plan_of, statements
 
@@ -57,7 +57,7 @@ def indexes_for(client, query):
 
 
 def test_pages_show_each_row_once_and_cost_one_query(staff_api, user):
-    made = [store(AT_MS + n, user_id=str(user.id)).pk for n in range(PAGE + 2)]
+    made = [store(AT_MS + n, user_id=str(user.id)).pk for n in range(PAGE_SIZE + 2)]
     assert_paged(staff_api, ROWS, made)
     [sql] = statements(staff_api, ROWS, table=TABLE)
     assert "COUNT(" not in sql
@@ -99,7 +99,7 @@ def test_the_detail_shows_everything(staff_api, user):
 def test_rows_of_one_type(staff_api, event_type, index):
     wanted = [store(AT_MS + n, event_type=event_type).pk for n in range(2)][::-1]
     store(event_type="user_logout")
-    assert shown(staff_api.get(ROWS, {"event_type": event_type})) == wanted
+    assert listed_ids(staff_api.get(ROWS, {"event_type": event_type})) == wanted
     assert indexes_for(staff_api, {"event_type": event_type}) == {index}
 
 
@@ -109,7 +109,7 @@ def test_rows_of_one_user(staff_api, user, term):
     store(user_id=str(uuid4()))
     store()
     query = {"user": term.format(id=user.id)}
-    assert shown(staff_api.get(ROWS, query)) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, query)) == [wanted.pk]
     assert indexes_for(staff_api, query) == {"activity_user_hash_id"}
 
 
@@ -119,14 +119,14 @@ def test_rows_of_one_status_class(staff_api, hundreds):
     for status in (hundreds * 100 - 1, hundreds * 100 + 100, 200):
         store(status_code=status)
     query = {"status": str(hundreds)}
-    assert set(shown(staff_api.get(ROWS, query))) == {first, last}
+    assert set(listed_ids(staff_api.get(ROWS, query))) == {first, last}
     assert indexes_for(staff_api, query) == {"activity_status_class_id"}
 
 
 def test_rows_that_succeeded(staff_api):
     wanted = store(status_code=204)
     store(status_code=404)
-    assert shown(staff_api.get(ROWS, {"status": "2"})) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, {"status": "2"})) == [wanted.pk]
     assert indexes_for(staff_api, {"status": "2"}) == {f"{TABLE}_pkey"}
 
 
@@ -134,7 +134,7 @@ def test_rows_that_succeeded(staff_api):
 def test_search_finds_sessions_and_projects(staff_api, field):
     wanted = store(**{field: "a b"})
     store(**{field: "a b c"})
-    assert shown(staff_api.get(ROWS, {"q": "a b"})) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, {"q": "a b"})) == [wanted.pk]
     used = indexes_for(staff_api, {"q": "a b"})
     assert used == {"activity_session_hash", "activity_project_hash"}
 
@@ -142,13 +142,13 @@ def test_search_finds_sessions_and_projects(staff_api, field):
 def test_search_finds_the_rows_of_a_user(staff_api, user):
     wanted = store(user_id=str(user.id))
     store(user_id=str(uuid4()))
-    assert shown(staff_api.get(ROWS, {"q": f" {user.email.upper()}"})) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, {"q": f" {user.email.upper()}"})) == [wanted.pk]
 
 
 def test_search_finds_a_row(staff_api):
     wanted = store()
     store()
-    assert shown(staff_api.get(ROWS, {"q": str(wanted.pk)})) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, {"q": str(wanted.pk)})) == [wanted.pk]
 
 
 def test_filters_narrow_each_other(staff_api, user):
@@ -159,7 +159,7 @@ def test_filters_narrow_each_other(staff_api, user):
     store(**mine | {"status_code": 500})
     store(AT_MS - 86_400_000, **mine)
     query = {"user": user.email, "event_type": "api_request_failed", "status": "4"}
-    assert shown(staff_api.get(ROWS, query | {"since": "2026-01-28"})) == [wanted.pk]
+    assert listed_ids(staff_api.get(ROWS, query | {"since": "2026-01-28"})) == [wanted.pk]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_filters_narrow_each_other(staff_api, user):
 )
 def test_a_filter_without_sense_shows_nothing(staff_api, query):
     store()
-    assert shown(staff_api.get(f"{ROWS}?{query}")) == []
+    assert listed_ids(staff_api.get(f"{ROWS}?{query}")) == []
 
 
 def test_nobody_adds_changes_or_deletes(staff_api):

@@ -5,8 +5,8 @@ from django.db import connections
 
 from analytics.collect.models import CollectedEvent
 from config.db import uuid7
-from tests.support.admin import PAGE, assert_paged, shown
-from tests.support.databases import away
+from tests.support.admin import PAGE_SIZE, assert_paged, listed_ids
+from tests.support.databases import failing
 from tests.support.events import AT_MS
 from tests.support.query_plans import UUID7, plan_of, statements
 
@@ -49,7 +49,7 @@ def today(client, **query):
 
 
 def test_pages_show_each_event_once(staff_api, make_event):
-    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE + 2)])
+    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE_SIZE + 2)])
 
 
 def test_a_page_costs_two_queries_however_many_users_it_shows(staff_api, make_event, make_user):
@@ -102,7 +102,7 @@ def test_the_search_is_exact_and_served_by_an_index(
     wanted = make_event()
     make_event(user_id=make_user("user@example.com.tr").id)
     query = {"q": term.format(id=wanted.pk, user=user.id)}
-    assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
+    assert listed_ids(staff_api.get(EVENTS, query)) == [wanted.pk]
     plan, used = plan_of(asked(staff_api, query)[0], allow_scans=False)
     assert index in used
     assert "Seq Scan" not in plan
@@ -113,7 +113,7 @@ def test_the_search_is_exact_and_served_by_an_index(
 )
 def test_what_nothing_is_called_finds_nothing(staff_api, make_event, term):
     make_event()
-    assert shown(staff_api.get(EVENTS, {"q": term})) == []
+    assert listed_ids(staff_api.get(EVENTS, {"q": term})) == []
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_filters_are_served_by_an_index(staff_api, make_event, make_user, query,
     wanted = [make_event(AT_MS + n, event_type="scroll", user_id=other.id).pk for n in (1, 0)]
     make_event(event_type="scroll_")
     make_event(AT_MS - DAY_MS)
-    assert shown(staff_api.get(EVENTS, query)) == wanted
+    assert listed_ids(staff_api.get(EVENTS, query)) == wanted
     plan, used = plan_of(asked(staff_api, query)[0], allow_scans=False)
     assert any(name.startswith(index) for name in used)
     assert "Seq Scan" not in plan
-    assert shown(staff_api.get(EVENTS, query | {"until": "2026-01-27"})) == []
+    assert listed_ids(staff_api.get(EVENTS, query | {"until": "2026-01-27"})) == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_filters_are_served_by_an_index(staff_api, make_event, make_user, query,
 def test_a_filter_without_sense_shows_nothing(staff_api, make_event, query):
     make_event()
     response = staff_api.get(f"{EVENTS}?{query}")
-    assert shown(response) == []
+    assert listed_ids(response) == []
     assert "Today" not in response.content.decode()
 
 
@@ -195,12 +195,12 @@ def test_older_pages_do_not_count(staff_api, make_event):
     [page] = asked(staff_api, query)
     assert "GROUP BY" not in page
     response = staff_api.get(EVENTS, query)
-    assert shown(response) == [oldest.pk]
+    assert listed_ids(response) == [oldest.pk]
     assert "Today" not in response.content.decode()
 
 
 def test_without_the_analytics_database_the_page_says_so(staff_api):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         html = staff_api.get(EVENTS).content.decode()
     assert html.count("The database does not answer; try again in a moment.") == 2
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from config import runtime
 from config.models import RuntimeSettings, SettingChange
 from config.runtime import preview
-from tests.support.databases import away
+from tests.support.databases import failing
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -249,7 +249,7 @@ def test_the_form_and_the_history_tell_who_and_why(send, staff_api):
 
 
 def test_without_the_analytics_database_a_switch_can_be_set_all_the_same(send, staff_api):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         assert send(events_enabled="false").status_code == 302
         assert preview.UNKNOWN in staff_api.get(FORM).content.decode()
     assert RuntimeSettings.objects.get().events_enabled == "false"

@@ -8,7 +8,7 @@ from django.test import Client
 
 from analytics.events.models import Event
 from config.db import uuid7
-from tests.support.admin import PAGE, shown
+from tests.support.admin import PAGE_SIZE, listed_ids
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -61,7 +61,7 @@ def test_the_detail_shows_everything(staff_api, make_event, website):
 
 
 def test_the_way_back_from_a_detail_leads_to_its_page(staff_api, make_events):
-    made = make_events(PAGE + 1)
+    made = make_events(PAGE_SIZE + 1)
     html = staff_api.get(EVENTS, {"before": made[0], "q": "vis-1"}).content.decode()
     kept = f"_changelist_filters=before%3D{made[0]}%26q%3Dvis-1"
     assert f"{made[1]}/change/?{kept}" in html
@@ -98,7 +98,7 @@ def test_a_query_that_takes_too_long_is_told(staff_api):
         other.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
         response = staff_api.get(EVENTS, {"event_type": "custom"})
         other.rollback()
-    assert shown(response) == []
+    assert listed_ids(response) == []
     html = response.content.decode()
     assert TOO_SLOW in html
     assert "No events here." not in html
@@ -106,7 +106,7 @@ def test_a_query_that_takes_too_long_is_told(staff_api):
 
 def test_the_analytics_database_away_is_told(staff_api, analytics_away):
     response = staff_api.get(EVENTS)
-    assert shown(response) == []
+    assert listed_ids(response) == []
     assert AWAY in response.content.decode()
     detail = staff_api.get(f"{EVENTS}{uuid7.new_id_now()}/change/", follow=True)
     assert detail.redirect_chain == [("/admin/", 302)]

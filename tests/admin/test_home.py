@@ -15,7 +15,7 @@ from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.models import OutcomeCount, RuntimeSettings
-from tests.support.databases import away
+from tests.support.databases import failing
 from tests.support.events import PATH, event_of
 from tests.support.query_plans import statements
 
@@ -168,7 +168,7 @@ def test_the_page_reads_no_table_of_events(staff_api, website, api):
 
 
 def test_without_the_analytics_database_the_rest_is_told(staff_api, nothing_counted):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         words = text_of(staff_api.get(HOME))
     assert AWAY in words
     assert "Analytics database Does not answer" in words

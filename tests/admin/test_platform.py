@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from analytics.platform import stats
 from analytics.platform.models import PlatformEvent
 from config.db import uuid7
-from tests.support.admin import PAGE, assert_paged, shown
+from tests.support.admin import PAGE_SIZE, assert_paged, listed_ids
 from tests.support.events import AT_MS
 from tests.support.query_plans import UUID7, plan_of
 
@@ -61,7 +61,7 @@ def statement(client, query):
 
 
 def test_pages_show_each_event_once(staff_api, make_event):
-    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE + 2)])
+    assert_paged(staff_api, EVENTS, [make_event(AT_MS + n).pk for n in range(PAGE_SIZE + 2)])
 
 
 def test_a_page_costs_one_query_in_each_database(staff_api, make_event, make_user):
@@ -125,7 +125,7 @@ def test_what_is_rare_is_found_among_many_by_an_index(
 ):
     wanted = make_event(event_name=" order placed")
     query = {name: text.format(user=user.id, id=wanted.pk) for name, text in query.items()}
-    assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
+    assert listed_ids(staff_api.get(EVENTS, query)) == [wanted.pk]
     plan, used = plan_of(statement(staff_api, query))
     assert "Seq Scan" not in plan
     assert index in used
@@ -135,7 +135,7 @@ def test_what_is_rare_is_found_among_many_by_an_index(
     "query", [{}, {"category": "user_action"}, {"priority": "medium"}, {"event_name": "click"}]
 )
 def test_a_page_of_what_is_frequent_is_found_by_a_walk(staff_api, crowd, query):
-    assert len(shown(staff_api.get(EVENTS, query))) == PAGE
+    assert len(listed_ids(staff_api.get(EVENTS, query))) == PAGE_SIZE
     plan, used = plan_of(statement(staff_api, query))
     assert used <= {"analytics_platformevent_pkey", "platform_name_hash_id"}
     assert "Sort" not in plan
@@ -146,14 +146,14 @@ def test_a_category_is_looked_for_from_its_last_hour_on(staff_api, make_event):
     wanted = make_event()
     make_event(AT_MS + 1, category="auth")
     query = {"category": "trading"}
-    assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
+    assert listed_ids(staff_api.get(EVENTS, query)) == [wanted.pk]
     end = uuid7.floor(uuid7.from_ms(AT_MS + 3_600_000))
     assert f"\"id\" < '{end.hex}'" in statement(staff_api, query)
 
 
 def test_a_category_without_events_needs_no_search(staff_api, make_event):
     make_event()
-    assert shown(staff_api.get(EVENTS, {"category": "system"})) == []
+    assert listed_ids(staff_api.get(EVENTS, {"category": "system"})) == []
 
 
 def test_filters_and_search_narrow_each_other(staff_api, make_event, make_user):
@@ -170,13 +170,13 @@ def test_filters_and_search_narrow_each_other(staff_api, make_event, make_user):
         "q": "user@example.com",
         "since": "2026-01-28",
     }
-    assert shown(staff_api.get(EVENTS, query)) == [wanted.pk]
+    assert listed_ids(staff_api.get(EVENTS, query)) == [wanted.pk]
 
 
 @pytest.mark.parametrize("query", ["category=nothing", "priority=x", "event_name=a%00b"])
 def test_a_filter_without_sense_shows_nothing(staff_api, make_event, query):
     make_event()
-    assert shown(staff_api.get(f"{EVENTS}?{query}")) == []
+    assert listed_ids(staff_api.get(f"{EVENTS}?{query}")) == []
 
 
 def test_nobody_adds_changes_or_deletes(staff_api, make_event):

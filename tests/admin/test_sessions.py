@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from config.db import uuid7
-from tests.support.admin import PAGE, html_of, shown
+from tests.support.admin import PAGE_SIZE, html_of, listed_ids
 from tests.support.query_plans import plan_of, statements
 from tests.support.session_rows import AT_MS, FULL_SESSION, fill_sessions, store_session
 
@@ -17,13 +17,13 @@ AWAY = "The database does not answer; try again in a moment."
 
 
 def test_two_pages_and_back_show_each_session_once(staff_api):
-    made = [store_session(AT_MS + n).pk for n in range(PAGE + 3)][::-1]
+    made = [store_session(AT_MS + n).pk for n in range(PAGE_SIZE + 3)][::-1]
     first = staff_api.get(SESSIONS)
-    assert shown(first) == made[:PAGE]
+    assert listed_ids(first) == made[:PAGE_SIZE]
     second = staff_api.get(SESSIONS + first.context["cl"].older_link)
-    assert shown(second) == made[PAGE:]
+    assert listed_ids(second) == made[PAGE_SIZE:]
     back = staff_api.get(SESSIONS + second.context["cl"].newer_link)
-    assert shown(back) == made[:PAGE]
+    assert listed_ids(back) == made[:PAGE_SIZE]
 
 
 def test_a_row_tells_the_essentials(staff_api):
@@ -40,7 +40,7 @@ def test_a_row_tells_the_essentials(staff_api):
 def test_a_row_of_which_little_is_known(staff_api):
     session = store_session()
     response = staff_api.get(SESSIONS)
-    assert shown(response) == [session.pk]
+    assert listed_ids(response) == [session.pk]
     assert "None" not in response.content.decode().split('id="result_list"')[1]
 
 
@@ -61,8 +61,8 @@ def test_filters(staff_api, chosen, fields):
     session = store_session(**fields)
     other = {"device": "watch", "bounced": not fields.get("bounced", True)}
     store_session(**other)
-    assert shown(staff_api.get(SESSIONS, chosen)) == [session.pk]
-    assert len(shown(staff_api.get(SESSIONS, dict.fromkeys(chosen, "")))) == 2
+    assert listed_ids(staff_api.get(SESSIONS, chosen)) == [session.pk]
+    assert len(listed_ids(staff_api.get(SESSIONS, dict.fromkeys(chosen, "")))) == 2
 
 
 def test_sessions_of_a_period(staff_api, clock):
@@ -71,7 +71,7 @@ def test_sessions_of_a_period(staff_api, clock):
     start = uuid7.to_ms(now - timedelta(hours=24))
     store_session(start - 1)
     session = store_session(start)
-    assert shown(staff_api.get(SESSIONS, {"period": "day"})) == [session.pk]
+    assert listed_ids(staff_api.get(SESSIONS, {"period": "day"})) == [session.pk]
 
 
 def test_sessions_from_day_to_day(staff_api):
@@ -81,7 +81,7 @@ def test_sessions_from_day_to_day(staff_api):
         for ms in (midnight - 1, midnight, midnight + 86_399_999, midnight + 86_400_000)
     )
     days = {"since": "2026-01-28", "until": "2026-01-28"}
-    assert shown(staff_api.get(SESSIONS, days)) == [last, first]
+    assert listed_ids(staff_api.get(SESSIONS, days)) == [last, first]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_sessions_from_day_to_day(staff_api):
 def test_a_filter_without_sense_shows_nothing_and_says_so(staff_api, query, told):
     store_session()
     response = staff_api.get(f"{SESSIONS}?{query}")
-    assert shown(response) == []
+    assert listed_ids(response) == []
     assert told in response.content.decode()
     assert "No sessions here." in response.content.decode()
 
@@ -102,21 +102,23 @@ def test_a_filter_without_sense_shows_nothing_and_says_so(staff_api, query, told
 def test_search_finds_a_session_by_its_id(staff_api):
     session = store_session()
     store_session()
-    assert shown(staff_api.get(SESSIONS, {"q": f" {str(session.pk).upper()} "})) == [session.pk]
+    assert listed_ids(staff_api.get(SESSIONS, {"q": f" {str(session.pk).upper()} "})) == [
+        session.pk
+    ]
 
 
 def test_search_finds_the_sessions_of_a_user(staff_api):
     user_id = uuid4()
     found = [store_session(AT_MS + n, user_id=user_id).pk for n in range(2)]
     store_session(user_id=uuid4())
-    assert shown(staff_api.get(SESSIONS, {"q": user_id})) == found[::-1]
+    assert listed_ids(staff_api.get(SESSIONS, {"q": user_id})) == found[::-1]
 
 
 @pytest.mark.parametrize("text", ["direct", "019c0630", "019c0630-fe00-7d71-bb46-7075e0512424"])
 def test_search_finds_nothing_else(staff_api, text):
     session = store_session()
-    assert shown(staff_api.get(SESSIONS, {"q": text})) == []
-    assert shown(staff_api.get(SESSIONS, {"q": session.visitor_hash})) == []
+    assert listed_ids(staff_api.get(SESSIONS, {"q": text})) == []
+    assert listed_ids(staff_api.get(SESSIONS, {"q": session.visitor_hash})) == []
 
 
 def test_the_search_box_says_what_it_finds(staff_api):
@@ -147,7 +149,7 @@ def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes
 
 def test_the_analytics_database_away_is_told(staff_api, analytics_away):
     response = staff_api.get(SESSIONS)
-    assert shown(response) == []
+    assert listed_ids(response) == []
     assert AWAY in response.content.decode()
     detail = staff_api.get(f"{SESSIONS}{uuid7.new_id_now()}/change/", follow=True)
     assert detail.redirect_chain == [("/admin/", 302)]

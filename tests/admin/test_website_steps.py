@@ -14,7 +14,7 @@ from django.utils import timezone
 from analytics.events import traffic
 from analytics.events.models import Event
 from config.db import uuid7
-from tests.support.databases import away
+from tests.support.databases import failing
 from tests.support.events import PATH, event_of
 from tests.support.query_plans import statements
 from websites import lookup
@@ -101,7 +101,7 @@ def test_the_traffic_walks_the_index_of_websites_however_few_there_are():
 
 
 def test_without_the_analytics_database_websites_are_listed(staff_api, website):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         response = staff_api.get(LIST)
     page = response.content.decode()
     assert "The database does not answer" in page

@@ -3,7 +3,7 @@
 import pytest
 
 from config.api import request_body
-from tests.support.responses import assert_invalid, assert_refused
+from tests.support.responses import assert_error, assert_invalid
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +125,7 @@ def test_the_first_problem_in_order_is_told(api, body, sentence):
 )
 def test_all_other_json_is_accepted(api, value):
     refused = (401, "UNAUTHORIZED", "Invalid email or password")
-    assert_refused(post(api, around(value)), *refused)
+    assert_error(post(api, around(value)), *refused)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from config.api.outcomes import Outcome
 from config.api.registry import APIS
 from config.api.view import METHODS, ApiView, endpoint_of
 from tests.support.openapi import assert_described, validator
-from tests.support.responses import assert_refused
+from tests.support.responses import assert_error
 
 SCHEMA, DOCS = "/api/schema/", "/api/docs/"
 JSON, YAML = "application/json", "application/yaml"
@@ -273,15 +273,15 @@ def test_pages_can_only_be_read(api, path):
     for method in ("post", "put", "patch", "delete", "options"):
         response = getattr(api, method)(path)
         allow = {"Allow": "GET, HEAD"}
-        assert_refused(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", allow)
+        assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", allow)
 
 
 @pytest.mark.parametrize("path", [SCHEMA, DOCS])
 def test_an_operator_may_keep_the_description_to_himself(api, settings, path):
     settings.API_DOCS = False
-    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")
+    assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")
 
 
 @pytest.mark.parametrize("path", [SCHEMA[:-1], DOCS[:-1]])
 def test_paths_of_pages_are_exact_too(api, path):
-    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")
+    assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")

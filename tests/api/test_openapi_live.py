@@ -16,7 +16,7 @@ from schemathesis.specs.openapi import checks
 
 from config.api.openapi.document import document
 from tests.support.live_client import PASSWORD, event, new_website, register, send_request
-from tests.support.processes import directory
+from tests.support.processes import temporary_directory
 from tests.support.server import first_run_environment, serving
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ class Service:
 @pytest.fixture
 def service():
     with (
-        directory() as path,
+        temporary_directory() as path,
         serving(first_run_environment(path / "var") | UNLIMITED) as server,
         requests.Session() as session,
     ):

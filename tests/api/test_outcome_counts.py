@@ -10,10 +10,10 @@ from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from config.models import OutcomeCount
-from tests.support.databases import away
+from tests.support.databases import failing
 from tests.support.live_client import event, new_website, register, send_request
 from tests.support.postgres_server import Postgres
-from tests.support.processes import directory, wait_until
+from tests.support.processes import temporary_directory, wait_until
 from tests.support.server import migrate, production_environment, serving
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
@@ -66,7 +66,7 @@ def test_nothing_counted_is_no_query(django_assert_num_queries):
 @BOTH
 def test_an_outage_delays_the_counts_and_keeps_their_times(noon, caplog):
     Outcome.STORED.count("events", 2)
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         outcome_counts.flush()
     assert "Outcome counts are not written now" in caplog.text
     noon.set(NOON + 10 * MINUTE)
@@ -81,7 +81,7 @@ def test_an_outage_delays_the_counts_and_keeps_their_times(noon, caplog):
 @BOTH
 def test_a_long_outage_takes_bounded_memory_and_loses_no_event(noon, monkeypatch):
     monkeypatch.setattr(outcome_counts, "MAX_PENDING", 2)
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         for slot in range(10):
             noon.set(NOON + slot * outcome_counts.SLOT)
             Outcome.STORED.count("events")
@@ -132,7 +132,7 @@ def test_the_sums_of_a_day_walk_the_primary_key():
 
 @pytest.mark.slow
 def test_a_server_that_stops_writes_what_it_counted():
-    with directory() as var_dir, Postgres(var_dir) as postgres:
+    with temporary_directory() as var_dir, Postgres(var_dir) as postgres:
         analytics = postgres.url("analytics")
         environment = production_environment(
             var_dir, main_url=postgres.url("main"), analytics_url=analytics

@@ -9,7 +9,7 @@ import pytest
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.bodies import CountingBody
-from tests.support.responses import assert_answer, assert_invalid, assert_refused
+from tests.support.responses import assert_error, assert_invalid, assert_response
 from websites.models import Website
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def track_error(code, message, i18n_key):
 def assert_track_refused(response, status, *words):
     expected = track_error(*words)
     expected["error"]["correlationId"] = response["X-Request-Id"]
-    assert_answer(response, status, expected)
+    assert_response(response, status, expected)
 
 
 # Paths and methods: rows 1 to 8 and 24 of the contract
@@ -69,7 +69,7 @@ def assert_track_refused(response, status, *words):
     ],
 )
 def test_unknown_paths_are_told_in_json_without_a_redirect(api, method, path):
-    assert_refused(getattr(api, method)(path), *UNKNOWN)
+    assert_error(getattr(api, method)(path), *UNKNOWN)
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "options"])
@@ -84,7 +84,7 @@ def test_unknown_paths_of_track_are_told_in_its_dialect(api, method, path):
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 def test_a_target_that_is_no_path_is_unknown(api, method):
     response = api.generic(method, "/", PATH_INFO="*")
-    assert_refused(response, *UNKNOWN)
+    assert_error(response, *UNKNOWN)
 
 
 def test_head_is_get_without_a_body(api, token):
@@ -97,7 +97,7 @@ def test_head_is_get_without_a_body(api, token):
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=api", "?_method=DELETE"])
 def test_answers_are_json_whatever_is_asked_for(api, token, accept, query):
     response = api.get(WEBSITES + query, token=token, headers={"Accept": accept})
-    assert_answer(response, 200, {"websites": [], "total": 0})
+    assert_response(response, 200, {"websites": [], "total": 0})
 
 
 def test_method_overrides_are_ignored(api, token, website):
@@ -110,7 +110,7 @@ def test_method_overrides_are_ignored(api, token, website):
 @pytest.mark.parametrize("host", ["evil.example", "testserver.evil.example", "a b", "x:y:z", ""])
 @pytest.mark.parametrize("path", [LOGIN, "/nothing", "/health/live", "/metrics"])
 def test_other_hosts_are_refused(api, path, host):
-    assert_refused(api.post(path, HTTP_HOST=host), 400, "BAD_REQUEST", "Bad request")
+    assert_error(api.post(path, HTTP_HOST=host), 400, "BAD_REQUEST", "Bad request")
 
 
 def test_other_hosts_are_refused_in_the_dialect_of_the_path(api):
@@ -123,7 +123,7 @@ def test_these_routes_answer_no_preflight(api, path):
     headers = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
     response = api.options(path, headers=headers)
     allow = {"Allow": "POST" if path == LOGIN else "GET, POST, HEAD"}
-    assert_refused(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", allow)
+    assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", allow)
 
 
 def test_these_routes_have_no_cors_headers(post):
@@ -150,7 +150,7 @@ def test_the_id_of_a_request_is_the_servers_own(post):
     ],
 )
 def test_a_body_of_another_type_is_refused(post, content_type):
-    assert_refused(post(content_type=content_type), *WRONG_TYPE)
+    assert_error(post(content_type=content_type), *WRONG_TYPE)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_an_empty_body_has_no_type(post, content_type):
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "nonsense"])
 def test_encoded_bodies_are_refused(post, encoding):
     headers = {"Content-Encoding": encoding}
-    assert_refused(post(gzip.compress(GOOD), headers=headers), *WRONG_TYPE)
+    assert_error(post(gzip.compress(GOOD), headers=headers), *WRONG_TYPE)
 
 
 def test_identity_is_no_encoding(post):
@@ -209,7 +209,7 @@ def test_identity_is_no_encoding(post):
 
 def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(post):
     assert post(of_size(LIMIT)).status_code == 200
-    assert_refused(post(of_size(LIMIT + 1)), *TOO_LARGE)
+    assert_error(post(of_size(LIMIT + 1)), *TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_length_over_the_limit_is_refused_without_reading(api, token, method, 
     stream = CountingBody(b"x" * 100)
     more = {"wsgi.input": stream, "CONTENT_LENGTH": str(LIMIT + 1)}
     response = api.generic(method.upper(), path, token=token, **more)
-    assert_refused(response, *TOO_LARGE)
+    assert_error(response, *TOO_LARGE)
     assert stream.bytes_read == 0
 
 
@@ -232,7 +232,7 @@ def test_a_chunked_body_is_read(api, user, size):
 @pytest.mark.parametrize("size", [LIMIT + 1, 5 * LIMIT])
 def test_a_chunked_body_is_read_up_to_the_limit(api, user, size):
     stream = CountingBody(of_size(size))
-    assert_refused(api.post_chunked(LOGIN, stream), *TOO_LARGE)
+    assert_error(api.post_chunked(LOGIN, stream), *TOO_LARGE)
     assert stream.bytes_read == LIMIT + 1
 
 

@@ -6,7 +6,7 @@ from django.test import Client
 
 from config.api.client_address import parse_networks
 from tests.support.accounts import PASSWORD
-from tests.support.responses import assert_refused
+from tests.support.responses import assert_error
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -156,7 +156,7 @@ def test_the_admin_is_not_there_for_other_networks(allowed_staff, address, is_al
         if is_allowed:
             assert response.status_code == status
         else:
-            assert_refused(response, *NOT_FOUND)
+            assert_error(response, *NOT_FOUND)
             assert_told(response, 404, SAFE)
     assert allowed_staff.get("/health/live", REMOTE_ADDR=address).status_code == 200
 
@@ -164,9 +164,9 @@ def test_the_admin_is_not_there_for_other_networks(allowed_staff, address, is_al
 def test_behind_a_proxy_the_client_counts_and_not_what_it_claims(allowed_staff, settings):
     claim = {"X-Forwarded-For": "192.0.2.9"}
     ask = {"path": ADMIN, "headers": claim, "REMOTE_ADDR": "10.0.0.1"}
-    assert_refused(allowed_staff.get(**ask), *NOT_FOUND)
+    assert_error(allowed_staff.get(**ask), *NOT_FOUND)
     settings.TRUSTED_PROXIES = parse_networks(["10.0.0.0/8"])
     assert allowed_staff.get(**ask).status_code == 200
     settings.ADMIN_ALLOWED_IPS = parse_networks(["198.51.100.0/24"])
     ask["headers"] = claim | {"CF-Connecting-IP": "198.51.100.1"}
-    assert_refused(allowed_staff.get(**ask), *NOT_FOUND)
+    assert_error(allowed_staff.get(**ask), *NOT_FOUND)

@@ -16,14 +16,14 @@ from tests.support.collect import (
     STORED,
     UNAVAILABLE,
     WRITE_FAILED,
-    assert_refused,
+    assert_error,
     event,
-    stored,
+    stored_rows,
     uuid_of,
 )
-from tests.support.databases import away
-from tests.support.metrics import counter
-from tests.support.responses import assert_answer
+from tests.support.databases import failing
+from tests.support.metrics import outcome_counter
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -39,7 +39,7 @@ def batch(browser):
 @pytest.fixture
 def counted(browser):
     """Return how many collected events have ended so since the test began."""
-    return counter(browser, "collect")
+    return outcome_counter(browser, "collect")
 
 
 def assert_results(response, *errors, outcome=STORED):
@@ -50,7 +50,7 @@ def assert_results(response, *errors, outcome=STORED):
         for error, id in zip(errors, told, strict=True)
     ]
     body = {"success": True, "processed": len(errors), "results": results}
-    assert_answer(response, 200, body, outcome)
+    assert_response(response, 200, body, outcome)
     return [uuid_of(id) for id in told if id]
 
 
@@ -72,7 +72,7 @@ def test_each_event_stands_for_itself(batch, counted, user):
         None,
         "event_type is invalid",
     )
-    rows = stored()
+    rows = stored_rows()
     assert sorted(found) == [row["id"] for row in rows]
     assert [row["event_type"] for row in rows] == ["page_view", "scroll"]
     assert {row["user_id"] for row in rows} == {user.id}
@@ -95,14 +95,14 @@ def test_each_event_stands_for_itself(batch, counted, user):
 )
 def test_a_bad_event_is_told_in_its_place(batch, bad, error):
     assert_results(batch(event(), bad), None, error)
-    assert len(stored()) == 1
+    assert len(stored_rows()) == 1
 
 
 def test_a_batch_of_bad_events_is_a_success_that_stored_nothing(batch, counted):
     response = batch(event(event_type=""), 1, {})
     errors = ["event_type is invalid", "event must be an object", "event_type is required"]
     assert_results(response, *errors, outcome=REJECTED)
-    assert stored() == []
+    assert stored_rows() == []
     assert counted() == {("rejected", ""): 3}
 
 
@@ -112,7 +112,7 @@ def test_a_hundred_events_keep_their_order(batch):
     events[40] = event(event_type="")
     errors = ["event_type is invalid" if n == 40 else None for n in range(100)]
     found = assert_results(batch(*events), *errors)
-    rows = stored()
+    rows = stored_rows()
     assert [row["id"] for row in rows] == found == sorted(found)
     assert [row["event_data"]["n"] for row in rows] == [n for n in range(100) if n != 40]
     assert {row["created_at"] for row in rows} == {uuid7.time_of(found[0])}
@@ -136,13 +136,13 @@ def test_a_hundred_events_keep_their_order(batch):
 @pytest.mark.parametrize("more", [{}, EVENT])
 def test_the_shape_is_checked_as_a_whole(browser, events, error, message, more):
     response = browser.post(PATH, {"events": events} | more)
-    assert_refused(response, 400, error, details=[("events", message)])
+    assert_error(response, 400, error, details=[("events", message)])
 
 
 def test_a_body_with_events_is_a_batch_whatever_else_it_has(browser):
     found = assert_results(browser.post(PATH, EVENT | {"events": [event()]}), None)
-    assert [row["event_type"] for row in stored()] == ["click"]
-    assert [row["id"] for row in stored()] == found
+    assert [row["event_type"] for row in stored_rows()] == ["click"]
+    assert [row["id"] for row in stored_rows()] == found
 
 
 def test_one_batch_is_one_transaction(batch):
@@ -158,7 +158,7 @@ def test_while_the_switch_is_off_nothing_is_stored(batch, counted):
     response = batch(event(), event(event_data=1))
     assert_results(response, None, "event_data must be an object", outcome=KILL_SWITCH)
     assert_results(batch(5), "event must be an object", outcome=REJECTED)
-    assert stored() == []
+    assert stored_rows() == []
     assert counted() == {("dropped", "kill_switch"): 1, ("rejected", ""): 2}
 
 
@@ -175,7 +175,7 @@ def test_a_row_that_the_database_refuses_fails_alone(batch, counted):
     refuse_type("bad")
     response = batch(event(), event(event_type="bad"), event(event_data=[]), event())
     assert_results(response, None, NOT_STORED, "event_data must be an object", None)
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2
     assert counted() == {
         ("stored", ""): 2, ("dropped", "write_failed"): 1, ("rejected", ""): 1,
     }  # fmt: skip
@@ -185,19 +185,19 @@ def test_a_batch_of_which_the_database_takes_nothing_says_so(batch):
     refuse_type("bad")
     response = batch(event(event_type="bad"), event(event_data=[]))
     assert_results(response, NOT_STORED, "event_data must be an object", outcome=WRITE_FAILED)
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize("alias", ["default", "analytics"])
 def test_without_a_database_none_is_stored(batch, counted, alias):
-    with away(alias, "the database is away"):
-        assert_answer(batch(event(), event(), 5), 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    with failing(alias, "the database is away"):
+        assert_response(batch(event(), event(), 5), 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
     assert sum(counted().values()) == (3 if alias == "analytics" else 1)
 
 
 def test_bad_events_need_no_database(batch):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         assert_results(batch(5), "event must be an object", outcome=REJECTED)
 
 

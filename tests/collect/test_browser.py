@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from config.db.embedded_postgres import database_url
 from tests.support.collect import EVENT
 from tests.support.live_client import PASSWORD, register
-from tests.support.processes import directory
+from tests.support.processes import temporary_directory
 from tests.support.server import first_run_environment, serving
 
 CHROMIUM = next(
@@ -64,7 +64,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with ExitStack() as stack:
-        var_dir = stack.enter_context(directory())
+        var_dir = stack.enter_context(temporary_directory())
         server = stack.enter_context(serving(first_run_environment(var_dir)))
         register(server.port)
         url = database_url(Path(var_dir), "millrace_analytics")

@@ -8,7 +8,7 @@ import pytest
 from analytics.collect.models import CollectedEvent
 from config.api import address_hash
 from config.db import uuid7
-from tests.support.collect import EVENT, PATH, assert_refused, assert_stored, event
+from tests.support.collect import EVENT, PATH, assert_error, assert_stored, event
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -89,7 +89,7 @@ def test_a_clock_may_be_a_day_fast_or_89_days_slow(browser, clock):
         )
     late = now + timedelta(days=1, milliseconds=1)
     CollectedEvent.objects.all().delete()
-    assert_refused(
+    assert_error(
         browser.post(PATH, event(timestamp=late.isoformat())),
         400,
         "timestamp is out of range",

@@ -17,18 +17,18 @@ from tests.support.collect import (
     PATH,
     UNAVAILABLE,
     WRITE_FAILED,
-    assert_refused,
-    assert_refused_session,
+    assert_error,
+    assert_session_required,
     assert_stored,
     event,
-    id_in,
-    recorded,
-    stored,
+    id_of,
+    stored_rows,
+    success_body,
     uuid_of,
 )
-from tests.support.databases import away
-from tests.support.responses import assert_answer
-from tests.support.runtime_settings import set_to
+from tests.support.databases import failing
+from tests.support.responses import assert_response
+from tests.support.runtime_settings import change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -38,59 +38,59 @@ SERVER_ERROR = {"success": False, "error": "Internal server error"}
 
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
 def test_while_the_switch_is_off_nothing_is_stored(browser, text):
-    set_to(collect_enabled=text)
+    change_settings(collect_enabled=text)
     response = browser.post(PATH, EVENT)
-    assert_answer(response, 200, recorded(id_in(response)), KILL_SWITCH)
-    assert uuid7.time_of(uuid_of(id_in(response))) == AT
-    assert stored() == []
+    assert_response(response, 200, success_body(id_of(response)), KILL_SWITCH)
+    assert uuid7.time_of(uuid_of(id_of(response))) == AT
+    assert stored_rows() == []
 
 
 def test_while_the_switch_is_off_refusals_are_the_usual_ones(browser):
-    set_to(collect_enabled="false")
+    change_settings(collect_enabled="false")
     large = EVENT | {"event_data": {"a": "x" * 10_000}}
     details = [("event_data", "Exceeds 10000 bytes")]
-    assert_refused(browser.post(PATH, large), 400, "event_data is too large", details=details)
-    assert_refused(
+    assert_error(browser.post(PATH, large), 400, "event_data is too large", details=details)
+    assert_error(
         browser.post(PATH, EVENT, content_type="text/plain"), 415, "Unsupported media type"
     )
-    assert_refused_session(Api().post(PATH, EVENT))
+    assert_session_required(Api().post(PATH, EVENT))
 
 
 def test_the_switch_needs_no_database_of_events(browser, analytics_away):
-    set_to(collect_enabled="false")
+    change_settings(collect_enabled="false")
     assert browser.post(PATH, EVENT)["X-Event-Outcome"] == KILL_SWITCH["X-Event-Outcome"]
 
 
 def test_the_switches_of_other_apis_do_not_matter(browser):
     others = ("tracking", "activity", "platform", "events")
-    set_to(**{f"{name}_enabled": "false" for name in others})
+    change_settings(**{f"{name}_enabled": "false" for name in others})
     assert_stored(browser.post(PATH, EVENT))
 
 
 def test_the_cap_can_be_changed(browser):
-    set_to(max_event_data_bytes=2)
+    change_settings(max_event_data_bytes=2)
     assert_stored(browser.post(PATH, event()))
     CollectedEvent.objects.all().delete()
     details = [("event_data", "Exceeds 2 bytes")]
     response = browser.post(PATH, event(event_data={"": 0}))
-    assert_refused(response, 400, "event_data is too large", details=details)
+    assert_error(response, 400, "event_data is too large", details=details)
 
 
 @pytest.mark.parametrize("is_salt_known", [True, False])
 def test_without_the_analytics_database_it_says_so(browser, is_salt_known):
     if is_salt_known:
         address_hash.hash_address("127.0.0.1")
-    with away("analytics", "the analytics database is away"):
-        assert_answer(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    with failing("analytics", "the analytics database is away"):
+        assert_response(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
     address_hash.reset()
     assert_stored(browser.post(PATH, EVENT))
 
 
 def test_without_the_main_database_no_session_can_be_checked(browser):
-    with away("default", "the main database is away"):
-        assert_answer(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    with failing("default", "the main database is away"):
+        assert_response(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
 
 
 def test_without_a_confirmation_it_says_so(browser, monkeypatch):
@@ -98,14 +98,14 @@ def test_without_a_confirmation_it_says_so(browser, monkeypatch):
         raise OperationalError("no answer")
 
     monkeypatch.setattr(commit, "store_group", fail)
-    assert_answer(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_response(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
 
 
 def test_a_row_that_the_database_refuses_is_the_services_fault(browser, refuse_type):
     refuse_type("bad")
     response = browser.post(PATH, EVENT | {"event_type": "bad"})
-    assert_answer(response, 500, SERVER_ERROR, WRITE_FAILED)
-    assert stored() == []
+    assert_response(response, 500, SERVER_ERROR, WRITE_FAILED)
+    assert stored_rows() == []
     assert_stored(browser.post(PATH, EVENT))
 
 
@@ -125,7 +125,7 @@ def refuse_type(db):
 
 def test_a_crash_is_told_without_details(browser, monkeypatch, caplog):
     monkeypatch.setattr("analytics.collect.api.store", None)
-    assert_answer(browser.post(PATH, EVENT), 500, SERVER_ERROR, WRITE_FAILED)
+    assert_response(browser.post(PATH, EVENT), 500, SERVER_ERROR, WRITE_FAILED)
     assert "NoneType" in caplog.text
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.collect import EVENT, PATH, assert_refused, assert_stored
-from tests.support.responses import assert_answer
+from tests.support.collect import EVENT, PATH, assert_error, assert_stored
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -36,7 +36,7 @@ EVENT_BYTES = json.dumps(EVENT).encode()
 def test_a_bad_field_is_told(browser, change, error, message):
     sent = {name: value for name, value in (EVENT | change).items() if value is not ...}
     [field] = change
-    assert_refused(browser.post(PATH, sent), 400, error, details=[(field, message)])
+    assert_error(browser.post(PATH, sent), 400, error, details=[(field, message)])
     assert_stored(browser.post(PATH, EVENT))
 
 
@@ -46,7 +46,7 @@ def test_a_bad_field_is_told(browser, change, error, message):
 def test_a_badly_formed_type_is_told(browser, type):
     details = [("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$")]
     response = browser.post(PATH, EVENT | {"event_type": type})
-    assert_refused(response, 400, "event_type is invalid", details=details)
+    assert_error(response, 400, "event_type is invalid", details=details)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_badly_formed_type_is_told(browser, type):
 def test_what_is_no_time_is_told(browser, text):
     response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Invalid ISO 8601 date-time")]
-    assert_refused(response, 400, "timestamp is invalid", details=details)
+    assert_error(response, 400, "timestamp is invalid", details=details)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_no_time_is_told(browser, text):
 def test_times_out_of_range_are_told(browser, text):
     response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Timestamp out of range")]
-    assert_refused(response, 400, "timestamp is out of range", details=details)
+    assert_error(response, 400, "timestamp is out of range", details=details)
 
 
 def test_all_bad_fields_are_told_the_first_one_first(browser):
@@ -92,18 +92,18 @@ def test_all_bad_fields_are_told_the_first_one_first(browser):
         ("event_data", "Expected object, received array"),
         ("timestamp", "Expected string, received number"),
     ]
-    assert_refused(browser.post(PATH, bad), 400, "event_type is invalid", details=details)
+    assert_error(browser.post(PATH, bad), 400, "event_type is invalid", details=details)
 
 
 def test_an_empty_body_lacks_both(browser):
     details = [("event_type", "Required"), ("event_data", "Required")]
-    assert_refused(browser.post_bytes(PATH, b""), 400, "event_type is required", details=details)
+    assert_error(browser.post_bytes(PATH, b""), 400, "event_type is required", details=details)
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"null", b"5", b'"x"', b"[]"])
 def test_a_body_that_is_no_object_is_told(browser, body):
     error = "Request body must be an object"
-    assert_refused(browser.post_bytes(PATH, body), 400, error, details=[])
+    assert_error(browser.post_bytes(PATH, body), 400, error, details=[])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_body_that_is_no_object_is_told(browser, body):
     ],
 )
 def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
-    assert_refused(browser.post_bytes(PATH, body), 400, sentence, details=[])
+    assert_error(browser.post_bytes(PATH, body), 400, sentence, details=[])
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
 )
 def test_other_types_are_refused(browser, content_type, headers):
     response = browser.post_bytes(PATH, EVENT_BYTES, content_type, headers=headers)
-    assert_refused(response, 415, "Unsupported media type")
+    assert_error(response, 415, "Unsupported media type")
 
 
 def test_too_large_a_body_is_refused_unread(browser):
     response = browser.post_bytes(PATH, b"x" * 1_048_577, "text/html")
-    assert_refused(response, 413, "Request body is too large")
+    assert_error(response, 413, "Request body is too large")
 
 
 def test_other_methods_are_refused_before_anything_else(api):
@@ -153,9 +153,9 @@ def test_other_methods_are_refused_before_anything_else(api):
         assert response.status_code == 405
         assert (response["Allow"], "X-Event-Outcome" in response) == ("POST", False)
     body = {"success": False, "error": "Method not allowed"}
-    assert_answer(api.get(PATH), 405, body, {"Allow": "POST"})
+    assert_response(api.get(PATH), 405, body, {"Allow": "POST"})
     preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
-    assert_answer(api.options(PATH, headers=preflight), 405, body, {"Allow": "POST"})
+    assert_response(api.options(PATH, headers=preflight), 405, body, {"Allow": "POST"})
 
 
 def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
@@ -168,4 +168,4 @@ def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
 
 def test_a_slash_at_the_end_is_another_path(browser):
     response = browser.post(f"{PATH}/", EVENT)
-    assert_answer(response, 404, {"error": "NOT_FOUND", "message": "Route not found"})
+    assert_response(response, 404, {"error": "NOT_FOUND", "message": "Route not found"})

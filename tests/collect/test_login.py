@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from config.api.client_address import parse_networks
 from tests.support.api import Api
-from tests.support.collect import EVENT, PATH, assert_refused, assert_refused_session, assert_stored
+from tests.support.collect import EVENT, PATH, assert_error, assert_session_required, assert_stored
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 @pytest.mark.parametrize("key", [None, "", "x", "a" * 32, "é" * 32, "a" * 5000, "a" * 8 + "\0"])
 def test_a_session_that_is_not_there_is_refused(browser, key):
     response = Api().post(PATH, EVENT, headers=cookie(key))
-    assert_refused_session(response)
+    assert_session_required(response)
 
 
 def cookie(key):
@@ -28,36 +28,36 @@ def cookie(key):
 def test_an_expired_session_is_refused(browser):
     assert browser.post(PATH, b"{").status_code == 400
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
-    assert_refused_session(browser.post(PATH, EVENT))
+    assert_session_required(browser.post(PATH, EVENT))
 
 
 def test_an_inactive_user_is_refused_at_once(browser, user):
     assert browser.post(PATH, b"{").status_code == 400
     user.is_active = False
     user.save()
-    assert_refused_session(browser.post(PATH, EVENT))
+    assert_session_required(browser.post(PATH, EVENT))
 
 
 def test_a_deleted_user_is_refused(browser, user):
     user.delete()
-    assert_refused_session(browser.post(PATH, EVENT))
+    assert_session_required(browser.post(PATH, EVENT))
 
 
 def test_a_session_from_before_a_new_password_is_refused(browser, user):
     user.set_password("AnotherPass123")
     user.save()
-    assert_refused_session(browser.post(PATH, EVENT))
+    assert_session_required(browser.post(PATH, EVENT))
 
 
 def test_after_the_end_of_the_session_nothing_is_taken(browser):
     key = browser.cookies["sessionid"].value
     browser.delete("/api/v1/auth/session")
-    assert_refused_session(browser.post(PATH, EVENT))
-    assert_refused_session(browser.post(PATH, EVENT, headers={"Cookie": f"sessionid={key}"}))
+    assert_session_required(browser.post(PATH, EVENT))
+    assert_session_required(browser.post(PATH, EVENT, headers={"Cookie": f"sessionid={key}"}))
 
 
 def test_a_token_is_no_session(api, token):
-    assert_refused_session(api.post(PATH, EVENT, token=token))
+    assert_session_required(api.post(PATH, EVENT, token=token))
 
 
 def test_the_session_of_the_admin_is_one(staff_api):
@@ -87,9 +87,9 @@ def test_the_session_of_the_admin_is_one(staff_api):
 def test_other_sites_are_refused_whatever_the_session(browser, settings, headers):
     settings.ALLOWED_HOSTS = ["testserver", "evil.example"]
     response = browser.post(PATH, b"{", headers=headers)
-    assert_refused(response, 403, "Cross-site request refused")
+    assert_error(response, 403, "Cross-site request refused")
     without = Api().post(PATH, EVENT, headers=headers)
-    assert_refused(without, 403, "Cross-site request refused")
+    assert_error(without, 403, "Cross-site request refused")
 
 
 @pytest.mark.parametrize(

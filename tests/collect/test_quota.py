@@ -10,9 +10,9 @@ from config.api.errors import RateLimited
 from config.api.ratelimit import Quota
 from config.api.ratelimit_cache import LocalCache
 from tests.support.api import Api
-from tests.support.collect import EVENT, PATH, REJECTED, budget_in, event, log_in, stored
+from tests.support.collect import EVENT, PATH, REJECTED, event, log_in, quota_of, stored_rows
 from tests.support.redis_server import Redis
-from tests.support.responses import assert_answer, at_once
+from tests.support.responses import assert_response, run_concurrently
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "analytics"]),
@@ -37,21 +37,21 @@ def assert_limited(response, left, wait=60, limit=100):
         "error": f"Rate limit exceeded. Please try again in {wait} seconds.",
         "retryAfter": wait,
     }
-    assert_answer(response, 429, body, REJECTED | {"Retry-After": str(wait)})
-    assert budget_in(response) == (limit, left, END)
+    assert_response(response, 429, body, REJECTED | {"Retry-After": str(wait)})
+    assert quota_of(response) == (limit, left, END)
 
 
 def test_a_single_event_costs_one(browser):
     for left in range(99, -1, -1):
         response = browser.post(PATH, EVENT)
-        assert (response.status_code, budget_in(response)) == (200, (100, left, END))
+        assert (response.status_code, quota_of(response)) == (200, (100, left, END))
     assert_limited(browser.post(PATH, EVENT), left=0)
-    assert len(stored()) == 100
+    assert len(stored_rows()) == 100
 
 
 @pytest.mark.parametrize("good", [True, False])
 def test_a_batch_costs_its_events_valid_or_not(browser, good):
-    assert budget_in(batch(browser, 100, good)) == (100, 0, END)
+    assert quota_of(batch(browser, 100, good)) == (100, 0, END)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_batch_costs_its_events_valid_or_not(browser, good):
 )
 def test_a_body_in_which_no_events_can_be_counted_costs_one(browser, body, content_type, status):
     response = browser.post_bytes(PATH, body, content_type)
-    assert (response.status_code, budget_in(response)) == (status, (100, 99, END))
+    assert (response.status_code, quota_of(response)) == (status, (100, 99, END))
 
 
 def test_when_nothing_is_left_the_body_is_not_looked_at(browser, settings):
@@ -85,7 +85,7 @@ def test_the_shape_comes_before_the_budget_and_the_fields_after_it(browser):
     batch(browser, 99)
     assert_limited(batch(browser, 2, good=False), left=1)
     too_long = batch(browser, 101)
-    assert (too_long.status_code, budget_in(too_long)) == (400, (100, 0, END))
+    assert (too_long.status_code, quota_of(too_long)) == (400, (100, 0, END))
 
 
 def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
@@ -94,7 +94,7 @@ def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
     refused.append(Api().post(PATH, EVENT))
     assert [response.status_code for response in refused] == [405, 403, 403]
     assert not any("X-RateLimit-Limit" in response for response in refused)
-    assert budget_in(browser.post(PATH, EVENT)) == (100, 99, END)
+    assert quota_of(browser.post(PATH, EVENT)) == (100, 99, END)
 
 
 def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
@@ -103,7 +103,7 @@ def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
     log_in(other, "other@example.com")
     log_in(again)
     batch(browser, 100)
-    assert budget_in(other.post(PATH, EVENT)) == (100, 99, END)
+    assert quota_of(other.post(PATH, EVENT)) == (100, 99, END)
     assert_limited(again.post(PATH, EVENT, REMOTE_ADDR="192.0.2.7"), left=0)
 
 
@@ -118,13 +118,13 @@ def test_the_next_window_begins_anew(browser, clock):
     batch(browser, 100)
     clock.move(seconds=60)
     response = batch(browser, 100)
-    assert (response.status_code, budget_in(response)) == (200, (100, 0, END + 60))
+    assert (response.status_code, quota_of(response)) == (200, (100, 0, END + 60))
 
 
 def test_the_limit_is_a_setting(browser, settings):
     settings.RATE_COLLECT = "5/30s"
     response = batch(browser, 4)
-    assert budget_in(response) == (5, 1, NOW + 30)
+    assert quota_of(response) == (5, 1, NOW + 30)
     assert batch(browser, 2).status_code == 429
 
 
@@ -137,7 +137,7 @@ def test_without_the_store_of_counters_requests_pass(browser, settings, caplog):
     }
     for _ in range(3):
         response = batch(browser, 60)
-        assert (response.status_code, budget_in(response)) == (200, (100, 100, END))
+        assert (response.status_code, quota_of(response)) == (200, (100, 100, END))
     assert "requests pass" in caplog.text
 
 
@@ -170,11 +170,11 @@ def store(request, settings):
 
 def test_a_cost_that_does_not_fit_is_refused_as_a_whole_and_costs_nothing(browser, store):
     first = batch(browser, 60)
-    assert (first.status_code, budget_in(first)) == (200, (100, 40, END))
+    assert (first.status_code, quota_of(first)) == (200, (100, 40, END))
     assert_limited(batch(browser, 60), left=40)
     third = batch(browser, 40)
-    assert (third.status_code, budget_in(third)) == (200, (100, 0, END))
-    assert len(stored()) == 100
+    assert (third.status_code, quota_of(third)) == (200, (100, 0, END))
+    assert len(stored_rows()) == 100
     assert_limited(browser.post(PATH, EVENT), left=0)
 
 
@@ -188,7 +188,7 @@ def spend_at_once(caller, *costs):
             return 0
         return cost
 
-    return [cost for cost in at_once(*(partial(spend, cost) for cost in costs)) if cost]
+    return [cost for cost in run_concurrently(*(partial(spend, cost) for cost in costs)) if cost]
 
 
 def test_costs_at_once_are_refused_only_if_they_do_not_fit(store):
@@ -215,6 +215,6 @@ def test_a_counter_expires_after_its_window(store, monkeypatch):
 def test_while_redis_is_stopped_requests_pass_and_afterwards_are_counted_again(browser, store):
     batch(browser, 60)
     with store.stopped():
-        assert budget_in(batch(browser, 60)) == (100, 100, END)
-    assert budget_in(batch(browser, 60)) == (100, 40, END)
+        assert quota_of(batch(browser, 60)) == (100, 100, END)
+    assert quota_of(batch(browser, 60)) == (100, 40, END)
     assert_limited(batch(browser, 60), left=40)

@@ -11,17 +11,17 @@ from tests.support.events import (
     DUPLICATE,
     REJECTED,
     STORED,
-    assert_refused_event,
-    briefly,
+    assert_rejected,
+    batch_item,
     event_of,
+    expected_row,
     full_event_of,
     ids_of,
     new_id,
     partial_body,
-    row,
-    stored,
+    stored_rows,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -46,17 +46,20 @@ def test_events_are_stored_and_told_in_the_order_of_the_request(batch, website):
     second = full_event_of(website, eventType="click", url="https://example.com/2")
     response = batch(first, second)
     a, b = ids_of(response)
-    told = created(briefly(first, website, id=a), briefly(second, website, id=b))
-    assert_answer(response, 201, told, STORED)
-    assert stored() == [row(second, website, id=b), row(first, website, id=a)]
+    told = created(batch_item(first, website, id=a), batch_item(second, website, id=b))
+    assert_response(response, 201, told, STORED)
+    assert stored_rows() == [
+        expected_row(second, website, id=b),
+        expected_row(first, website, id=a),
+    ]
 
 
 def test_one_event_is_a_batch_too(batch, website):
     sent = event_of(website, timestamp=AT_MS)
     response = batch(sent)
     [id] = ids_of(response)
-    assert_answer(response, 201, created(briefly(sent, website, id=id)), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, created(batch_item(sent, website, id=id)), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
 def test_events_of_several_websites_share_a_batch(batch, website, other_website):
@@ -64,12 +67,12 @@ def test_events_of_several_websites_share_a_batch(batch, website, other_website)
     response = batch(*sent)
     a, b, c = ids_of(response)
     told = created(
-        briefly(sent[0], website, id=a),
-        briefly(sent[1], other_website, id=b),
-        briefly(sent[2], website, id=c),
+        batch_item(sent[0], website, id=a),
+        batch_item(sent[1], other_website, id=b),
+        batch_item(sent[2], website, id=c),
     )
-    assert_answer(response, 201, told, STORED)
-    assert [(str(event["id"]), event["website_id"]) for event in reversed(stored())] == [
+    assert_response(response, 201, told, STORED)
+    assert [(str(event["id"]), event["website_id"]) for event in reversed(stored_rows())] == [
         (a, website.id),
         (b, other_website.id),
         (c, website.id),
@@ -101,17 +104,19 @@ def test_a_repeated_batch_gives_the_same_body_and_no_row(batch, website):
     events = [full_event_of(website, id=new_id()) for _ in range(3)]
     first = batch(*events)
     again = batch(*events)
-    assert_answer(again, 201, first.json(), DUPLICATE)
-    assert len(stored()) == 3
+    assert_response(again, 201, first.json(), DUPLICATE)
+    assert len(stored_rows()) == 3
 
 
 def test_a_known_event_is_told_as_it_is_stored(batch, website):
     known, new = full_event_of(website, id=new_id()), full_event_of(website, id=new_id())
     batch(known)
     response = batch(known | {"url": "https://example.com/changed", "eventType": "click"}, new)
-    told = created(briefly(known, website, id=known["id"]), briefly(new, website, id=new["id"]))
-    assert_answer(response, 201, told, STORED)
-    assert {str(event["id"]): event["url"] for event in stored()} == {
+    told = created(
+        batch_item(known, website, id=known["id"]), batch_item(new, website, id=new["id"])
+    )
+    assert_response(response, 201, told, STORED)
+    assert {str(event["id"]): event["url"] for event in stored_rows()} == {
         known["id"]: known["url"],
         new["id"]: new["url"],
     }
@@ -126,10 +131,10 @@ def test_an_id_repeated_within_a_batch_counts_once_at_its_first_place(batch, web
         full_event_of(website, id=write(id), os="second"),
     )
     response = batch(first, between, second)
-    told = created(briefly(first, website, id=id), briefly(between, website, id=other_id))
-    assert_answer(response, 201, told, STORED)
+    told = created(batch_item(first, website, id=id), batch_item(between, website, id=other_id))
+    assert_response(response, 201, told, STORED)
     assert Event.objects.get(id=id).os == "first"
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2
 
 
 def test_an_id_of_another_websites_event_fails_alone(batch, website, other_website):
@@ -137,34 +142,34 @@ def test_an_id_of_another_websites_event_fails_alone(batch, website, other_websi
     batch(theirs)
     good = full_event_of(website, id=new_id())
     response = batch(full_event_of(website, id=theirs["id"]), good)
-    told = partial_body([briefly(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
-    assert_answer(response, 207, told, STORED)
+    told = partial_body([batch_item(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
+    assert_response(response, 207, told, STORED)
     assert Event.objects.get(id=theirs["id"]).website_id == other_website.id
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2
 
 
 def test_an_id_of_two_websites_within_a_batch_is_the_first_ones(batch, website, other_website):
     id = new_id()
     first = full_event_of(website, id=id)
     response = batch(first, full_event_of(other_website, id=id))
-    told = partial_body([briefly(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
-    assert_answer(response, 207, told, STORED)
-    assert stored() == [row(first, website, id=id)]
+    told = partial_body([batch_item(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
+    assert_response(response, 207, told, STORED)
+    assert stored_rows() == [expected_row(first, website, id=id)]
 
 
 def test_a_batch_of_conflicts_is_rejected(batch, website, other_website):
     theirs = full_event_of(other_website, id=new_id())
     batch(theirs)
     response = batch(full_event_of(website, id=theirs["id"]))
-    assert_answer(response, 207, partial_body([], [(0, "CONFLICT", IN_USE)]), REJECTED)
+    assert_response(response, 207, partial_body([], [(0, "CONFLICT", IN_USE)]), REJECTED)
 
 
 def test_duplicates_beside_errors_are_no_stored_events(batch, website):
     known = full_event_of(website, id=new_id())
     batch(known)
     response = batch(known, event_of(website, trackingCode="pm-nobody"))
-    told = partial_body([briefly(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
-    assert_answer(response, 207, told, DUPLICATE)
+    told = partial_body([batch_item(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
+    assert_response(response, 207, told, DUPLICATE)
 
 
 # Websites
@@ -181,14 +186,14 @@ def test_a_code_that_no_website_has_fails_alone(batch, website, code):
     good = full_event_of(website)
     response = batch(event_of(website, trackingCode=code), good)
     [id] = ids_of(response)
-    told = partial_body([briefly(good, website, id=id)], [not_found(0, code)])
-    assert_answer(response, 207, told, STORED)
-    assert stored() == [row(good, website, id=id)]
+    told = partial_body([batch_item(good, website, id=id)], [not_found(0, code)])
+    assert_response(response, 207, told, STORED)
+    assert stored_rows() == [expected_row(good, website, id=id)]
 
 
 def test_a_code_is_told_cut_to_64_characters(batch, website):
     response = batch(event_of(website, trackingCode="😀" * 65))
-    assert_answer(response, 207, partial_body([], [not_found(0, "😀" * 64)]), REJECTED)
+    assert_response(response, 207, partial_body([], [not_found(0, "😀" * 64)]), REJECTED)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
@@ -198,11 +203,11 @@ def test_a_website_that_ended_takes_no_more_events(batch, website, other_website
     response = batch(event_of(website), event_of(other_website, timestamp=AT_MS))
     [id] = ids_of(response)
     told = partial_body(
-        [briefly(event_of(other_website), other_website, id=id)],
+        [batch_item(event_of(other_website), other_website, id=id)],
         [not_found(0, website.tracking_code)],
     )
-    assert_answer(response, 207, told, STORED)
-    assert len(stored()) == 2
+    assert_response(response, 207, told, STORED)
+    assert len(stored_rows()) == 2
 
 
 def test_a_batch_without_any_known_website_is_rejected(batch, website):
@@ -210,4 +215,4 @@ def test_a_batch_without_any_known_website_is_rejected(batch, website):
     response = batch(*(event_of(website, trackingCode=code) for code in codes))
     told = partial_body([], [not_found(index, code) for index, code in enumerate(codes)])
     assert told["message"] == "Created 0 events with 3 errors"
-    assert_refused_event(response, 207, told)
+    assert_rejected(response, 207, told)

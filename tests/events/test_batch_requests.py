@@ -13,16 +13,16 @@ from tests.support.events import (
     STORED,
     UNAVAILABLE,
     WRITE_FAILED,
-    assert_refused_event,
-    briefly,
+    assert_rejected,
+    batch_item,
     event_of,
     ids_of,
-    invalid,
     new_id,
     partial_body,
-    stored,
+    stored_rows,
+    validation_body,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -31,7 +31,7 @@ TYPES = "'pageview' | 'click' | 'custom'"
 
 
 def invalid_batch(**details):
-    return invalid(message="Invalid batch event data", **details)
+    return validation_body(message="Invalid batch event data", **details)
 
 
 # Whole-batch failures
@@ -53,12 +53,12 @@ def invalid_batch(**details):
 )
 def test_events_must_be_a_list_of_one_to_a_thousand(api, website, body, message):
     response = api.post(BATCH_PATH, body)
-    assert_refused_event(response, 400, invalid_batch(fields={"events": [message]}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": [message]}))
 
 
 def test_an_empty_body_lacks_events(api):
     told = invalid_batch(fields={"events": ["Required"]})
-    assert_refused_event(api.post_bytes(BATCH_PATH, b""), 400, told)
+    assert_rejected(api.post_bytes(BATCH_PATH, b""), 400, told)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_empty_body_lacks_events(api):
 )
 def test_one_bad_event_fails_the_whole_batch(batch, website, changes, messages):
     response = batch(event_of(website), event_of(website) | changes)
-    assert_refused_event(response, 400, invalid_batch(fields={"events": messages}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_one_bad_event_fails_the_whole_batch(batch, website, changes, messages):
 )
 def test_an_item_must_be_an_object(batch, website, item, message):
     response = batch(event_of(website), item)
-    assert_refused_event(response, 400, invalid_batch(fields={"events": [message]}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": [message]}))
 
 
 def test_messages_come_in_the_order_of_the_items_and_fields(batch, website):
@@ -112,24 +112,24 @@ def test_messages_come_in_the_order_of_the_items_and_fields(batch, website):
         "Expected object, received string",
         *("Session ID is required", "Expected string, received number"),
     ]
-    assert_refused_event(response, 400, invalid_batch(fields={"events": messages}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
 
 
 def test_one_bad_event_of_a_thousand_fails_all(batch, website):
     events = [event_of(website) for _ in range(999)]
     response = batch(*events, event_of(website, url="x"))
-    assert_refused_event(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
 
 
 def test_a_hundred_messages_are_told(batch, website):
     response = batch(*(event_of(website, url="") for _ in range(60)), event_of(website, os=5))
     messages = ["Invalid URL", "URL is required"] * 50
-    assert_refused_event(response, 400, invalid_batch(fields={"events": messages}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
 
 
 def test_a_bad_event_comes_before_an_unknown_website(batch, website):
     response = batch(event_of(website, trackingCode="pm-nobody", url="x"))
-    assert_refused_event(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
+    assert_rejected(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
 
 
 # Methods, types and sizes
@@ -144,7 +144,7 @@ def test_only_post_is_allowed(api, website, method):
     if method != "HEAD":
         told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
         assert response.json() == told
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_only_post_is_allowed(api, website, method):
 def test_types_are_those_of_a_public_route(api, website, content_type, status):
     body = json.dumps({"events": [event_of(website)]})
     assert api.post_bytes(BATCH_PATH, body, content_type).status_code == status
-    assert len(stored()) == (status == 201)
+    assert len(stored_rows()) == (status == 201)
 
 
 @pytest.mark.parametrize(("size", "status"), [(1_048_576, 201), (1_048_577, 413)])
@@ -169,7 +169,7 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
     body = body.replace('"filling": ""', f'"filling": "{"x" * (size - len(body))}"')
     assert len(body) == size
     assert api.post_bytes(BATCH_PATH, body).status_code == status
-    assert len(stored()) == (status == 201)
+    assert len(stored_rows()) == (status == 201)
 
 
 # When storage fails
@@ -182,14 +182,14 @@ def test_without_the_analytics_database_nothing_is_stored(batch, website, monkey
     with monkeypatch.context() as patch:
         patch.setattr(commit, "copy_rows", refuse)
         response = batch(event_of(website), event_of(website))
-    assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    assert_response(response, 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
 
 
 def test_without_the_main_database_no_website_is_known(batch, website, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(batch(event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    assert_response(batch(event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
 
 
 def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypatch, caplog):
@@ -199,7 +199,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypat
     monkeypatch.setattr("analytics.events.api.store_batch", crash)
     with caplog.at_level(logging.ERROR):
         response = batch(event_of(website))
-    assert_answer(response, 500, FAILED, WRITE_FAILED)
+    assert_response(response, 500, FAILED, WRITE_FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert record.exc_info
     assert str(record.exc_info[1]) == "a secret"
@@ -212,8 +212,8 @@ def test_a_row_that_the_database_refuses_fails_alone(batch, website, place):
     events = [event_of(website, timestamp=AT_MS) for _ in range(1000)]
     events[place]["sessionId"] = "refused"
     response = batch(*events)
-    good = [briefly(events[0], website, id=id) for id in ids_of(response)]
+    good = [batch_item(events[0], website, id=id) for id in ids_of(response)]
     refused = (place, "PROCESSING_ERROR", "Event could not be stored")
-    assert_answer(response, 207, partial_body(good, [refused]), STORED)
-    assert [str(event["id"]) for event in reversed(stored())] == ids_of(response)
+    assert_response(response, 207, partial_body(good, [refused]), STORED)
+    assert [str(event["id"]) for event in reversed(stored_rows())] == ids_of(response)
     assert len(good) == 999

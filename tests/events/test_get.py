@@ -5,8 +5,16 @@ import logging
 import pytest
 from django.db import OperationalError, connections
 
-from tests.support.events import BATCH_PATH, ID, PATH, UNAVAILABLE, event_of, full_event_of, shown
-from tests.support.responses import assert_answer, assert_refused
+from tests.support.events import (
+    BATCH_PATH,
+    ID,
+    PATH,
+    UNAVAILABLE,
+    event_body,
+    event_of,
+    full_event_of,
+)
+from tests.support.responses import assert_error, assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -29,9 +37,9 @@ def read(api):
 
 @pytest.mark.parametrize("id", [ID, ID.upper()])
 def test_an_event_is_told_with_its_properties(read, website, event, id):
-    told = shown(event, website, id=ID) | {"properties": event["properties"]}
+    told = event_body(event, website, id=ID) | {"properties": event["properties"]}
     assert len(told) == 13
-    assert_answer(read(id), 200, told)
+    assert_response(read(id), 200, told)
 
 
 @pytest.mark.parametrize("properties", [None, {}, {"a": {"b": [1, "é", None, 2.5]}}])
@@ -43,14 +51,14 @@ def test_properties_are_those_that_came(api, website, read, properties):
 def test_what_did_not_come_is_null(api, website, read):
     sent = event_of(website, id=ID)
     api.post(PATH, sent)
-    assert_answer(read(), 200, shown(sent, website, id=ID) | {"properties": None})
+    assert_response(read(), 200, event_body(sent, website, id=ID) | {"properties": None})
 
 
 def test_an_event_of_a_batch_is_told(api, website, read):
     sent = full_event_of(website, id=ID)
     api.post(BATCH_PATH, {"events": [sent]})
-    told = shown(sent, website, id=ID) | {"properties": sent["properties"]}
-    assert_answer(read(), 200, told)
+    told = event_body(sent, website, id=ID) | {"properties": sent["properties"]}
+    assert_response(read(), 200, told)
 
 
 @pytest.mark.parametrize(
@@ -66,32 +74,32 @@ def test_an_event_of_a_batch_is_told(api, website, read):
     ids=lambda id: id[:40],
 )
 def test_another_id_is_not_found(read, event, id):
-    assert_refused(read(id), *NOT_FOUND)
+    assert_error(read(id), *NOT_FOUND)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
 def test_an_event_of_a_website_that_ended_is_not_found(read, website, event, end):
     assert read().status_code == 200
     end(website)
-    assert_refused(read(), *NOT_FOUND)
+    assert_error(read(), *NOT_FOUND)
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/", f"{PATH}/{ID}/", f"{PATH}/a/b"])
 def test_another_path_is_unknown(api, event, path):
-    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")
+    assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_an_event_can_only_be_read(api, event, read, method):
     response = api.generic(method, f"{PATH}/{ID}", "{}", "application/json")
     told = (405, "METHOD_NOT_ALLOWED", "Method not allowed")
-    assert_refused(response, *told, {"Allow": "GET, HEAD"})
+    assert_error(response, *told, {"Allow": "GET, HEAD"})
     assert read().status_code == 200
 
 
 def test_the_path_of_batches_is_no_event(api, event):
     response = api.get(BATCH_PATH)
-    assert_refused(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "POST"})
+    assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "POST"})
 
 
 def test_head_is_answered_without_a_body(api, event):
@@ -105,7 +113,7 @@ def test_authorization_is_ignored_while_reads_are_public(read, event):
 
 def test_without_the_main_database_events_are_unavailable(read, event, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(read(), 503, UNAVAILABLE)
+    assert_response(read(), 503, UNAVAILABLE)
 
 
 def test_without_the_analytics_database_events_are_unavailable(read, event):
@@ -113,7 +121,7 @@ def test_without_the_analytics_database_events_are_unavailable(read, event):
         raise OperationalError("the analytics database is away")
 
     with connections["analytics"].execute_wrapper(refuse):
-        assert_answer(read(), 503, UNAVAILABLE)
+        assert_response(read(), 503, UNAVAILABLE)
 
 
 def test_a_crash_is_told_without_its_reason_and_logged(read, event, monkeypatch, caplog):
@@ -122,6 +130,6 @@ def test_a_crash_is_told_without_its_reason_and_logged(read, event, monkeypatch,
 
     monkeypatch.setattr("analytics.events.api.FullEvent.from_attributes", crash)
     with caplog.at_level(logging.ERROR):
-        assert_refused(read(), *FAILED)
+        assert_error(read(), *FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert str(record.exc_info[1]) == "a secret"

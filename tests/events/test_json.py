@@ -6,8 +6,8 @@ import time
 import pytest
 
 from analytics.events.models import Event
-from tests.support.events import BATCH_PATH, PATH, REJECTED, event_of, invalid, stored
-from tests.support.responses import assert_answer
+from tests.support.events import BATCH_PATH, PATH, REJECTED, event_of, stored_rows, validation_body
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -37,8 +37,8 @@ def with_value(request, website, send):
 def assert_no_json(response, sentence):
     is_batch = response.request["PATH_INFO"] == BATCH_PATH
     message = "Invalid batch event data" if is_batch else "Invalid event data"
-    told = invalid(form=[sentence], message=message)
-    assert_answer(response, 400, told, REJECTED)
+    told = validation_body(form=[sentence], message=message)
+    assert_response(response, 400, told, REJECTED)
     assert not Event.objects.exists()
 
 
@@ -186,7 +186,7 @@ def test_the_first_problem_in_the_order_of_the_contract_is_told(with_value, valu
 )
 def test_every_other_json_is_kept_unchanged(with_value, value, kept):
     assert with_value(value).status_code == 201
-    assert [event["properties"] for event in stored()] == [{"a": kept}]
+    assert [event["properties"] for event in stored_rows()] == [{"a": kept}]
 
 
 @pytest.mark.parametrize(("brackets", "whole"), [(b"[]", []), (b"{}", {})])
@@ -198,18 +198,18 @@ def test_the_sixty_fourth_level_is_accepted(api, website, brackets, whole):
 
     deeper = opening + value + brackets[1:]
     response = api.post_bytes(PATH, event.replace(b'"HERE"', deeper))
-    assert_answer(response, 400, invalid(form=[DEPTH]), REJECTED)
+    assert_response(response, 400, validation_body(form=[DEPTH]), REJECTED)
 
     response = api.post_bytes(PATH, event.replace(b'"HERE"', value))
     assert response.status_code == 201
-    assert [event["properties"] for event in stored()] == [{"a": json.loads(value)}]
+    assert [event["properties"] for event in stored_rows()] == [{"a": json.loads(value)}]
 
 
 def test_of_a_repeated_key_the_last_one_counts(api, website):
     event = json.dumps(event_of(website)).encode()
     again = event[:-1] + b', "eventType": "scroll", "eventType": "click"}'
     assert api.post_bytes(PATH, again).status_code == 201
-    assert [event["event_type"] for event in stored()] == ["click"]
+    assert [event["event_type"] for event in stored_rows()] == ["click"]
 
 
 def test_what_is_kept_unchanged_is_read_back_unchanged(api, website):
@@ -228,6 +228,6 @@ def test_a_hundred_thousand_brackets_cost_little(send):
 def test_fifty_thousand_small_keys_are_over_the_cap(api, website):
     body = json.dumps(event_of(website, properties={f"k{n}": n for n in range(50_000)})).encode()
     assert len(body) < 1_048_576
-    told = invalid(fields={"properties": ["Properties exceed 10000 bytes"]})
-    assert_answer(api.post_bytes(PATH, body), 400, told, REJECTED)
-    assert stored() == []
+    told = validation_body(fields={"properties": ["Properties exceed 10000 bytes"]})
+    assert_response(api.post_bytes(PATH, body), 400, told, REJECTED)
+    assert stored_rows() == []

@@ -8,14 +8,14 @@ from tests.support.events import (
     BAD_CURSOR,
     BATCH_PATH,
     PATH,
+    event_body,
     event_of,
     full_event_of,
     ids_of,
     new_id,
     page_body,
-    shown,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 def test_an_event_is_listed_with_eleven_keys(api, website, list_events):
     sent = full_event_of(website, id=new_id())
     api.post(PATH, sent)
-    item = shown(sent, website, id=sent["id"])
+    item = event_body(sent, website, id=sent["id"])
     del item["websiteId"]
     assert len(item) == 11
-    assert_answer(list_events(), 200, page_body(item, total=1))
+    assert_response(list_events(), 200, page_body(item, total=1))
 
 
 def test_what_did_not_come_is_null(api, website, list_events):
@@ -49,7 +49,7 @@ def test_what_did_not_come_is_null(api, website, list_events):
 
 
 def test_a_website_without_events_has_an_empty_list(list_events):
-    assert_answer(list_events(), 200, page_body(total=0))
+    assert_response(list_events(), 200, page_body(total=0))
 
 
 def test_the_newest_event_comes_first(api, website, list_events):
@@ -67,7 +67,7 @@ def test_of_one_time_the_last_one_of_a_batch_comes_first(api, website, list_even
 
 def test_events_of_other_websites_are_not_listed(api, website, make_website, user, list_events):
     api.post(PATH, event_of(make_website(user, "other.example")))
-    assert_answer(list_events(), 200, page_body(total=0))
+    assert_response(list_events(), 200, page_body(total=0))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_cursor_that_is_no_event_goes_on_below_it(list_events, make_events):
 )
 def test_a_cursor_must_be_a_uuid(list_events, make_events, cursor):
     make_events(1)
-    assert_answer(list_events(cursor=cursor), 400, BAD_CURSOR)
+    assert_response(list_events(cursor=cursor), 400, BAD_CURSOR)
 
 
 def test_of_a_repeated_parameter_the_last_one_counts(api, website, make_events):

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from tests.support.events import BAD_CURSOR, PATH, UNAVAILABLE, ids_of, page_body
-from tests.support.responses import assert_answer, assert_refused
+from tests.support.responses import assert_error, assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -18,7 +18,7 @@ FAILED = (500, "INTERNAL_SERVER_ERROR", "Failed to fetch events")
 
 @pytest.mark.parametrize("query", ["", "trackingCode=", "trackingcode=pm-x", "cursor=abc&limit=1"])
 def test_a_code_is_required(api, query):
-    assert_refused(api.get(f"{PATH}?{query}"), *MISSING)
+    assert_error(api.get(f"{PATH}?{query}"), *MISSING)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_code_is_required(api, query):
     ids=lambda code: code[:30],
 )
 def test_a_code_that_no_website_has_is_not_found(api, website, code):
-    assert_refused(api.get(f"{PATH}?trackingCode={code}"), *NOT_FOUND)
+    assert_error(api.get(f"{PATH}?trackingCode={code}"), *NOT_FOUND)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
@@ -38,22 +38,22 @@ def test_a_website_that_ended_is_not_found(list_events, make_events, website, en
     make_events(1)
     assert list_events().status_code == 200
     end(website)
-    assert_refused(list_events(), *NOT_FOUND)
+    assert_error(list_events(), *NOT_FOUND)
 
 
 def test_a_bad_cursor_comes_before_an_unknown_website(list_events):
-    assert_answer(list_events(trackingCode="pm-nobody", cursor="abc"), 400, BAD_CURSOR)
+    assert_response(list_events(trackingCode="pm-nobody", cursor="abc"), 400, BAD_CURSOR)
 
 
 def test_authorization_is_ignored_while_reads_are_public(api, website):
     query, headers = {"trackingCode": website.tracking_code}, {"Authorization": "Bearer junk"}
-    assert_answer(api.get(PATH, query, headers=headers), 200, page_body(total=0))
+    assert_response(api.get(PATH, query, headers=headers), 200, page_body(total=0))
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense"])
 def test_the_list_is_json_whatever_is_wished(api, website, accept):
     query = {"trackingCode": website.tracking_code, "format": "xml"}
-    assert_answer(api.get(PATH, query, headers={"Accept": accept}), 200, page_body(total=0))
+    assert_response(api.get(PATH, query, headers={"Accept": accept}), 200, page_body(total=0))
 
 
 def test_head_is_answered_without_a_body(api, website):
@@ -65,18 +65,18 @@ def test_head_is_answered_without_a_body(api, website):
 def test_a_body_is_not_read(api, website):
     path = f"{PATH}?trackingCode={website.tracking_code}"
     response = api.generic("GET", path, json.dumps([]), "text/html")
-    assert_answer(response, 200, page_body(total=0))
+    assert_response(response, 200, page_body(total=0))
 
 
 def test_a_body_over_the_limit_is_refused_all_the_same(api, website):
     path = f"{PATH}?trackingCode={website.tracking_code}"
     response = api.generic("GET", path, CONTENT_LENGTH="1048577")
-    assert_refused(response, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
+    assert_error(response, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
 
 
 def test_a_flood_of_parameters_is_a_bad_request(api, website):
     query = f"trackingCode={website.tracking_code}" + "&a=1" * 2000
-    assert_refused(api.get(f"{PATH}?{query}"), 400, "BAD_REQUEST", "Bad request")
+    assert_error(api.get(f"{PATH}?{query}"), 400, "BAD_REQUEST", "Bad request")
 
 
 def test_without_the_main_database_a_known_website_is_listed(list_events, make_events, request):
@@ -87,7 +87,7 @@ def test_without_the_main_database_a_known_website_is_listed(list_events, make_e
 
 def test_without_the_main_database_an_unknown_website_is_unavailable(list_events, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(list_events(), 503, UNAVAILABLE)
+    assert_response(list_events(), 503, UNAVAILABLE)
 
 
 def test_without_the_analytics_database_the_list_is_unavailable(list_events):
@@ -95,7 +95,7 @@ def test_without_the_analytics_database_the_list_is_unavailable(list_events):
         raise OperationalError("the analytics database is away")
 
     with connections["analytics"].execute_wrapper(refuse):
-        assert_answer(list_events(), 503, UNAVAILABLE)
+        assert_response(list_events(), 503, UNAVAILABLE)
 
 
 def test_a_crash_is_told_without_its_reason_and_logged(list_events, monkeypatch, caplog):
@@ -104,6 +104,6 @@ def test_a_crash_is_told_without_its_reason_and_logged(list_events, monkeypatch,
 
     monkeypatch.setattr("analytics.events.api.page_of", crash)
     with caplog.at_level(logging.ERROR):
-        assert_refused(list_events(), *FAILED)
+        assert_error(list_events(), *FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert str(record.exc_info[1]) == "a secret"

@@ -7,15 +7,22 @@ from django.db import OperationalError, connections
 
 from analytics.ingest import commit
 from tests.support.events import BATCH_PATH, PATH, event_of, new_id
-from tests.support.metrics import DUPLICATE, KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, counter
-from tests.support.runtime_settings import set_to
+from tests.support.metrics import (
+    DUPLICATE,
+    KILL_SWITCH,
+    REJECTED,
+    STORED,
+    WRITE_FAILED,
+    outcome_counter,
+)
+from tests.support.runtime_settings import change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
 @pytest.fixture
 def counted(api):
-    return counter(api, "events")
+    return outcome_counter(api, "events")
 
 
 def away(rows):
@@ -50,7 +57,7 @@ def test_a_refused_request_counts_one_rejected_event(api, website, counted, chan
 
 
 def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, counted):
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     api.post(PATH, event_of(website))
     assert counted() == {KILL_SWITCH: 1}
     api.post(BATCH_PATH, {"events": [event_of(website)] * 7})

@@ -5,8 +5,8 @@ import pytest
 
 from analytics.events.models import Event
 from tests.support.events import AT_MS, ID, PATH, event_of, new_id
-from tests.support.responses import assert_refused
-from tests.support.runtime_settings import OFF, set_to
+from tests.support.responses import assert_error
+from tests.support.runtime_settings import OFF, change_settings
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -34,10 +34,10 @@ def read(request, api, website):
 
 @pytest.mark.parametrize("text", OFF)
 def test_while_reads_are_private_the_owner_alone_may_read(read, token, stranger, text, request):
-    set_to(public_event_reads=text)
+    change_settings(public_event_reads=text)
     hidden = NO_SITE if "list" in request.node.name else NO_EVENT
-    assert_refused(read(), *NO_HEADER)
-    assert_refused(read(token=stranger), *hidden)
+    assert_error(read(), *NO_HEADER)
+    assert_error(read(token=stranger), *hidden)
     response = read(token=token)
     assert response.status_code == 200
     assert ID in response.content.decode()
@@ -62,20 +62,20 @@ def test_while_reads_are_private_the_owner_alone_may_read(read, token, stranger,
     ],
 )
 def test_while_reads_are_private_a_valid_token_is_needed(read, user, token, authorization, refusal):
-    set_to(public_event_reads="false")
+    change_settings(public_event_reads="false")
     claims = jwt.decode(token, options={"verify_signature": False})
     header = authorization.format(
         token=token, refresh=tokens.issue(user).refresh, unsigned=jwt.encode(claims, "", "none")
     )
-    assert_refused(read(headers={"Authorization": header}), *refusal)
+    assert_error(read(headers={"Authorization": header}), *refusal)
     assert read(token=token).status_code == 200
 
 
 def test_while_reads_are_private_the_user_must_be_active(read, user, token):
-    set_to(public_event_reads="false")
+    change_settings(public_event_reads="false")
     user.is_active = False
     user.save()
-    assert_refused(read(token=token), *BAD_TOKEN)
+    assert_error(read(token=token), *BAD_TOKEN)
 
 
 def test_reads_are_public_by_default(read, stranger):
@@ -84,25 +84,25 @@ def test_reads_are_public_by_default(read, stranger):
 
 
 def test_while_reads_are_private_checks_come_in_their_order(api, website, token):
-    set_to(public_event_reads="false")
+    change_settings(public_event_reads="false")
     query = {"cursor": "abc", "trackingCode": "pm-nobody"}
     missing = (400, "MISSING_PARAMETER", "trackingCode query parameter is required")
-    assert_refused(api.get(PATH, {"cursor": "abc"}), *missing)
-    assert_refused(api.get(PATH, query), *NO_HEADER)
+    assert_error(api.get(PATH, {"cursor": "abc"}), *missing)
+    assert_error(api.get(PATH, query), *NO_HEADER)
     assert api.get(PATH, query, token=token).status_code == 400
     del query["cursor"]
-    assert_refused(api.get(PATH, query, token=token), *NO_SITE)
+    assert_error(api.get(PATH, query, token=token), *NO_SITE)
     assert api.delete(PATH).status_code == 405
 
 
 @pytest.mark.parametrize("id", ["abc", new_id(AT_MS)], ids=["no uuid", "unknown"])
 def test_while_reads_are_private_an_unknown_event_needs_a_token_too(api, token, id):
-    set_to(public_event_reads="false")
-    assert_refused(api.get(f"{PATH}/{id}"), *NO_HEADER)
-    assert_refused(api.get(f"{PATH}/{id}", token=token), *NO_EVENT)
+    change_settings(public_event_reads="false")
+    assert_error(api.get(f"{PATH}/{id}"), *NO_HEADER)
+    assert_error(api.get(f"{PATH}/{id}", token=token), *NO_EVENT)
 
 
 def test_events_are_taken_in_while_reads_are_private(api, website):
-    set_to(public_event_reads="false")
+    change_settings(public_event_reads="false")
     assert api.post(PATH, event_of(website)).status_code == 201
     assert Event.objects.count() == 1

@@ -18,14 +18,14 @@ from tests.support.events import (
     PATH,
     REJECTED,
     STORED,
-    assert_refused_event,
+    assert_rejected,
+    event_body,
     event_of,
+    expected_row,
     full_event_of,
-    row,
-    shown,
-    stored,
+    stored_rows,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -41,8 +41,8 @@ def test_an_event_is_stored_and_told(api, website):
     sent = full_event_of(website)
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
     assert (UUID(id).version, str(UUID(id))) == (7, id)
     assert uuid7.ms_of(UUID(id)) == AT_MS
 
@@ -51,8 +51,8 @@ def test_what_does_not_come_is_null(api, website, now):
     sent = event_of(website)
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id, at=NOW_TEXT), STORED)
-    assert stored() == [row(sent, website, id=id, at=NOW)]
+    assert_response(response, 201, event_body(sent, website, id=id, at=NOW_TEXT), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id, at=NOW)]
     assert uuid7.ms_of(UUID(id)) == NOW_MS
 
 
@@ -105,8 +105,8 @@ def test_what_keeps_every_rule_is_stored_as_it_came(api, website, field, value):
     sent = full_event_of(website) | {field: value}
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
 @pytest.mark.parametrize("field", ["userId", "user_id", "createdAt", "websiteId", "nothing"])
@@ -114,13 +114,13 @@ def test_an_unknown_field_is_ignored(api, website, field):
     sent = full_event_of(website)
     response = api.post(PATH, sent | {field: str(uuid4())})
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
 def test_a_token_that_opens_nothing_does_not_matter(api, website):
     response = api.post(PATH, event_of(website), headers={"Authorization": "Bearer junk"})
-    assert (response.status_code, len(stored())) == (201, 1)
+    assert (response.status_code, len(stored_rows())) == (201, 1)
 
 
 # The time of an event, and its id
@@ -148,8 +148,8 @@ def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, g
     sent = event_of(website, **given)
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id, at=text), STORED)
-    assert stored() == [row(sent, website, id=id, at=datetime.fromisoformat(text))]
+    assert_response(response, 201, event_body(sent, website, id=id, at=text), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id, at=datetime.fromisoformat(text))]
     assert uuid7.time_of(UUID(id)) == datetime.fromisoformat(text)
 
 
@@ -157,8 +157,8 @@ def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, g
 def test_an_id_of_the_client_is_kept_and_told_in_lower_case(api, website, write):
     sent = full_event_of(website)
     response = api.post(PATH, sent | {"id": write(ID)})
-    assert_answer(response, 201, shown(sent, website, id=ID), STORED)
-    assert stored() == [row(sent, website, id=ID)]
+    assert_response(response, 201, event_body(sent, website, id=ID), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=ID)]
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_a_repeated_id_is_answered_with_the_stored_event(api, website, again):
     sent = full_event_of(website, id=ID)
     api.post(PATH, sent)
     response = api.post(PATH, sent | again)
-    assert_answer(response, 200, shown(sent, website, id=ID), DUPLICATE)
-    assert stored() == [row(sent, website, id=ID)]
+    assert_response(response, 200, event_body(sent, website, id=ID), DUPLICATE)
+    assert stored_rows() == [expected_row(sent, website, id=ID)]
 
 
 def test_an_id_of_another_websites_event_is_a_conflict(api, website, make_website, user):
@@ -183,15 +183,15 @@ def test_an_id_of_another_websites_event_is_a_conflict(api, website, make_websit
     api.post(PATH, sent)
     response = api.post(PATH, full_event_of(make_website(user, "other.example"), id=ID))
     told = {"error": "CONFLICT", "message": "Event id already in use"}
-    assert_answer(response, 409, told, REJECTED)
-    assert stored() == [row(sent, website, id=ID)]
+    assert_response(response, 409, told, REJECTED)
+    assert stored_rows() == [expected_row(sent, website, id=ID)]
 
 
 def test_without_an_id_every_request_stores_an_event(api, website):
     answers = [api.post(PATH, full_event_of(website)) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 201]
     told = {answer.json()["id"] for answer in answers}
-    assert {str(event["id"]) for event in stored()} == told
+    assert {str(event["id"]) for event in stored_rows()} == told
     assert len(told) == 3
 
 
@@ -202,12 +202,12 @@ def test_without_an_id_every_request_stores_an_event(api, website):
     "code", ["pm-nobody", "pm-", "pm-%00", "pm-\U0010ffff", "pm-" + "x" * 61, "pm-' OR 1=1 --"]
 )
 def test_a_code_that_no_website_has_is_not_found(api, website, code):
-    assert_refused_event(api.post(PATH, event_of(website, trackingCode=code)), 404, NO_SITE)
+    assert_rejected(api.post(PATH, event_of(website, trackingCode=code)), 404, NO_SITE)
 
 
 def test_an_inactive_website_is_not_found(api, website):
     website.change(is_active=False)
-    assert_refused_event(api.post(PATH, event_of(website)), 404, NO_SITE)
+    assert_rejected(api.post(PATH, event_of(website)), 404, NO_SITE)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
@@ -215,8 +215,8 @@ def test_a_website_that_took_events_until_now_is_not_found_any_more(api, website
     sent = event_of(website, id=ID)
     api.post(PATH, sent)
     end(website)
-    assert_answer(api.post(PATH, sent), 404, NO_SITE, REJECTED)
-    assert len(stored()) == 1
+    assert_response(api.post(PATH, sent), 404, NO_SITE, REJECTED)
+    assert len(stored_rows()) == 1
 
 
 def test_a_website_is_found_as_soon_as_it_is_active(api, website):
@@ -232,4 +232,4 @@ def test_a_website_is_found_as_soon_as_it_is_active(api, website):
 def test_an_old_event_is_stored_under_its_own_time(api, website):
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=89)
     api.post(PATH, event_of(website, timestamp=uuid7.to_ms(at)))
-    assert [event["created_at"] for event in stored()] == [at]
+    assert [event["created_at"] for event in stored_rows()] == [at]

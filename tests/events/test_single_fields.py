@@ -9,9 +9,9 @@ from tests.support.events import (
     ID,
     NOW_MS,
     PATH,
-    assert_refused_event,
+    assert_rejected,
     event_of,
-    invalid,
+    validation_body,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -118,7 +118,7 @@ def test_a_field_lists_the_rules_that_it_breaks(api, website, now, field, value,
     sent = event_of(website) | {field: value}
     if value is ABSENT:
         del sent[field]
-    assert_refused_event(api.post(PATH, sent), 400, invalid(fields={field: messages}))
+    assert_rejected(api.post(PATH, sent), 400, validation_body(fields={field: messages}))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_field_lists_the_rules_that_it_breaks(api, website, now, field, value,
 )
 def test_a_timestamp_must_be_the_time_in_the_id(api, website, timestamp, messages):
     response = api.post(PATH, event_of(website, id=ID, timestamp=timestamp))
-    assert_refused_event(response, 400, invalid(fields={"timestamp": messages}))
+    assert_rejected(response, 400, validation_body(fields={"timestamp": messages}))
 
 
 def test_every_bad_field_is_told(api, website):
@@ -143,11 +143,11 @@ def test_every_bad_field_is_told(api, website):
         "sessionId": ["Session ID too long"],
         "os": ["Expected string, received number"],
     }
-    assert_refused_event(response, 400, invalid(fields=fields))
+    assert_rejected(response, 400, validation_body(fields=fields))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_lacks_what_is_required(api, website, body):
     required = ("trackingCode", "eventType", "url", "sessionId", "visitorId")
-    told = invalid(fields={name: ["Required"] for name in required})
-    assert_refused_event(api.post_bytes(PATH, body), 400, told)
+    told = validation_body(fields={name: ["Required"] for name in required})
+    assert_rejected(api.post_bytes(PATH, body), 400, told)

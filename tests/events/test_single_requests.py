@@ -17,14 +17,14 @@ from tests.support.events import (
     STORED,
     UNAVAILABLE,
     WRITE_FAILED,
-    assert_refused_event,
+    assert_rejected,
+    event_body,
     event_of,
+    expected_row,
     full_event_of,
-    row,
-    shown,
-    stored,
+    stored_rows,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -49,8 +49,8 @@ def filled_to(size, event):
 def test_another_method_is_refused(api, website, method):
     response = api.generic(method, PATH, json.dumps(event_of(website)), "application/json")
     told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
-    assert_answer(response, 405, told, METHODS)
-    assert stored() == []
+    assert_response(response, 405, told, METHODS)
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_another_path_is_unknown(api, website, path):
     assert (response.status_code, response.json()) == (404, NO_ROUTE)
     assert response["Content-Type"] == "application/json"
     assert "X-Event-Outcome" not in response
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_the_answer_is_json_whatever_is_wished(api, website, query, headers):
     sent = full_event_of(website)
     response = api.post(PATH + query, sent, headers=headers)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
 
 
 def test_a_host_that_is_not_served_is_refused(api, website):
     response = api.post(PATH, event_of(website), headers={"Host": "evil.example"})
     told = {"error": "BAD_REQUEST", "message": "Bad request"}
-    assert_refused_event(response, 400, told)
+    assert_rejected(response, 400, told)
 
 
 def test_the_id_of_a_request_is_the_servers_own(api, website):
@@ -117,8 +117,8 @@ def test_json_is_read_as_utf_8_under_these_types(api, website, headers):
     body = json.dumps(sent, ensure_ascii=False).encode()
     response = api.post_bytes(PATH, body, content_type=headers["Content-Type"], headers=headers)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_json_is_read_as_utf_8_under_these_types(api, website, headers):
 def test_another_type_or_encoding_is_not_read(api, website, headers):
     body = json.dumps(event_of(website)).encode()
     response = api.post_bytes(PATH, body, content_type=headers["Content-Type"], headers=headers)
-    assert_refused_event(response, 415, WRONG_TYPE)
+    assert_rejected(response, 415, WRONG_TYPE)
 
 
 def test_a_byte_order_mark_is_skipped(api, website):
     body = json.dumps(event_of(website)).encode("utf-8-sig")
     assert api.post_bytes(PATH, body).status_code == 201
-    assert len(stored()) == 1
+    assert len(stored_rows()) == 1
 
 
 @pytest.mark.parametrize(("size", "status"), [(1_048_575, 201), (1_048_576, 201), (1_048_577, 413)])
@@ -150,14 +150,14 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
     assert len(body) == size
     response = api.post_bytes(PATH, body)
     assert response.status_code == status
-    assert len(stored()) == (status == 201)
+    assert len(stored_rows()) == (status == 201)
 
 
 def test_a_content_length_over_the_limit_is_refused_unread(api, website):
     stream = CountingBody(filled_to(1_048_577, event_of(website)))
     environ = {"CONTENT_LENGTH": "1048577", "wsgi.input": stream}
     response = api.post_bytes(PATH, b"", **environ)
-    assert_refused_event(response, 413, TOO_LARGE)
+    assert_rejected(response, 413, TOO_LARGE)
     assert stream.bytes_read == 0
 
 
@@ -166,14 +166,14 @@ def test_a_body_without_a_length_is_read(api, website, size):
     sent = event_of(website, timestamp=AT_MS)
     response = api.post_chunked(PATH, CountingBody(filled_to(size, sent)))
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert stored() == [row(sent, website, id=id)]
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
 @pytest.mark.parametrize("size", [1_048_577, 5_242_880])
 def test_a_body_without_a_length_is_read_no_further_than_the_limit(api, website, size):
     stream = CountingBody(filled_to(size, event_of(website)))
-    assert_refused_event(api.post_chunked(PATH, stream), 413, TOO_LARGE)
+    assert_rejected(api.post_chunked(PATH, stream), 413, TOO_LARGE)
     assert stream.bytes_read == 1_048_577
 
 
@@ -192,13 +192,13 @@ def test_a_body_without_a_length_is_read_no_further_than_the_limit(api, website,
 )
 def test_checks_come_in_their_order(api, website, method, body, content_type, status):
     assert api.generic(method, PATH, body, content_type).status_code == status
-    assert stored() == []
+    assert stored_rows() == []
 
 
 def test_the_website_comes_before_the_duplicate(api, website):
     api.post(PATH, event_of(website, id=ID))
     response = api.post(PATH, event_of(website, id=ID, trackingCode="pm-nobody"))
-    assert_answer(response, 404, NO_SITE, REJECTED)
+    assert_response(response, 404, NO_SITE, REJECTED)
 
 
 # When storage fails
@@ -209,9 +209,9 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)
-    assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
-    assert stored() == []
+    assert stored_rows() == []
 
 
 def test_a_known_website_takes_events_without_the_main_database(api, website, request):
@@ -220,14 +220,14 @@ def test_a_known_website_takes_events_without_the_main_database(api, website, re
     sent = event_of(website, timestamp=AT_MS)
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), STORED)
-    assert len(stored()) == 2
+    assert_response(response, 201, event_body(sent, website, id=id), STORED)
+    assert len(stored_rows()) == 2
 
 
 def test_another_website_takes_none_without_the_main_database(api, website, request):
     request.getfixturevalue("main_database_away")
-    assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
-    assert stored() == []
+    assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+    assert stored_rows() == []
 
 
 def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch, caplog):
@@ -237,16 +237,18 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
     monkeypatch.setattr("analytics.events.api.store", crash)
     with caplog.at_level(logging.ERROR):
         response = api.post(PATH, event_of(website))
-    assert_answer(response, 500, FAILED, WRITE_FAILED)
+    assert_response(response, 500, FAILED, WRITE_FAILED)
     [record] = [each for each in caplog.records if each.name == "config.api.view"]
     assert record.exc_info
     assert str(record.exc_info[1]) == "a secret"
-    assert stored() == []
+    assert stored_rows() == []
 
 
 def test_a_row_that_the_database_refuses_is_a_failure_of_its_own(api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
-    assert_answer(api.post(PATH, event_of(website, sessionId="refused")), 500, FAILED, WRITE_FAILED)
+    assert_response(
+        api.post(PATH, event_of(website, sessionId="refused")), 500, FAILED, WRITE_FAILED
+    )
     assert api.post(PATH, event_of(website)).status_code == 201
-    assert [event["session_id"] for event in stored()] == ["sess-1"]
+    assert [event["session_id"] for event in stored_rows()] == ["sess-1"]

@@ -17,15 +17,15 @@ from tests.support.events import (
     KILL_SWITCH,
     PATH,
     REJECTED,
-    assert_refused_event,
+    assert_rejected,
+    event_body,
     event_of,
     full_event_of,
-    invalid,
-    shown,
-    stored,
+    stored_rows,
+    validation_body,
 )
-from tests.support.responses import assert_answer, assert_refused
-from tests.support.runtime_settings import OFF, set_to
+from tests.support.responses import assert_error, assert_response
+from tests.support.runtime_settings import OFF, change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -43,38 +43,38 @@ NO_EVENT = (404, "NOT_FOUND", "Event not found")
 
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, website, text):
-    set_to(events_enabled=text)
+    change_settings(events_enabled=text)
     sent = full_event_of(website)
     response = api.post(PATH, sent)
     id = response.json()["id"]
-    assert_answer(response, 201, shown(sent, website, id=id), KILL_SWITCH)
+    assert_response(response, 201, event_body(sent, website, id=id), KILL_SWITCH)
     assert (UUID(id).version, uuid7.ms_of(UUID(id))) == (7, AT_MS)
-    assert stored() == []
-    assert_refused(api.get(f"{PATH}/{id}"), *NO_EVENT)
+    assert stored_rows() == []
+    assert_error(api.get(f"{PATH}/{id}"), *NO_EVENT)
 
 
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_a_batch_creates_nothing(api, website, text):
-    set_to(events_enabled=text)
+    change_settings(events_enabled=text)
     response = api.post(BATCH_PATH, {"events": [event_of(website)] * 2})
-    assert_answer(response, 201, NO_EVENTS, KILL_SWITCH)
-    assert stored() == []
+    assert_response(response, 201, NO_EVENTS, KILL_SWITCH)
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize("codes", [["pm-nobody"], ["", "abc", "pm-nobody"]])
 def test_while_the_switch_is_off_a_batch_asks_for_no_website(api, website, codes):
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     events = [event_of(website, trackingCode=code) for code in codes]
-    assert_answer(api.post(BATCH_PATH, {"events": events}), 201, NO_EVENTS, KILL_SWITCH)
+    assert_response(api.post(BATCH_PATH, {"events": events}), 201, NO_EVENTS, KILL_SWITCH)
 
 
 def test_the_switch_can_be_thrown_while_the_service_runs(api, website):
     outcomes = []
     for text in ("true", "false", "true"):
-        set_to(events_enabled=text)
+        change_settings(events_enabled=text)
         outcomes.append(api.post(PATH, event_of(website))["X-Event-Outcome"])
     assert outcomes == ["stored", "dropped; reason=kill_switch", "stored"]
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -88,24 +88,24 @@ def test_a_switch_takes_effect_within_two_seconds(api, website, clock, path):
 
 def test_the_switches_of_other_apis_do_not_matter(api, website):
     others = ("tracking", "activity", "platform", "collect")
-    set_to(**{f"{name}_enabled": "false" for name in others})
+    change_settings(**{f"{name}_enabled": "false" for name in others})
     assert api.post(PATH, event_of(website))["X-Event-Outcome"] == "stored"
 
 
 def test_an_id_that_is_known_does_not_matter_while_the_switch_is_off(api, website):
     sent = full_event_of(website, id=ID, os="stored")
     api.post(PATH, sent)
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     again = sent | {"os": "sent again"}
-    assert_answer(api.post(PATH, again), 201, shown(again, website, id=ID), KILL_SWITCH)
-    assert [event["os"] for event in stored()] == ["stored"]
-    set_to(events_enabled="true")
-    assert_answer(api.post(PATH, again), 200, shown(sent, website, id=ID), DUPLICATE)
+    assert_response(api.post(PATH, again), 201, event_body(again, website, id=ID), KILL_SWITCH)
+    assert [event["os"] for event in stored_rows()] == ["stored"]
+    change_settings(events_enabled="true")
+    assert_response(api.post(PATH, again), 200, event_body(sent, website, id=ID), DUPLICATE)
 
 
 def test_events_can_be_read_while_the_switch_is_off(api, website):
     api.post(PATH, event_of(website, id=ID))
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     assert api.get(f"{PATH}/{ID}").status_code == 200
     listed = api.get(PATH, {"trackingCode": website.tracking_code}).json()
     assert listed["pagination"]["total"] == 1
@@ -126,25 +126,25 @@ def test_events_can_be_read_while_the_switch_is_off(api, website):
     ids=lambda value: str(value)[:30],
 )
 def test_every_check_works_while_the_switch_is_off(api, path, content_type, body, status):
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     response = api.post_bytes(path, body, content_type)
     assert (response.status_code, response["X-Event-Outcome"]) == (status, "rejected")
 
 
 def test_an_unknown_website_comes_before_the_switch(api, website):
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     told = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
     response = api.post(PATH, event_of(website, trackingCode="pm-nobody"))
-    assert_answer(response, 404, told, REJECTED)
+    assert_response(response, 404, told, REJECTED)
 
 
 def test_the_cap_comes_before_the_switch(api, website):
-    set_to(events_enabled="false")
+    change_settings(events_enabled="false")
     event = event_of(website, properties={"a": "x" * 10_000})
     messages = ["Properties exceed 10000 bytes"]
-    assert_refused_event(api.post(PATH, event), 400, invalid(fields={"properties": messages}))
-    told = invalid(fields={"events": messages}, message="Invalid batch event data")
-    assert_refused_event(api.post(BATCH_PATH, {"events": [event]}), 400, told)
+    assert_rejected(api.post(PATH, event), 400, validation_body(fields={"properties": messages}))
+    told = validation_body(fields={"events": messages}, message="Invalid batch event data")
+    assert_rejected(api.post(BATCH_PATH, {"events": [event]}), 400, told)
 
 
 # The cap on properties
@@ -155,16 +155,16 @@ def test_the_cap_comes_before_the_switch(api, website):
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_properties_of_exactly_the_cap_pass(api, website, cap, more, ensure_ascii):
     if cap:
-        set_to(max_event_data_bytes=cap)
+        change_settings(max_event_data_bytes=cap)
     value = properties_of_size((cap or 10_000) + more)
     body = json.dumps(event_of(website, properties=value), ensure_ascii=ensure_ascii, indent=4)
     response = api.post_bytes(PATH, body)
     if more <= 0:
         assert response.status_code == 201
-        assert [event["properties"] for event in stored()] == [value]
+        assert [event["properties"] for event in stored_rows()] == [value]
     else:
         messages = [f"Properties exceed {cap or 10_000} bytes"]
-        assert_refused_event(response, 400, invalid(fields={"properties": messages}))
+        assert_rejected(response, 400, validation_body(fields={"properties": messages}))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_size_is_that_of_compact_json(api, website, sent, size):
         runtime.expire()
         statuses.append(api.post_bytes(PATH, body).status_code)
     assert statuses == [201, 400]
-    assert [event["properties"] for event in stored()] == [json.loads(sent)]
+    assert [event["properties"] for event in stored_rows()] == [json.loads(sent)]
 
 
 def test_the_cap_holds_for_each_event_of_a_batch(api, website):
@@ -200,7 +200,7 @@ def test_the_cap_holds_for_each_event_of_a_batch(api, website):
     )
     response = api.post(BATCH_PATH, {"events": [fits, exceeds]})
     messages = ["Properties exceed 10000 bytes"]
-    told = invalid(fields={"events": messages}, message="Invalid batch event data")
-    assert_refused_event(response, 400, told)
+    told = validation_body(fields={"events": messages}, message="Invalid batch event data")
+    assert_rejected(response, 400, told)
     assert api.post(BATCH_PATH, {"events": [fits, fits]}).status_code == 201
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2

@@ -22,16 +22,22 @@ from tests.support.events import (
     PATH,
     STORED,
     WRITE_FAILED,
+    event_body,
     event_of,
-    event_row,
+    expected_row,
     full_event_of,
-    row,
-    shown,
-    stored,
+    new_row,
+    stored_rows,
 )
 from tests.support.processes import wait_until
-from tests.support.responses import assert_answer, at_once
-from tests.support.writer import PATIENCE, check, group_held, state, threading_post
+from tests.support.responses import assert_response, run_concurrently
+from tests.support.writer import (
+    TIMEOUT_SECONDS,
+    rejecting_rows,
+    write_in_thread,
+    writer_paused,
+    writer_state,
+)
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
@@ -48,21 +54,21 @@ def posts(*events):
 
 def test_of_fifty_requests_with_one_id_one_stores_the_event(website):
     events = [full_event_of(website, id=ID, os=f"os {n}") for n in range(50)]
-    answers = at_once(*posts(*events))
-    [event] = stored()
+    answers = run_concurrently(*posts(*events))
+    [event] = stored_rows()
     winner = events[int(event["os"].removeprefix("os "))]
-    assert event == row(winner, website, id=ID)
-    told = shown(winner, website, id=ID)
+    assert event == expected_row(winner, website, id=ID)
+    told = event_body(winner, website, id=ID)
     for answer in answers:
         is_new = answer.status_code == 201
-        assert_answer(answer, 201 if is_new else 200, told, STORED if is_new else DUPLICATE)
+        assert_response(answer, 201 if is_new else 200, told, STORED if is_new else DUPLICATE)
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
 
 
 def test_of_two_websites_with_one_id_one_stores_the_event(website, make_website, user):
     sites = [website, make_website(user, "other.example")]
-    answers = at_once(*posts(*(event_of(sites[n % 2], id=ID) for n in range(20))))
-    [event] = stored()
+    answers = run_concurrently(*posts(*(event_of(sites[n % 2], id=ID) for n in range(20))))
+    [event] = stored_rows()
     for answer, site in zip(answers, sites * 10, strict=True):
         assert (answer.status_code in (200, 201)) == (site.id == event["website_id"])
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201] + [409] * 10
@@ -70,38 +76,40 @@ def test_of_two_websites_with_one_id_one_stores_the_event(website, make_website,
 
 def test_a_hundred_events_at_once_are_all_stored(website):
     events = [full_event_of(website, sessionId=f"sess-{n}") for n in range(100)]
-    answers = at_once(*posts(*events))
+    answers = run_concurrently(*posts(*events))
     assert {answer.status_code for answer in answers} == {201}
     told = [(answer.json()["id"], answer.json()["sessionId"]) for answer in answers]
-    assert sorted((str(event["id"]), event["session_id"]) for event in stored()) == sorted(told)
+    assert sorted((str(event["id"]), event["session_id"]) for event in stored_rows()) == sorted(
+        told
+    )
 
 
 def test_a_row_that_only_the_database_refuses_fails_alone_among_a_hundred(website):
     events = [event_of(website, sessionId=f"sess-{n}") for n in range(100)]
-    with check("session_id <> 'sess-42'"):
-        answers = at_once(*posts(*events))
+    with rejecting_rows("session_id <> 'sess-42'"):
+        answers = run_concurrently(*posts(*events))
     bad = answers.pop(42)
-    assert_answer(bad, 500, FAILED, WRITE_FAILED)
+    assert_response(bad, 500, FAILED, WRITE_FAILED)
     assert {(answer.status_code, answer["X-Event-Outcome"]) for answer in answers} == {
         (201, "stored")
     }
     expected = {f"sess-{n}" for n in range(100)} - {"sess-42"}
-    assert {event["session_id"] for event in stored()} == expected
-    assert len(stored()) == 99
+    assert {event["session_id"] for event in stored_rows()} == expected
+    assert len(stored_rows()) == 99
 
 
 def test_what_comes_while_a_group_is_written_makes_one_transaction():
-    with group_held() as go:
-        rows = [event_row(os=str(n)) for n in range(20)]
+    with writer_paused() as go:
+        rows = [new_row(os=str(n)) for n in range(20)]
         calls = [lambda row=row: writer.write(TABLE, [row]) for row in rows]
 
         def release():
-            give_up = time.monotonic() + PATIENCE
-            while state().waiting_rows < len(rows) and time.monotonic() < give_up:
+            give_up = time.monotonic() + TIMEOUT_SECONDS
+            while writer_state().waiting_rows < len(rows) and time.monotonic() < give_up:
                 pass
             go.set()
 
-        *answers, _ = at_once(*calls, release)
+        *answers, _ = run_concurrently(*calls, release)
     assert answers == [[Outcome.STORED]] * 20
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT xmin::text) FROM analytics_event WHERE os <> 'first'")
@@ -118,7 +126,7 @@ def enqueue(*rows):
 
 
 def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
-    lost = enqueue(*(event_row(os=str(n)) for n in range(100)))
+    lost = enqueue(*(new_row(os=str(n)) for n in range(100)))
     writer.drain()
     assert lost == []
     assert Event.objects.count() == 100
@@ -131,19 +139,19 @@ def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
 def test_a_queue_that_is_full_takes_no_more(monkeypatch):
     monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
     monkeypatch.setattr(writer, "PAUSE_SECONDS", 1.0)  # long enough to fill it
-    lost = enqueue(*(event_row(os=str(n)) for n in range(4)))
+    lost = enqueue(*(new_row(os=str(n)) for n in range(4)))
     assert lost == ["2", "3"]
-    assert writer.write(TABLE, [event_row(os="waited")]) == [Outcome.STORED]
+    assert writer.write(TABLE, [new_row(os="waited")]) == [Outcome.STORED]
     writer.drain()
-    assert {event["os"] for event in stored()} == {"0", "1", "waited"}
-    assert enqueue(event_row(os="later")) == []  # there is room again
+    assert {event["os"] for event in stored_rows()} == {"0", "1", "waited"}
+    assert enqueue(new_row(os="later")) == []  # there is room again
     writer.drain()
     assert Event.objects.filter(os="later").exists()
 
 
 def test_a_text_that_utf8_cannot_say_takes_no_other_row_with_it(monkeypatch):
-    good, bad = event_row(), event_row(session_id="\ud800")
-    group = [Write(TABLE, [row]) for row in (good, bad, event_row())]
+    good, bad = new_row(), new_row(session_id="\ud800")
+    group = [Write(TABLE, [row]) for row in (good, bad, new_row())]
     told = commit.store_group("analytics", group)
     assert told == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
     assert Event.objects.count() == 2
@@ -151,26 +159,26 @@ def test_a_text_that_utf8_cannot_say_takes_no_other_row_with_it(monkeypatch):
 
 def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypatch):
     lost: list[str] = []
-    with check("session_id <> 'refused'"):
+    with rejecting_rows("session_id <> 'refused'"):
         for session_id in ("good", "refused", "fine"):
-            row = event_row(session_id=session_id)
+            row = new_row(session_id=session_id)
             writer.enqueue(TABLE, row, partial(lost.append, session_id))
         writer.drain()
     assert lost == ["refused"]
-    assert {event["session_id"] for event in stored()} == {"good", "fine"}
+    assert {event["session_id"] for event in stored_rows()} == {"good", "fine"}
 
 
 def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
-    known = event_row()
+    known = new_row()
     writer.write(TABLE, [known])
     requests = [
-        [event_row()],
+        [new_row()],
         [known],
-        [event_row(session_id="refused")],
-        [event_row(), event_row(session_id="refused"), known, event_row()],
-        [event_row()],
+        [new_row(session_id="refused")],
+        [new_row(), new_row(session_id="refused"), known, new_row()],
+        [new_row()],
     ]
-    with check("session_id <> 'refused'"):
+    with rejecting_rows("session_id <> 'refused'"):
         group = [Write(TABLE, rows) for rows in requests]
         told = commit.store_group("analytics", group)
     new, was_known, refused = Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED
@@ -179,7 +187,7 @@ def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
 
 
 def test_of_one_id_within_a_group_the_first_one_is_new():
-    row = event_row()
+    row = new_row()
     group = [Write(TABLE, [row]) for _ in range(3)]
     told = commit.store_group("analytics", group)
     assert told == [[Outcome.STORED], [Outcome.DUPLICATE], [Outcome.DUPLICATE]]
@@ -198,19 +206,19 @@ def test_a_batch_of_a_thousand_is_one_transaction(api, website):
         cursor.execute("SELECT count(*), count(DISTINCT xmin::text) FROM analytics_event")
         assert cursor.fetchone() == (1000, 1)
     told = [event["id"] for event in response.json()["events"]]
-    assert [str(event["id"]) for event in reversed(stored())] == told
+    assert [str(event["id"]) for event in reversed(stored_rows())] == told
 
 
 def test_a_refused_row_in_a_batch_fails_alone(api, website):
     events = [event_of(website, sessionId=f"sess-{n}") for n in range(100)]
-    with check("session_id <> 'sess-42'"):
+    with rejecting_rows("session_id <> 'sess-42'"):
         response = api.post(BATCH_PATH, {"events": events})
     told = response.json()
     assert (response.status_code, response["X-Event-Outcome"]) == (207, "stored")
     assert told["errors"] == [
         {"index": 42, "error": "PROCESSING_ERROR", "message": "Event could not be stored"}
     ]
-    assert (told["eventsCreated"], len(told["events"]), len(stored())) == (99, 99, 99)
+    assert (told["eventsCreated"], len(told["events"]), len(stored_rows())) == (99, 99, 99)
 
 
 def test_many_batches_at_once_are_all_stored(website):
@@ -219,7 +227,7 @@ def test_many_batches_at_once_are_all_stored(website):
         for n in range(20)
     ]
     calls = [lambda body=body: Api().post(BATCH_PATH, body) for body in batches]
-    answers = at_once(*calls)
+    answers = run_concurrently(*calls)
     assert {(each.status_code, each.json()["eventsCreated"]) for each in answers} == {(201, 100)}
     for n in range(20):
         assert Event.objects.filter(session_id=f"sess-{n}").count() == 100
@@ -230,28 +238,28 @@ def test_many_batches_at_once_are_all_stored(website):
 
 def test_a_writer_tells_what_waits_and_what_it_has_committed():
     threads = threading.active_count()
-    assert state() == writer.State()
+    assert writer_state() == writer.State()
     assert threading.active_count() == threads
     begun = uuid7.now()
-    with group_held() as go:
-        known = event_row()
-        with threading_post(known, event_row(), known) as answer:
-            wait_until(lambda: state().waiting_rows, seconds=PATIENCE)
-            assert state() == writer.State(waiting_rows=3)
+    with writer_paused() as go:
+        known = new_row()
+        with write_in_thread(known, new_row(), known) as answer:
+            wait_until(lambda: writer_state().waiting_rows, seconds=TIMEOUT_SECONDS)
+            assert writer_state() == writer.State(waiting_rows=3)
             go.set()
             assert answer() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]
-    after = state()
+    after = writer_state()
     assert (after.waiting_rows, after.committed_rows) == (0, 3)
     assert after.last_commit_at is not None
     assert begun <= after.last_commit_at <= uuid7.now()
 
 
 def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
-    writer.write(TABLE, [event_row()])
-    before = state()
+    writer.write(TABLE, [new_row()])
+    before = writer_state()
     settings.WRITE_TIMEOUT_SECONDS = 0.3
     foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(StorageUnavailable):
-        writer.write(TABLE, [event_row()])
-    assert state() == before
+        writer.write(TABLE, [new_row()])
+    assert writer_state() == before
     foreign.rollback()

@@ -11,7 +11,13 @@ from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.api import Api
-from tests.support.databases import SOMEBODY_WAITS, WAITING, connect, end_other_sessions, wait_until
+from tests.support.databases import (
+    IS_ANYONE_WAITING,
+    LOCK_WAITERS,
+    connect_to_analytics,
+    terminate_other_connections,
+    wait_until_true,
+)
 from tests.support.events import (
     AT_MS,
     BATCH_PATH,
@@ -20,16 +26,16 @@ from tests.support.events import (
     PATH,
     UNAVAILABLE,
     WRITE_FAILED,
+    event_body,
     event_of,
-    event_row,
+    expected_row,
     full_event_of,
     new_id,
-    row,
-    shown,
-    stored,
+    new_row,
+    stored_rows,
 )
-from tests.support.responses import assert_answer, at_once
-from tests.support.writer import PATIENCE, group_held
+from tests.support.responses import assert_response, run_concurrently
+from tests.support.writer import TIMEOUT_SECONDS, writer_paused
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
@@ -40,9 +46,9 @@ LATE = 1.0  # seconds that an answer may come after its time limit
 
 
 def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_writer):
-    rows = [event_row() for _ in range(200)]
+    rows = [new_row() for _ in range(200)]
     one, other = make_writer(), make_writer()
-    forth, back = at_once(
+    forth, back = run_concurrently(
         lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
     )
     for mine, theirs in zip(forth, reversed(back), strict=True):
@@ -60,18 +66,18 @@ def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
     foreign.execute("SET deadlock_timeout = '60s'")  # so that it is the writer who notices
     foreign.commit()
     foreign.execute(insert, [high, website.id])
-    with connect(autocommit=True) as watching:
+    with connect_to_analytics(autocommit=True) as watching:
         events = [event_of(website, id=low), event_of(website, id=high), event_of(website)]
 
         def finish():
-            wait_until(SOMEBODY_WAITS, watching)  # the writer, which has `low`, for `high`
+            wait_until_true(IS_ANYONE_WAITING, watching)  # the writer, which has `low`, for `high`
             foreign.execute(insert, [low, website.id])  # now each waits for the other
             foreign.commit()
 
-        answer, _ = at_once(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
+        answer, _ = run_concurrently(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
     assert (answer.status_code, answer["X-Event-Outcome"]) == (201, "stored")
     assert answer.json()["eventsCreated"] == 3
-    assert [event["session_id"] for event in reversed(stored())].count("theirs") == 2
+    assert [event["session_id"] for event in reversed(stored_rows())].count("theirs") == 2
     assert Event.objects.count() == 3
 
 
@@ -92,22 +98,22 @@ def test_a_write_that_is_not_confirmed_in_time_is_unavailable(
     took = time.monotonic() - started
     foreign.rollback()
 
-    assert_answer(response, 503, UNAVAILABLE, WRITE_FAILED)
+    assert_response(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert 0.3 <= took < 0.3 + LATE
-    settings.WRITE_TIMEOUT_SECONDS = PATIENCE
+    settings.WRITE_TIMEOUT_SECONDS = TIMEOUT_SECONDS
     response = api.post(path, body)  # the first one may have been stored after all
     assert response.status_code in (200, 201)
     assert Event.objects.filter(id=ID).count() == 1
 
 
 def test_rows_that_no_group_has_taken_are_withdrawn(settings):
-    with group_held() as go:
+    with writer_paused() as go:
         settings.WRITE_TIMEOUT_SECONDS = 0.1
         with pytest.raises(StorageUnavailable):
-            writer.write(TABLE, [event_row(os="withdrawn")])
-        settings.WRITE_TIMEOUT_SECONDS = PATIENCE
+            writer.write(TABLE, [new_row(os="withdrawn")])
+        settings.WRITE_TIMEOUT_SECONDS = TIMEOUT_SECONDS
         go.set()
-        assert writer.write(TABLE, [event_row(os="later")]) == [Outcome.STORED]
+        assert writer.write(TABLE, [new_row(os="later")]) == [Outcome.STORED]
     assert not Event.objects.filter(os="withdrawn").exists()
 
 
@@ -115,19 +121,19 @@ def test_a_writer_goes_on_after_all_of_a_group_was_withdrawn(settings, make_writ
     group_writer = make_writer(pause_seconds=0.2)
     settings.WRITE_TIMEOUT_SECONDS = 0.01
     with pytest.raises(StorageUnavailable):
-        group_writer.write(TABLE, [event_row(os="withdrawn")])
-    settings.WRITE_TIMEOUT_SECONDS = PATIENCE
-    assert group_writer.write(TABLE, [event_row(os="later")]) == [Outcome.STORED]
-    assert [event["os"] for event in stored()] == ["later"]
+        group_writer.write(TABLE, [new_row(os="withdrawn")])
+    settings.WRITE_TIMEOUT_SECONDS = TIMEOUT_SECONDS
+    assert group_writer.write(TABLE, [new_row(os="later")]) == [Outcome.STORED]
+    assert [event["os"] for event in stored_rows()] == ["later"]
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_after_a_lost_connection_the_next_write_just_works(api, website, path):
     body = event_of(website) if path == PATH else {"events": [event_of(website)]}
     assert api.post(path, body).status_code == 201
-    end_other_sessions("analytics")
+    terminate_other_connections("analytics")
     assert_answer_is_stored(api.post(path, body))
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2
 
 
 def assert_answer_is_stored(response):
@@ -137,23 +143,23 @@ def assert_answer_is_stored(response):
 def test_after_a_lost_connection_a_known_event_is_a_duplicate(api, website):
     sent = full_event_of(website, id=ID)
     api.post(PATH, sent)
-    end_other_sessions("analytics")
-    assert_answer(api.post(PATH, sent), 200, shown(sent, website, id=ID), DUPLICATE)
-    assert stored() == [row(sent, website, id=ID)]
+    terminate_other_connections("analytics")
+    assert_response(api.post(PATH, sent), 200, event_body(sent, website, id=ID), DUPLICATE)
+    assert stored_rows() == [expected_row(sent, website, id=ID)]
 
 
 def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, foreign):
     sent = event_of(website, id=new_id())
     api.post(PATH, event_of(website))
     foreign.execute("LOCK TABLE analytics_event IN ACCESS EXCLUSIVE MODE")
-    with connect(autocommit=True) as watching:
+    with connect_to_analytics(autocommit=True) as watching:
 
         def cut():
-            wait_until(SOMEBODY_WAITS, watching)
-            watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {WAITING}")
+            wait_until_true(IS_ANYONE_WAITING, watching)
+            watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {LOCK_WAITERS}")
             foreign.rollback()
 
-        answer, _ = at_once(lambda: Api().post(PATH, sent), cut)
+        answer, _ = run_concurrently(lambda: Api().post(PATH, sent), cut)
     assert_answer_is_stored(answer)  # nothing was committed, so a second try was safe
     assert Event.objects.filter(id=sent["id"]).count() == 1
 
@@ -164,9 +170,9 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(commit, "copy_rows", crash)
-        assert_answer(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
+        assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(api.post(PATH, event_of(website)))
-    assert len(stored()) == 1
+    assert len(stored_rows()) == 1
 
 
 def test_what_is_answered_is_committed(api, website, foreign):

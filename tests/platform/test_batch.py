@@ -9,25 +9,25 @@ from tests.support.platform import (
     AT,
     AT_TEXT,
     BATCH_PATH,
-    FULL,
+    FULL_EVENT,
     KILL_SWITCH,
-    NAMED,
+    MINIMAL_EVENT,
     PATH,
     REJECTED,
     STORED,
     UNAVAILABLE,
     WRITE_FAILED,
+    assert_error,
     assert_queued,
-    assert_refused,
     assert_totals_are_exact,
     assert_tracked,
     batch_of,
-    names,
-    stored,
-    totals,
+    stored_names,
+    stored_rows,
+    stored_totals,
 )
-from tests.support.responses import assert_answer
-from tests.support.runtime_settings import OFF, set_to
+from tests.support.responses import assert_response
+from tests.support.runtime_settings import OFF, change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -43,11 +43,11 @@ def without_refused():
 def test_a_batch_is_stored_with_its_client(api, token, user):
     response = api.post(
         BATCH_PATH,
-        batch_of(FULL, {"event_name": "b", "category": "feature"}, client_id="w"),
+        batch_of(FULL_EVENT, {"event_name": "b", "category": "feature"}, client_id="w"),
         token=token,
     )
     assert_queued(response, 2)
-    old, new = stored()
+    old, new = stored_rows()
     assert (old["event_name"], old["category"], old["created_at"]) == (
         "order_placed",
         "trading",
@@ -61,25 +61,27 @@ def test_a_batch_is_stored_with_its_client(api, token, user):
 @pytest.mark.parametrize("sent", [{}, {"client_id": None}])
 def test_a_batch_without_a_client(api, token, sent):
     headers = {"User-Agent": "Firefox"}
-    body = {"events": [NAMED, FULL], **sent}
+    body = {"events": [MINIMAL_EVENT, FULL_EVENT], **sent}
     assert_queued(api.post(BATCH_PATH, body, token=token, headers=headers), 2)
-    assert {row["client_id"] for row in stored()} == {None}
-    assert [row["user_agent"] for row in stored()] == ["Terminal/2.0", "Firefox"]
+    assert {row["client_id"] for row in stored_rows()} == {None}
+    assert [row["user_agent"] for row in stored_rows()] == ["Terminal/2.0", "Firefox"]
 
 
 def test_100_events_of_one_time_keep_their_order(api, token):
     called = [f"event-{n}" for n in range(100)]
     events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
     assert_queued(api.post(BATCH_PATH, batch_of(*events), token=token), 100)
-    assert names() == called
-    assert {uuid7.time_of(row["id"]) for row in stored()} == {AT}
+    assert stored_names() == called
+    assert {uuid7.time_of(row["id"]) for row in stored_rows()} == {AT}
     assert_totals_are_exact()
 
 
 def test_events_of_several_times_lie_under_their_own(api, token):
     times = [1_769_630_400, 1_769_540_000, 1_769_630_399]
-    api.post(BATCH_PATH, batch_of(*(NAMED | {"timestamp": time} for time in times)), token=token)
-    assert [uuid7.ms_of(row["id"]) // 1000 for row in stored()] == sorted(times)
+    api.post(
+        BATCH_PATH, batch_of(*(MINIMAL_EVENT | {"timestamp": time} for time in times)), token=token
+    )
+    assert [uuid7.ms_of(row["id"]) // 1000 for row in stored_rows()] == sorted(times)
     assert_totals_are_exact()
 
 
@@ -88,16 +90,22 @@ def test_events_of_several_times_lie_under_their_own(api, token):
 
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
-    set_to(platform_enabled=text)
-    assert_tracked(api.post(PATH, NAMED, token=token), KILL_SWITCH)
-    assert_queued(api.post(BATCH_PATH, batch_of(NAMED, FULL), token=token), 2, headers=KILL_SWITCH)
-    assert (stored(), totals()) == ([], ({}, {}))
+    change_settings(platform_enabled=text)
+    assert_tracked(api.post(PATH, MINIMAL_EVENT, token=token), KILL_SWITCH)
+    assert_queued(
+        api.post(BATCH_PATH, batch_of(MINIMAL_EVENT, FULL_EVENT), token=token),
+        2,
+        headers=KILL_SWITCH,
+    )
+    assert (stored_rows(), stored_totals()) == ([], ({}, {}))
 
 
 def test_while_the_switch_is_off_all_checks_are_as_usual(api, token):
-    set_to(platform_enabled="false")
-    assert_refused(api.post(PATH, NAMED, token="x"), 401, "Invalid or expired token", REJECTED)
-    over = NAMED | {"properties": {"a": "x" * 10_000}}
+    change_settings(platform_enabled="false")
+    assert_error(
+        api.post(PATH, MINIMAL_EVENT, token="x"), 401, "Invalid or expired token", REJECTED
+    )
+    over = MINIMAL_EVENT | {"properties": {"a": "x" * 10_000}}
     for path, body in ((PATH, over), (BATCH_PATH, {"events": [over]}), (BATCH_PATH, {})):
         response = api.post(path, body, token=token)
         assert (response.status_code, response["X-Event-Outcome"]) == (422, "rejected")
@@ -106,11 +114,11 @@ def test_while_the_switch_is_off_all_checks_are_as_usual(api, token):
 
 
 def test_after_the_switch_is_on_again_events_are_stored(api, token):
-    set_to(platform_enabled="false")
+    change_settings(platform_enabled="false")
     api.post(PATH, {"event_name": "lost"}, token=token)
-    set_to(platform_enabled="true")
-    assert_tracked(api.post(PATH, NAMED, token=token))
-    assert names() == ["a"]
+    change_settings(platform_enabled="true")
+    assert_tracked(api.post(PATH, MINIMAL_EVENT, token=token))
+    assert stored_names() == ["a"]
 
 
 # When storage fails
@@ -118,9 +126,9 @@ def test_after_the_switch_is_on_again_events_are_stored(api, token):
 
 def test_a_single_event_that_the_database_refuses(api, token, without_refused):
     response = api.post(PATH, {"event_name": "refused"}, token=token)
-    assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)
-    assert totals() == ({}, {})
-    assert_tracked(api.post(PATH, NAMED, token=token))
+    assert_error(response, 500, "Internal Server Error", WRITE_FAILED)
+    assert stored_totals() == ({}, {})
+    assert_tracked(api.post(PATH, MINIMAL_EVENT, token=token))
     assert_totals_are_exact()
 
 
@@ -131,7 +139,7 @@ def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_ref
     events[place]["event_name"] = "refused"
     assert_queued(api.post(BATCH_PATH, batch_of(*events), token=token), 4, failed=1, headers=STORED)
     del called[place]
-    assert names() == called
+    assert stored_names() == called
     assert_totals_are_exact()
 
 
@@ -139,7 +147,7 @@ def test_a_batch_of_which_the_database_refuses_everything(api, token, without_re
     refused = {"event_name": "refused"}
     response = api.post(BATCH_PATH, batch_of(refused, refused), token=token)
     assert_queued(response, 0, failed=2, headers=WRITE_FAILED)
-    assert (stored(), totals()) == ([], ({}, {}))
+    assert (stored_rows(), stored_totals()) == ([], ({}, {}))
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -147,11 +155,11 @@ def test_without_the_analytics_database(api, token, monkeypatch, path):
     def refuse(rows):
         raise OperationalError("the analytics database is away")
 
-    body = NAMED if path == PATH else {"events": [NAMED, NAMED]}
+    body = MINIMAL_EVENT if path == PATH else {"events": [MINIMAL_EVENT, MINIMAL_EVENT]}
     with monkeypatch.context() as patch:
         patch.setattr(commit, "copy_rows", refuse)
-        assert_answer(api.post(path, body, token=token), 503, UNAVAILABLE, WRITE_FAILED)
-    assert (stored(), totals()) == ([], ({}, {}))
+        assert_response(api.post(path, body, token=token), 503, UNAVAILABLE, WRITE_FAILED)
+    assert (stored_rows(), stored_totals()) == ([], ({}, {}))
     assert api.post(path, body, token=token)["X-Event-Outcome"] == "stored"
 
 
@@ -159,12 +167,12 @@ def test_without_the_analytics_database(api, token, monkeypatch, path):
 def test_without_the_main_database_a_signed_token_is_enough(
     api, token, user, forge, path, main_database_away
 ):
-    body = NAMED if path == PATH else {"events": [NAMED]}
+    body = MINIMAL_EVENT if path == PATH else {"events": [MINIMAL_EVENT]}
     assert api.post(path, body, token=token)["X-Event-Outcome"] == "stored"
-    assert [row["user_id"] for row in stored()] == [user.id]
+    assert [row["user_id"] for row in stored_rows()] == [user.id]
     expired = api.post(path, body, token=forge(exp=1))
-    assert_answer(expired, 401, {"detail": "Invalid or expired token"}, REJECTED)
-    assert len(stored()) == 1
+    assert_response(expired, 401, {"detail": "Invalid or expired token"}, REJECTED)
+    assert len(stored_rows()) == 1
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -173,6 +181,6 @@ def test_an_unforeseen_error_tells_nothing_of_itself(api, token, monkeypatch, pa
         raise RuntimeError("a secret")
 
     monkeypatch.setattr(writer, "write", crash)
-    body = NAMED if path == PATH else {"events": [NAMED]}
+    body = MINIMAL_EVENT if path == PATH else {"events": [MINIMAL_EVENT]}
     response = api.post(path, body, token=token)
-    assert_refused(response, 500, "Internal Server Error", WRITE_FAILED)
+    assert_error(response, 500, "Internal Server Error", WRITE_FAILED)

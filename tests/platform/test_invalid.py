@@ -7,19 +7,19 @@ import pytest
 from tests.support.platform import (
     BATCH_PATH,
     CATEGORIES,
-    NAMED,
+    MINIMAL_EVENT,
     PATH,
     PRIORITIES,
     assert_invalid,
     assert_tracked,
     batch_of,
-    json_invalid,
-    missing,
-    problem,
-    stored,
-    value_error,
+    error_item,
+    json_invalid_item,
+    missing_item,
+    stored_rows,
+    value_error_item,
 )
-from tests.support.runtime_settings import set_to
+from tests.support.runtime_settings import change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -36,22 +36,22 @@ NO_LIST = ("list_type", "Input should be a valid list")
 def enum(field, expected, input, *outer):
     """Return the item that tells of a text that is none of a few."""
     message = f"Input should be {expected}"
-    return problem("enum", [*outer, field], message, input, {"expected": expected})
+    return error_item("enum", [*outer, field], message, input, {"expected": expected})
 
 
 def too_short(*loc):
     message = "String should have at least 1 character"
-    return problem("string_too_short", loc, message, "", {"min_length": 1})
+    return error_item("string_too_short", loc, message, "", {"min_length": 1})
 
 
 def too_long(input, *loc):
     message = "String should have at most 100 characters"
-    return problem("string_too_long", loc, message, input, {"max_length": 100})
+    return error_item("string_too_long", loc, message, input, {"max_length": 100})
 
 
 def of_type(told, input, *loc):
     type, message = told
-    return problem(type, loc, message, input)
+    return error_item(type, loc, message, input)
 
 
 def of_length(type, bound, limit, actual, *, input):
@@ -60,7 +60,7 @@ def of_length(type, bound, limit, actual, *, input):
     side = "at least" if bound == "min_length" else "at most"
     message = f"List should have {side} {limit} {unit} after validation, not {actual}"
     context = {"field_type": "List", bound: limit, "actual_length": actual}
-    return problem(type, ["events"], message, input, context)
+    return error_item(type, ["events"], message, input, context)
 
 
 @pytest.fixture(params=[PATH, BATCH_PATH])
@@ -70,7 +70,7 @@ def refuse_field(request, api, token):
     def refuse(body, *items):
         if request.param == PATH:
             return assert_invalid(api.post(PATH, body, token=token), *items)
-        response = api.post(BATCH_PATH, batch_of(NAMED, body, NAMED), token=token)
+        response = api.post(BATCH_PATH, batch_of(MINIMAL_EVENT, body, MINIMAL_EVENT), token=token)
         inside = [item | {"loc": ["body", "events", 1, *item["loc"][1:]]} for item in items]
         return assert_invalid(response, *inside)
 
@@ -78,7 +78,7 @@ def refuse_field(request, api, token):
 
 
 def test_a_name_is_required(refuse_field):
-    refuse_field({"category": "auth"}, missing("event_name", input={"category": "auth"}))
+    refuse_field({"category": "auth"}, missing_item("event_name", input={"category": "auth"}))
 
 
 def test_a_name_has_1_to_100_characters(refuse_field):
@@ -94,27 +94,27 @@ def test_a_name_is_a_text(refuse_field, value):
 @pytest.mark.parametrize("field", ["session_id", "page_url", "referrer", "user_agent"])
 @pytest.mark.parametrize("value", [5, False, ["x"], {}])
 def test_texts_are_texts(refuse_field, field, value):
-    refuse_field(NAMED | {field: value}, of_type(NO_STRING, value, field))
+    refuse_field(MINIMAL_EVENT | {field: value}, of_type(NO_STRING, value, field))
 
 
 @pytest.mark.parametrize("value", [None, "PAGE_VIEW", "trading ", "", 5, True, ["trading"], {}])
 def test_a_category_is_one_of_eight(refuse_field, value):
-    refuse_field(NAMED | {"category": value}, enum("category", CATEGORIES, value))
+    refuse_field(MINIMAL_EVENT | {"category": value}, enum("category", CATEGORIES, value))
 
 
 @pytest.mark.parametrize("value", [None, "High", "urgent", 0, []])
 def test_a_priority_is_one_of_four(refuse_field, value):
-    refuse_field(NAMED | {"priority": value}, enum("priority", PRIORITIES, value))
+    refuse_field(MINIMAL_EVENT | {"priority": value}, enum("priority", PRIORITIES, value))
 
 
 @pytest.mark.parametrize("value", [None, [], "{}", 5, False])
 def test_properties_are_an_object(refuse_field, value):
-    refuse_field(NAMED | {"properties": value}, of_type(NO_OBJECT, value, "properties"))
+    refuse_field(MINIMAL_EVENT | {"properties": value}, of_type(NO_OBJECT, value, "properties"))
 
 
 @pytest.mark.parametrize("value", [True, False, [], [1], {}, {"at": 1}])
 def test_a_timestamp_is_a_text_or_a_number(refuse_field, value):
-    refuse_field(NAMED | {"timestamp": value}, of_type(NO_TIME, value, "timestamp"))
+    refuse_field(MINIMAL_EVENT | {"timestamp": value}, of_type(NO_TIME, value, "timestamp"))
 
 
 def test_all_errors_are_told_in_the_order_of_fields(refuse_field):
@@ -128,11 +128,11 @@ def test_all_errors_are_told_in_the_order_of_fields(refuse_field):
     }
     refuse_field(
         sent,
-        missing("event_name", input=sent),
+        missing_item("event_name", input=sent),
         enum("category", CATEGORIES, "x"),
         enum("priority", PRIORITIES, None),
         of_type(NO_OBJECT, [], "properties"),
-        value_error("Timestamp out of range", "timestamp", input=-1),
+        value_error_item("Timestamp out of range", "timestamp", input=-1),
         of_type(NO_STRING, {}, "page_url"),
         of_type(NO_STRING, 1, "user_agent"),
     )
@@ -150,23 +150,23 @@ def properties_of(size, letter="x"):
 def test_properties_may_have_10000_bytes(api, token, refuse_field, letter):
     fits = properties_of(10_000, letter)
     over = {"a": fits["a"] + "x"}
-    told = value_error("Properties exceed 10000 bytes", "properties", input=None)
-    refuse_field(NAMED | {"properties": over}, told)
-    assert_tracked(api.post(PATH, NAMED | {"properties": fits}, token=token))
-    assert stored()[0]["properties"] == fits
+    told = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
+    refuse_field(MINIMAL_EVENT | {"properties": over}, told)
+    assert_tracked(api.post(PATH, MINIMAL_EVENT | {"properties": fits}, token=token))
+    assert stored_rows()[0]["properties"] == fits
 
 
 def test_many_small_keys_are_too_many_bytes(refuse_field):
-    told = value_error("Properties exceed 10000 bytes", "properties", input=None)
-    refuse_field(NAMED | {"properties": {f"k{n}": n for n in range(50_000)}}, told)
+    told = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
+    refuse_field(MINIMAL_EVENT | {"properties": {f"k{n}": n for n in range(50_000)}}, told)
 
 
 def test_the_cap_is_the_one_in_force(api, token, refuse_field):
-    set_to(max_event_data_bytes=8)
+    change_settings(max_event_data_bytes=8)
     over = {"a": "x"}
-    told = value_error("Properties exceed 8 bytes", "properties", input=over)
-    refuse_field(NAMED | {"properties": over}, told)
-    assert_tracked(api.post(PATH, NAMED | {"properties": {"a": ""}}, token=token))
+    told = value_error_item("Properties exceed 8 bytes", "properties", input=over)
+    refuse_field(MINIMAL_EVENT | {"properties": over}, told)
+    assert_tracked(api.post(PATH, MINIMAL_EVENT | {"properties": {"a": ""}}, token=token))
 
 
 @pytest.mark.parametrize(("size", "is_shown"), [(1024, True), (1025, False)])
@@ -175,7 +175,7 @@ def test_a_wrong_value_of_more_than_1024_bytes_is_shown_as_null(refuse_field, si
     refuse_field({"event_name": name}, too_long(name if is_shown else None, "event_name"))
     value = "é" * ((size - 2) // 2) + "x" * (size % 2)
     told = enum("category", CATEGORIES, value if is_shown else None)
-    refuse_field(NAMED | {"category": value}, told)
+    refuse_field(MINIMAL_EVENT | {"category": value}, told)
 
 
 # Bodies that are no events
@@ -184,7 +184,7 @@ def test_a_wrong_value_of_more_than_1024_bytes_is_shown_as_null(refuse_field, si
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 @pytest.mark.parametrize("body", [b"", b"null", b" null\n"])
 def test_an_empty_body(api, token, path, body):
-    assert_invalid(api.post_bytes(path, body, token=token), missing(input=None))
+    assert_invalid(api.post_bytes(path, body, token=token), missing_item(input=None))
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -196,7 +196,7 @@ def test_a_body_that_is_no_object(api, token, path, value):
 
 @pytest.mark.parametrize("value", [None, [], "x", 5])
 def test_an_item_that_is_no_object(api, token, value):
-    response = api.post(BATCH_PATH, batch_of(NAMED, value), token=token)
+    response = api.post(BATCH_PATH, batch_of(MINIMAL_EVENT, value), token=token)
     assert_invalid(response, of_type(NO_EVENT, value, "events", 1))
 
 
@@ -208,12 +208,12 @@ def test_events_that_are_no_list(api, token, value):
 
 def test_a_batch_without_events(api, token):
     response = api.post(BATCH_PATH, {"client_id": "x"}, token=token)
-    assert_invalid(response, missing("events", input={"client_id": "x"}))
+    assert_invalid(response, missing_item("events", input={"client_id": "x"}))
     told = of_length("too_short", "min_length", 1, 0, input=[])
     assert_invalid(api.post(BATCH_PATH, batch_of(), token=token), told)
 
 
-@pytest.mark.parametrize(("item", "is_shown"), [({}, True), (NAMED, False)])
+@pytest.mark.parametrize(("item", "is_shown"), [({}, True), (MINIMAL_EVENT, False)])
 def test_a_batch_of_101_events_is_not_read(api, token, item, is_shown):
     sent = [item] * 101
     told = of_length("too_long", "max_length", 100, 101, input=sent if is_shown else None)
@@ -228,10 +228,10 @@ def test_a_client_id_is_a_text(api, token, value):
 
 
 def test_one_bad_event_among_100_is_told_by_its_place_and_nothing_is_stored(api, token):
-    events = [NAMED] * 98 + [{}, {"event_name": 5}]
+    events = [MINIMAL_EVENT] * 98 + [{}, {"event_name": 5}]
     assert_invalid(
         api.post(BATCH_PATH, batch_of(*events), token=token),
-        missing("events", 98, "event_name", input={}),
+        missing_item("events", 98, "event_name", input={}),
         of_type(NO_STRING, 5, "events", 99, "event_name"),
     )
 
@@ -250,7 +250,7 @@ def test_what_is_no_json_is_told_with_its_place(api, token, path, body, position
     assert type(item["loc"][1]) is int
     if position is not None:
         assert item["loc"] == ["body", position]
-    assert_invalid(response, json_invalid("Invalid JSON", item["loc"][1]))
+    assert_invalid(response, json_invalid_item("Invalid JSON", item["loc"][1]))
 
 
 NUMBERS = "Numbers must be finite and in range"
@@ -276,9 +276,9 @@ DEEP = "JSON must not be nested deeper than 64 levels"
 @pytest.mark.parametrize("field", ["properties", "ignored", "event_name"])
 def test_json_that_cannot_be_kept_is_told_wherever_it_is(api, token, field, value, reason):
     body = b'{"event_name": "a", "' + field.encode() + b'": ' + value + b"}"
-    assert_invalid(api.post_bytes(PATH, body, token=token), json_invalid(reason))
+    assert_invalid(api.post_bytes(PATH, body, token=token), json_invalid_item(reason))
     body = b'{"events": [' + body + b"]}"
-    assert_invalid(api.post_bytes(BATCH_PATH, body, token=token), json_invalid(reason))
+    assert_invalid(api.post_bytes(BATCH_PATH, body, token=token), json_invalid_item(reason))
 
 
 def test_64_levels_are_stored(api, token):
@@ -288,5 +288,5 @@ def test_64_levels_are_stored(api, token):
 
 
 def test_utf_16_is_no_utf_8(api, token):
-    response = api.post_bytes(PATH, json.dumps(NAMED).encode("utf-16"), token=token)
-    assert_invalid(response, json_invalid("Invalid UTF-8"))
+    response = api.post_bytes(PATH, json.dumps(MINIMAL_EVENT).encode("utf-16"), token=token)
+    assert_invalid(response, json_invalid_item("Invalid UTF-8"))

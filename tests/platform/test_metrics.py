@@ -4,30 +4,37 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from tests.support.metrics import KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, counter
-from tests.support.platform import BATCH_PATH, HEALTH_PATH, NAMED, PATH, STATS_PATH, batch_of
-from tests.support.runtime_settings import set_to
+from tests.support.metrics import KILL_SWITCH, REJECTED, STORED, WRITE_FAILED, outcome_counter
+from tests.support.platform import (
+    BATCH_PATH,
+    HEALTH_PATH,
+    MINIMAL_EVENT,
+    PATH,
+    STATS_PATH,
+    batch_of,
+)
+from tests.support.runtime_settings import change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
 @pytest.fixture
 def counted(api):
-    return counter(api, "platform")
+    return outcome_counter(api, "platform")
 
 
 def test_stored_events(api, token, counted):
-    api.post(PATH, NAMED, token=token)
+    api.post(PATH, MINIMAL_EVENT, token=token)
     assert counted() == {STORED: 1}
-    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
+    api.post(BATCH_PATH, batch_of(*[MINIMAL_EVENT] * 7), token=token)
     assert counted() == {STORED: 7}
 
 
 def test_events_while_the_switch_is_off(api, token, counted):
-    set_to(platform_enabled="false")
-    api.post(PATH, NAMED, token=token)
+    change_settings(platform_enabled="false")
+    api.post(PATH, MINIMAL_EVENT, token=token)
     assert counted() == {KILL_SWITCH: 1}
-    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
+    api.post(BATCH_PATH, batch_of(*[MINIMAL_EVENT] * 7), token=token)
     assert counted() == {KILL_SWITCH: 7}
 
 
@@ -36,9 +43,9 @@ def test_events_without_a_database(api, token, counted, monkeypatch):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", away)
-    api.post(PATH, NAMED, token=token)
+    api.post(PATH, MINIMAL_EVENT, token=token)
     assert counted() == {WRITE_FAILED: 1}
-    api.post(BATCH_PATH, batch_of(*[NAMED] * 7), token=token)
+    api.post(BATCH_PATH, batch_of(*[MINIMAL_EVENT] * 7), token=token)
     assert counted() == {WRITE_FAILED: 7}
 
 
@@ -46,7 +53,9 @@ def test_events_that_the_database_refuses(api, token, counted):
     check = "ADD CHECK (event_name <> 'refused') NOT VALID"
     with connections["analytics"].cursor() as cursor:
         cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
-    api.post(BATCH_PATH, batch_of(NAMED, {"event_name": "refused"}, NAMED), token=token)
+    api.post(
+        BATCH_PATH, batch_of(MINIMAL_EVENT, {"event_name": "refused"}, MINIMAL_EVENT), token=token
+    )
     assert counted() == {STORED: 2, WRITE_FAILED: 1}
     api.post(PATH, {"event_name": "refused"}, token=token)
     assert counted() == {WRITE_FAILED: 1}
@@ -54,7 +63,12 @@ def test_events_that_the_database_refuses(api, token, counted):
 
 @pytest.mark.parametrize(
     ("body", "count"),
-    [({"events": [{}] * 5}, 5), ({"events": [NAMED] * 101}, 101), ({"events": []}, 1), ([1], 1)],
+    [
+        ({"events": [{}] * 5}, 5),
+        ({"events": [MINIMAL_EVENT] * 101}, 101),
+        ({"events": []}, 1),
+        ([1], 1),
+    ],
     ids=lambda value: str(value)[:25],
 )
 def test_a_batch_that_is_refused_as_a_whole(api, token, counted, body, count):
@@ -70,7 +84,7 @@ def test_a_request_that_is_refused(api, token, counted):
     ):
         api.post_bytes(PATH, body, content_type, token=token)
         assert counted() == {REJECTED: 1}
-    api.post(PATH, NAMED, token="no token")
+    api.post(PATH, MINIMAL_EVENT, token="no token")
     assert counted() == {REJECTED: 1}
 
 

@@ -11,16 +11,16 @@ from config.db import uuid7
 from tests.support.platform import (
     AT,
     BATCH_PATH,
-    FULL,
-    NAMED,
+    FULL_EVENT,
+    MINIMAL_EVENT,
     PATH,
     REJECTED,
     STATS_PATH,
-    assert_refused,
+    assert_error,
     assert_totals_are_exact,
     assert_tracked,
-    names,
-    stored,
+    stored_names,
+    stored_rows,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -29,9 +29,9 @@ MB = 1024 * 1024
 
 
 def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
-    id = assert_tracked(api.post(PATH, FULL, token=token))
+    id = assert_tracked(api.post(PATH, FULL_EVENT, token=token))
     assert uuid7.time_of(id) == AT
-    assert stored() == [
+    assert stored_rows() == [
         {
             "id": id,
             "created_at": AT,
@@ -52,9 +52,9 @@ def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
 
 def test_what_does_not_come_has_its_default(api, token, user):
     before = uuid7.now_ms()
-    id = assert_tracked(api.post(PATH, NAMED, token=token))
+    id = assert_tracked(api.post(PATH, MINIMAL_EVENT, token=token))
     assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
-    [row] = stored()
+    [row] = stored_rows()
     assert row == {
         "id": id,
         "created_at": uuid7.time_of(id),
@@ -69,9 +69,9 @@ def test_what_does_not_come_has_its_default(api, token, user):
 
 def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
     nulls = ("timestamp", "session_id", "page_url", "referrer", "user_agent")
-    sent = NAMED | dict.fromkeys(nulls)
+    sent = MINIMAL_EVENT | dict.fromkeys(nulls)
     id = assert_tracked(api.post(PATH, sent, token=token, headers={"User-Agent": "Firefox"}))
-    [row] = stored()
+    [row] = stored_rows()
     assert {row[name] for name in nulls[1:4]} == {None}
     assert (row["user_agent"], row["created_at"]) == ("Firefox", uuid7.time_of(id))
 
@@ -86,16 +86,18 @@ def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
     ],
 )
 def test_the_user_agent_is_that_of_the_event_or_of_the_request(api, token, sent, header, kept):
-    api.post(PATH, NAMED | sent, token=token, headers={"User-Agent": header})
-    assert stored()[0]["user_agent"] == kept
+    api.post(PATH, MINIMAL_EVENT | sent, token=token, headers={"User-Agent": header})
+    assert stored_rows()[0]["user_agent"] == kept
 
 
 def test_who_is_named_in_the_body_is_ignored(api, token, user):
     other = "019c0630-fe00-7d71-bb46-7075e0512424"
     assert_tracked(
-        api.post(PATH, NAMED | {"user_id": other, "userId": other, "client_id": "x"}, token=token)
+        api.post(
+            PATH, MINIMAL_EVENT | {"user_id": other, "userId": other, "client_id": "x"}, token=token
+        )
     )
-    assert (stored()[0]["user_id"], stored()[0]["client_id"]) == (user.id, None)
+    assert (stored_rows()[0]["user_id"], stored_rows()[0]["client_id"]) == (user.id, None)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_who_is_named_in_the_body_is_ignored(api, token, user):
     ],
 )
 def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
-    assert_tracked(api.post(PATH, NAMED | {field: value}, token=token))
+    assert_tracked(api.post(PATH, MINIMAL_EVENT | {field: value}, token=token))
     [row] = PlatformEvent.objects.all()
     assert getattr(row, field) == value
 
@@ -132,18 +134,18 @@ def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
 def test_json_of_many_kinds_is_read(api, token, body, content_type):
     assert len(body) <= MB
     assert_tracked(api.post_bytes(PATH, body, content_type=content_type, token=token))
-    assert names() == ["a"]
+    assert stored_names() == ["a"]
 
 
 def test_a_chunked_body_is_read(api, token):
-    assert_tracked(api.post_chunked(PATH, BytesIO(json.dumps(NAMED).encode()), token=token))
-    assert names() == ["a"]
+    assert_tracked(api.post_chunked(PATH, BytesIO(json.dumps(MINIMAL_EVENT).encode()), token=token))
+    assert stored_names() == ["a"]
 
 
 @pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
 @pytest.mark.parametrize("accept", ["text/html", "application/xml"])
 def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
-    assert_tracked(api.post(PATH + query, NAMED, token=token, headers={"Accept": accept}))
+    assert_tracked(api.post(PATH + query, MINIMAL_EVENT, token=token, headers={"Accept": accept}))
 
 
 # Who may call
@@ -154,7 +156,7 @@ def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
 def test_without_a_bearer_token(api, token, path, authorization):
     headers = {} if authorization is None else {"Authorization": authorization.format(token=token)}
     response = ask(api, path, headers=headers)
-    assert_refused(response, 401, "Not authenticated", outcome_of(path))
+    assert_error(response, 401, "Not authenticated", outcome_of(path))
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])
@@ -164,13 +166,13 @@ def test_without_a_bearer_token(api, token, path, authorization):
 )
 def test_with_a_token_that_is_none(api, forge, path, claims):
     response = ask(api, path, token=forge(**claims))
-    assert_refused(response, 401, "Invalid or expired token", outcome_of(path))
+    assert_error(response, 401, "Invalid or expired token", outcome_of(path))
 
 
 def test_with_a_token_of_nobody(api, token, user):
     user.delete()
     response = ask(api, PATH, token=token)
-    assert_refused(response, 401, "Invalid or expired token", REJECTED)
+    assert_error(response, 401, "Invalid or expired token", REJECTED)
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
@@ -183,7 +185,7 @@ def ask(api, path, **more):
     """Send what would be accepted from a known caller."""
     if path == STATS_PATH:
         return api.get(path, **more)
-    body = NAMED if path == PATH else {"events": [NAMED]}
+    body = MINIMAL_EVENT if path == PATH else {"events": [MINIMAL_EVENT]}
     return api.post(path, body, **more)
 
 
@@ -211,7 +213,7 @@ def test_another_method_is_refused_before_anything_else(api, path, method, allow
     if method == "HEAD":
         assert (response.status_code, response["Allow"], response.content) == (405, allow, b"")
     else:
-        assert_refused(response, 405, "Method Not Allowed", {"Allow": allow})
+        assert_error(response, 405, "Method Not Allowed", {"Allow": allow})
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
@@ -221,22 +223,22 @@ def test_there_is_no_preflight(api, path):
         "Access-Control-Request-Method": "POST",
     }
     response = api.options(path, headers=headers)
-    assert_refused(response, 405, "Method Not Allowed", {"Allow": "POST"})
+    assert_error(response, 405, "Method Not Allowed", {"Allow": "POST"})
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_token_comes_before_the_body(api, path):
     for body, content_type in ((b"{", "application/json"), (b"x" * (MB + 1), "text/xml")):
         response = api.post_bytes(path, body, content_type)
-        assert_refused(response, 401, "Not authenticated", REJECTED)
+        assert_error(response, 401, "Not authenticated", REJECTED)
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_size_comes_before_the_type(api, token, path):
     response = api.post_bytes(path, b"x" * (MB + 1), "text/xml", token=token)
-    assert_refused(response, 413, "Request body is too large", REJECTED)
+    assert_error(response, 413, "Request body is too large", REJECTED)
     response = api.post_chunked(path, BytesIO(b"x" * (5 * MB)), "text/xml", token=token)
-    assert_refused(response, 413, "Request body is too large", REJECTED)
+    assert_error(response, 413, "Request body is too large", REJECTED)
 
 
 @pytest.mark.parametrize(
@@ -251,26 +253,26 @@ def test_the_size_comes_before_the_type(api, token, path):
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_the_type_comes_before_the_json(api, token, path, content_type, headers):
     response = api.post_bytes(path, b"{", content_type, token=token, headers=headers)
-    assert_refused(response, 415, "Unsupported Media Type", REJECTED)
+    assert_error(response, 415, "Unsupported Media Type", REJECTED)
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH, "/api/v1/analytics/health"])
 def test_a_host_that_is_not_served(api, path):
     headers = {"Host": "evil.example"}
-    assert_refused(api.get(path, headers=headers), 400, "Bad Request")
+    assert_error(api.get(path, headers=headers), 400, "Bad Request")
 
 
 def test_a_host_that_is_not_served_is_told_of_a_post_too(api, token):
-    response = api.post(PATH, NAMED, token=token, headers={"Host": "evil.example"})
-    assert_refused(response, 400, "Bad Request", REJECTED)
+    response = api.post(PATH, MINIMAL_EVENT, token=token, headers={"Host": "evil.example"})
+    assert_error(response, 400, "Bad Request", REJECTED)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/analytics/", "/api/v1/analytics/batch/"])
 def test_paths_are_exact(api, token, path):
-    response = api.post(path, NAMED, token=token)
+    response = api.post(path, MINIMAL_EVENT, token=token)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
 def test_ids_are_uuids_of_version_7(api, token):
-    id = UUID(api.post(PATH, NAMED, token=token).json()["event_id"])
+    id = UUID(api.post(PATH, MINIMAL_EVENT, token=token).json()["event_id"])
     assert id.version == 7

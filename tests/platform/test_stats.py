@@ -10,18 +10,18 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.ingest import writer
 from analytics.ingest.writer import State
-from tests.support.databases import away
+from tests.support.databases import failing
 from tests.support.platform import (
     BATCH_PATH,
     HEALTH_PATH,
-    NAMED,
+    MINIMAL_EVENT,
     PATH,
     STATS_PATH,
     UNAVAILABLE,
     assert_is_now,
     batch_of,
 )
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from websites import tokens
 
 pytestmark = [
@@ -54,7 +54,7 @@ def stats(api, token):
     """Return what the statistics say of events, after a look at the rest."""
     response = api.get(STATS_PATH, token=token)
     body = response.json()
-    assert_answer(response, 200, body | {"buffer_status": EMPTY_BUFFER | CHANGING})
+    assert_response(response, 200, body | {"buffer_status": EMPTY_BUFFER | CHANGING})
     told = {name: value for name, value in body.items() if name != "buffer_status"}
     assert sum(told["events_by_category"].values()) == told["total_events"]
     return told
@@ -71,7 +71,7 @@ def told(by_category, *, today, this_hour):
 
 def send(api, token, category, *times):
     """Store events of a category, by times of their own or now."""
-    named = NAMED | {"category": category}
+    named = MINIMAL_EVENT | {"category": category}
     events = [named | {"timestamp": time.isoformat()} for time in times] or [named]
     assert api.post(BATCH_PATH, batch_of(*events), token=token).json()["events_failed"] == 0
 
@@ -104,15 +104,15 @@ def test_the_day_and_the_hour_go_on(now, clock, api, user):
 
 def test_the_events_of_all_users_are_counted_for_everybody(api, token, make_user):
     other = tokens.issue(make_user("other@example.com")).access
-    api.post(PATH, NAMED, token=token)
-    api.post(PATH, NAMED, token=other)
+    api.post(PATH, MINIMAL_EVENT, token=token)
+    api.post(PATH, MINIMAL_EVENT, token=other)
     for reader in (token, other):
         assert stats(api, reader)["total_events"] == 2
 
 
 def test_what_was_answered_before_is_counted(api, token):
     for n in range(1, 4):
-        api.post(PATH, NAMED, token=token)
+        api.post(PATH, MINIMAL_EVENT, token=token)
         assert stats(api, token)["total_events"] == n
 
 
@@ -136,9 +136,9 @@ def test_head_is_get_without_a_body(api, token, path):
 
 
 def test_without_the_analytics_database_there_are_no_statistics(api, token):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         response = api.get(STATS_PATH, token=token)
-    assert_answer(response, 503, UNAVAILABLE)
+    assert_response(response, 503, UNAVAILABLE)
 
 
 def test_without_the_main_database_there_are_statistics(api, token, main_database_away):
@@ -158,8 +158,8 @@ def buffers(api, token):
 
 def test_the_figures_of_the_writer_are_its_own(api, token):
     assert buffers(api, token) == EMPTY_BUFFER
-    api.post(BATCH_PATH, batch_of(NAMED, NAMED), token=token)
-    api.post(PATH, NAMED, token=token)
+    api.post(BATCH_PATH, batch_of(MINIMAL_EVENT, MINIMAL_EVENT), token=token)
+    api.post(PATH, MINIMAL_EVENT, token=token)
     last = buffers(api, token)["last_flush"]
     assert_is_now(last)
     figures = {"last_flush": last, "events_flushed_total": 3}
@@ -189,7 +189,7 @@ def health(status, **figures):
 def test_healthy_while_the_analytics_database_answers(api, monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "HOST", "/nowhere")
     response = api.get(HEALTH_PATH)
-    assert_answer(response, 200, health("healthy"))
+    assert_response(response, 200, health("healthy"))
     assert_is_now(response.json()["timestamp"])
 
 

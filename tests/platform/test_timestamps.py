@@ -11,13 +11,13 @@ from config.api.errors import Invalid
 from config.db import uuid7
 from tests.support.platform import (
     BATCH_PATH,
-    NAMED,
+    MINIMAL_EVENT,
     PATH,
     assert_invalid,
     assert_tracked,
-    problem,
-    stored,
-    value_error,
+    error_item,
+    stored_rows,
+    value_error_item,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -67,9 +67,9 @@ def at(year, month, day, hour=0, minute=0, second=0, *, ms=0):
     ],
 )
 def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
-    id = assert_tracked(api.post(PATH, NAMED | {"timestamp": sent}, token=token))
+    id = assert_tracked(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token))
     assert uuid7.time_of(id) == kept
-    assert stored()[0]["created_at"] == kept
+    assert stored_rows()[0]["created_at"] == kept
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,12 @@ def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
 def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason):
     message = f"Input should be a valid datetime or date, {reason}"
     told = ["datetime_from_date_parsing", ["timestamp"], message, sent, {"error": reason}]
-    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), problem(*told))
+    assert_invalid(
+        api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), error_item(*told)
+    )
     told[1] = ["events", 0, "timestamp"]
-    response = api.post(BATCH_PATH, {"events": [NAMED | {"timestamp": sent}]}, token=token)
-    assert_invalid(response, problem(*told))
+    response = api.post(BATCH_PATH, {"events": [MINIMAL_EVENT | {"timestamp": sent}]}, token=token)
+    assert_invalid(response, error_item(*told))
 
 
 @pytest.mark.parametrize(
@@ -137,14 +139,14 @@ def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason
     ],
 )
 def test_times_before_2015_and_far_ahead_are_out_of_range(api, token, sent):
-    told = value_error("Timestamp out of range", "timestamp", input=sent)
-    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), told)
+    told = value_error_item("Timestamp out of range", "timestamp", input=sent)
+    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), told)
 
 
 def test_a_number_of_a_million_digits_is_out_of_range(api, token):
     sent = "9" * 1_040_000
-    told = value_error("Timestamp out of range", "timestamp", input=None)
-    assert_invalid(api.post(PATH, NAMED | {"timestamp": sent}, token=token), told)
+    told = value_error_item("Timestamp out of range", "timestamp", input=None)
+    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), told)
 
 
 def test_20_thousand_million_is_the_last_number_of_seconds(clock):
@@ -165,14 +167,14 @@ def now(clock):
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_a_clock_may_be_a_day_fast(now, api, token, path):
     last = NOW_MS + DAY_MS
-    events = [NAMED | {"timestamp": ms} for ms in (last, last + 0.9, last + 1)]
+    events = [MINIMAL_EVENT | {"timestamp": ms} for ms in (last, last + 0.9, last + 1)]
     bodies = events if path == PATH else [{"events": [event]} for event in events]
     too_late = api.post(path, bodies[2], token=token)
     loc = ["timestamp"] if path == PATH else ["events", 0, "timestamp"]
-    assert_invalid(too_late, value_error("Timestamp out of range", *loc, input=last + 1))
+    assert_invalid(too_late, value_error_item("Timestamp out of range", *loc, input=last + 1))
     for body in bodies[:2]:
         assert api.post(path, body, token=token).status_code == 200
-    assert [row["created_at"] for row in stored()] == [uuid7.from_ms(last)] * 2
+    assert [row["created_at"] for row in stored_rows()] == [uuid7.from_ms(last)] * 2
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others

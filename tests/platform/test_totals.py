@@ -17,9 +17,9 @@ from analytics.platform.models import Category, PlatformEvent, PlatformEventRow
 from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.databases import end_other_sessions
-from tests.support.platform import assert_totals_are_exact, counted, totals
-from tests.support.responses import at_once
+from tests.support.databases import terminate_other_connections
+from tests.support.platform import assert_totals_are_exact, full_counts, stored_totals
+from tests.support.responses import run_concurrently
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 IN_TRANSACTIONS = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
@@ -67,7 +67,7 @@ def test_totals_are_what_a_full_count_says_after_every_group(groups):
             for category, hour, name, number in kinds
         ]
         writer.write(TABLE, rows)
-        assert totals() == counted()
+        assert stored_totals() == full_counts()
     assert rebuild() == f"{PlatformEvent.objects.count()} events counted, 0 totals mended."
 
 
@@ -83,14 +83,14 @@ def test_neither_known_nor_refused_rows_are_counted():
         Outcome.DUPLICATE,
     ]
     assert written == told
-    assert totals() == ({"auth": 1, "error": 1}, {("auth", AT): 1, ("error", AT): 1})
+    assert stored_totals() == ({"auth": 1, "error": 1}, {("auth", AT): 1, ("error", AT): 1})
 
 
 def test_hours_are_those_of_utc():
     writer.write(
         TABLE, [row(at=AT - timedelta(milliseconds=1)), row(at=AT + timedelta(minutes=59))]
     )
-    assert totals()[1] == {("auth", AT - HOUR): 1, ("auth", AT): 1}
+    assert stored_totals()[1] == {("auth", AT - HOUR): 1, ("auth", AT): 1}
 
 
 @IN_TRANSACTIONS
@@ -104,10 +104,12 @@ def test_two_processes_take_turns_at_the_same_totals(make_writer):
             assert set(through.write(TABLE, rows)) == {Outcome.STORED}
 
     orders = (keys, keys[::-1])
-    at_once(*[lambda w=w, order=order: write(w, order) for w in (one, other) for order in orders])
-    assert totals()[0] == dict.fromkeys(Category.values, 20)
+    run_concurrently(
+        *[lambda w=w, order=order: write(w, order) for w in (one, other) for order in orders]
+    )
+    assert stored_totals()[0] == dict.fromkeys(Category.values, 20)
     assert_totals_are_exact()
-    end_other_sessions("analytics")
+    terminate_other_connections("analytics")
 
 
 @IN_TRANSACTIONS
@@ -115,17 +117,17 @@ def test_a_row_that_is_refused_in_a_group_of_many_leaves_the_totals_exact():
     rows = [row(category) for category in Category.values]
     bad = [row(name=REFUSED) for _ in range(3)]
     calls = [lambda each=each: writer.write(TABLE, [each]) for each in (*rows, *bad)]
-    assert at_once(*calls) == [[Outcome.STORED]] * 8 + [[Outcome.WRITE_FAILED]] * 3
-    assert totals()[0] == dict.fromkeys(Category.values, 1)
+    assert run_concurrently(*calls) == [[Outcome.STORED]] * 8 + [[Outcome.WRITE_FAILED]] * 3
+    assert stored_totals()[0] == dict.fromkeys(Category.values, 1)
     assert_totals_are_exact()
 
 
 @IN_TRANSACTIONS
 def test_a_lost_connection_leaves_the_totals_exact():
     writer.write(TABLE, [row()])
-    end_other_sessions("analytics")
+    terminate_other_connections("analytics")
     writer.write(TABLE, [row()])
-    assert totals()[0] == {"auth": 2}
+    assert stored_totals()[0] == {"auth": 2}
     assert_totals_are_exact()
 
 
@@ -153,7 +155,7 @@ def test_a_rebuild_mends_what_is_wrong_once():
 def test_a_rebuild_without_events_leaves_no_hour():
     PlatformHour.objects.create(category="auth", hour=AT, events=3)
     assert rebuild() == "0 events counted, 1 totals mended."
-    assert totals() == ({}, {})
+    assert stored_totals() == ({}, {})
 
 
 @IN_TRANSACTIONS
@@ -164,7 +166,7 @@ def test_a_rebuild_while_events_arrive_and_another_one_runs():
         for n in range(30):
             writer.write(TABLE, [row(Category.values[n % 8], AT + n % 3 * HOUR)])
 
-    at_once(write, write, rebuild, rebuild, rebuild)
+    run_concurrently(write, write, rebuild, rebuild, rebuild)
     assert PlatformEvent.objects.count() == 63
     assert_totals_are_exact()
 
@@ -191,7 +193,7 @@ def test_events_that_are_deleted_are_gone_from_the_totals():
     writer.write(TABLE, [row(at=AT + n * minute) for n in (-1, 0, 29, 30, 31)])
     writer.write(TABLE, [row("error", AT), row("system", AT + HOUR)])
     before_delete(AT, AT + 30 * minute)
-    assert totals() == (
+    assert stored_totals() == (
         {"auth": 3, "error": 0, "system": 1},
         {("auth", AT - HOUR): 1, ("auth", AT): 2, ("system", AT + HOUR): 1},
     )

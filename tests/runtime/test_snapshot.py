@@ -6,8 +6,8 @@ from config import runtime
 from config.db import uuid7
 from config.models import RuntimeSettings, SettingChange
 from config.runtime import snapshot
-from tests.support.databases import away
-from tests.support.responses import at_once
+from tests.support.databases import failing
+from tests.support.responses import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +112,7 @@ def test_a_switch_that_is_on_for_a_while_turns_off(clock):
 
 def test_a_switch_turns_back_while_the_database_is_away(off_for_an_hour, clock, request):
     assert not runtime.current().tracking_enabled
-    with away("default", "the main database is away"):
+    with failing("default", "the main database is away"):
         clock.move(milliseconds=HOUR_MS)
         clock.move(seconds=snapshot.MAX_AGE_SECONDS)
         assert runtime.current().tracking_enabled
@@ -155,6 +155,6 @@ def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, c
 @pytest.mark.django_db(transaction=True)
 def test_processes_that_notice_an_end_at_once_write_one_entry(off_for_an_hour, clock):
     clock.move(milliseconds=HOUR_MS)
-    rows = at_once(*[RuntimeSettings.load] * 4)
+    rows = run_concurrently(*[RuntimeSettings.load] * 4)
     assert {row.tracking_enabled for row in rows} == {"true"}
     assert [by for _, _, _, by, _ in history()] == ["expired", "anna@example.com"]

@@ -6,20 +6,20 @@ import pytest
 from django.db import connections
 
 from config.server import health
-from tests.support.responses import assert_answer, assert_refused
+from tests.support.responses import assert_error, assert_response
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
 FORBIDDEN = (403, "FORBIDDEN", "Metrics token required")
 
 
 def test_live_asks_no_database(api):
-    assert_answer(api.get("/health/live"), 200, {"status": "ok"})
+    assert_response(api.get("/health/live"), 200, {"status": "ok"})
 
 
 @BOTH
 def test_ready_when_both_databases_answer(api):
     databases = {"default": "ok", "analytics": "ok"}
-    assert_answer(api.get("/health/ready"), 200, {"status": "ok", "databases": databases})
+    assert_response(api.get("/health/ready"), 200, {"status": "ok", "databases": databases})
 
 
 @BOTH
@@ -28,7 +28,7 @@ def test_not_ready_while_a_database_is_away(api, monkeypatch, away):
     monkeypatch.setitem(connections.settings[away], "HOST", "/nowhere")
     databases = {"default": "ok", "analytics": "ok"} | {away: "unavailable"}
     body = {"status": "unavailable", "databases": databases}
-    assert_answer(api.get("/health/ready"), 503, body)
+    assert_response(api.get("/health/ready"), 503, body)
 
 
 def test_checks_that_nobody_waits_for_any_more_do_not_run(monkeypatch):
@@ -58,7 +58,7 @@ def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
     response = api.get("/health/ready")
     released.set()
     databases = {"default": "ok", "analytics": "unavailable"}
-    assert_answer(response, 503, {"status": "unavailable", "databases": databases})
+    assert_response(response, 503, {"status": "unavailable", "databases": databases})
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
@@ -71,13 +71,13 @@ def test_head_is_get_without_a_body(api, path):
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 def test_nothing_but_get(api, path):
     answer = (405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "GET, HEAD"})
-    assert_refused(api.post(path), *answer)
-    assert_refused(api.options(path), *answer)
+    assert_error(api.post(path), *answer)
+    assert_error(api.options(path), *answer)
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/", "/health/live/", "/metrics/"])
 def test_paths_are_exact(api, path):
-    assert_refused(api.get(path), 404, "NOT_FOUND", "Route not found")
+    assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
@@ -87,12 +87,12 @@ def test_metrics_are_for_this_machine(api, address):
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/plain")
     assert "# TYPE millrace_ingest_total counter" in response.content.decode()
-    assert_refused(api.get("/metrics", REMOTE_ADDR="192.0.2.1"), *FORBIDDEN)
+    assert_error(api.get("/metrics", REMOTE_ADDR="192.0.2.1"), *FORBIDDEN)
 
 
 @pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP"])
 def test_metrics_are_not_for_who_comes_through_a_proxy(api, name):
-    assert_refused(api.get("/metrics", headers={name: "127.0.0.1"}), *FORBIDDEN)
+    assert_error(api.get("/metrics", headers={name: "127.0.0.1"}), *FORBIDDEN)
 
 
 @BOTH
@@ -105,10 +105,10 @@ def test_metrics_are_for_who_knows_the_token(api, settings):
 
     assert ask("Bearer open-sesame").status_code == 200
     for wrong in ("Bearer open-sesam", "bearer open-sesame", "open-sesame", "Bearer ", "é", ""):
-        assert_refused(ask(wrong), *FORBIDDEN)
+        assert_error(ask(wrong), *FORBIDDEN)
 
 
 @pytest.mark.parametrize("authorization", ["Bearer ", "Bearer", ""])
 def test_an_empty_token_opens_nothing(api, authorization):
     headers = {"Authorization": authorization}
-    assert_refused(api.get("/metrics", headers=headers, REMOTE_ADDR="192.0.2.1"), *FORBIDDEN)
+    assert_error(api.get("/metrics", headers=headers, REMOTE_ADDR="192.0.2.1"), *FORBIDDEN)

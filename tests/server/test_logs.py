@@ -14,9 +14,9 @@ from config import runtime
 from config.models import RuntimeSettings
 from config.server import logs
 from tests.support.accounts import PASSWORD
-from tests.support.databases import away
+from tests.support.databases import failing
 from tests.support.events import PATH, event_of
-from tests.support.responses import at_once
+from tests.support.responses import run_concurrently
 from tests.support.server import ROOT
 from websites.models import User
 
@@ -108,7 +108,7 @@ def test_a_refusal_that_is_intended_is_no_error(api, written):
 
 
 def test_storage_that_is_away_is_no_error(api, written, website):
-    with away("analytics", "the analytics database is away"):
+    with failing("analytics", "the analytics database is away"):
         assert api.post(PATH, event_of(website)).status_code == 503
         assert api.get(PATH, {"trackingCode": website.tracking_code}).status_code == 503
     entries = [json.loads(line) for line in written.getvalue().splitlines()]
@@ -130,7 +130,7 @@ def test_a_cache_that_is_away_is_no_error(api, written, monkeypatch):
 
 def test_outside_of_requests_there_is_no_request_id(api, written):
     api.get("/health/live")
-    at_once(lambda: logging.getLogger("analytics").warning("Rows not stored"))
+    run_concurrently(lambda: logging.getLogger("analytics").warning("Rows not stored"))
     assert entry_of(written).keys() == {"time", "level", "logger", "message"}
 
 

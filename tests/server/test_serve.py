@@ -16,7 +16,7 @@ import pytest
 from analytics.events.models import Event
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
 from tests.support.live_client import event, send_request
-from tests.support.processes import children, directory, kill_all, wait_until
+from tests.support.processes import children, kill_all, temporary_directory, wait_until
 from tests.support.server import (
     first_run_environment,
     migrate,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def environment():
     """What `make run` sees on a fresh machine."""
-    with directory() as path:
+    with temporary_directory() as path:
         yield first_run_environment(path / "var")
 
 

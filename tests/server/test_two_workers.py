@@ -18,7 +18,7 @@ import pytest
 
 from config.db.embedded_postgres import database_url
 from tests.support.live_client import Connection, Response, event
-from tests.support.processes import directory, wait_until
+from tests.support.processes import temporary_directory, wait_until
 from tests.support.redis_server import Redis
 from tests.support.server import Server, first_run_environment, serving, startup_error
 
@@ -65,7 +65,7 @@ class Service:
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Server, Redis, Path]]:
     with ExitStack() as stack:
-        redis, var_dir = stack.enter_context(Redis()), stack.enter_context(directory())
+        redis, var_dir = stack.enter_context(Redis()), stack.enter_context(temporary_directory())
         environment = first_run_environment(var_dir) | {
             "WORKERS": "2",
             "REDIS_URL": redis.url,
@@ -193,7 +193,7 @@ def in_metrics(connection: Connection, name: str) -> float:
 
 
 def test_two_workers_without_redis_do_not_start():
-    with directory() as var_dir:
+    with temporary_directory() as var_dir:
         said = startup_error(first_run_environment(var_dir) | {"WORKERS": "2"})
         assert not Path(var_dir, "postgres").exists()
     assert said == (

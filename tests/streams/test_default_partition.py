@@ -9,7 +9,7 @@ from django.db import connections
 
 from analytics.streams import partitions
 from analytics.streams.base import streams
-from tests.support.events import stored
+from tests.support.events import stored_rows
 from tests.support.partitions import partition_of, run_partitions
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -65,7 +65,7 @@ def test_rows_move_to_months_of_their_own_on_request(put_event):
     ids = [
         put_event(datetime(*month, 1, tzinfo=UTC)) for month in ((2015, 1), (2020, 5), (2031, 6))
     ]
-    before = stored()
+    before = stored_rows()
     lines, warnings = run_and_warn("--move")
     assert lines == [
         "made analytics_event_y2031m06",
@@ -76,7 +76,7 @@ def test_rows_move_to_months_of_their_own_on_request(put_event):
     ]
     assert warnings == []
     assert [partition_of(id)[-8:] for id in ids] == ["y2015m01", "y2020m05", "y2031m06"]
-    assert stored() == before
+    assert stored_rows() == before
 
 
 def test_a_run_moves_so_many_months_and_the_next_one_the_others(put_event, monkeypatch):

@@ -14,9 +14,9 @@ from analytics.streams.base import streams
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.db.routers import home
-from tests.support.events import PATH, event_of, full_event_of, shown, stored
+from tests.support.events import PATH, event_body, event_of, full_event_of, stored_rows
 from tests.support.partitions import partition_of, run_partitions
-from tests.support.responses import assert_answer, at_once
+from tests.support.responses import assert_response, run_concurrently
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -116,7 +116,7 @@ def test_a_bad_month_is_told_in_a_sentence_and_nothing_is_changed(options, sente
 def test_two_at_once_do_not_disturb_each_other():
     month = Month(2031, 1)
     try:
-        made = at_once(*[lambda: partitions.create(Event, month)] * 4)
+        made = run_concurrently(*[lambda: partitions.create(Event, month)] * 4)
         assert sorted(made) == [False, False, False, True]
         assert JANUARY in partitions.partition_names(Event)
     finally:
@@ -143,11 +143,11 @@ def test_rows_move_out_of_the_default_partition(put_event):
         datetime(2031, 2, 1, tzinfo=UTC),
     ]
     events = [put_event(at) for at in times]
-    before = stored()
+    before = stored_rows()
     assert {partition_of(id) for id in events} == {DEFAULT}
     run_partitions("--from", "2031-01", "--until", "2031-01")
     assert [partition_of(id) for id in events] == [DEFAULT, JANUARY, JANUARY, DEFAULT]
-    assert stored() == before
+    assert stored_rows() == before
     assert len(before) == 4
 
 
@@ -202,8 +202,8 @@ def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
     sent = full_event_of(website, timestamp=timestamp)
     id = api.post(PATH, sent).json()["id"]
     assert partition_of(id) == DEFAULT
-    told = shown(sent, website, id=id, at=at) | {"properties": sent["properties"]}
-    assert_answer(api.get(f"{PATH}/{id}"), 200, told)
+    told = event_body(sent, website, id=id, at=at) | {"properties": sent["properties"]}
+    assert_response(api.get(f"{PATH}/{id}"), 200, told)
     [listed] = api.get(PATH, {"trackingCode": website.tracking_code}).json()["events"]
     assert listed["id"] == id
 
@@ -216,7 +216,7 @@ def test_a_repeated_id_is_found_after_its_row_moved(api, website):
     run_partitions("--from", "2026-01", "--until", "2026-01")
     assert partition_of(sent["id"]) == "analytics_event_y2026m01"
     assert api.post(PATH, sent).status_code == 200
-    assert len(stored()) == 1
+    assert len(stored_rows()) == 1
 
 
 # Reads of a time

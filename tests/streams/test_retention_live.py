@@ -10,7 +10,7 @@ import pytest
 from tests.support.live_client import new_website, register
 from tests.support.load import load_on
 from tests.support.postgres_server import Postgres
-from tests.support.processes import directory
+from tests.support.processes import temporary_directory
 from tests.support.server import generate_traffic, manage, migrate, production_environment, serving
 
 OLD_ROWS = 60_000
@@ -44,7 +44,7 @@ def readers_of(url):
 
 
 def test_months_are_dropped_while_others_write_and_read():
-    with directory() as var_dir, Postgres(var_dir) as postgres:
+    with temporary_directory() as var_dir, Postgres(var_dir) as postgres:
         url = postgres.url("analytics")
         environment = production_environment(
             var_dir, main_url=postgres.url("main"), analytics_url=url

@@ -5,7 +5,7 @@ from uuid import UUID
 from activity.models import ActivityEvent
 from config import runtime
 from config.models import RuntimeSettings
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 PATH = "/api/v1/activity/events"
 ACCEPTED = {"status": "accepted"}
@@ -16,7 +16,7 @@ BAD_TYPE = ("INVALID_ACTIVITY_EVENT", "Invalid activity event type", {"field": "
 BAD_FIELDS = ("INVALID_ACTIVITY_EVENT", "Invalid activity event fields")
 BAD_METADATA = ("INVALID_ACTIVITY_EVENT", "Activity metadata is too large", {"field": "metadata"})
 BAD_TOKEN = ("UNAUTHORIZED", "Invalid bearer token")
-BAD_INPUT = ("INVALID_INPUT", "Invalid request body")
+BAD_BODY = ("INVALID_INPUT", "Invalid request body")
 
 
 def frontend_rows():
@@ -29,7 +29,7 @@ def request_rows():
     return list(ActivityEvent.objects.exclude(method="FRONTEND").order_by("id"))
 
 
-def the_row(response):
+def row_of(response):
     """Return the recorder's row of the request that has this answer."""
     row = ActivityEvent.objects.get(metadata__request_id=response["X-Request-Id"])
     assert UUID(str(row.id)).version == 7
@@ -38,13 +38,13 @@ def the_row(response):
 
 def assert_accepted(response):
     """Demand the answer to an event that is stored."""
-    assert_answer(response, 202, ACCEPTED, STORED)
+    assert_response(response, 202, ACCEPTED, STORED)
 
 
 def assert_activity_error(response, status, code, message, details=None, *, headers=REJECTED):
     """Demand an error of the activity dialect, and that no front end's row was stored."""
     error = {"code": code, "message": message} | ({"details": details} if details else {})
-    assert_answer(response, status, {"error": error}, headers)
+    assert_response(response, status, {"error": error}, headers)
     assert frontend_rows() == []
 
 

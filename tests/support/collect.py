@@ -4,7 +4,7 @@ from uuid import UUID
 
 from analytics.collect.models import CollectedEvent
 from tests.support.accounts import PASSWORD
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 PATH = "/api/analytics/collect"
 EVENT = {
@@ -31,7 +31,7 @@ def event(**changes):
     return {"event_type": "click", "event_data": {}} | changes
 
 
-def id_in(response):
+def id_of(response):
     """Return the id that was answered, in its public form."""
     return response.json()["event_id"]
 
@@ -44,40 +44,40 @@ def uuid_of(public_id):
     return id
 
 
-def recorded(public_id):
+def success_body(public_id):
     """Return the body that answers a single event."""
     return {"success": True, "event_id": public_id, "message": "Event recorded successfully"}
 
 
-def stored():
+def stored_rows():
     """Return the rows of all events, the oldest first, each a value for every column."""
     return list(CollectedEvent.objects.order_by("id").values())
 
 
 def assert_stored(response):
     """Demand the usual answer to a single event, and its row; return the row."""
-    assert_answer(response, 200, recorded(id_in(response)), STORED)
-    return CollectedEvent.objects.filter(id=uuid_of(id_in(response))).values().get()
+    assert_response(response, 200, success_body(id_of(response)), STORED)
+    return CollectedEvent.objects.filter(id=uuid_of(id_of(response))).values().get()
 
 
-def assert_refused(response, status, error, *, details=None, headers=None):
+def assert_error(response, status, error, *, details=None, headers=None):
     """Demand an error of the dialect, and no row."""
     body = {"success": False, "error": error}
     if details is not None:
         body["details"] = [{"field": name, "message": text} for name, text in details]
-    assert_answer(response, status, body, REJECTED | (headers or {}))
-    assert stored() == []
+    assert_response(response, status, body, REJECTED | (headers or {}))
+    assert stored_rows() == []
 
 
-def budget_in(response):
+def quota_of(response):
     """Return limit, rest and end of the window as an answer tells them."""
     return tuple(int(response[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
 
 
-def assert_refused_session(response):
+def assert_session_required(response):
     """Demand the refusal of a request without a session; Django may forget a bad cookie."""
     body = {"success": False, "error": "Valid session required"}
     assert (response.status_code, response.json()) == (403, body)
     assert response["X-Event-Outcome"] == "rejected"
     assert "X-RateLimit-Limit" not in response
-    assert stored() == []
+    assert stored_rows() == []

@@ -5,13 +5,15 @@ import time
 import psycopg
 from django.db import OperationalError, connections
 
-from tests.support.processes import PATIENCE_SECONDS
+from tests.support.processes import TIMEOUT_SECONDS
 
-WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-SOMEBODY_WAITS = f"SELECT EXISTS (SELECT pid {WAITING})"
+LOCK_WAITERS = (
+    "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+IS_ANYONE_WAITING = f"SELECT EXISTS (SELECT pid {LOCK_WAITERS})"
 
 
-def end_other_sessions(alias):
+def terminate_other_connections(alias):
     """Cut every other connection to a database, as a restart of PostgreSQL does."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
@@ -20,7 +22,7 @@ def end_other_sessions(alias):
         )
 
 
-def away(alias, message):
+def failing(alias, message):
     """Let every statement in a database fail for the time of a block."""
 
     def refuse(*statement):
@@ -29,7 +31,7 @@ def away(alias, message):
     return connections[alias].execute_wrapper(refuse)
 
 
-def connect(*, autocommit=False):
+def connect_to_analytics(*, autocommit=False):
     """Open a connection that Django does not know."""
     there = connections["analytics"].settings_dict
     return psycopg.connect(
@@ -42,9 +44,9 @@ def connect(*, autocommit=False):
     )
 
 
-def wait_until(sql, connection):
+def wait_until_true(sql, connection):
     """Ask until PostgreSQL says yes."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+    give_up = time.monotonic() + TIMEOUT_SECONDS
     while not connection.execute(sql).fetchone()[0]:
         connection.rollback()
         assert time.monotonic() < give_up, sql

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from analytics.events.models import Event, EventRow
 from config.db import uuid7
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 PATH = "/api/v1/events"
 BATCH_PATH = "/api/v1/events/batch"
@@ -52,7 +52,7 @@ def full_event_of(website, **changes):
     return event_of(website, **optional | changes)
 
 
-def shown(sent, website, *, id, at=AT_TEXT):
+def event_body(sent, website, *, id, at=AT_TEXT):
     """Return the twelve keys under which an event is shown."""
     copied = [
         *("eventType", "url", "referrer", "sessionId", "visitorId"),
@@ -62,18 +62,18 @@ def shown(sent, website, *, id, at=AT_TEXT):
     return own | {name: sent.get(name) for name in copied}
 
 
-def briefly(sent, website, *, id, at=AT_TEXT):
+def batch_item(sent, website, *, id, at=AT_TEXT):
     """Return the five keys under which a batch shows an event."""
-    told = shown(sent, website, id=id, at=at)
+    told = event_body(sent, website, id=id, at=at)
     return {name: told[name] for name in ("id", "websiteId", "eventType", "url", "createdAt")}
 
 
-def stored():
+def stored_rows():
     """Return the rows of all events, the newest first, each a value for every column."""
     return list(Event.objects.newest_first().values())
 
 
-def row(sent, website, *, id, at=AT):
+def expected_row(sent, website, *, id, at=AT):
     """Return the row that an event becomes."""
     return {
         "id": UUID(id),
@@ -92,7 +92,7 @@ def row(sent, website, *, id, at=AT):
     }
 
 
-def invalid(*, fields=None, form=(), message="Invalid event data"):
+def validation_body(*, fields=None, form=(), message="Invalid event data"):
     """Return the body of a validation error."""
     details = {"formErrors": list(form), "fieldErrors": fields or {}}
     return {"error": "VALIDATION_ERROR", "message": message, "details": details}
@@ -112,9 +112,9 @@ def store_event(ms=AT_MS, **fields):
     return Event.objects.create(**usual | fields)
 
 
-def assert_refused_event(response, status, body, headers=None):
+def assert_rejected(response, status, body, headers=None):
     """Demand an error of an ingest route that tells `rejected`, and no row."""
-    assert_answer(response, status, body, REJECTED | (headers or {}))
+    assert_response(response, status, body, REJECTED | (headers or {}))
     assert not Event.objects.exists()
 
 
@@ -123,7 +123,7 @@ def new_id(ms=AT_MS):
     return str(uuid7.new_id(ms))
 
 
-def event_row(id=None, **changes):
+def new_row(id=None, **changes):
     """Return a row as it goes to the writer."""
     values: dict[str, Any] = {
         "id": id or uuid7.new_id(AT_MS),
@@ -166,4 +166,6 @@ def page_body(*events, total, limit=100, offset=0, cursor=None):
     return {"events": list(events), "pagination": counts}
 
 
-BAD_CURSOR = invalid(fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters")
+BAD_CURSOR = validation_body(
+    fields={"cursor": ["Invalid cursor"]}, message="Invalid query parameters"
+)

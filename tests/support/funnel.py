@@ -4,7 +4,7 @@ import jwt
 from prometheus_client import REGISTRY
 
 from analytics.funnel.models import FunnelEvent
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 PATH = "/api/v1/analytics/track"
 TRACKED = {"success": True, "data": {"tracked": True}}
@@ -12,7 +12,7 @@ STORED = {"X-Event-Outcome": "stored"}
 REJECTED = {"X-Event-Outcome": "rejected"}
 KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
 WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
-FULL = {
+FULL_EVENT = {
     "event": "bio_link_click",
     "sessionId": "019c0630-fe00-7d71-bb46-7075e0512424",
     "deviceType": "mobile",
@@ -21,7 +21,7 @@ FULL = {
 }
 
 
-def stored():
+def stored_rows():
     """Return what the rows of all events hold, the oldest first."""
     names = ("user_id", "session_id", "event_type", "event_data")
     return list(FunnelEvent.objects.order_by("id").values_list(*names))
@@ -39,14 +39,14 @@ def assert_track_error(
         "details": [{"message": message} for message in details],
         "correlationId": response["X-Request-Id"],
     }
-    assert_answer(response, status, {"success": False, "error": error}, headers)
+    assert_response(response, status, {"success": False, "error": error}, headers)
 
 
 def assert_invalid(response, *messages):
     """Demand a validation error with these messages, and no row."""
     told = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
     assert_track_error(response, *told, details=messages)
-    assert stored() == []
+    assert stored_rows() == []
 
 
 def tracked_total():

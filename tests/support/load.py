@@ -15,7 +15,7 @@ import psycopg
 from analytics.events.models import Event
 from config.db import uuid7
 from tests.support.live_client import Connection, Response, event
-from tests.support.processes import PATIENCE_SECONDS, wait_until
+from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
 CLIENTS = 16
 SINGLE, BATCH = "/api/v1/events", "/api/v1/events/batch"
@@ -134,4 +134,4 @@ def load_on(port: int, tracking_code: str) -> Iterator[Load]:
     finally:
         load.end()
         for client in clients:
-            client.join(PATIENCE_SECONDS)
+            client.join(TIMEOUT_SECONDS)

@@ -7,7 +7,7 @@ STORED, DUPLICATE, REJECTED = ("stored", ""), ("duplicate", ""), ("rejected", ""
 KILL_SWITCH, WRITE_FAILED = ("dropped", "kill_switch"), ("dropped", "write_failed")
 
 
-def ingested(client, api):
+def outcome_counts(client, api):
     """Return millrace_ingest_total of an API: (outcome, reason) to the number of events."""
     families = text_string_to_metric_families(client.get("/metrics").content.decode())
     return {
@@ -18,13 +18,13 @@ def ingested(client, api):
     }
 
 
-def counter(client, api):
+def outcome_counter(client, api):
     """Return a call that tells what was counted since the last call."""
-    seen = ingested(client, api)
+    seen = outcome_counts(client, api)
 
     def since():
         nonlocal seen
-        before, seen = seen, ingested(client, api)
+        before, seen = seen, outcome_counts(client, api)
         counts = {end: count - before.get(end, 0) for end, count in seen.items()}
         return {end: count for end, count in counts.items() if count}
 

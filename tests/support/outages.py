@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tests.support.postgres_server import Postgres
-from tests.support.processes import directory
+from tests.support.processes import temporary_directory
 from tests.support.server import Server, migrate, production_environment, serving
 
 WRITE_TIMEOUT_SECONDS = 2
@@ -16,11 +16,13 @@ def serving_on_two(**variables: str) -> Iterator[tuple[Server, dict[str, Postgre
     """Run a server with so few seconds to write; give it and its databases by their aliases."""
     with ExitStack() as stack:
         databases = {
-            alias: stack.enter_context(Postgres(stack.enter_context(directory()), fsync="off"))
+            alias: stack.enter_context(
+                Postgres(stack.enter_context(temporary_directory()), fsync="off")
+            )
             for alias in ("default", "analytics")
         }
         environment = production_environment(
-            stack.enter_context(directory()),
+            stack.enter_context(temporary_directory()),
             main_url=databases["default"].url("main"),
             analytics_url=databases["analytics"].url("analytics"),
         )

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 from analytics.platform.models import PlatformEvent
 from analytics.platform.totals import PlatformHour, PlatformTotal
 from config.db import uuid7
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 PATH = "/api/v1/analytics"
 BATCH_PATH = "/api/v1/analytics/batch"
@@ -20,7 +20,7 @@ REJECTED = {"X-Event-Outcome": "rejected"}
 KILL_SWITCH = {"X-Event-Outcome": "dropped; reason=kill_switch"}
 WRITE_FAILED = {"X-Event-Outcome": "dropped; reason=write_failed"}
 UNAVAILABLE = {"detail": "Event storage is unavailable"}
-FULL = {
+FULL_EVENT = {
     "event_name": "order_placed",
     "category": "trading",
     "priority": "high",
@@ -31,7 +31,7 @@ FULL = {
     "referrer": "https://app.example.com/",
     "user_agent": "Terminal/2.0",
 }
-NAMED = {"event_name": "a"}
+MINIMAL_EVENT = {"event_name": "a"}
 CATEGORIES = (
     "'page_view', 'user_action', 'trading', 'auth', 'error', 'performance', 'feature' or 'system'"
 )
@@ -51,7 +51,7 @@ def assert_tracked(response, headers=None):
         "message": "Event tracked successfully",
         "timestamp": ANY,
     }
-    assert_answer(response, 200, body, headers or STORED)
+    assert_response(response, 200, body, headers or STORED)
     assert_is_now(response.json()["timestamp"])
     return uuid7.parse(response.json()["event_id"])
 
@@ -66,7 +66,7 @@ def assert_queued(response, queued, *, failed=0, headers=None):
         "message": f"Queued {queued} events",
         "timestamp": ANY,
     }
-    assert_answer(response, 200, body, headers or STORED)
+    assert_response(response, 200, body, headers or STORED)
     assert_is_now(response.json()["timestamp"])
 
 
@@ -77,51 +77,51 @@ def assert_is_now(text):
     assert abs((datetime.now(UTC) - at).total_seconds()) < 60
 
 
-def problem(type, loc, msg, input, ctx=None):
+def error_item(type, loc, msg, input, ctx=None):
     """Return one item of a 422."""
     item = {"type": type, "loc": ["body", *loc], "msg": msg, "input": input}
     return item if ctx is None else item | {"ctx": ctx}
 
 
-def missing(*loc, input):
+def missing_item(*loc, input):
     """Return the item that tells of a field that did not come."""
-    return problem("missing", loc, "Field required", input)
+    return error_item("missing", loc, "Field required", input)
 
 
-def value_error(error, *loc, input):
+def value_error_item(error, *loc, input):
     """Return the item that tells of a value that cannot be."""
-    return problem("value_error", loc, f"Value error, {error}", input, {"error": error})
+    return error_item("value_error", loc, f"Value error, {error}", input, {"error": error})
 
 
-def json_invalid(reason, position=0):
+def json_invalid_item(reason, position=0):
     """Return the item that tells of bytes that are no JSON."""
-    return problem("json_invalid", [position], "JSON decode error", {}, {"error": reason})
+    return error_item("json_invalid", [position], "JSON decode error", {}, {"error": reason})
 
 
 def assert_invalid(response, *items):
     """Demand a 422 with these items, and that nothing was stored or counted."""
-    assert_answer(response, 422, {"detail": list(items)}, REJECTED)
-    assert stored() == []
+    assert_response(response, 422, {"detail": list(items)}, REJECTED)
+    assert stored_rows() == []
     assert not PlatformTotal.objects.exists()
 
 
-def assert_refused(response, status, detail, headers=None):
+def assert_error(response, status, detail, headers=None):
     """Demand an error with one sentence, and that nothing was stored."""
-    assert_answer(response, status, {"detail": detail}, headers)
-    assert stored() == []
+    assert_response(response, status, {"detail": detail}, headers)
+    assert stored_rows() == []
 
 
-def stored():
+def stored_rows():
     """Return the rows of all events, the oldest first, each a value for every column."""
     return list(PlatformEvent.objects.order_by("id").values())
 
 
-def names():
+def stored_names():
     """Return the names of all events, the oldest first."""
-    return [row["event_name"] for row in stored()]
+    return [row["event_name"] for row in stored_rows()]
 
 
-def totals():
+def stored_totals():
     """Return the running totals: of all time by category, and by category and hour."""
     return (
         dict(PlatformTotal.objects.values_list("category", "events")),
@@ -134,7 +134,7 @@ def totals():
     )
 
 
-def counted():
+def full_counts():
     """Return what `totals` has to be, by a full count."""
     rows = PlatformEvent.objects.values_list("category", "created_at")
     hours = Counter(
@@ -145,6 +145,6 @@ def counted():
 
 def assert_totals_are_exact():
     """Demand that the running totals say what a full count does, but for those that are 0."""
-    of_all_time, of_hours = totals()
+    of_all_time, of_hours = stored_totals()
     of_all_time = {category: events for category, events in of_all_time.items() if events}
-    assert (of_all_time, of_hours) == counted()
+    assert (of_all_time, of_hours) == full_counts()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
-from tests.support.processes import children, freezing, kill_all
+from tests.support.processes import children, frozen, kill_all
 
 
 class Postgres:
@@ -55,5 +55,5 @@ class Postgres:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Be silent: the kernel goes on accepting connections and bytes, nobody reads them."""
-        with freezing(lambda: self.processes):
+        with frozen(lambda: self.processes):
             yield

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PATIENCE_SECONDS = 60  # of whatever promises no time: the machine may be busy with other tests
+TIMEOUT_SECONDS = 60  # of whatever promises no time: the machine may be busy with other tests
 
 
 @contextmanager
-def directory() -> Iterator[Path]:
+def temporary_directory() -> Iterator[Path]:
     """Give a directory for a while.
 
     Not pytest's tmp_path: whenever pytest starts, it shuts the directories of its other runs to
@@ -30,7 +30,7 @@ def free_port() -> int:
     return port
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = TIMEOUT_SECONDS) -> None:
     """Poll until a condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -51,7 +51,7 @@ def kill_all(*pids: int) -> None:
 
 
 @contextmanager
-def freezing(list_processes: Callable[[], list[int]]) -> Iterator[None]:
+def frozen(list_processes: Callable[[], list[int]]) -> Iterator[None]:
     """Halt processes, and those that they start meanwhile, for the time of a block."""
     halted: list[int] = []
     while running := [pid for pid in list_processes() if pid not in halted]:

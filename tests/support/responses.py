@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.db import connections
 
-NAMED = (
+CHECKED_HEADERS = (
     *("Content-Type", "Cache-Control", "Retry-After", "WWW-Authenticate", "Allow"),
     *("X-Event-Outcome", "Set-Cookie", "Access-Control-Allow-Origin", "Location"),
 )
 
 
-def assert_answer(response, status, body, headers=None):
+def assert_response(response, status, body, headers=None):
     """Demand this status, this JSON body, and of the headers in NAMED no others than these.
 
     A header that is None must not come, where such an answer usually has it.
@@ -26,24 +26,24 @@ def assert_answer(response, status, body, headers=None):
             expected["Retry-After"] = "5"
     if status == 401:
         expected["WWW-Authenticate"] = "Bearer"
-    told = {name: response[name] for name in NAMED if name in response}
+    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
     expected |= headers or {}
     assert told == {name: value for name, value in expected.items() if value is not None}
 
 
-def assert_refused(response, status, code, message, headers=None):
+def assert_error(response, status, code, message, headers=None):
     """Demand an error of the events dialect."""
-    assert_answer(response, status, {"error": code, "message": message}, headers)
+    assert_response(response, status, {"error": code, "message": message}, headers)
 
 
 def assert_invalid(response, *, fields=None, form=(), message="Invalid request body"):
     """Demand a validation error of the events dialect."""
     details = {"formErrors": list(form), "fieldErrors": fields or {}}
     body = {"error": "VALIDATION_ERROR", "message": message, "details": details}
-    assert_answer(response, 400, body)
+    assert_response(response, 400, body)
 
 
-def at_once(*calls):
+def run_concurrently(*calls):
     """Return what calls give that threads make at the same moment."""
     barrier = threading.Barrier(len(calls))
 

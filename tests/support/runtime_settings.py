@@ -6,7 +6,7 @@ from config.models import RuntimeSettings
 OFF = ["false", "TRUE", "True", "1", "yes", " true", "true ", "", "on"]
 
 
-def set_to(**values):
+def change_settings(**values):
     """Change runtime settings, as the admin does."""
     RuntimeSettings.load().change(values, changed_by="staff@example.com")
     runtime.expire()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE_SECONDS, children, free_port, kill_all
+from tests.support.processes import TIMEOUT_SECONDS, children, free_port, kill_all
 
 ROOT = Path(__file__).parent.parent.parent
 SERVE = [sys.executable, "manage.py", "serve"]
@@ -72,7 +72,7 @@ class Server:
         # Read for as long as it runs: a full pipe would stop whoever logs.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._is_ready.wait(PATIENCE_SECONDS)
+        self._is_ready.wait(TIMEOUT_SECONDS)
         if not any(line.startswith("Ready") for line in self.lines):
             pytest.fail(self.printed)
 
@@ -106,7 +106,7 @@ class Server:
 
     def wait_for_output(self) -> str:
         """Return all that it printed, once every process that could print has ended."""
-        self._reader.join(PATIENCE_SECONDS)
+        self._reader.join(TIMEOUT_SECONDS)
         return self.printed
 
     def kill(self) -> None:
@@ -128,7 +128,7 @@ def serving(environment: Environment) -> Iterator[Server]:
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_SECONDS)
+                process.wait(TIMEOUT_SECONDS)
             process.kill()
 
 

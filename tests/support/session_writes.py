@@ -44,26 +44,26 @@ def view_row(session_id, after_ms=0, **changes):
     return PageViewRow(**values | changes)
 
 
-def started(**changes):
+def start_session(**changes):
     """Store a session; return its id."""
     row = session_row(**changes)
     ingest.start(row)
     return row.id
 
 
-def viewed(session_id, after_ms=0, **changes):
+def view_page(session_id, after_ms=0, **changes):
     """Store a page view; return its id."""
     row = view_row(session_id, after_ms, **changes)
     ingest.view(row)
     return row.id
 
 
-def drops_unknown():
+def raises_unknown_session():
     """Demand that what is named proves not to exist."""
     return pytest.raises(Dropped, match="UNKNOWN_SESSION")
 
 
-def session_of(id):
+def session_state(id):
     """Return what changes in a session: page views, bounced, seconds, last active, user."""
     names = ("page_views", "bounced", "duration_seconds", "last_active_at", "user_id")
     return Session.objects.values_list(*names).get(id=id)
@@ -75,7 +75,7 @@ def durations(session_id):
     return list(views.values_list("duration_seconds", flat=True))
 
 
-def handed_over(*calls):
+def writes_of(*calls):
     """Return what calls hand to the writer."""
     writes = []
 
@@ -90,12 +90,12 @@ def handed_over(*calls):
     return writes
 
 
-def in_one_group(*calls):
+def store_in_one_group(*calls):
     """Store in one group what calls hand to the writer; return what became of each."""
-    outcomes = commit.store_group("analytics", handed_over(*calls))
+    outcomes = commit.store_group("analytics", writes_of(*calls))
     return [outcome for [outcome] in outcomes]
 
 
-def viewing(*rows):
+def view_calls(*rows):
     """Return a call for each of these page views."""
     return [lambda row=row: ingest.view(row) for row in rows]

@@ -10,7 +10,7 @@ from config import runtime
 from config.api.errors import StorageUnavailable
 from config.models import RuntimeSettings
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import NAMED, assert_answer
+from tests.support.responses import CHECKED_HEADERS, assert_response
 
 SESSION = "/api/v1/analytics/session"
 PAGE_VIEW = "/api/v1/analytics/pageview"
@@ -28,7 +28,7 @@ IPHONE = (
 OK = {"success": True, "data": {"ok": True}}
 NO_ID = {"success": True, "data": {"id": None}}
 STRANGE_IDS = ["%00", "x", "😀", "x" * 5000, "' OR 1=1 --", UNKNOWN_ID.replace("-", ""), UNKNOWN_ID]
-WORDS = {
+ERRORS = {
     400: ("VALIDATION_ERROR", "Validation failed", "common.validation_failed", {}),
     401: ("AUTH_UNAUTHORIZED", "Authentication required", "auth.unauthorized", {}),
     404: ("NOT_FOUND", "Route not found", "common.not_found", {}),
@@ -68,7 +68,7 @@ def page_view_of(session_id, **changes):
     return {"sessionId": session_id, "path": "/johndoe"} | changes
 
 
-def dropped(reason):
+def dropped_header(reason):
     """Return the header of an answer to what was dropped."""
     return {"X-Event-Outcome": f"dropped; reason={reason}"}
 
@@ -78,18 +78,18 @@ def assert_stored(response):
     id = UUID(response.json()["data"]["id"])
     assert id.version == 7
     body = {"success": True, "data": {"id": str(id)}}
-    assert_answer(response, 200, body, {"X-Event-Outcome": "stored"})
+    assert_response(response, 200, body, {"X-Event-Outcome": "stored"})
     return id
 
 
 def assert_ok(response):
     """Demand the answer to a change that was made."""
-    assert_answer(response, 200, OK, {"X-Event-Outcome": "stored"})
+    assert_response(response, 200, OK, {"X-Event-Outcome": "stored"})
 
 
 def assert_error(response, status, *details, message=None, headers=None):
     """Demand an error of the track dialect, on an ingest route."""
-    code, usual_message, i18n_key, variables = WORDS[status]
+    code, usual_message, i18n_key, variables = ERRORS[status]
     error = {
         "code": code,
         "message": message or usual_message,
@@ -100,7 +100,7 @@ def assert_error(response, status, *details, message=None, headers=None):
     }
     outcome = "dropped; reason=write_failed" if status >= 500 else "rejected"
     told = {} if status in (404, 405) else {"X-Event-Outcome": outcome}
-    assert_answer(response, status, {"success": False, "error": error}, told | (headers or {}))
+    assert_response(response, status, {"success": False, "error": error}, told | (headers or {}))
 
 
 def assert_rate_limited(response, seconds):
@@ -116,7 +116,7 @@ def assert_rate_limited(response, seconds):
     }
     body = {"success": False, "error": error, "retryAfter": seconds}
     assert (response.status_code, response.json()) == (429, body)
-    told = {name: response[name] for name in NAMED if name in response}
+    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
     assert told == {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
@@ -131,7 +131,7 @@ def switch(text):
     runtime.expire()
 
 
-def take_storage_away(monkeypatch):
+def fail_writes(monkeypatch):
     """Let every write end as without the analytics database."""
 
     def refuse(self, target, items):
@@ -140,7 +140,7 @@ def take_storage_away(monkeypatch):
     monkeypatch.setattr(InlineWriter, "write", refuse)
 
 
-def counted(outcome, reason=""):
+def ingested_total(outcome, reason=""):
     """Return how many events of the track API ended so."""
     labels = {"api": "track", "outcome": outcome, "reason": reason}
     return REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
@@ -150,12 +150,12 @@ def leave(api, id, body, method="PATCH", **more):
     return getattr(api, method.lower())(leave_path(id), body, **more)
 
 
-def seen(session):
+def session_use(session):
     """Return for how long, until when, and by whom a session is known to be used."""
     row = Session.objects.values_list("duration_seconds", "last_active_at", "user_id")
     return row.get(id=session.pk)
 
 
-def rows():
+def all_rows():
     """Return every session and page view as they are stored."""
     return [*Session.objects.values(), *PageView.objects.values()]

@@ -7,25 +7,25 @@ from django.db import connections
 
 from analytics.events.ingest import TABLE
 from analytics.ingest import commit, writer
-from tests.support.events import event_row
+from tests.support.events import new_row
 
-PATIENCE = 30.0  # seconds after which a test gives up
+TIMEOUT_SECONDS = 30.0  # seconds after which a test gives up
 
 
 @contextmanager
-def group_held():
+def writer_paused():
     """Keep the writer's thread busy; yields the event that lets it go on."""
     store, is_held, go = commit.store_group, threading.Event(), threading.Event()
 
     def held(alias, group):
         is_held.set()
-        assert go.wait(PATIENCE)
+        assert go.wait(TIMEOUT_SECONDS)
         return store(alias, group)
 
     commit.store_group = held
     try:
-        with threading_post(event_row(os="first")) as first:
-            assert is_held.wait(PATIENCE)
+        with write_in_thread(new_row(os="first")) as first:
+            assert is_held.wait(TIMEOUT_SECONDS)
             yield go
             go.set()
             first()
@@ -35,24 +35,24 @@ def group_held():
 
 
 @contextmanager
-def threading_post(*rows):
+def write_in_thread(*rows):
     """Write rows from another thread; yields a call that waits for the answer."""
     answers = []
     thread = threading.Thread(target=lambda: answers.append(writer.write(TABLE, rows)))
     thread.start()
 
     def answer():
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)
         return answers[0]
 
     try:
         yield answer
     finally:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)
 
 
 @contextmanager
-def check(condition):
+def rejecting_rows(condition):
     """Let PostgreSQL refuse new rows that break a condition."""
     with connections["analytics"].cursor() as cursor:
         name = "only_for_this_test"
@@ -64,6 +64,6 @@ def check(condition):
             cursor.execute(f"{table} DROP CONSTRAINT {name}")
 
 
-def state():
+def writer_state():
     """Return how the writer stands."""
     return writer.state("analytics")

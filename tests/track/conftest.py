@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.support.events import AT
-from tests.support.funnel import PATH, STORED, TRACKED, stored
-from tests.support.responses import assert_answer
+from tests.support.funnel import PATH, STORED, TRACKED, stored_rows
+from tests.support.responses import assert_response
 from tests.support.session_rows import store_page_view, store_session
 from tests.support.sessions import SESSION as SESSIONS
 from tests.support.sessions import assert_stored, session_of
@@ -41,8 +41,8 @@ def tracked(user, token, api):
 
     def send(body, **more):
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert_answer(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
-        [(user_id, *row)] = stored()
+        assert_response(api.post_bytes(PATH, sent, token=token, **more), 200, TRACKED, STORED)
+        [(user_id, *row)] = stored_rows()
         assert user_id == user.id
         return row
 

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
-from tests.support.funnel import FULL, PATH, STORED, TRACKED, stored, tracked_total
-from tests.support.responses import assert_answer
+from tests.support.funnel import FULL_EVENT, PATH, STORED, TRACKED, stored_rows, tracked_total
+from tests.support.responses import assert_response
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -20,13 +20,15 @@ NOW_MS = 1_800_000_000_123
 
 
 def test_an_event_is_stored(api, user, token):
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
-    assert stored() == [(user.id, FULL["sessionId"], FULL["event"], FULL["properties"])]
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
+    assert stored_rows() == [
+        (user.id, FULL_EVENT["sessionId"], FULL_EVENT["event"], FULL_EVENT["properties"])
+    ]
 
 
 def test_the_time_is_that_of_the_request(api, user, clock):
     clock.set(uuid7.from_ms(NOW_MS))
-    api.post(PATH, FULL, token=tokens.issue(user).access)
+    api.post(PATH, FULL_EVENT, token=tokens.issue(user).access)
     event = FunnelEvent.objects.get()
     assert event.created_at == datetime(2027, 1, 15, 8, 0, 0, 123_000, tzinfo=UTC)
     assert (event.id.version, uuid7.time_of(event.id)) == (7, event.created_at)
@@ -92,8 +94,8 @@ def test_a_body_of_the_limit_is_read(tracked):
 
 def test_the_same_event_twice_is_two_events(api, token):
     for _ in range(2):
-        assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
-    assert len(stored()) == 2
+        assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
+    assert len(stored_rows()) == 2
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "user", "id", "created_at"])
@@ -103,13 +105,15 @@ def test_whose_event_it_is_only_the_token_tells(tracked, make_user, name):
 
 
 def test_events_join_their_users_in_sql(api, user, token):
-    api.post(PATH, FULL, token=token)
+    api.post(PATH, FULL_EVENT, token=token)
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT email, event_type, session_id, event_data->>'linkId' "
             "FROM analytics_funnelevent JOIN websites_user ON websites_user.id = user_id"
         )
-        assert cursor.fetchall() == [(user.email, FULL["event"], FULL["sessionId"], "abc-123")]
+        assert cursor.fetchall() == [
+            (user.email, FULL_EVENT["event"], FULL_EVENT["sessionId"], "abc-123")
+        ]
 
 
 def test_the_table_is_in_the_main_database_only():
@@ -128,15 +132,15 @@ def test_the_table_is_in_the_main_database_only():
 def test_events_go_with_their_user(api, user, token, make_user):
     other = make_user("other@example.com")
     for whose in (token, tokens.issue(other).access):
-        api.post(PATH, FULL, token=whose)
+        api.post(PATH, FULL_EVENT, token=whose)
     user.delete()
-    assert [user_id for user_id, *_ in stored()] == [other.id]
+    assert [user_id for user_id, *_ in stored_rows()] == [other.id]
 
 
 def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, caplog):
     before = tracked_total()
     with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
-        api.post(PATH, FULL, token=token)
+        api.post(PATH, FULL_EVENT, token=token)
     event = FunnelEvent.objects.get()
     assert tracked_total() == before + 1
     assert caplog.messages == [f"Stored funnel event {event.id} of user {user.id}: bio_link_click"]
@@ -145,7 +149,7 @@ def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, capl
 
 
 def test_the_counter_is_told_to_prometheus(api, token):
-    api.post(PATH, FULL, token=token)
+    api.post(PATH, FULL_EVENT, token=token)
     assert (
         f"\nanalytics_event_tracked_total {tracked_total()}\n"
         in api.get("/metrics").content.decode()
@@ -154,13 +158,13 @@ def test_the_counter_is_told_to_prometheus(api, token):
 
 @pytest.mark.usefixtures("unrecorded")
 def test_an_event_costs_no_query_but_its_own(api, token, clock):
-    api.post(PATH, FULL, token=token)
+    api.post(PATH, FULL_EVENT, token=token)
     with (
         CaptureQueriesContext(connections["default"]) as main,
         CaptureQueriesContext(connections["analytics"]) as analytics,
     ):
-        api.post(PATH, FULL, token=token)
+        api.post(PATH, FULL_EVENT, token=token)
     # Without the transaction of the test the first and the last are BEGIN and COMMIT.
     assert [query["sql"].split()[0] for query in main] == ["SAVEPOINT", "COPY", "RELEASE"]
     assert len(analytics) == 0
-    assert len(stored()) == 2
+    assert len(stored_rows()) == 2

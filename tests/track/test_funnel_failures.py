@@ -13,18 +13,18 @@ from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.funnel import (
-    FULL,
+    FULL_EVENT,
     PATH,
     STORED,
     TRACKED,
     WRITE_FAILED,
     assert_track_error,
     forged_token,
-    stored,
+    stored_rows,
     tracked_total,
 )
 from tests.support.inline_writer import InlineWriter
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -46,33 +46,33 @@ def test_a_failed_write_is_swallowed_logged_and_counted(api, token, caplog):
     labels = {"api": "track", "outcome": "dropped", "reason": "write_failed"}
     failed = REGISTRY.get_sample_value("millrace_ingest_total", labels) or 0
     writer.reset(_NoWriter)
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, WRITE_FAILED)
     assert caplog.messages == ["Event not stored: StorageUnavailable"]
     assert REGISTRY.get_sample_value("millrace_ingest_total", labels) == failed + 1
-    assert (stored(), tracked_total()) == ([], before)
+    assert (stored_rows(), tracked_total()) == ([], before)
 
 
 def test_without_the_main_database_a_signed_token_is_enough(api, token, settings, request):
     expired = forged_token(token, settings, exp=1)
     writer.reset(_NoWriter)
     request.getfixturevalue("main_database_away")
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
-    assert_track_error(api.post(PATH, FULL, token=expired), *BAD_TOKEN)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, WRITE_FAILED)
+    assert_track_error(api.post(PATH, FULL_EVENT, token=expired), *BAD_TOKEN)
 
 
 def test_the_analytics_database_is_not_needed(api, user, token):
     with connections["analytics"].execute_wrapper(failing):
-        assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
-    assert len(stored()) == 1
+        assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
+    assert len(stored_rows()) == 1
 
 
 def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, clock, caplog):
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
     user.delete()
     before = tracked_total()
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, WRITE_FAILED)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, WRITE_FAILED)
     assert "Event not stored: RowRefused" in caplog.messages
-    assert (stored(), tracked_total()) == ([], before)
+    assert (stored_rows(), tracked_total()) == ([], before)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "analytics"])
@@ -93,5 +93,5 @@ def test_a_crash_is_told_without_its_reason(api, token, monkeypatch):
         raise RuntimeError("a secret")
 
     monkeypatch.setattr("analytics.funnel.api.store", crash)
-    assert_track_error(api.post(PATH, FULL, token=token), *CRASHED, headers=WRITE_FAILED)
-    assert stored() == []
+    assert_track_error(api.post(PATH, FULL_EVENT, token=token), *CRASHED, headers=WRITE_FAILED)
+    assert stored_rows() == []

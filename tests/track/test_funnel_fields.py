@@ -7,18 +7,18 @@ import pytest
 from config.models import RuntimeSettings
 from tests.support.bodies import properties_of_size
 from tests.support.funnel import (
-    FULL,
+    FULL_EVENT,
     KILL_SWITCH,
     PATH,
     STORED,
     TRACKED,
     assert_invalid,
     assert_track_error,
-    stored,
+    stored_rows,
     tracked_total,
 )
-from tests.support.responses import assert_answer
-from tests.support.runtime_settings import OFF, set_to
+from tests.support.responses import assert_response
+from tests.support.runtime_settings import OFF, change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -37,18 +37,22 @@ DEEP = "JSON must not be nested deeper than 64 levels"
 
 @pytest.mark.parametrize("value", [5, None, ["a"], {}, True])
 def test_the_event_must_be_a_string(api, token, value):
-    assert_invalid(api.post(PATH, FULL | {"event": value}, token=token), "event must be a string")
+    assert_invalid(
+        api.post(PATH, FULL_EVENT | {"event": value}, token=token), "event must be a string"
+    )
 
 
 @pytest.mark.parametrize("name", ["sessionId", "deviceType", "locale"])
 @pytest.mark.parametrize("value", [5, ["a"], {}, False])
 def test_texts_must_be_strings(api, token, name, value):
-    assert_invalid(api.post(PATH, FULL | {name: value}, token=token), f"{name} must be a string")
+    assert_invalid(
+        api.post(PATH, FULL_EVENT | {name: value}, token=token), f"{name} must be a string"
+    )
 
 
 @pytest.mark.parametrize("value", [[], "x", "{}", 5, True])
 def test_properties_must_be_an_object(api, token, value):
-    response = api.post(PATH, FULL | {"properties": value}, token=token)
+    response = api.post(PATH, FULL_EVENT | {"properties": value}, token=token)
     assert_invalid(response, "properties must be an object")
 
 
@@ -104,9 +108,9 @@ def test_the_deepest_json_is_accepted(tracked):
 @pytest.mark.parametrize("text", OFF)
 def test_while_the_switch_is_off_nothing_is_stored(api, token, text):
     before = tracked_total()
-    set_to(tracking_enabled=text)
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, KILL_SWITCH)
-    assert (stored(), tracked_total()) == ([], before)
+    change_settings(tracking_enabled=text)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, KILL_SWITCH)
+    assert (stored_rows(), tracked_total()) == ([], before)
 
 
 def test_while_the_switch_is_off_the_size_does_not_matter(api, token):
@@ -114,13 +118,13 @@ def test_while_the_switch_is_off_the_size_does_not_matter(api, token):
     assert_track_error(
         api.post(PATH, oversized, token=token), *INVALID_DATA, variables={"max": 10_000}
     )
-    set_to(tracking_enabled="false")
-    assert_answer(api.post(PATH, oversized, token=token), 200, TRACKED, KILL_SWITCH)
-    assert stored() == []
+    change_settings(tracking_enabled="false")
+    assert_response(api.post(PATH, oversized, token=token), 200, TRACKED, KILL_SWITCH)
+    assert stored_rows() == []
 
 
 def test_while_the_switch_is_off_fields_are_checked(api, token):
-    set_to(tracking_enabled="false")
+    change_settings(tracking_enabled="false")
     assert_invalid(
         api.post(PATH, {"properties": []}, token=token),
         *(
@@ -128,20 +132,20 @@ def test_while_the_switch_is_off_fields_are_checked(api, token):
             "properties must be an object",
         ),
     )
-    assert_track_error(api.post(PATH, FULL, token="junk"), *BAD_TOKEN)
+    assert_track_error(api.post(PATH, FULL_EVENT, token="junk"), *BAD_TOKEN)
 
 
 def test_the_switch_takes_effect_within_two_seconds(api, token, clock):
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"tracking_enabled": "false"}, changed_by="staff@example.com")
     clock.move(seconds=2)
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, KILL_SWITCH)
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, KILL_SWITCH)
 
 
 def test_other_switches_do_not_matter(api, token):
     others = ("events", "activity", "platform", "collect")
-    set_to(**{f"{name}_enabled": "false" for name in others}, public_event_reads="false")
-    assert_answer(api.post(PATH, FULL, token=token), 200, TRACKED, STORED)
+    change_settings(**{f"{name}_enabled": "false" for name in others}, public_event_reads="false")
+    assert_response(api.post(PATH, FULL_EVENT, token=token), 200, TRACKED, STORED)
 
 
 # The cap on properties
@@ -152,34 +156,34 @@ def test_other_switches_do_not_matter(api, token):
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_ascii):
     if cap:
-        set_to(max_event_data_bytes=cap)
+        change_settings(max_event_data_bytes=cap)
     value = properties_of_size((cap or 10_000) + more)
     body = json.dumps({"event": "a", "properties": value}, ensure_ascii=ensure_ascii, indent=4)
     response = api.post_bytes(PATH, body, token=token)
     if more <= 0:
-        assert_answer(response, 200, TRACKED, STORED)
-        assert stored() == [(user.id, None, "a", value)]
+        assert_response(response, 200, TRACKED, STORED)
+        assert stored_rows() == [(user.id, None, "a", value)]
     else:
         assert_track_error(response, *INVALID_DATA, variables={"max": cap or 10_000})
-        assert stored() == []
+        assert stored_rows() == []
 
 
 @pytest.mark.parametrize("properties", [{"a": "é" * 5000}, {f"k{n}": n for n in range(50_000)}])
 def test_properties_over_the_cap_are_refused(api, token, properties):
     response = api.post(PATH, {"event": "a", "properties": properties}, token=token)
     assert_track_error(response, *INVALID_DATA, variables={"max": 10_000})
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize("body", [{"event": "a"}, {"event": "a", "properties": None}])
 def test_no_properties_are_the_smallest_ones(tracked, body):
-    set_to(max_event_data_bytes=2)
+    change_settings(max_event_data_bytes=2)
     assert tracked(body) == [None, "a", {}]
 
 
 def test_the_cap_takes_effect_within_two_seconds(api, token, clock):
     body = {"event": "a", "properties": properties_of_size(101)}
-    assert_answer(api.post(PATH, body, token=token), 200, TRACKED, STORED)
+    assert_response(api.post(PATH, body, token=token), 200, TRACKED, STORED)
     RuntimeSettings.load().change({"max_event_data_bytes": 100}, changed_by="staff@example.com")
     clock.move(seconds=2)
     assert_track_error(api.post(PATH, body, token=token), *INVALID_DATA, variables={"max": 100})

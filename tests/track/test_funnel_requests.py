@@ -7,16 +7,16 @@ import json
 import pytest
 
 from tests.support.funnel import (
-    FULL,
+    FULL_EVENT,
     PATH,
     STORED,
     TRACKED,
     assert_track_error,
     forged_token,
-    stored,
+    stored_rows,
 )
-from tests.support.responses import assert_answer
-from tests.support.runtime_settings import set_to
+from tests.support.responses import assert_response
+from tests.support.runtime_settings import change_settings
 from tests.support.sessions import assert_rate_limited
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -41,16 +41,16 @@ WRONG_TYPE = (
 )
 def test_without_a_bearer_token_nothing_is_stored(api, token, header):
     headers = {} if header is None else {"Authorization": header.format(token=token)}
-    response = api.post(PATH, FULL, headers=headers)
+    response = api.post(PATH, FULL_EVENT, headers=headers)
     assert_track_error(response, *NO_TOKEN)
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_the_scheme_is_accepted_in_any_case(api, token, scheme):
     headers = {"Authorization": f"{scheme} {token}"}
-    response = api.post(PATH, FULL, headers=headers)
-    assert_answer(response, 200, TRACKED, STORED)
+    response = api.post(PATH, FULL_EVENT, headers=headers)
+    assert_response(response, 200, TRACKED, STORED)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,24 @@ def test_the_scheme_is_accepted_in_any_case(api, token, scheme):
     ids=str,
 )
 def test_a_bad_token_opens_nothing(api, token, settings, changes):
-    assert_answer(api.post(PATH, FULL, token=forged_token(token, settings)), 200, TRACKED, STORED)
-    assert_track_error(
-        api.post(PATH, FULL, token=forged_token(token, settings, **changes)), *BAD_TOKEN
+    assert_response(
+        api.post(PATH, FULL_EVENT, token=forged_token(token, settings)), 200, TRACKED, STORED
     )
-    assert len(stored()) == 1
+    assert_track_error(
+        api.post(PATH, FULL_EVENT, token=forged_token(token, settings, **changes)), *BAD_TOKEN
+    )
+    assert len(stored_rows()) == 1
 
 
 @pytest.mark.parametrize("junk", ["junk", "a.b.c", "...", "{token}x"])
 def test_junk_opens_nothing(api, token, junk):
-    assert_track_error(api.post(PATH, FULL, token=junk.format(token=token)), *BAD_TOKEN)
+    assert_track_error(api.post(PATH, FULL_EVENT, token=junk.format(token=token)), *BAD_TOKEN)
 
 
 def test_a_token_is_no_longer_good_after_logout(api, token):
     assert api.post("/api/v1/auth/logout", token=token).status_code == 200
-    assert_track_error(api.post(PATH, FULL, token=token), *BAD_TOKEN)
-    assert stored() == []
+    assert_track_error(api.post(PATH, FULL_EVENT, token=token), *BAD_TOKEN)
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize("how", ["deactivated", "deleted"])
@@ -92,8 +94,8 @@ def test_a_token_is_no_longer_good_without_its_user(api, user, token, how):
     else:
         user.is_active = False
         user.save()
-    assert_track_error(api.post(PATH, FULL, token=token), *BAD_TOKEN)
-    assert stored() == []
+    assert_track_error(api.post(PATH, FULL_EVENT, token=token), *BAD_TOKEN)
+    assert stored_rows() == []
 
 
 # Requests
@@ -122,9 +124,9 @@ def test_unknown_paths_beside_it_are_not_found(api, path, method):
 
 
 def test_a_host_that_is_not_served_is_refused(api, token):
-    response = api.post(PATH, FULL, token=token, HTTP_HOST="evil.example")
+    response = api.post(PATH, FULL_EVENT, token=token, HTTP_HOST="evil.example")
     assert_track_error(response, 400, "BAD_REQUEST", "Bad request", "common.bad_request")
-    assert stored() == []
+    assert stored_rows() == []
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,13 @@ def test_a_host_that_is_not_served_is_refused(api, token):
     ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "text/html"],
 )
 def test_other_types_are_refused(api, token, content_type):
-    response = api.post_bytes(PATH, json.dumps(FULL), content_type, token=token)
+    response = api.post_bytes(PATH, json.dumps(FULL_EVENT), content_type, token=token)
     assert_track_error(response, *WRONG_TYPE)
-    assert stored() == []
+    assert stored_rows() == []
 
 
 def test_nothing_is_unpacked(api, token):
-    body = gzip.compress(json.dumps(FULL).encode())
+    body = gzip.compress(json.dumps(FULL_EVENT).encode())
     response = api.post_bytes(PATH, body, token=token, HTTP_CONTENT_ENCODING="gzip")
     assert_track_error(response, *WRONG_TYPE)
 
@@ -160,18 +162,18 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(api, token, size, statu
     body = json.dumps({"event": "a", "filling": "x" * size}).encode()
     response = api.post_chunked(PATH, io.BytesIO(body), token=token)
     assert response.status_code == status
-    assert len(stored()) == (status == 200)
+    assert len(stored_rows()) == (status == 200)
 
 
 def test_what_the_client_would_like_to_get_does_not_matter(api, token):
     wishes = {"Accept": "text/html", "X-HTTP-Method-Override": "DELETE", "X-Request-Id": "mine"}
-    response = api.post(f"{PATH}?format=xml", FULL, token=token, headers=wishes)
-    assert_answer(response, 200, TRACKED, STORED)
+    response = api.post(f"{PATH}?format=xml", FULL_EVENT, token=token, headers=wishes)
+    assert_response(response, 200, TRACKED, STORED)
 
 
 def test_pages_of_other_origins_get_no_permission_to_read(api, token):
-    response = api.post(PATH, FULL, token=token, HTTP_ORIGIN="https://any.example")
-    assert_answer(response, 200, TRACKED, STORED)  # which also demands that no CORS header came
+    response = api.post(PATH, FULL_EVENT, token=token, HTTP_ORIGIN="https://any.example")
+    assert_response(response, 200, TRACKED, STORED)  # which also demands that no CORS header came
 
 
 # The rate limit
@@ -186,26 +188,26 @@ def assert_limited(response):
 def test_the_61st_request_of_a_window_is_refused(api, token, clock):
     for n in range(60):
         # Whatever becomes of them, they count; a forwarded address makes nobody another client.
-        body = FULL if n % 3 else {"event": n}
+        body = FULL_EVENT if n % 3 else {"event": n}
         response = api.post(PATH, body, token=token, HTTP_X_FORWARDED_FOR=f"203.0.113.{n}")
         assert response.status_code == (200 if n % 3 else 400)
-    assert_limited(api.post(PATH, FULL, token=token))
-    assert len(stored()) == 40
-    assert api.post(PATH, FULL, token=token, REMOTE_ADDR="198.51.100.1").status_code == 200
+    assert_limited(api.post(PATH, FULL_EVENT, token=token))
+    assert len(stored_rows()) == 40
+    assert api.post(PATH, FULL_EVENT, token=token, REMOTE_ADDR="198.51.100.1").status_code == 200
 
 
 def test_what_is_refused_earlier_does_not_count(api, token, clock):
     for _ in range(61):
         assert api.get(PATH).status_code == 405
-        assert api.post(PATH, FULL, token="junk").status_code == 401
+        assert api.post(PATH, FULL_EVENT, token="junk").status_code == 401
         assert api.post(f"{PATH}/").status_code == 404
-    assert api.post(PATH, FULL, token=token).status_code == 200
+    assert api.post(PATH, FULL_EVENT, token=token).status_code == 200
 
 
 def test_the_limit_is_a_setting(api, token, settings, clock):
     settings.RATE_TRACK = "1/m"
-    assert api.post(PATH, FULL, token=token).status_code == 200
-    assert_limited(api.post(PATH, FULL, token=token))
+    assert api.post(PATH, FULL_EVENT, token=token).status_code == 200
+    assert_limited(api.post(PATH, FULL_EVENT, token=token))
 
 
 def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
@@ -216,7 +218,11 @@ def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
             "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
-    assert [api.post(PATH, FULL, token=token).status_code for _ in range(3)] == [200, 200, 200]
+    assert [api.post(PATH, FULL_EVENT, token=token).status_code for _ in range(3)] == [
+        200,
+        200,
+        200,
+    ]
 
 
 # What is checked first
@@ -238,11 +244,11 @@ def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
 def test_checks_come_in_their_order(
     api, token, settings, clock, method, as_whom, used_up, body, content_type, status, switch
 ):
-    set_to(tracking_enabled=switch)
+    change_settings(tracking_enabled=switch)
     settings.RATE_TRACK = "1/m"
     if used_up:
         api.post(PATH, {}, token=token)
     caller = as_whom.format(token=token)
     response = api.generic(method, PATH, body, content_type, token=caller)
     assert response.status_code == status
-    assert stored() == []
+    assert stored_rows() == []

@@ -6,24 +6,24 @@ from datetime import timedelta
 import pytest
 
 from analytics.sessions.models import Session
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import store_session
 from tests.support.sessions import (
     AT,
     OK,
     STRANGE_IDS,
     UNKNOWN_ID,
+    all_rows,
     assert_error,
     assert_ok,
     assert_rate_limited,
-    counted,
-    dropped,
+    dropped_header,
+    fail_writes,
+    ingested_total,
     leave,
-    rows,
-    seen,
     session_path,
+    session_use,
     switch,
-    take_storage_away,
 )
 from websites import tokens
 
@@ -53,10 +53,10 @@ def identify(api, id, token, **more):
 def test_a_heartbeat_adds_thirty_seconds(api, session, clock):
     clock.set(AT + timedelta(seconds=31))
     assert_ok(heartbeat(api, session.pk))
-    assert seen(session) == (30, AT + timedelta(seconds=31), None)
+    assert session_use(session) == (30, AT + timedelta(seconds=31), None)
     clock.set(AT + timedelta(milliseconds=60_123))
     assert_ok(heartbeat(api, str(session.pk).upper()))
-    assert seen(session) == (60, AT + timedelta(milliseconds=60_123), None)
+    assert session_use(session) == (60, AT + timedelta(milliseconds=60_123), None)
 
 
 def test_a_heartbeat_is_no_page_view_and_of_one_session_only(api, session):
@@ -64,14 +64,14 @@ def test_a_heartbeat_is_no_page_view_and_of_one_session_only(api, session):
     assert_ok(heartbeat(api, session.pk))
     [changed] = Session.objects.filter(id=session.pk).values_list("page_views", "bounced")
     assert changed == (0, True)
-    assert seen(other) == (0, AT, None)
+    assert session_use(other) == (0, AT, None)
 
 
 @IDS
 def test_a_heartbeat_of_an_unknown_session_changes_nothing(api, session, id):
-    before = rows()
-    assert_answer(heartbeat(api, id), 200, OK, dropped("unknown_session"))
-    assert rows() == before
+    before = all_rows()
+    assert_response(heartbeat(api, id), 200, OK, dropped_header("unknown_session"))
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
@@ -88,7 +88,7 @@ def test_the_sixth_heartbeat_of_half_a_minute_is_refused(api, session):
     response = heartbeat(api, session.pk)
     assert 1 <= int(response["Retry-After"]) <= 30
     assert_rate_limited(response, int(response["Retry-After"]))
-    assert seen(session) == (0, AT, None)
+    assert session_use(session) == (0, AT, None)
 
 
 # Bodies that nobody asked for
@@ -106,10 +106,10 @@ def test_a_body_is_not_read(api, session, token, action, content_type):
 def test_a_body_over_the_limit_is_refused_unread(api, session, token, action):
     environ = {"CONTENT_LENGTH": "2097152", "wsgi.input": Unread()}
     path = session_path(session.pk, action)
-    before = rows()
+    before = all_rows()
     response = api.generic("PATCH", path, token=token, **environ)
     assert_error(response, 413)
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_who_it_is_comes_before_the_size_of_the_body(api, session):
@@ -123,27 +123,27 @@ def test_who_it_is_comes_before_the_size_of_the_body(api, session):
 
 def test_a_session_gets_the_user_of_the_token(api, session, user, token):
     assert_ok(identify(api, session.pk, token))
-    assert seen(session) == (0, AT, user.id)
+    assert session_use(session) == (0, AT, user.id)
 
 
 def test_another_user_takes_the_place_of_an_earlier_one(api, session, token, make_user):
     assert_ok(identify(api, session.pk, token))
     other = make_user("other@example.com")
     assert_ok(identify(api, str(session.pk).upper(), tokens.issue(other).access))
-    assert seen(session) == (0, AT, other.id)
+    assert session_use(session) == (0, AT, other.id)
 
 
 def test_the_scheme_may_be_written_in_any_case(api, session, user, token):
     headers = {"Authorization": f"bEARER {token}"}
     assert_ok(api.patch(session_path(session.pk, "identify"), headers=headers))
-    assert seen(session) == (0, AT, user.id)
+    assert session_use(session) == (0, AT, user.id)
 
 
 @IDS
 def test_identifying_an_unknown_session_changes_nothing(api, session, token, id):
-    before = rows()
-    assert_answer(identify(api, id, token), 200, OK, dropped("unknown_session"))
-    assert rows() == before
+    before = all_rows()
+    assert_response(identify(api, id, token), 200, OK, dropped_header("unknown_session"))
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_identifying_demands_a_token(api, session, id, authorization, message):
     id = session.pk if id == "the session's" else id
     response = api.patch(session_path(id, "identify"), headers=headers)
     assert_error(response, 401, message=message)
-    assert seen(session) == (0, AT, None)
+    assert session_use(session) == (0, AT, None)
 
 
 def test_a_refresh_token_identifies_nobody(api, session, user):
@@ -200,11 +200,13 @@ def every_change(api, session, page_view, token):
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
 def test_nothing_changes_while_the_switch_is_off(api, session, page_view, token, text):
     switch(text)
-    before = rows()
+    before = all_rows()
     for response in every_change(api, session, page_view, token):
-        assert_answer(response, 200, OK, dropped("kill_switch"))
-    assert_answer(heartbeat(api, "x"), 200, OK, dropped("kill_switch"))  # before the id is read
-    assert rows() == before
+        assert_response(response, 200, OK, dropped_header("kill_switch"))
+    assert_response(
+        heartbeat(api, "x"), 200, OK, dropped_header("kill_switch")
+    )  # before the id is read
+    assert all_rows() == before
 
 
 def test_fields_and_tokens_are_checked_while_the_switch_is_off(api, session, page_view):
@@ -215,22 +217,22 @@ def test_fields_and_tokens_are_checked_while_the_switch_is_off(api, session, pag
 
 
 def test_failed_writes_look_like_successes(api, session, page_view, token, monkeypatch):
-    before, count = rows(), counted("dropped", "write_failed")
-    take_storage_away(monkeypatch)
+    before, count = all_rows(), ingested_total("dropped", "write_failed")
+    fail_writes(monkeypatch)
     for response in every_change(api, session, page_view, token):
-        assert_answer(response, 200, OK, dropped("write_failed"))
-    assert rows() == before
-    assert counted("dropped", "write_failed") == count + 4
+        assert_response(response, 200, OK, dropped_header("write_failed"))
+    assert all_rows() == before
+    assert ingested_total("dropped", "write_failed") == count + 4
 
 
 def test_a_text_that_is_no_id_needs_no_storage(api, token, monkeypatch):
-    take_storage_away(monkeypatch)
-    assert_answer(heartbeat(api, "x"), 200, OK, dropped("unknown_session"))
-    assert_answer(heartbeat(api, UNKNOWN_ID), 200, OK, dropped("write_failed"))
+    fail_writes(monkeypatch)
+    assert_response(heartbeat(api, "x"), 200, OK, dropped_header("unknown_session"))
+    assert_response(heartbeat(api, UNKNOWN_ID), 200, OK, dropped_header("write_failed"))
 
 
 def test_changes_need_no_main_database(api, session, page_view, user, token, request):
     request.getfixturevalue("main_database_away")
     for response in every_change(api, session, page_view, token):
         assert_ok(response)
-    assert seen(session)[2] == user.id
+    assert session_use(session)[2] == user.id

@@ -5,20 +5,20 @@ import json
 import pytest
 
 from analytics.sessions.models import PageView
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import store_page_view
 from tests.support.sessions import (
     OK,
     STRANGE_IDS,
     TOO_LONG,
+    all_rows,
     assert_error,
     assert_ok,
     assert_rate_limited,
-    dropped,
+    dropped_header,
     leave,
     leave_path,
-    rows,
-    seen,
+    session_use,
 )
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -65,24 +65,24 @@ def test_leaving_replaces_a_duration_that_was_filled_in(api, session):
 
 def test_only_that_page_view_is_left(api, session, page_view):
     other = store_page_view(session)
-    before = seen(session)
+    before = session_use(session)
     assert_ok(leave(api, page_view.pk, {"duration": 1}))
     assert left(other) == (None, None)
-    assert seen(session) == before
+    assert session_use(session) == before
 
 
 @METHODS
 @IDS
 def test_leaving_an_unknown_page_view_changes_nothing(api, page_view, method, id):
-    before = rows()
+    before = all_rows()
     response = leave(api, id, {"duration": 1}, method)
-    assert_answer(response, 200, OK, dropped("unknown_session"))
-    assert rows() == before
+    assert_response(response, 200, OK, dropped_header("unknown_session"))
+    assert all_rows() == before
 
 
 def test_a_session_is_no_page_view(api, session, page_view):
     response = leave(api, session.pk, {"duration": 1})
-    assert_answer(response, 200, OK, dropped("unknown_session"))
+    assert_response(response, 200, OK, dropped_header("unknown_session"))
 
 
 @METHODS

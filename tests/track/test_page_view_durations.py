@@ -10,12 +10,12 @@ from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     durations,
-    in_one_group,
-    session_of,
-    started,
+    session_state,
+    start_session,
+    store_in_one_group,
+    view_calls,
+    view_page,
     view_row,
-    viewed,
-    viewing,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -27,11 +27,11 @@ GAPS = [(0, 0.0), (1, 0.001), (3_600_000, 3600.0), (3_600_001, None)]
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize(("gap_ms", "seconds"), GAPS)
 def test_a_page_view_fills_in_the_duration_of_the_one_before(gap_ms, seconds, grouped):
-    session_id = started()
+    session_id = start_session()
     first, second = sorted(uuid7.new_id(AT_MS + gap) for gap in (0, gap_ms))
     rows = [view_row(session_id, 0, id=first), view_row(session_id, gap_ms, id=second)]
     if grouped:
-        in_one_group(*viewing(*rows))
+        store_in_one_group(*view_calls(*rows))
     else:
         for row in rows:
             ingest.view(row)
@@ -39,16 +39,16 @@ def test_a_page_view_fills_in_the_duration_of_the_one_before(gap_ms, seconds, gr
 
 
 def test_a_duration_that_is_known_stays():
-    session_id = started()
-    ingest.leave(viewed(session_id), duration=47.5, scroll_depth=None)
-    viewed(session_id, 9000)
+    session_id = start_session()
+    ingest.leave(view_page(session_id), duration=47.5, scroll_depth=None)
+    view_page(session_id, 9000)
     assert durations(session_id) == [47.5, None]
 
 
 def test_leave_and_the_next_page_view_in_one_group_give_the_duration_of_leave():
-    session_id = started()
-    left = viewed(session_id)
-    in_one_group(
+    session_id = start_session()
+    left = view_page(session_id)
+    store_in_one_group(
         lambda: ingest.view(view_row(session_id, 9000)),
         lambda: ingest.leave(left, duration=47.5, scroll_depth=None),
     )
@@ -56,32 +56,32 @@ def test_leave_and_the_next_page_view_in_one_group_give_the_duration_of_leave():
 
 
 def test_only_the_latest_page_view_is_filled_in():
-    session_id, other = started(), started()
-    viewed(session_id)
-    viewed(other)
-    viewed(session_id, 3_700_000)
-    viewed(session_id, 3_701_000)
+    session_id, other = start_session(), start_session()
+    view_page(session_id)
+    view_page(other)
+    view_page(session_id, 3_700_000)
+    view_page(session_id, 3_701_000)
     assert durations(session_id) == [None, 1.0, None]
     assert durations(other) == [None]
 
 
 def test_page_views_of_many_sessions_in_one_group_fill_in_their_own():
-    many = [started() for _ in range(3)]
-    viewed(many[0])
+    many = [start_session() for _ in range(3)]
+    view_page(many[0])
     rows = [view_row(each, gap) for gap in (1000, 3000, 6000) for each in many]
-    in_one_group(*viewing(*rows))
+    store_in_one_group(*view_calls(*rows))
     assert [durations(each) for each in many] == [
         [1.0, 2.0, 3.0, None],
         [2.0, 3.0, None],
         [2.0, 3.0, None],
     ]
-    assert [session_of(each)[0] for each in many] == [4, 3, 3]
+    assert [session_state(each)[0] for each in many] == [4, 3, 3]
 
 
 def test_a_page_view_of_an_unknown_session_fills_in_nothing():
-    session_id = started()
-    viewed(session_id)
-    told = in_one_group(*viewing(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
+    session_id = start_session()
+    view_page(session_id)
+    told = store_in_one_group(*view_calls(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
     assert told == [Outcome.UNKNOWN_SESSION] * 2
     assert durations(session_id) == [None]
     assert PageView.objects.count() == 1
@@ -89,7 +89,7 @@ def test_a_page_view_of_an_unknown_session_fills_in_nothing():
 
 def test_a_duration_is_filled_in_across_months():
     months = uuid7.to_ms(AT.replace(month=2, day=1, hour=0)) - AT_MS
-    session_id = started()
-    viewed(session_id, months - 1)
-    viewed(session_id, months)
+    session_id = start_session()
+    view_page(session_id, months - 1)
+    view_page(session_id, months)
     assert durations(session_id) == [0.001, None]

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from config.db import uuid7
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import page_view_counts, stored_page_views
 from tests.support.sessions import (
     AT,
@@ -16,7 +16,7 @@ from tests.support.sessions import (
     UNKNOWN_ID,
     assert_error,
     assert_stored,
-    dropped,
+    dropped_header,
     page_view_of,
     session_of,
     switch,
@@ -163,14 +163,16 @@ def test_sessions_do_not_mix(api, session_id, clock):
     "id", ["", "%00", "x", "😀", "x" * 5000, "' OR 1=1 --", UNKNOWN_ID, f"{UNKNOWN_ID}\n", "\t"]
 )
 def test_a_page_view_of_no_session_leaves_no_row(api, session_id, id):
-    assert_answer(api.post(PATH, page_view_of(id)), 200, NO_ID, dropped("unknown_session"))
+    assert_response(api.post(PATH, page_view_of(id)), 200, NO_ID, dropped_header("unknown_session"))
     assert stored_page_views() == []
     assert page_view_counts() == [(0, True, AT)]
 
 
 def test_the_id_of_a_page_view_is_none_of_a_session(api, session_id):
     id = assert_stored(api.post(PATH, page_view_of(session_id)))
-    assert_answer(api.post(PATH, page_view_of(str(id))), 200, NO_ID, dropped("unknown_session"))
+    assert_response(
+        api.post(PATH, page_view_of(str(id))), 200, NO_ID, dropped_header("unknown_session")
+    )
     assert len(stored_page_views()) == 1
 
 
@@ -178,8 +180,8 @@ def test_the_id_of_a_page_view_is_none_of_a_session(api, session_id):
 @pytest.mark.parametrize("id", [None, *STRANGE_IDS[:2]])
 def test_nothing_is_stored_while_the_switch_is_off(api, session_id, text, id):
     switch(text)
-    assert_answer(
-        api.post(PATH, page_view_of(id or session_id)), 200, NO_ID, dropped("kill_switch")
+    assert_response(
+        api.post(PATH, page_view_of(id or session_id)), 200, NO_ID, dropped_header("kill_switch")
     )
     assert stored_page_views() == []
     assert page_view_counts() == [(0, True, AT)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import page_view_counts, stored_page_views
 from tests.support.sessions import (
     AT,
@@ -16,10 +16,10 @@ from tests.support.sessions import (
     assert_error,
     assert_rate_limited,
     assert_stored,
-    counted,
-    dropped,
+    dropped_header,
+    fail_writes,
+    ingested_total,
     page_view_of,
-    take_storage_away,
 )
 from tests.support.sessions import PAGE_VIEW as PATH
 
@@ -134,10 +134,12 @@ def test_the_thirty_first_of_a_minute_is_refused(api, session_id):
 
 
 def test_a_failed_write_looks_like_a_dropped_page_view(api, session_id, monkeypatch):
-    before = counted("dropped", "write_failed")
-    take_storage_away(monkeypatch)
-    assert_answer(api.post(PATH, page_view_of(session_id)), 200, NO_ID, dropped("write_failed"))
-    assert counted("dropped", "write_failed") == before + 1
+    before = ingested_total("dropped", "write_failed")
+    fail_writes(monkeypatch)
+    assert_response(
+        api.post(PATH, page_view_of(session_id)), 200, NO_ID, dropped_header("write_failed")
+    )
+    assert ingested_total("dropped", "write_failed") == before + 1
     assert stored_page_views() == []
     assert page_view_counts() == [(0, True, AT)]
 
@@ -145,11 +147,11 @@ def test_a_failed_write_looks_like_a_dropped_page_view(api, session_id, monkeypa
 def test_a_row_that_the_database_refuses_counts_nowhere(api, session_id):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_pageview ADD CHECK (path <> 'refused') NOT VALID")
-    assert_answer(
+    assert_response(
         api.post(PATH, page_view_of(session_id, path="refused")),
         200,
         NO_ID,
-        dropped("write_failed"),
+        dropped_header("write_failed"),
     )
     assert page_view_counts() == [(0, True, AT)]
     assert_stored(api.post(PATH, page_view_of(session_id)))

@@ -14,18 +14,23 @@ from analytics.sessions.models import PageView, Session
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db.backend.base import Connection
-from tests.support.databases import SOMEBODY_WAITS, connect, end_other_sessions, wait_until
-from tests.support.responses import at_once
+from tests.support.databases import (
+    IS_ANYONE_WAITING,
+    connect_to_analytics,
+    terminate_other_connections,
+    wait_until_true,
+)
+from tests.support.responses import run_concurrently
 from tests.support.session_writes import (
     NOBODY,
     durations,
-    handed_over,
-    session_of,
     session_row,
-    started,
+    session_state,
+    start_session,
+    view_calls,
+    view_page,
     view_row,
-    viewed,
-    viewing,
+    writes_of,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -36,7 +41,7 @@ with_threads = pytest.mark.django_db(databases=["default", "analytics"], transac
 @pytest.fixture
 def watching():
     """A connection that sees who waits for whom."""
-    with connect(autocommit=True) as other:
+    with connect_to_analytics(autocommit=True) as other:
         yield other
 
 
@@ -68,35 +73,35 @@ def _processes(request, monkeypatch, make_writer):
 @with_threads
 @pytest.mark.usefixtures("_processes", "never_apart")
 def test_fifty_page_views_of_one_session_at_once_are_all_counted():
-    session_id = started()
+    session_id = start_session()
     rows = [view_row(session_id, n * 1000) for n in range(50)]
-    assert at_once(*viewing(*rows)) == [None] * 50
-    assert session_of(session_id) == (50, False, 0, rows[-1].created_at, None)
+    assert run_concurrently(*view_calls(*rows)) == [None] * 50
+    assert session_state(session_id) == (50, False, 0, rows[-1].created_at, None)
     assert PageView.objects.of_session(session_id).count() == 50
 
 
 @with_threads
 @pytest.mark.usefixtures("_processes", "never_apart")
 def test_first_and_second_page_views_at_once_end_the_bounce_of_each_session():
-    many = [started() for _ in range(25)]
+    many = [start_session() for _ in range(25)]
     rows = [view_row(id, n * 1000) for id in many for n in range(2)]
-    assert at_once(*viewing(*rows)) == [None] * 50
-    assert {session_of(id)[:2] for id in many} == {(2, False)}
+    assert run_concurrently(*view_calls(*rows)) == [None] * 50
+    assert {session_state(id)[:2] for id in many} == {(2, False)}
 
 
 @with_threads
 @pytest.mark.usefixtures("_processes", "never_apart")
 def test_changes_of_all_kinds_at_once_all_count():
-    many = [started() for _ in range(5)]
-    left = [viewed(id) for id in many]
+    many = [start_session() for _ in range(5)]
+    left = [view_page(id) for id in many]
     calls = [
         *(lambda id=id: ingest.heartbeat(id) for id in many * 4),
         *(lambda id=id: ingest.identify(id, NOBODY) for id in many),
         *(lambda id=id: ingest.leave(id, duration=1, scroll_depth=2) for id in left * 2),
-        *viewing(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
+        *view_calls(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
     ]
-    assert at_once(*calls) == [None] * len(calls)
-    assert {session_of(id)[:3] for id in many} == {(4, False, 120)}
+    assert run_concurrently(*calls) == [None] * len(calls)
+    assert {session_state(id)[:3] for id in many} == {(4, False, 120)}
     assert Session.objects.for_user(NOBODY).count() == 5
     assert PageView.objects.filter(id__in=left, duration_seconds=1, scroll_depth=2).count() == 5
 
@@ -119,9 +124,9 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
     after = count(1)
 
     def changes():
-        writes = handed_over(
+        writes = writes_of(
             *(lambda row=row: ingest.heartbeat(row.id) for row in rows),
-            *viewing(*(view_row(row.id, next(after)) for row in rows)),
+            *view_calls(*(view_row(row.id, next(after)) for row in rows)),
             *(lambda row=row: ingest.leave(row.id, duration=1, scroll_depth=1) for row in left),
         )
         return [item for write in writes for item in write.items]
@@ -133,37 +138,37 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
             assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(told)
 
     scanning = Updates("analytics", apply_by_scanning)
-    at_once(
+    run_concurrently(
         lambda: rounds(one, CHANGES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),
     )
-    assert {session_of(row.id)[:3] for row in rows} == {(10, False, 300)}
+    assert {session_state(row.id)[:3] for row in rows} == {(10, False, 300)}
     assert PageView.objects.count() == 200 * 11
     assert PageView.objects.filter(duration_seconds=1, scroll_depth=1).count() == 200
 
 
 @with_threads
 def test_a_page_view_sees_the_one_that_another_process_stores_meanwhile(foreign, watching):
-    session_id = started()
+    session_id = start_session()
     insert = "INSERT INTO analytics_pageview (id, created_at, session_id, path) VALUES "
     foreign.execute("UPDATE analytics_session SET page_views = 1 WHERE id = %s", [session_id])
     foreign.execute(f"{insert} (%s, %s, %s, '/')", [*view_row(session_id)[:3]])
 
     def finish():
-        wait_until(SOMEBODY_WAITS, watching)
+        wait_until_true(IS_ANYONE_WAITING, watching)
         foreign.commit()
 
-    at_once(lambda: ingest.view(view_row(session_id, 9000)), finish)
-    assert session_of(session_id)[:2] == (2, False)
+    run_concurrently(lambda: ingest.view(view_row(session_id, 9000)), finish)
+    assert session_state(session_id)[:2] == (2, False)
     assert durations(session_id) == [9.0, None]
 
 
 @with_threads
 def test_a_page_view_does_not_wait_for_one_that_is_being_left(foreign):
-    session_id = started()
-    left = viewed(session_id)
+    session_id = start_session()
+    left = view_page(session_id)
     foreign.execute("UPDATE analytics_pageview SET duration_seconds = 1 WHERE id = %s", [left])
-    viewed(session_id, 9000)
+    view_page(session_id, 9000)
     assert durations(session_id) == [None, None]
     foreign.commit()
     assert durations(session_id) == [1.0, None]
@@ -174,7 +179,7 @@ def test_a_page_view_does_not_wait_for_one_that_is_being_left(foreign):
 
 @with_threads
 def test_a_change_that_is_not_confirmed_in_time_is_unavailable(foreign, settings):
-    session_id = started()
+    session_id = start_session()
     foreign.execute("SELECT 1 FROM analytics_session WHERE id = %s FOR UPDATE", [session_id])
     settings.WRITE_TIMEOUT_SECONDS = 0.3
     with pytest.raises(StorageUnavailable):
@@ -183,15 +188,15 @@ def test_a_change_that_is_not_confirmed_in_time_is_unavailable(foreign, settings
 
 @with_threads
 def test_after_a_lost_connection_a_change_is_made_once():
-    session_id = started()
-    end_other_sessions("analytics")
+    session_id = start_session()
+    terminate_other_connections("analytics")
     ingest.heartbeat(session_id)
-    assert session_of(session_id)[2] == 30
+    assert session_state(session_id)[2] == 30
 
 
 @with_threads
 def test_after_a_lost_commit_a_change_is_not_made_again(monkeypatch):
-    session_id = started()
+    session_id = start_session()
     commit = Connection.commit
 
     def lose(connection):
@@ -203,4 +208,4 @@ def test_after_a_lost_commit_a_change_is_not_made_again(monkeypatch):
         patch.setattr(Connection, "commit", lose)
         with pytest.raises(StorageUnavailable):
             ingest.heartbeat(session_id)
-    assert session_of(session_id)[2] == 30
+    assert session_state(session_id)[2] == 30

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import session_row, stored_sessions
 from tests.support.sessions import (
     AT,
@@ -15,11 +15,11 @@ from tests.support.sessions import (
     TOKEN,
     assert_error,
     assert_stored,
-    counted,
-    dropped,
+    dropped_header,
+    fail_writes,
+    ingested_total,
     session_of,
     switch,
-    take_storage_away,
 )
 from tests.support.sessions import SESSION as PATH
 
@@ -36,8 +36,8 @@ def _secret(settings):
 
 @pytest.mark.parametrize("user_agent", ["Googlebot/2.1", "curl/8.0", "x PREVIEW y"])
 def test_a_bot_gets_the_usual_answer_and_leaves_no_row(api, user_agent):
-    assert_answer(
-        api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent), 200, NO_ID, dropped("bot")
+    assert_response(
+        api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent), 200, NO_ID, dropped_header("bot")
     )
     assert stored_sessions() == []
     assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=IPHONE))
@@ -56,7 +56,7 @@ def test_a_bot_gets_the_usual_answer_and_leaves_no_row(api, user_agent):
 )
 def test_without_consent_nothing_is_stored(api, consent):
     response = api.post(PATH, {"visitorId": "vis-abc"} | consent)
-    assert_answer(response, 200, NO_ID, dropped("no_consent"))
+    assert_response(response, 200, NO_ID, dropped_header("no_consent"))
     assert stored_sessions() == []
 
 
@@ -74,14 +74,14 @@ def test_without_consent_nothing_is_stored(api, consent):
 )
 def test_a_page_without_its_token_is_unverified(api, now, token):
     response = api.post(PATH, session_of(bioPageId=BIO_PAGE, **token))
-    assert_answer(response, 200, NO_ID, dropped("unverified"))
+    assert_response(response, 200, NO_ID, dropped_header("unverified"))
     assert stored_sessions() == []
 
 
 def test_a_token_of_another_page_is_unverified(api, now):
     other = BIO_PAGE.replace("3301", "3302")
     response = api.post(PATH, session_of(bioPageId=other, trackingToken=TOKEN))
-    assert_answer(response, 200, NO_ID, dropped("unverified"))
+    assert_response(response, 200, NO_ID, dropped_header("unverified"))
     assert stored_sessions() == []
 
 
@@ -101,14 +101,14 @@ def test_a_token_grows_old(api, clock, age, is_stored):
     if is_stored:
         assert_stored(response)
     else:
-        assert_answer(response, 200, NO_ID, dropped("unverified"))
+        assert_response(response, 200, NO_ID, dropped_header("unverified"))
     assert len(stored_sessions()) == is_stored
 
 
 def test_without_a_secret_every_page_is_unverified(api, now, settings):
     settings.TRACKING_HMAC_SECRET = ""
     response = api.post(PATH, session_of(bioPageId=BIO_PAGE, trackingToken=TOKEN))
-    assert_answer(response, 200, NO_ID, dropped("unverified"))
+    assert_response(response, 200, NO_ID, dropped_header("unverified"))
     assert_stored(api.post(PATH, session_of()))
 
 
@@ -120,7 +120,7 @@ def test_a_token_alone_is_not_read(api, now):
 @pytest.mark.parametrize("text", ["false", "TRUE", "1", ""])
 def test_nothing_is_stored_while_the_switch_is_off(api, text):
     switch(text)
-    assert_answer(api.post(PATH, session_of()), 200, NO_ID, dropped("kill_switch"))
+    assert_response(api.post(PATH, session_of()), 200, NO_ID, dropped_header("kill_switch"))
     assert stored_sessions() == []
 
 
@@ -131,21 +131,22 @@ def test_fields_are_checked_while_the_switch_is_off(api):
 
 def test_the_first_reason_in_their_order_is_told(api, monkeypatch):
     body = {"visitorId": "vis-abc", "bioPageId": BIO_PAGE}
-    take_storage_away(monkeypatch)
+    fail_writes(monkeypatch)
     switch("false")
     assert (
         api.post(PATH, body, HTTP_USER_AGENT="curl/8.0").headers.items()
-        >= dropped("kill_switch").items()
+        >= dropped_header("kill_switch").items()
     )
     switch("true")
     assert (
-        api.post(PATH, body, HTTP_USER_AGENT="curl/8.0").headers.items() >= dropped("bot").items()
+        api.post(PATH, body, HTTP_USER_AGENT="curl/8.0").headers.items()
+        >= dropped_header("bot").items()
     )
-    assert api.post(PATH, body).headers.items() >= dropped("no_consent").items()
+    assert api.post(PATH, body).headers.items() >= dropped_header("no_consent").items()
     body["consentAnalytics"] = "granted"
-    assert api.post(PATH, body).headers.items() >= dropped("unverified").items()
+    assert api.post(PATH, body).headers.items() >= dropped_header("unverified").items()
     del body["bioPageId"]
-    assert api.post(PATH, body).headers.items() >= dropped("write_failed").items()
+    assert api.post(PATH, body).headers.items() >= dropped_header("write_failed").items()
 
 
 # Counting
@@ -153,11 +154,11 @@ def test_the_first_reason_in_their_order_is_told(api, monkeypatch):
 
 def test_every_way_out_is_counted_by_its_name(api, monkeypatch):
     def counts():
-        dropped = ("kill_switch", "bot", "no_consent", "unverified", "write_failed")
+        reasons = ("kill_switch", "bot", "no_consent", "unverified", "write_failed")
         return [
-            counted("stored"),
-            counted("rejected"),
-            *(counted("dropped", reason) for reason in dropped),
+            ingested_total("stored"),
+            ingested_total("rejected"),
+            *(ingested_total("dropped", reason) for reason in reasons),
         ]
 
     before = counts()
@@ -166,7 +167,7 @@ def test_every_way_out_is_counted_by_its_name(api, monkeypatch):
     api.post(PATH, session_of(), HTTP_USER_AGENT="curl/8.0")
     api.post(PATH, {"visitorId": "vis-abc"})
     api.post(PATH, session_of(bioPageId=BIO_PAGE))
-    take_storage_away(monkeypatch)
+    fail_writes(monkeypatch)
     api.post(PATH, session_of())
     switch("false")
     api.post(PATH, session_of())

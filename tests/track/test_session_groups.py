@@ -15,17 +15,17 @@ from analytics.sessions.models import PageView
 from config.api.errors import RowRefused
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.events import AT, AT_MS, event_row
+from tests.support.events import AT, AT_MS, new_row
 from tests.support.session_writes import (
     NOBODY,
     durations,
-    in_one_group,
-    session_of,
     session_row,
-    started,
+    session_state,
+    start_session,
+    store_in_one_group,
+    view_calls,
+    view_page,
     view_row,
-    viewed,
-    viewing,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -38,10 +38,10 @@ LARGEST = 2**31 - 1  # of an integer in PostgreSQL
 
 def test_every_change_of_a_group_counts(clock):
     clock.set(uuid7.from_ms(AT_MS + 5000))
-    busy, calm = started(), started()
-    left = viewed(busy)
+    busy, calm = start_session(), start_session()
+    left = view_page(busy)
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
-    told = in_one_group(
+    told = store_in_one_group(
         lambda: ingest.heartbeat(busy),
         lambda: ingest.identify(busy, first),
         lambda: ingest.view(view_row(busy, 9000)),
@@ -59,53 +59,53 @@ def test_every_change_of_a_group_counts(clock):
         *(changed, changed, new, changed, changed, unknown),
         *(changed, changed, changed, new, unknown),
     ]
-    assert session_of(busy) == (3, False, 60, AT + timedelta(seconds=9), second)
-    assert session_of(calm) == (0, True, 30, AT + timedelta(seconds=5), None)
+    assert session_state(busy) == (3, False, 60, AT + timedelta(seconds=9), second)
+    assert session_state(calm) == (0, True, 30, AT + timedelta(seconds=5), None)
     assert PageView.objects.get(id=left).scroll_depth == 50
     assert durations(busy) == [2.5, 1.0, None]
 
 
 def test_events_sessions_and_page_views_share_a_group():
     new = session_row()
-    told = in_one_group(
+    told = store_in_one_group(
         lambda: ingest.view(view_row(new.id)),
-        lambda: writer.write(TABLE, [event_row()]),
+        lambda: writer.write(TABLE, [new_row()]),
         lambda: ingest.start(new),  # new rows come first
         lambda: ingest.heartbeat(NOBODY),
     )
     assert told == [Outcome.STORED, Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION]
     assert Event.objects.count() == 1
-    assert session_of(new.id)[:2] == (1, True)
+    assert session_state(new.id)[:2] == (1, True)
 
 
 def test_a_refused_change_fails_alone_in_its_group():
-    many = [started() for _ in range(99)]
-    full = started(duration_seconds=LARGEST)
+    many = [start_session() for _ in range(99)]
+    full = start_session(duration_seconds=LARGEST)
     everyone = [*many[:42], full, *many[42:]]
-    told = in_one_group(
-        lambda: writer.write(TABLE, [event_row()]),
+    told = store_in_one_group(
+        lambda: writer.write(TABLE, [new_row()]),
         *(lambda id=id: ingest.heartbeat(id) for id in everyone),
-        *viewing(*map(view_row, everyone)),
+        *view_calls(*map(view_row, everyone)),
     )
     expected = [Outcome.STORED] + [Outcome.STORED] * 100 + [Outcome.STORED] * 100
     expected[1 + 42] = Outcome.WRITE_FAILED
     assert told == expected
-    assert {session_of(id)[:3] for id in many} == {(1, True, 30)}
-    assert session_of(full)[:3] == (1, True, LARGEST)
+    assert {session_state(id)[:3] for id in many} == {(1, True, 30)}
+    assert session_state(full)[:3] == (1, True, LARGEST)
     assert PageView.objects.count() == 100
     assert Event.objects.count() == 1
 
 
 def test_a_refused_page_view_fails_alone_and_is_not_counted():
-    session_id = started()
+    session_id = start_session()
     rows = [view_row(session_id, n * 1000, path=f"/{n}") for n in range(100)]
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "ALTER TABLE analytics_pageview ADD CONSTRAINT only_for_this_test CHECK (path <> '/42')"
         )
-    told = in_one_group(*viewing(*rows))
+    told = store_in_one_group(*view_calls(*rows))
     assert told == [Outcome.STORED] * 42 + [Outcome.WRITE_FAILED] + [Outcome.STORED] * 57
-    assert session_of(session_id)[:2] == (99, False)
+    assert session_state(session_id)[:2] == (99, False)
     assert durations(session_id) == [1.0] * 41 + [2.0] + [1.0] * 56 + [None]
     with pytest.raises(RowRefused):
         ingest.view(rows[42])
@@ -117,15 +117,15 @@ def test_a_refused_page_view_fails_alone_and_is_not_counted():
 def statements(*calls):
     """Return the first words of the statements by which calls are stored in one group."""
     with CaptureQueriesContext(connections["analytics"]) as queries:
-        in_one_group(*calls)
+        store_in_one_group(*calls)
     texts = [query["sql"].removeprefix("PREPARE").strip() for query in queries]
     return [text for text in texts if not text.startswith(("SAVEPOINT", "RELEASE"))]
 
 
 @pytest.mark.parametrize("number", [1, 100])
 def test_a_group_costs_as_many_statements_as_one_call(number):
-    many = [started() for _ in range(number)]
-    left = [viewed(id) for id in many]
+    many = [start_session() for _ in range(number)]
+    left = [view_page(id) for id in many]
     after = count(1)
 
     def cost(call, targets):
@@ -143,8 +143,8 @@ def test_a_group_costs_as_many_statements_as_one_call(number):
 
 
 def test_a_group_of_everything_costs_five_statements():
-    session_id = started()
-    left = viewed(session_id)
+    session_id = start_session()
+    left = view_page(session_id)
     sent = statements(
         lambda: ingest.view(view_row(session_id, 1)),
         lambda: ingest.start(session_row()),

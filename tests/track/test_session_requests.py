@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.ingest import commit
-from tests.support.responses import assert_answer
+from tests.support.responses import assert_response
 from tests.support.session_rows import stored_sessions
 from tests.support.sessions import (
     BIO_PAGE,
@@ -17,9 +17,9 @@ from tests.support.sessions import (
     assert_error,
     assert_rate_limited,
     assert_stored,
-    dropped,
+    dropped_header,
+    fail_writes,
     session_of,
-    take_storage_away,
 )
 from tests.support.sessions import SESSION as PATH
 
@@ -186,10 +186,10 @@ def test_the_limit_comes_before_the_size_of_the_body(api, settings):
 
 
 def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):
-    take_storage_away(monkeypatch)
+    fail_writes(monkeypatch)
     with caplog.at_level(logging.WARNING):
         response = api.post(PATH, session_of())
-    assert_answer(response, 200, NO_ID, dropped("write_failed"))
+    assert_response(response, 200, NO_ID, dropped_header("write_failed"))
     assert caplog.messages[-1] == "Event not stored: StorageUnavailable"
     monkeypatch.undo()
     assert stored_sessions() == []
@@ -199,7 +199,7 @@ def test_a_row_that_the_database_refuses_looks_the_same(api):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_session ADD CHECK (os <> 'refused') NOT VALID")
     response = api.post(PATH, session_of(os="refused"))
-    assert_answer(response, 200, NO_ID, dropped("write_failed"))
+    assert_response(response, 200, NO_ID, dropped_header("write_failed"))
     assert_stored(api.post(PATH, session_of(os="accepted")))
     assert [session["os"] for session in stored_sessions()] == ["accepted"]
 
@@ -222,7 +222,7 @@ def test_the_writers_own_thread_tells_of_its_failure(api, monkeypatch):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)
-    assert_answer(api.post(PATH, session_of()), 200, NO_ID, dropped("write_failed"))
+    assert_response(api.post(PATH, session_of()), 200, NO_ID, dropped_header("write_failed"))
     monkeypatch.undo()
     assert_stored(api.post(PATH, session_of()))
     assert len(stored_sessions()) == 1

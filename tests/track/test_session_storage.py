@@ -12,13 +12,13 @@ from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     VISITOR,
-    drops_unknown,
     durations,
-    session_of,
+    raises_unknown_session,
     session_row,
-    started,
+    session_state,
+    start_session,
+    view_page,
     view_row,
-    viewed,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -65,7 +65,7 @@ def test_a_session_that_only_the_database_refuses_is_refused():
 
 
 def test_a_page_view_is_stored_as_it_is_and_counted():
-    session_id = started()
+    session_id = start_session()
     row = view_row(
         session_id,
         1500,
@@ -76,40 +76,40 @@ def test_a_page_view_is_stored_as_it_is_and_counted():
     )
     ingest.view(row)
     assert list(PageView.objects.values_list()) == [row]
-    assert session_of(session_id) == (1, True, 0, row.created_at, None)
+    assert session_state(session_id) == (1, True, 0, row.created_at, None)
 
 
 def test_the_second_page_view_ends_the_bounce():
-    session_id, other = started(), started()
-    viewed(session_id)
-    viewed(session_id, 2000)
-    assert session_of(session_id) == (2, False, 0, AT + timedelta(seconds=2), None)
-    assert session_of(other) == (0, True, 0, AT, None)
+    session_id, other = start_session(), start_session()
+    view_page(session_id)
+    view_page(session_id, 2000)
+    assert session_state(session_id) == (2, False, 0, AT + timedelta(seconds=2), None)
+    assert session_state(other) == (0, True, 0, AT, None)
 
 
 def test_a_session_was_last_active_no_earlier_than_before():
-    session_id = started(last_active_at=AT + timedelta(hours=1))
-    viewed(session_id)
-    assert session_of(session_id) == (1, True, 0, AT + timedelta(hours=1), None)
+    session_id = start_session(last_active_at=AT + timedelta(hours=1))
+    view_page(session_id)
+    assert session_state(session_id) == (1, True, 0, AT + timedelta(hours=1), None)
 
 
 def test_a_page_view_of_an_unknown_session_is_not_stored():
-    started()
-    with drops_unknown():
+    start_session()
+    with raises_unknown_session():
         ingest.view(view_row(NOBODY))
     assert not PageView.objects.exists()
 
 
 def test_a_page_view_whose_id_is_taken_is_refused_and_not_counted():
-    session_id = started()
-    taken = viewed(session_id)
+    session_id = start_session()
+    taken = view_page(session_id)
     with pytest.raises(RowRefused):
         ingest.view(view_row(session_id, id=taken))
-    assert session_of(session_id) == (1, True, 0, AT, None)
+    assert session_state(session_id) == (1, True, 0, AT, None)
 
 
 def test_leave_sets_duration_and_scroll_depth():
-    left, other = (viewed(started()) for _ in range(2))
+    left, other = (view_page(start_session()) for _ in range(2))
     ingest.leave(left, duration=47.5, scroll_depth=80)
     rows = PageView.objects.in_bulk()
     assert (rows[left].duration_seconds, rows[left].scroll_depth) == (47.5, 80.0)
@@ -117,7 +117,7 @@ def test_leave_sets_duration_and_scroll_depth():
 
 
 def test_leave_without_a_scroll_depth_keeps_the_one_that_came_before():
-    left = viewed(started())
+    left = view_page(start_session())
     ingest.leave(left, duration=1, scroll_depth=80)
     ingest.leave(left, duration=0, scroll_depth=None)
     view = PageView.objects.get()
@@ -125,44 +125,44 @@ def test_leave_without_a_scroll_depth_keeps_the_one_that_came_before():
 
 
 def test_leave_wins_over_a_duration_that_was_filled_in():
-    session_id = started()
-    left = viewed(session_id)
-    viewed(session_id, 9000)
+    session_id = start_session()
+    left = view_page(session_id)
+    view_page(session_id, 9000)
     assert durations(session_id) == [9.0, None]
     ingest.leave(left, duration=4.5, scroll_depth=None)
     assert durations(session_id) == [4.5, None]
 
 
 def test_leave_of_an_unknown_page_view_changes_nothing():
-    session_id = started()
-    viewed(session_id)
-    with drops_unknown():
+    session_id = start_session()
+    view_page(session_id)
+    with raises_unknown_session():
         ingest.leave(session_id, duration=1, scroll_depth=1)
     assert durations(session_id) == [None]
 
 
 def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(clock):
-    session_id, other = started(), started()
+    session_id, other = start_session(), start_session()
     clock.set(uuid7.from_ms(AT_MS + 60_001))
     ingest.heartbeat(session_id)
-    assert session_of(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
-    assert session_of(other) == (0, True, 0, AT, None)
+    assert session_state(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
+    assert session_state(other) == (0, True, 0, AT, None)
 
 
 def test_identify_sets_the_user_in_place_of_any_other():
-    session_id, other = started(), started()
+    session_id, other = start_session(), start_session()
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
     for user_id in (first, second):
         ingest.identify(session_id, user_id)
         assert [session.id for session in Session.objects.for_user(user_id)] == [session_id]
-    assert session_of(session_id) == (0, True, 0, AT, second)
-    assert session_of(other) == (0, True, 0, AT, None)
+    assert session_state(session_id) == (0, True, 0, AT, second)
+    assert session_state(other) == (0, True, 0, AT, None)
 
 
 def test_an_unknown_session_has_no_heartbeat_and_no_user():
-    session_id = started()
-    with drops_unknown():
+    session_id = start_session()
+    with raises_unknown_session():
         ingest.heartbeat(NOBODY)
-    with drops_unknown():
+    with raises_unknown_session():
         ingest.identify(NOBODY, uuid7.new_id(AT_MS))
-    assert session_of(session_id) == (0, True, 0, AT, None)
+    assert session_state(session_id) == (0, True, 0, AT, None)

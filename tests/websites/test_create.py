@@ -5,7 +5,7 @@ import re
 import pytest
 
 from config.db import uuid7
-from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
+from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
 from tests.support.websites import BROKEN, GOOD, TAKEN, website_body
 from websites.domains import normalised_host
 from websites.models import Website
@@ -17,7 +17,7 @@ def test_a_new_website_is_stored_and_told(post, user):
     response = post(GOOD)
     website = Website.objects.get()
     told = response.json()
-    assert_answer(response, 201, website_body(website))
+    assert_response(response, 201, website_body(website))
     assert website.id.version == 7
     assert {name: told[name] for name in GOOD} == GOOD
     assert (told["userId"], told["isActive"]) == (str(user.id), True)
@@ -97,7 +97,7 @@ def test_the_host_is_what_counts_of_a_domain(domain, host):
     "domain", ["example.com", "https://www.Example.com/shop", "EXAMPLE.COM.:8080"]
 )
 def test_one_host_belongs_to_one_website_of_a_user(post, website, domain):
-    assert_refused(post(GOOD | {"domain": domain}), *TAKEN)
+    assert_error(post(GOOD | {"domain": domain}), *TAKEN)
     assert list(Website.objects.all()) == [website]
 
 
@@ -108,8 +108,10 @@ def test_another_user_may_have_the_same_host(post, make_website, stranger):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_websites_of_one_host_at_once_one_wins(post):
-    answers = at_once(lambda: post(GOOD), lambda: post(GOOD | {"domain": "www.example.com"}))
+    answers = run_concurrently(
+        lambda: post(GOOD), lambda: post(GOOD | {"domain": "www.example.com"})
+    )
     winner, loser = sorted(answers, key=lambda answer: answer.status_code)
     assert winner.status_code == 201
-    assert_refused(loser, *TAKEN)
+    assert_error(loser, *TAKEN)
     assert Website.objects.count() == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.responses import assert_refused
+from tests.support.responses import assert_error
 from tests.support.websites import GOOD, NOT_FOUND, PATH
 from websites import tokens
 
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.django_db
     "id", ["x", "%00", "1", "{019c0427-2440-74f8-996d-a763b7a969b1}", "é" * 2000, "%FF"]
 )
 def test_an_id_that_is_none_is_not_found(call, method, id):
-    assert_refused(call(method, f"{PATH}/{id}"), *NOT_FOUND)
+    assert_error(call(method, f"{PATH}/{id}"), *NOT_FOUND)
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
 def test_somebody_elses_website_does_not_exist(call, website, stranger, method):
     path, as_stranger = f"{PATH}/{website.id}", tokens.issue(stranger).access
     body = b"" if method != "put" else {"name": "Mine"}
-    assert_refused(call(method, path, body, as_token=as_stranger), *NOT_FOUND)
+    assert_error(call(method, path, body, as_token=as_stranger), *NOT_FOUND)
     website.refresh_from_db()
     assert website.name == "My Website"
     assert call(method, path, body).status_code == 200
@@ -59,13 +59,13 @@ def test_checks_come_in_their_order(api, call, settings, website):
 )
 def test_other_methods_are_refused_before_all_else(api, path, method, allow):
     response = getattr(api, method)(path)
-    assert_refused(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": allow})
+    assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": allow})
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", PATH), ("post", PATH), ("put", f"{PATH}/x")])
 def test_without_a_token_there_is_no_entrance(api, method, path):
     message = "Missing or invalid authorization header"
-    assert_refused(getattr(api, method)(path), 401, "UNAUTHORIZED", message)
+    assert_error(getattr(api, method)(path), 401, "UNAUTHORIZED", message)
 
 
 @pytest.mark.usefixtures("unrecorded")
@@ -90,7 +90,7 @@ def test_without_the_main_database_every_route_says_so(
     call, website, main_database_away, method, path, body, message
 ):
     response = call(method, path.format(website.id), body)
-    assert_refused(response, 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
+    assert_error(response, 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
 @pytest.mark.parametrize(("method", "path", "body", "message"), ROUTES)
@@ -99,5 +99,5 @@ def test_a_crash_is_told_in_the_words_of_the_route(
 ):
     monkeypatch.setattr("websites.websites_api.Website", None)
     response = call(method, path.format(website.id), body)
-    assert_refused(response, 500, "INTERNAL_ERROR", message)
+    assert_error(response, 500, "INTERNAL_ERROR", message)
     assert "NoneType" in caplog.text

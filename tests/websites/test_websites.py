@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from config.db import uuid7
-from tests.support.responses import assert_answer, assert_invalid, assert_refused, at_once
+from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
 from tests.support.websites import (
     BROKEN,
     GOOD,
@@ -30,17 +30,17 @@ def test_the_list_has_all_of_my_websites_newest_first(call, user, stranger, make
     websites[3].save()
     make_website(stranger)
     body = {"websites": [website_body(website) for website in reversed(websites)], "total": 12}
-    assert_answer(call("get", PATH), 200, body)
+    assert_response(call("get", PATH), 200, body)
 
 
 def test_without_websites_the_list_is_empty(call, stranger, make_website):
     make_website(stranger)
-    assert_answer(call("get", PATH), 200, {"websites": [], "total": 0})
+    assert_response(call("get", PATH), 200, {"websites": [], "total": 0})
 
 
 @pytest.mark.parametrize("write", [str, lambda id: str(id).upper()])
 def test_one_website_is_told_alone(call, website, write):
-    assert_answer(call("get", f"{PATH}/{write(website.id)}"), 200, website_body(website))
+    assert_response(call("get", f"{PATH}/{write(website.id)}"), 200, website_body(website))
 
 
 def test_a_change_leaves_out_what_it_does_not_name(call, put, website):
@@ -50,7 +50,7 @@ def test_a_change_leaves_out_what_it_does_not_name(call, put, website):
     upper = datetime.now(UTC)
     website.refresh_from_db()
     after = before | {"name": "Renamed", "isActive": False}
-    assert_answer(response, 200, after | {"updatedAt": milliseconds_text(website.updated_at)})
+    assert_response(response, 200, after | {"updatedAt": milliseconds_text(website.updated_at)})
     assert lower <= website.updated_at <= upper
     assert call("get", f"{PATH}/{website.id}").json() == response.json()
 
@@ -103,7 +103,7 @@ def test_a_change_must_keep_the_rules(put, website, field, value, messages):
 
 def test_a_change_to_a_host_that_is_taken_is_a_conflict(put, user, website, make_website):
     make_website(user, "other.example")
-    assert_refused(put({"domain": "https://www.other.example"}), *TAKEN)
+    assert_error(put({"domain": "https://www.other.example"}), *TAKEN)
     website.refresh_from_db()
     assert website.domain == "example.com"
 
@@ -111,18 +111,18 @@ def test_a_change_to_a_host_that_is_taken_is_a_conflict(put, user, website, make
 @pytest.mark.django_db(transaction=True)
 def test_of_two_changes_to_one_host_at_once_one_wins(call, user, make_website):
     one, other = make_website(user, "one.example"), make_website(user, "two.example")
-    answers = at_once(
+    answers = run_concurrently(
         lambda: call("put", f"{PATH}/{one.id}", {"domain": "same.example"}),
         lambda: call("put", f"{PATH}/{other.id}", {"domain": "same.example"}),
     )
     winner, loser = sorted(answers, key=lambda answer: answer.status_code)
     assert winner.status_code == 200
-    assert_refused(loser, *TAKEN)
+    assert_error(loser, *TAKEN)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_changes_of_different_fields_at_once_are_both_kept(put, website):
-    at_once(lambda: put({"name": "Renamed"}), lambda: put({"description": "New"}))
+    run_concurrently(lambda: put({"name": "Renamed"}), lambda: put({"description": "New"}))
     website.refresh_from_db()
     assert (website.name, website.description) == ("Renamed", "New")
 
@@ -135,17 +135,17 @@ def test_a_website_that_vanishes_during_its_change_stays_gone(put, website, monk
         return validate(body)
 
     monkeypatch.setattr(websites_api.CHANGE, "run_validation", delete_and_validate)
-    assert_refused(put({"name": "Renamed"}), *NOT_FOUND)
+    assert_error(put({"name": "Renamed"}), *NOT_FOUND)
     assert not Website.objects.exists()
 
 
 def test_a_deleted_website_is_gone(call, website):
     path = f"{PATH}/{website.id}"
     done = {"success": True, "message": "Website deleted successfully"}
-    assert_answer(call("delete", path), 200, done)
+    assert_response(call("delete", path), 200, done)
     assert not Website.objects.exists()
     for method in ("get", "put", "delete"):
-        assert_refused(call(method, path), *NOT_FOUND)
+        assert_error(call(method, path), *NOT_FOUND)
 
 
 def test_events_find_a_website_at_once_and_no_longer_when_it_is_off_or_gone(post, call):
