@@ -22,6 +22,7 @@ from tests.support.platform import (
     batch_of,
 )
 from tests.support.responses import assert_response
+from tests.support.writer import writer_threads
 from websites import tokens
 
 pytestmark = [
@@ -168,11 +169,9 @@ def test_the_figures_of_the_writer_are_its_own(api, token):
 
 def test_no_thread_starts_for_being_asked(api, token, unrecorded):
     writer.reset()
-    before = set(threading.enumerate())
     assert buffers(api, token) == EMPTY_BUFFER
     assert writer.state("analytics") == State()
-    started = set(threading.enumerate()) - before
-    assert [thread.name for thread in started if not thread.name.startswith("health-")] == []
+    assert writer_threads() == []
 
 
 # Health

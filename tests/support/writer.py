@@ -67,3 +67,8 @@ def rejecting_rows(condition):
 def writer_state():
     """Return how the writer stands."""
     return writer.state("analytics")
+
+
+def writer_threads():
+    """Return the threads of all writers that run."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("writer-")]
