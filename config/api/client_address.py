@@ -19,12 +19,14 @@ def parse_networks(texts: Iterable[str]) -> list[Network]:
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an address without port, brackets and IPv4 mapping, None for other texts."""
+    """Return an address without port, zone, brackets and IPv4 mapping, None for other texts."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    if ":" in text:
+        text = text.partition("%")[0]  # the network card that an IPv6 address belongs to
     try:
         address = ip_address(text)
     except ValueError:
