@@ -13,6 +13,7 @@ from analytics.ingest.bulk_copy import Table
 from analytics.sessions import visitors
 from analytics.sessions.changes import CHANGES, Leave, Touch
 from analytics.sessions.models import PageViewRow, Session, SessionRow
+from analytics.sessions.referrers import referrer_domain
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 
@@ -55,7 +56,7 @@ def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionR
         user_id=None,
         bio_page_id=sent["bioPageId"],
         referrer=sent["referrer"],
-        referrer_domain=visitors.referrer_domain(sent["referrer"]),
+        referrer_domain=referrer_domain(sent["referrer"]),
         landing_page=sent["landingPage"],
         device=agent.device or sent["device"],
         browser=agent.browser or sent["browser"],

@@ -1,4 +1,4 @@
-"""Attributes of a visitor that a request shows: crawler, device, browser, place, referrer."""
+"""Attributes of a visitor that a request shows: crawler, device, browser, place."""
 
 import logging
 import re
@@ -11,11 +11,7 @@ import maxminddb
 from django.conf import settings
 from ua_parser import OS, parse
 
-from config.api.web_urls import host_of
-
 logger = logging.getLogger(__name__)
-DIRECT = "direct"
-MAX_HOST_LENGTH = 253  # of a name in the DNS
 MAX_NAME_LENGTH = 255  # of a browser, a system, a place
 MAX_AGENT_LENGTH = 1024  # as much as is parsed and remembered; real ones have about 100
 _BOT = re.compile(
@@ -23,7 +19,6 @@ _BOT = re.compile(
     "|preview",
     re.IGNORECASE | re.ASCII,
 )
-_AUTHORITY = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//([^/?#\\]*)", re.IGNORECASE | re.ASCII)
 _TELEVISION = re.compile(r"\btv\b|googletv|smart-?tv|appletv|bravia|; aft")
 _TABLET = re.compile(r"ipad|tablet(?! pc)|kindle|silk/|playbook")
 _MOBILE = re.compile(r"mobi|iphone|ipod|opera mini|blackberry|windows phone|j2me")
@@ -58,14 +53,6 @@ def hash_visitor_id(visitor_id: str) -> str:
 
 def agent_of(user_agent: str) -> Agent:
     return _agent_of(user_agent[:MAX_AGENT_LENGTH])
-
-
-def referrer_domain(referrer: str | None) -> str:
-    """Return the host of a referrer in lower case without www., `direct` where there is none."""
-    authority = _AUTHORITY.match(referrer or "")
-    host = host_of(f"http://{authority[1]}") if authority else None
-    domain = (host or "").lower().removeprefix("www.")
-    return domain if 0 < len(domain) <= MAX_HOST_LENGTH else DIRECT
 
 
 def place_of(address: str) -> Place:

@@ -144,6 +144,9 @@ def test_strange_texts_are_stored_as_they_are(api, text):
         ("http://[", "direct", 8),
         ("x" * 10_000, "direct", 2048),
         ("https://WWW.Example.com/" + "x" * 10_000, "example.com", 2048),
+        ("https://example.com./", "example.com", 21),
+        ("https://xn--mnchen-3ya.example/", "münchen.example", 31),
+        ("https://www.com/", "www.com", 16),
     ],
 )
 def test_any_referrer_is_stored(api, referrer, domain, kept):

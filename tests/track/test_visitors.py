@@ -105,51 +105,13 @@ def test_a_user_agent_is_parsed_once(monkeypatch):
     assert visitors.agent_of(IPHONE).device == "mobile"
 
 
-# Visitors and referrers
+# Visitors
 
 
 def test_the_mark_of_a_visitor_is_sha_256():
     expected = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
     assert visitors.hash_visitor_id("vis-abc") == expected
     assert len(visitors.hash_visitor_id("😀" * 1000)) == 64
-
-
-@pytest.mark.parametrize(
-    ("referrer", "expected"),
-    [
-        (None, "direct"),
-        ("", "direct"),
-        ("https://www.instagram.com/p/x", "instagram.com"),
-        ("HTTP://WWW.Example.COM:8080?q", "example.com"),
-        ("https://www.www.example.com", "www.example.com"),
-        ("https://wwwexample.com", "wwwexample.com"),
-        ("https://user:secret@example.com/", "example.com"),
-        ("https://example.com/a path with spaces", "example.com"),
-        ("https://example.com#x", "example.com"),
-        ("https://m.example.co.uk\\x", "m.example.co.uk"),
-        ("//example.com/x", "example.com"),
-        ("android-app://com.google.android.gm/", "com.google.android.gm"),
-        ("https://MÜNCHEN.example/", "münchen.example"),
-        ("http://192.168.0.1/", "192.168.0.1"),
-        ("http://[2001:DB8::1]/", "[2001:db8::1]"),
-        ("not a url", "direct"),
-        ("example.com/x", "direct"),
-        ("http://[", "direct"),
-        ("http://", "direct"),
-        ("http:///x", "direct"),
-        ("http://www.", "direct"),
-        ("http://exa mple.com/", "direct"),
-        ("http://example.com:port/", "direct"),
-        ("javascript:alert(1)", "direct"),
-        ("mailto:a@b.c", "direct"),
-        ("x" * 10_000, "direct"),
-        ("http://" + "x" * 10_000, "direct"),
-        ("http://" + "[" * 10_000, "direct"),
-        ("https://example.com/" + "x" * 10_000, "example.com"),
-    ],
-)
-def test_the_domain_of_a_referrer_is_its_host(referrer, expected):
-    assert visitors.referrer_domain(referrer) == expected
 
 
 # Places

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from analytics.ingest.bulk_copy import Rows
-from analytics.sessions import visitors
 from analytics.sessions.changes import PAGE_VIEWS
 from analytics.sessions.ingest import HEARTBEAT_SECONDS, SESSIONS
 from analytics.sessions.models import PageViewRow, SessionRow
+from analytics.sessions.referrers import referrer_domain
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers
 from tests.traffic.day import StreamDay
@@ -82,7 +82,7 @@ def _session(day: StreamDay, visit: _Visit) -> SessionRow:
         user_id=random.choice(dataset.users) if random.random() < IS_IDENTIFIED else None,
         bio_page_id=visit.bio_page_id,
         referrer=visit.referrer,
-        referrer_domain=visitors.referrer_domain(visit.referrer),
+        referrer_domain=referrer_domain(visit.referrer),
         landing_page=dataset.pages[visit.pages[0]].path if visit.pages else None,
         device=visitor.agent.device,
         browser=visitor.agent.browser,
