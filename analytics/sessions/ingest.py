@@ -14,6 +14,7 @@ from analytics.sessions import visitors
 from analytics.sessions.changes import CHANGES, Leave, Touch
 from analytics.sessions.models import PageViewRow, Session, SessionRow
 from analytics.sessions.referrers import referrer_domain
+from analytics.sessions.user_agents import agent_of
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 
@@ -47,7 +48,7 @@ def identify(session_id: UUID, user_id: UUID) -> None:
 def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionRow:
     """Return the row of a session that begins now; of the client's address only a place stays."""
     id = uuid7.new_id_now()
-    agent = visitors.agent_of(user_agent)
+    agent = agent_of(user_agent)
     place = visitors.place_of(address)
     return SessionRow(
         id=id,

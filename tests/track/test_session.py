@@ -183,15 +183,35 @@ def test_the_user_agent_wins_over_the_page(api):
 
 def test_the_page_says_what_the_user_agent_does_not(api):
     assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=LINUX))
-    assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT="something else"))
-    told = [
-        [each[name] for name in ("device", "browser", "os", "os_version")]
-        for each in stored_sessions()
-    ]
-    assert sorted(told) == [
-        ["desktop", "Firefox", "Linux", "1.2"],
-        ["desktop", "Their Browser", "Their OS", "1.2"],
-    ]
+    [session] = stored_sessions()
+    told = [session[name] for name in ("device", "browser", "os", "os_version")]
+    assert told == ["desktop", "Firefox", "Linux", "1.2"]
+
+
+@pytest.mark.parametrize("user_agent", ["okhttp/4.12.0", "Dart/3.9 (dart:io)", "something else"])
+def test_a_library_of_an_app_does_not_overrule_what_the_app_says(api, user_agent):
+    assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=user_agent))
+    [session] = stored_sessions()
+    names = ("device", "browser", "os", "osVersion")
+    assert [session[COLUMNS[name]] for name in names] == [FULL[name] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "told"),
+    [
+        (
+            "Shop%20App/1 CFNetwork/3826.600.41 Darwin/24.6.0",
+            ["mobile", "Shop App", "iOS", "18"],
+        ),
+        ("%00/1 CFNetwork/1410.1 Darwin/22.6.0", ["mobile", "%00", "iOS", "16"]),
+        ("Dalvik/2.1.0 (Linux; U; Android 15; Pixel 9)", ["mobile", None, "Android", "15"]),
+        ("[FBAN/FB4A;FBAV/536.0;FBSV/15;]", ["mobile", "Facebook", "Android", "15"]),
+    ],
+)
+def test_apps_of_telephones_are_mobile(api, user_agent, told):
+    assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
+    [session] = stored_sessions()
+    assert [session[name] for name in ("device", "browser", "os", "os_version")] == told
 
 
 @pytest.mark.parametrize("user_agent", ["", None])
@@ -202,10 +222,17 @@ def test_without_a_user_agent_the_page_is_believed(api, user_agent):
     assert (session["device"], session["browser"]) == ("tv", None)
 
 
-@pytest.mark.parametrize("user_agent", ["\xff\xfe", "x" * 60_000, "Firefox/" + "9" * 3000])
-def test_any_user_agent_is_survived(api, user_agent):
+@pytest.mark.parametrize(
+    ("user_agent", "device"),
+    [
+        ("\xff\xfe", None),
+        ("x" * 60_000, None),
+        ("Mozilla/5.0 (X11; Linux) Firefox/" + "9" * 3000, "desktop"),
+    ],
+)
+def test_any_user_agent_is_survived(api, user_agent, device):
     assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
-    assert stored_sessions()[0]["device"] == "desktop"
+    assert stored_sessions()[0]["device"] == device
 
 
 @pytest.fixture

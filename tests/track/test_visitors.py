@@ -1,15 +1,12 @@
 """What a request tells of its visitor."""
 
-from unittest.mock import Mock
-
 import pytest
-import ua_parser
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from analytics.sessions import visitors
-from analytics.sessions.visitors import Agent, Place
+from analytics.sessions.visitors import Place
 from tests.support.geoip import city_record, write_places
 
 IPHONE = (
@@ -64,45 +61,6 @@ def test_crawlers_are_known_by_a_word_in_any_case(user_agent):
 )
 def test_browsers_are_no_crawlers(user_agent):
     assert not visitors.is_bot(user_agent)
-
-
-# User agents
-
-
-@pytest.mark.parametrize(
-    ("user_agent", "expected"),
-    [
-        ("", Agent()),
-        (IPHONE, Agent("mobile", "Mobile Safari", "iOS", "17.2")),
-        (IPAD, Agent("tablet", "Mobile Safari", "iOS", "17.2")),
-        (WINDOWS, Agent("desktop", "Chrome", "Windows", "10")),
-        (PIXEL, Agent("mobile", "Chrome Mobile", "Android", "13")),
-        (GALAXY_TAB, Agent("tablet", "Chrome", "Android", "13")),
-        (FIREFOX_TABLET, Agent("tablet", "Firefox Mobile", "Android", "14")),
-        (MAC, Agent("desktop", "Safari", "Mac OS X", "10.15.7")),
-        (LINUX, Agent("desktop", "Firefox", "Linux", None)),
-        (OLD_WINDOWS, Agent("desktop", "IE", "Windows", "7")),
-        (TELEVISION, Agent("desktop", "Chrome", "Android", "9")),
-        ("x", Agent("desktop")),
-        ("\xff\xfe 😀", Agent("desktop")),
-    ],
-)
-def test_a_user_agent_names_device_browser_and_system(user_agent, expected):
-    assert visitors.agent_of(user_agent) == expected
-
-
-def test_what_is_parsed_of_a_user_agent_is_bounded(monkeypatch):
-    parse = Mock(wraps=ua_parser.parse)
-    monkeypatch.setattr(visitors, "parse", parse)
-    long = "Mozilla/5.0 (" + "Android " * 8000
-    assert visitors.agent_of(long) == visitors.agent_of(long + "Mobile")
-    parse.assert_called_once_with(long[: visitors.MAX_AGENT_LENGTH])
-
-
-def test_a_user_agent_is_parsed_once(monkeypatch):
-    visitors.agent_of(IPHONE)
-    monkeypatch.setattr(visitors, "parse", None)
-    assert visitors.agent_of(IPHONE).device == "mobile"
 
 
 # Visitors

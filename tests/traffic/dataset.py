@@ -5,6 +5,7 @@ from random import Random
 from uuid import UUID
 
 from analytics.sessions import visitors
+from analytics.sessions.user_agents import Agent, agent_of
 
 WEBSITES = (("Shop", 60), ("Magazine", 22), ("Docs", 10), ("Jobs", 6), ("Labs", 2))
 USERS = 500
@@ -69,7 +70,7 @@ class Visitor:
 
     id: str
     hash: str
-    agent: visitors.Agent
+    agent: Agent
     screen: tuple[int, int]
     country: str
     city: str
@@ -148,7 +149,7 @@ def _visitor(random: Random) -> Visitor:
     return Visitor(
         id=id,
         hash=visitors.hash_visitor_id(id),
-        agent=visitors.agent_of(agent),
+        agent=agent_of(agent),
         screen=(screen[0], screen[1]),
         country=country,
         city=city,
