@@ -8,7 +8,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.funnel.view import TrackView
-from analytics.sessions import ingest, tracking_tokens, visitors
+from analytics.sessions import bots, ingest, tracking_tokens
 from analytics.sessions.responses import DONE, Done, Identified
 from config.api.client_address import client_address
 from config.api.fields import OPTIONAL, Integer, Number, Text, Uuid
@@ -189,7 +189,7 @@ class IdentifyView(TrackView):
 
 def require_human(user_agent: str) -> None:
     """Raise Dropped for the User-Agent of a crawler."""
-    if visitors.is_bot(user_agent):
+    if bots.is_bot(user_agent):
         raise Dropped(Outcome.BOT)
 
 

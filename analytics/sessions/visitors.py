@@ -1,7 +1,6 @@
-"""Attributes of a visitor that a request shows: crawler, place."""
+"""Hashes and places of visitors."""
 
 import logging
-import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -12,11 +11,6 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 MAX_NAME_LENGTH = 255  # of a place
-_BOT = re.compile(
-    "bot|crawl|spider|slurp|facebookexternalhit|headless|lighthouse|curl|wget|python-requests"
-    "|preview",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +19,6 @@ class Place:
 
     country: str | None = None
     city: str | None = None
-
-
-def is_bot(user_agent: str) -> bool:
-    """Return whether a User-Agent is a crawler's; an empty one is not."""
-    return _BOT.search(user_agent) is not None
 
 
 def hash_visitor_id(visitor_id: str) -> str:

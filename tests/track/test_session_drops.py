@@ -25,6 +25,8 @@ from tests.support.sessions import SESSION as PATH
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
+
 
 @pytest.fixture(autouse=True)
 def _secret(settings):
@@ -34,13 +36,36 @@ def _secret(settings):
 # What is dropped
 
 
-@pytest.mark.parametrize("user_agent", ["Googlebot/2.1", "curl/8.0", "x PREVIEW y"])
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        *("Googlebot/2.1", "curl/8.0", "x PREVIEW y", "python-httpx/0.28.1", "Go-http-client/2.0"),
+        "Mozilla/5.0 (compatible; Perplexity-User/1.0; +https://perplexity.ai/perplexity-user)",
+        "Mozilla/5.0 (compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+        "Playwright/1.56.0 (x64; ubuntu 24.04) node/22.20",
+        "WhatsApp/2.23.20.0",
+    ],
+)
 def test_a_bot_gets_the_usual_answer_and_leaves_no_row(api, user_agent):
     assert_response(
         api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent), 200, NO_ID, dropped_header("bot")
     )
     assert stored_sessions() == []
     assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=IPHONE))
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        f"Mozilla/5.0 (Linux; Android 15; CUBOT KINGKONG 9) {CHROME}",
+        f"Mozilla/5.0 (Linux; Android 7.0; M bot 60 Build/NRD90M) {CHROME}",
+        f"Mozilla/5.0 (Linux; Android 12; S1; wv) {CHROME} Instagram 405.0 Android (31; htc_bot)",
+        *("okhttp/4.12.0", "Dart/3.9 (dart:io)", "ShopApp/1 CFNetwork/1410.1 Darwin/22.6.0"),
+        *("Dalvik/2.1.0 (Linux; U; Android 15; CUBOT X9)", "ShopApp/5.2 Alamofire/5.10", ""),
+    ],
+)
+def test_people_and_the_apps_of_their_telephones_are_no_bots(api, user_agent):
+    assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
 
 
 @pytest.mark.parametrize(

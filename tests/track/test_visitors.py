@@ -1,4 +1,4 @@
-"""What a request tells of its visitor."""
+"""Hashes and places of visitors."""
 
 import pytest
 from django.core.checks import run_checks
@@ -8,60 +8,6 @@ from django.core.management.base import SystemCheckError
 from analytics.sessions import visitors
 from analytics.sessions.visitors import Place
 from tests.support.geoip import city_record, write_places
-
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
-)
-IPAD = IPHONE.replace("iPhone; CPU iPhone", "iPad; CPU")
-CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0"
-WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36"
-PIXEL = f"Mozilla/5.0 (Linux; Android 13; Pixel 7) {CHROME} Mobile Safari/537.36"
-GALAXY_TAB = f"Mozilla/5.0 (Linux; Android 13; SM-X700) {CHROME} Safari/537.36"
-FIREFOX_TABLET = "Mozilla/5.0 (Android 14; Tablet; rv:121.0) Gecko/121.0 Firefox/121.0"
-MAC = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/17.2 Safari/605.1.15"
-)
-LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0"
-TELEVISION = f"Mozilla/5.0 (Linux; Android 9; BRAVIA 4K UR2) {CHROME} Safari/537.36"
-OLD_WINDOWS = (
-    "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0; Tablet PC 2.0; InfoPath.3)"
-)
-
-
-# Crawlers
-
-
-@pytest.mark.parametrize(
-    "user_agent",
-    [
-        "Googlebot/2.1",
-        "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-        "BOT",
-        "CrawlerX",
-        "Baiduspider",
-        "Mozilla/5.0 (compatible; Yahoo! Slurp)",
-        "facebookexternalhit/1.1",
-        f"{WINDOWS} HeadlessChrome/120",
-        "Chrome-Lighthouse",
-        "curl/8.0",
-        "Wget/1.21",
-        "python-requests/2.31",
-        "Mozilla/5.0 Link-Preview",
-        "x" * 60_000 + "bot",
-    ],
-)
-def test_crawlers_are_known_by_a_word_in_any_case(user_agent):
-    assert visitors.is_bot(user_agent)
-
-
-@pytest.mark.parametrize(
-    "user_agent", ["", IPHONE, IPAD, WINDOWS, PIXEL, MAC, LINUX, "python requests", "previe"]
-)
-def test_browsers_are_no_crawlers(user_agent):
-    assert not visitors.is_bot(user_agent)
-
 
 # Visitors
 
