@@ -28,6 +28,13 @@ THREADS = env.int("THREADS", 32, validate=validate.Range(1, 1024))
 DATABASE_URL = env.str("DATABASE_URL", "")
 ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
 LOG_FORMAT = env.str("LOG_FORMAT", "", validate=validate.OneOf(["", "json", "text"]))
+LOG_LEVEL = env.str(
+    "LOG_LEVEL",
+    "INFO",
+    validate=validate.OneOf(
+        ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], error="Must be one of: {choices}."
+    ),
+)
 REDIS_URL = env.str(
     "REDIS_URL",
     "",
@@ -283,8 +290,10 @@ LOGGING: dict[str, Any] = {
         "text": {"()": "config.server.logs.TextFormatter"},
     },
     "filters": {"crashes": {"()": "config.server.logs.CrashFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "level": LOG_LEVEL}
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Requests that are refused are counted, not logged.
         "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},

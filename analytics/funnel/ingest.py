@@ -30,4 +30,5 @@ def store(item: dict[str, Any], user_id: UUID) -> None:
     )
     writer.write_one(TABLE, row)
     TRACKED.inc()
-    logger.debug("Stored funnel event %s of user %s: %.100s", row.id, user_id, row.event_type)
+    # Cut, because a name may be as long as a body.
+    logger.debug("[analytics] Event tracked: %.1000s for user %s", row.event_type, user_id)

@@ -40,7 +40,8 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as text."""
         id = request_id.get()
-        line = f"{_time(record)} {record.levelname} {record.name} {_message(record)}"
+        message = _message(record).replace("\n", "\\n").replace("\r", "\\r")  # else: forged lines
+        line = f"{_time(record)} {record.levelname} {record.name} {message}"
         return "\n".join(filter(None, [line + (f" [{id}]" if id else ""), _trace(record)]))
 
 

@@ -242,3 +242,34 @@ def test_the_format_is_json_but_for_people(environment, formatter):
         cwd=ROOT, capture_output=True, check=True,
     )  # fmt: skip
     assert run.stdout == f"{formatter}\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "written"),
+    [
+        ({}, ["info", "warning", "error"]),
+        ({"LOG_LEVEL": "DEBUG"}, ["debug", "info", "warning", "error"]),
+        ({"LOG_LEVEL": "WARNING"}, ["warning", "error"]),
+        ({"LOG_LEVEL": "CRITICAL"}, []),
+    ],
+)
+def test_lines_below_the_level_are_not_written(environment, written):
+    log = (
+        "import logging, django; django.setup()\n"
+        "for level in ('debug', 'info', 'warning', 'error'):\n"
+        "    getattr(logging.getLogger('analytics'), level)(level)\n"
+        "logging.getLogger('django').error('error')"
+    )
+    names = {"DJANGO_SETTINGS_MODULE": "config.settings", "LOG_FORMAT": "json"}
+    run = subprocess.run(
+        [sys.executable, "-c", log], env=os.environ | names | environment, text=True,
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+    messages = [json.loads(line)["message"] for line in run.stderr.splitlines()]
+    assert messages == [*written, *written[-1:]]  # Django's own errors obey as well
+
+
+def test_a_line_break_in_a_value_begins_no_line_of_text(written_as_text):
+    logging.getLogger("analytics").warning("Event: %s", "a\n2026 ERROR forged\rb")
+    [line] = written_as_text.getvalue().splitlines()
+    assert r"WARNING analytics Event: a\n2026 ERROR forged\rb" in line

@@ -141,11 +141,16 @@ def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, capl
     before = tracked_total()
     with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
         api.post(PATH, FULL_EVENT, token=token)
-    event = FunnelEvent.objects.get()
     assert tracked_total() == before + 1
-    assert caplog.messages == [f"Stored funnel event {event.id} of user {user.id}: bio_link_click"]
+    assert caplog.messages == [f"[analytics] Event tracked: bio_link_click for user {user.id}"]
     api.post(PATH, {"event": 5}, token=token)
     assert tracked_total() == before + 1
+
+
+def test_a_long_name_is_cut_in_the_log(api, token, user, caplog):
+    with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
+        api.post(PATH, {"event": "é" * 100_000}, token=token)
+    assert caplog.messages == [f"[analytics] Event tracked: {'é' * 1000} for user {user.id}"]
 
 
 def test_the_counter_is_told_to_prometheus(api, token):
