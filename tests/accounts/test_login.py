@@ -34,9 +34,9 @@ def hashed(monkeypatch):
 
 
 @pytest.mark.parametrize("email", ["user@example.com", "USER@Example.com"])
-def test_email_and_password_open_the_account(api, user, email):
+def test_email_and_password_log_in(api, user, email):
     response = post(api, GOOD | {"email": email})
-    told = response.json()["tokens"]
+    result = response.json()["tokens"]
     shown = {
         "id": str(user.id),
         "email": "user@example.com",
@@ -46,14 +46,14 @@ def test_email_and_password_open_the_account(api, user, email):
     body = {
         "user": shown,
         "tokens": {
-            "accessToken": told["accessToken"],
-            "refreshToken": told["refreshToken"],
+            "accessToken": result["accessToken"],
+            "refreshToken": result["refreshToken"],
             "expiresIn": 3600,
         },
-        "access_token": told["accessToken"],
+        "access_token": result["accessToken"],
     }
     assert_response(response, 200, body)
-    caller = tokens.verify(told["accessToken"])
+    caller = tokens.verify(result["accessToken"])
     assert (caller.user_id, caller.email) == (user.id, "user@example.com")
 
 
@@ -67,7 +67,7 @@ def test_email_and_password_open_the_account(api, user, email):
         {"email": f"{'a' * 300}@example.com"},
     ],
 )
-def test_wrong_ones_are_refused_alike_after_the_same_work(api, user, hashed, change):
+def test_wrong_ones_are_rejected_alike_after_the_same_work(api, user, hashed, change):
     hashed.clear()
     assert_error(post(api, GOOD | change), *WRONG)
     assert len(hashed) == 1
@@ -81,7 +81,7 @@ def test_an_account_without_a_password_takes_as_long(api, user, hashed):
     assert len(hashed) == 1
 
 
-def test_an_inactive_account_is_told_only_to_who_knows_its_password(api, user):
+def test_an_inactive_account_is_reported_only_with_the_right_password(api, user):
     user.is_active = False
     user.save()
     assert_error(post(api, GOOD | {"password": "wrong"}), *WRONG)
@@ -118,7 +118,7 @@ def test_an_empty_body_lacks_both(api):
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api, user):
+def test_the_eleventh_of_a_minute_is_rejected_whatever_became_of_the_others(api, user):
     for body in (b"{", b"{}", *[GOOD] * 8):
         assert post(api, body).status_code in (200, 400)
     response = post(api, GOOD)
@@ -154,7 +154,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit(api, settings):
 
 
 @pytest.mark.usefixtures("clock")
-def test_forwarding_headers_of_strangers_do_not_help(api, settings):
+def test_forwarding_headers_of_untrusted_clients_are_ignored(api, settings):
     settings.RATE_AUTH = "1/m"
     first = {"X-Forwarded-For": "192.0.2.1", "CF-Connecting-IP": "192.0.2.1"}
     second = {"X-Forwarded-For": "192.0.2.2", "CF-Connecting-IP": "192.0.2.2"}
@@ -175,11 +175,11 @@ def test_without_the_store_of_counters_requests_pass(api, user, settings, caplog
 
 
 @pytest.mark.usefixtures("main_database_away")
-def test_without_the_main_database_it_says_so(api):
+def test_without_the_main_database_the_service_is_unavailable(api):
     assert_error(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
-def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.authenticate", None)
     assert_error(post(api, GOOD), 500, "INTERNAL_ERROR", "Login failed")
     assert "NoneType" in caplog.text

@@ -15,7 +15,7 @@ LOGIN, LOGOUT = "/accounts/login/", "/accounts/logout/"
 GOOD = {"username": "user@example.com", "password": PASSWORD}
 
 
-def told(response):
+def text_of(response):
     """Return the text of a page, without its markup."""
     text = re.sub(
         r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", response.content.decode(), flags=re.S
@@ -38,7 +38,7 @@ def test_the_page_asks_for_what_browsers_can_fill_in(client):
 def test_who_logs_in_is_greeted(client, user, email):
     response = client.post(LOGIN, GOOD | {"username": email}, follow=True)
     assert response.redirect_chain == [(LOGIN, 302)]
-    assert "You are logged in as user@example.com" in told(response)
+    assert "You are logged in as user@example.com" in text_of(response)
     [session] = Session.objects.all()
     assert session.get_decoded()["_auth_user_id"] == str(user.id)
     assert client.cookies["sessionid"].value == session.pk
@@ -59,7 +59,7 @@ def test_staff_go_to_the_admin(client, make_user):
         ("javascript:alert(1)", LOGIN),
     ],
 )
-def test_next_leads_to_pages_of_the_service_only(client, user, next, leads_to):
+def test_next_redirects_to_pages_of_the_service_only(client, user, next, leads_to):
     kept = next if leads_to == next else ""
     assert f'name="next" value="{kept}"' in client.get(LOGIN, {"next": next}).content.decode()
     assert client.post(LOGIN, GOOD | {"next": next})["Location"] == leads_to
@@ -75,42 +75,42 @@ def test_next_leads_to_pages_of_the_service_only(client, user, next, leads_to):
         ({"password": ""}, "This field is required."),
     ],
 )
-def test_errors_are_told_in_plain_words(client, user, change, error):
+def test_errors_are_reported_in_plain_text(client, user, change, error):
     response = client.post(LOGIN, GOOD | change)
     assert response.status_code == 200
-    assert error in told(response)
+    assert error in text_of(response)
     assert PASSWORD not in response.content.decode()
     assert not Session.objects.exists()
 
 
-def test_an_inactive_account_is_told_to_who_knows_its_password(client, user):
+def test_an_inactive_account_is_reported_with_the_right_password(client, user):
     user.is_active = False
     user.save()
-    assert "Account is inactive." in told(client.post(LOGIN, GOOD))
+    assert "Account is inactive." in text_of(client.post(LOGIN, GOOD))
     assert not Session.objects.exists()
 
 
-def test_without_the_main_database_the_page_says_so(client, user):
+def test_without_the_main_database_the_page_shows_a_message(client, user):
     with failing("default", "the main database is away"):
         response = client.post(LOGIN, GOOD)
-    assert "The database does not answer; try again soon." in told(response)
+    assert "The database does not answer; try again soon." in text_of(response)
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_eleventh_attempt_of_a_minute_is_refused(client, user):
+def test_the_eleventh_attempt_of_a_minute_is_rejected(client, user):
     for _ in range(10):
         client.post(LOGIN, GOOD | {"password": "wrong"})
     response = client.post(LOGIN, GOOD)
     wait = int(response["Retry-After"])
     assert response.status_code == 429
-    assert f"Too many attempts. Try again in {wait} seconds." in told(response)
+    assert f"Too many attempts. Try again in {wait} seconds." in text_of(response)
     assert 'value="user@example.com"' in response.content.decode()
     assert not Session.objects.exists()
     assert client.get(LOGIN).status_code == 200
     assert client.post(LOGIN, GOOD, REMOTE_ADDR="192.0.2.7").status_code == 302
 
 
-def test_a_form_of_another_site_is_refused(user, client):
+def test_a_form_of_another_site_is_rejected(user, client):
     strict = client.__class__(enforce_csrf_checks=True)
     assert strict.post(LOGIN, GOOD).status_code == 403
     assert not Session.objects.exists()
@@ -121,7 +121,7 @@ def test_logging_out_ends_the_session(client, user):
     response = client.post(LOGOUT)
     assert (response.status_code, response["Location"]) == (302, LOGIN)
     assert not Session.objects.exists()
-    assert "You are logged in" not in told(client.get(LOGIN))
+    assert "You are logged in" not in text_of(client.get(LOGIN))
     assert client.get(LOGOUT).status_code == 405
 
 
@@ -134,7 +134,7 @@ def test_each_login_has_a_new_key(client, user):
     assert Session.objects.count() == 1
 
 
-def test_a_page_that_is_not_there_is_told_to_people(client):
+def test_a_page_that_does_not_exist_is_an_html_404(client):
     for path in ("/accounts/", "/accounts/profile/", "/accounts/profile", "/accounts/login//"):
         response = client.get(path)
         assert (response.status_code, response["Content-Type"][:9]) == (404, "text/html")
@@ -142,7 +142,7 @@ def test_a_page_that_is_not_there_is_told_to_people(client):
 
 
 @pytest.mark.parametrize("query", ["", "?next=/admin/&x=%20%C3%BC"])
-def test_a_missing_slash_leads_to_the_page(client, query):
+def test_a_missing_slash_redirects_to_the_page(client, query):
     response = client.get(f"/accounts/login{query}")
     assert response.status_code == 301
     assert response["Location"] == f"{LOGIN}{query}"

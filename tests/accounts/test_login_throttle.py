@@ -86,14 +86,14 @@ def counters_in(entries):
 
 
 @pytest.mark.parametrize("email", [KNOWN, UNKNOWN])
-def test_after_too_many_failures_nobody_is_told_whether_the_account_exists(api, email):
+def test_after_too_many_failures_the_response_is_the_same_for_unknown_accounts(api, email):
     for _ in range(3):
         assert_error(log_in(api, email), *WRONG)
     assert_error(log_in(api, email), *TOO_MANY)
     assert_error(log_in(api, email, PASSWORD), *TOO_MANY)
 
 
-def test_an_account_too_many_hashes_no_password(api, monkeypatch):
+def test_a_registration_over_the_limit_hashes_no_password(api, monkeypatch):
     for _ in range(3):
         log_in(api)
     monkeypatch.setattr(MD5PasswordHasher, "encode", None)
@@ -122,7 +122,7 @@ def test_a_login_forgets_the_failures_before_it(api):
     assert_error(log_in(api), *TOO_MANY)
 
 
-def test_the_next_window_begins_with_none(api, clock):
+def test_the_next_window_starts_at_zero(api, clock):
     for _ in range(4):
         log_in(api)
     clock.move(seconds=2999.7)
@@ -190,7 +190,7 @@ def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, mak
     ("door", "path"),
     [(log_in, LOGIN), (log_in, SESSION), (log_in_to_admin, PAGE), (log_in_to_admin, ADMIN)],
 )
-def test_strangers_keep_no_owner_out_who_comes_from_where_he_came_from(make_user, door, path):
+def test_failures_of_others_do_not_lock_out_an_owner_on_a_known_network(make_user, door, path):
     owner, stranger = make_user("owner@example.com", is_staff=True), Api()
 
     def enter():

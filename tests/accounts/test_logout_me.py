@@ -38,7 +38,7 @@ def pair(user):
     return tokens.issue(user)
 
 
-def test_me_tells_who_i_am(api, user, token):
+def test_me_returns_the_user(api, user, token):
     shown = {
         "id": str(user.id),
         "email": "user@example.com",
@@ -85,7 +85,7 @@ def test_logout_twice_with_one_refresh_token_is_fine(api, user, pair):
 @pytest.mark.parametrize(
     ("value", "received"), [(5, "number"), (None, "null"), ([], "array"), (True, "boolean")]
 )
-def test_a_bad_body_ends_nothing(api, pair, value, received):
+def test_an_invalid_body_revokes_nothing(api, pair, value, received):
     response = log_out(api, pair.access, {"refreshToken": value})
     assert_invalid(response, fields={"refreshToken": [f"Expected string, received {received}"]})
     assert me(api, pair.access).status_code == 200
@@ -114,7 +114,7 @@ def test_the_bearer_comes_before_the_body(api, settings):
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("get", ME), ("post", LOGOUT)])
-def test_without_a_bearer_token_there_is_no_entrance(api, token, method, path, header):
+def test_without_a_bearer_token_requests_are_rejected(api, token, method, path, header):
     request = getattr(api, method)
     headers = {"Authorization": header.format(token=token)}
     assert_error(request(path, headers=headers), *MISSING)
@@ -147,7 +147,7 @@ def test_a_well_signed_token_is_accepted(api, forge):
         {"algorithm": "HS384"},
     ],
 )
-def test_an_invalid_token_is_refused(api, forge, changed):
+def test_an_invalid_token_is_rejected(api, forge, changed):
     assert_error(me(api, forge(**changed)), *INVALID)
 
 
@@ -159,11 +159,11 @@ def nested(depth):
 @pytest.mark.parametrize(
     "junk", ["x", "..", "...", "a.b.c", "é.é.é", "a b", "null", nested(1400), "e" * 100_000]
 )
-def test_junk_is_refused(api, junk):
+def test_junk_is_rejected(api, junk):
     assert_error(me(api, junk), *INVALID)
 
 
-def test_a_token_with_its_end_cut_off_is_refused(api, token):
+def test_a_token_with_its_end_cut_off_is_rejected(api, token):
     assert_error(me(api, token[:-3]), *INVALID)
 
 
@@ -234,7 +234,7 @@ def revoked(pair, api):
     return pair.access
 
 
-def test_a_revoked_token_is_refused(revoked):
+def test_a_revoked_token_is_rejected(revoked):
     with pytest.raises(InvalidCredentials):
         tokens.verify(revoked)
 
@@ -258,7 +258,7 @@ def test_without_the_main_database_these_routes_say_so(api, token, main_database
 
 
 @pytest.mark.parametrize("ask", [me, log_out])
-def test_a_crash_is_told_without_details(api, token, ask, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details(api, token, ask, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.active_user", None)
     monkeypatch.setattr("websites.tokens.log_out", None)
     assert_error(ask(api, token), 500, "INTERNAL_ERROR", "Request failed")

@@ -44,9 +44,9 @@ def test_a_refresh_token_gives_a_new_pair_once(api, user, refresh_token):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_uses_at_once_one_wins(api, refresh_token):
-    answers = run_concurrently(*[lambda: post(api, refresh_token)] * 2)
-    winner, loser = sorted(answers, key=lambda answer: answer.status_code)
+def test_of_two_concurrent_uses_one_wins(api, refresh_token):
+    responses = run_concurrently(*[lambda: post(api, refresh_token)] * 2)
+    winner, loser = sorted(responses, key=lambda response: response.status_code)
     assert winner.status_code == 200
     assert_error(loser, *INVALID)
     assert BlacklistedToken.objects.count() == 1
@@ -71,27 +71,27 @@ def test_a_well_signed_token_is_accepted(api, forge):
         {"algorithm": "HS384"},
     ],
 )
-def test_what_is_no_refresh_token_of_ours_is_refused(api, forge, changed):
+def test_foreign_refresh_tokens_are_rejected(api, forge, changed):
     assert_error(post(api, forge(**changed)), *INVALID)
     assert not BlacklistedToken.objects.exists()
 
 
 @pytest.mark.parametrize("junk", ["x", "a.b.c", "...", "é.é.é", "eyJ" * 300_000])
-def test_junk_is_refused(api, junk):
+def test_junk_is_rejected(api, junk):
     assert_error(post(api, junk), *INVALID)
 
 
-def test_an_access_token_is_refused(api, token):
+def test_an_access_token_is_rejected(api, token):
     assert_error(post(api, token), *INVALID)
 
 
-def test_a_token_of_an_inactive_user_is_refused(api, user, refresh_token):
+def test_a_token_of_an_inactive_user_is_rejected(api, user, refresh_token):
     user.is_active = False
     user.save()
     assert_error(post(api, refresh_token), *INVALID)
 
 
-def test_a_token_of_a_deleted_user_is_refused(api, user, refresh_token):
+def test_a_token_of_a_deleted_user_is_rejected(api, user, refresh_token):
     user.delete()
     assert_error(post(api, refresh_token), *INVALID)
 
@@ -112,7 +112,7 @@ def test_the_token_is_a_required_text(api, body, message):
 
 
 @pytest.mark.usefixtures("main_database_away")
-def test_without_the_main_database_it_says_so(api):
+def test_without_the_main_database_the_service_is_unavailable(api):
     token = tokens.RefreshToken()
     token["user_id"] = "019c0427-2440-74f8-996d-a763b7a969b1"
     assert_error(post(api, str(token)), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
@@ -128,7 +128,7 @@ def test_rows_of_revoked_tokens_go_when_these_have_expired(api, refresh_token):
     assert not BlacklistedToken.objects.exists()
 
 
-def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.tokens.rotate", None)
     assert_error(post(api, "x"), 500, "INTERNAL_ERROR", "Request failed")
     assert "NoneType" in caplog.text

@@ -21,12 +21,12 @@ def post(api, body):
     return api.post(PATH, body)
 
 
-def test_a_new_account_is_stored_and_told(api):
+def test_a_new_account_is_stored_and_returned(api):
     response = post(api, GOOD)
 
     user = User.objects.get()
-    told = response.json()
-    api_key, tokens = told["user"]["apiKey"], told["tokens"]
+    body = response.json()
+    api_key, tokens = body["user"]["apiKey"], body["tokens"]
     shown = {
         "id": str(user.id),
         "email": "user@example.com",
@@ -57,15 +57,15 @@ def test_a_new_account_is_stored_and_told(api):
 
 
 def test_the_tokens_have_exactly_the_claims_of_the_contract(api, settings):
-    told = post(api, GOOD).json()
+    body = post(api, GOOD).json()
     for name, kind, seconds in (
         ("accessToken", "access", 3600),
         ("refreshToken", "refresh", 604_800),
     ):
-        claims = jwt.decode(told["tokens"][name], settings.SECRET_KEY, algorithms=["HS256"])
+        claims = jwt.decode(body["tokens"][name], settings.SECRET_KEY, algorithms=["HS256"])
         assert claims == {
-            "user_id": told["user"]["id"],
-            "sub": told["user"]["id"],
+            "user_id": body["user"]["id"],
+            "sub": body["user"]["id"],
             "email": "user@example.com",
             "jti": claims["jti"],
             "iat": claims["iat"],
@@ -81,7 +81,7 @@ def test_without_a_name_it_is_null(api):
     assert User.objects.get().name is None
 
 
-def test_an_email_is_kept_in_lower_case(api):
+def test_an_email_is_stored_in_lower_case(api):
     assert post(api, GOOD | {"email": "User@Example.COM"}).json()["user"]["email"] == (
         "user@example.com"
     )
@@ -102,7 +102,7 @@ def test_an_email_is_kept_in_lower_case(api):
         {"unknown": {"user_id": 1}, "is_staff": True},
     ],
 )
-def test_what_keeps_every_rule_is_accepted_as_it_is(api, change):
+def test_valid_values_are_accepted_unchanged(api, change):
     body = GOOD | change
     assert post(api, body).status_code == 201
     user = User.objects.get()
@@ -172,7 +172,7 @@ def test_a_taken_email_is_a_conflict(api, user, email):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_registrations_at_once_one_wins(api):
+def test_of_two_concurrent_registrations_one_wins(api):
     one, other = run_concurrently(
         lambda: post(api, GOOD), lambda: post(api, GOOD | {"email": "USER@EXAMPLE.COM"})
     )
@@ -183,7 +183,7 @@ def test_of_two_registrations_at_once_one_wins(api):
     assert User.objects.count() == 1
 
 
-def test_other_methods_are_refused_before_all_else(api):
+def test_other_methods_are_rejected_before_anything_else(api):
     for method in (api.get, api.put, api.patch, api.delete, api.head, api.options):
         response = method(PATH)
         assert response.status_code == 405
@@ -192,11 +192,11 @@ def test_other_methods_are_refused_before_all_else(api):
 
 
 @pytest.mark.usefixtures("main_database_away")
-def test_without_the_main_database_it_says_so(api):
+def test_without_the_main_database_the_service_is_unavailable(api):
     assert_error(post(api, GOOD), 503, "SERVICE_UNAVAILABLE", "Storage is unavailable")
 
 
-def test_a_crash_is_told_without_details(api, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details(api, monkeypatch, caplog):
     monkeypatch.setattr("websites.accounts.register", None)
     assert_error(post(api, GOOD), 500, "INTERNAL_ERROR", "Registration failed")
     assert "NoneType" in caplog.text

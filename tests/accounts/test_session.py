@@ -27,8 +27,8 @@ def log_in(api, body=None, **more):
 def assert_no_content(response):
     """Demand a 204 with nothing but a cookie."""
     assert (response.status_code, response.content) == (204, b"")
-    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
-    assert told == {"Cache-Control": "no-store"}
+    headers = {name: response[name] for name in CHECKED_HEADERS if name in response}
+    assert headers == {"Cache-Control": "no-store"}
     assert "Content-Length" not in response
 
 
@@ -55,8 +55,8 @@ def test_scripts_and_other_sites_do_not_get_the_cookie(api, user, settings, is_s
     attributes = {name for name, value in cookie.items() if value}
     flags = {"httponly", "path", "samesite", "max-age", "expires"}
     assert attributes == (flags | {"secure"} if is_secure else flags)
-    told = (cookie["path"], cookie["samesite"], cookie["max-age"])
-    assert told == ("/", "Lax", 1_209_600)
+    expected = (cookie["path"], cookie["samesite"], cookie["max-age"])
+    assert expected == ("/", "Lax", 1_209_600)
 
 
 def test_each_login_has_a_new_key_and_ends_the_session_before(api, user):
@@ -91,13 +91,13 @@ def test_a_token_against_forgery_that_somebody_has_seen_changes(api, user):
         ({"email": "nobody@example.com"}, (401, "UNAUTHORIZED", "Invalid email or password")),
     ],
 )
-def test_wrong_ones_are_refused_and_end_nothing(api, user, change, refusal):
+def test_wrong_ones_are_rejected_and_end_nothing(api, user, change, refusal):
     log_in(api)
     assert_error(log_in(api, GOOD | change), *refusal)
     assert owners() == [str(user.id)]
 
 
-def test_an_inactive_account_is_refused(api, user):
+def test_an_inactive_account_is_rejected(api, user):
     user.is_active = False
     user.save()
     assert_error(log_in(api), 403, "FORBIDDEN", "Account is inactive")
@@ -126,7 +126,7 @@ def test_bytes_are_checked_as_those_of_a_login(api, user):
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_eleventh_login_of_a_minute_is_refused_and_deleting_is_not(api, user):
+def test_the_eleventh_login_of_a_minute_is_rejected_and_deleting_is_not(api, user):
     for _ in range(10):
         assert log_in(api).status_code == 204
         assert api.delete(PATH).status_code == 204
@@ -168,7 +168,7 @@ def test_an_expired_session_is_none(api, user):
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "options"])
-def test_other_methods_are_refused(api, method):
+def test_other_methods_are_rejected(api, method):
     response = getattr(api, method)(PATH, headers={"Origin": "https://any.example"})
     body = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
     assert_response(response, 405, body, {"Allow": "POST, DELETE"})
@@ -202,7 +202,7 @@ def test_pages_of_other_sites_neither_begin_nor_end_a_session(api, user, make_us
     assert owners() == []
 
 
-def test_pages_of_other_origins_may_not_ask_whether_they_may(api):
+def test_preflights_of_other_origins_are_rejected(api):
     headers = {
         "Origin": "https://evil.example",
         "Access-Control-Request-Method": "DELETE",
@@ -211,7 +211,7 @@ def test_pages_of_other_origins_may_not_ask_whether_they_may(api):
     assert api.options(PATH, headers=headers).status_code == 405
 
 
-def test_without_the_main_database_it_says_so(api, user):
+def test_without_the_main_database_the_service_is_unavailable(api, user):
     log_in(api)
     with failing("default", "the main database is away"):
         for response in (log_in(api), api.delete(PATH)):
@@ -219,7 +219,7 @@ def test_without_the_main_database_it_says_so(api, user):
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])
-def test_a_crash_is_told_without_details(api, user, monkeypatch, caplog, method):
+def test_a_crash_is_reported_without_details(api, user, monkeypatch, caplog, method):
     monkeypatch.setattr("websites.sessions.log_in", None)
     monkeypatch.setattr("websites.accounts_api.logout", None)
     response = getattr(api, method)(PATH, GOOD, content_type="application/json")

@@ -36,7 +36,7 @@ def test_registration_login_refresh_and_logout_name_their_user(api):
 
 
 @pytest.mark.usefixtures("user")
-def test_a_failed_login_names_nobody(api):
+def test_a_failed_login_is_recorded_without_a_user(api):
     wrong = ACCOUNT | {"password": "wrong"}
     response = api.post("/api/v1/auth/login", wrong)
     row = row_of(response)
@@ -44,7 +44,7 @@ def test_a_failed_login_names_nobody(api):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_token_names_its_user_also_where_none_is_asked_for(api, user, token, scheme):
+def test_a_token_names_its_user_on_public_routes_too(api, user, token, scheme):
     response = api.get("/nothing", headers={"Authorization": f"{scheme} {token}"})
     assert row_of(response).user_id == str(user.id)
 
@@ -57,7 +57,7 @@ def test_an_invalid_token_counts_as_none(api, forge, claims):
 
 
 @pytest.mark.parametrize("header", ["Basic dTpw", "Bearer", "Bearer a.b.c", "nonsense"])
-def test_other_headers_name_nobody_even_with_a_session(staff_api, header):
+def test_other_headers_hide_the_user_of_a_session(staff_api, header):
     response = staff_api.get("/nothing", headers={"Authorization": header})
     assert row_of(response).user_id is None
 
@@ -68,7 +68,7 @@ def test_a_session_names_its_user(staff_api, path):
     assert row_of(staff_api.get(path)).user_id == user_id
 
 
-def test_an_inactive_or_made_up_session_names_nobody(api, make_user):
+def test_an_inactive_or_invalid_session_has_no_user(api, make_user):
     user = make_user("staff@example.com", is_staff=True)
     api.force_login(user)
     user.is_active = False
@@ -83,7 +83,7 @@ def test_without_the_main_database_a_token_still_names_its_user(api, user, token
     assert row_of(api.get("/nothing", token=token)).user_id == str(user.id)
 
 
-def test_without_the_main_database_a_session_names_nobody(staff_api, request):
+def test_without_the_main_database_a_session_has_no_user(staff_api, request):
     request.getfixturevalue("main_database_away")
     assert row_of(staff_api.get("/nothing")).user_id is None
 
@@ -99,7 +99,7 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
     assert row_of(response).user_id == (str(user.id) if is_named else None)
 
 
-def test_a_main_database_that_failed_is_not_asked_again_at_once(staff_api, request, clock):
+def test_a_main_database_that_failed_is_not_queried_again_at_once(staff_api, request, clock):
     user_id = staff_api.session["_auth_user_id"]
     with failing("default", "the main database is away"):
         assert row_of(staff_api.get("/nothing")).user_id is None
@@ -119,7 +119,7 @@ def test_a_session_that_was_stored_is_the_rows(api):
     assert (row.event_type, row.metadata["actor_type"]) == ("session_created", "anonymous_session")
 
 
-def test_a_session_that_was_dropped_is_nobodys(api):
+def test_a_dropped_session_is_not_recorded(api):
     response = api.post(SESSION_PATH, session_of(consentAnalytics="no"))
     row = row_of(response)
     assert (row.session_id, row.metadata["actor_type"]) == (None, "anonymous")
@@ -156,7 +156,7 @@ def test_a_website_that_was_created_is_the_rows_project(api, token):
         ("/api/v1/projects/a%00b", None, "a\ufffdb", None),
     ],
 )
-def test_paths_tell_what_a_request_is_about(api, path, session_id, project_id, step):
+def test_paths_name_the_subject_of_a_request(api, path, session_id, project_id, step):
     row = row_of(api.post(path))
     assert (row.session_id, row.project_id) == (session_id, project_id)
     assert row.metadata.get("step_number") == step

@@ -62,7 +62,7 @@ def test_no_type(api, body):
         {"page": "x" * 513, "metadata": {"a": "x" * 16_384}},
     ],
 )
-def test_texts_that_are_too_long(api, fields):
+def test_texts_over_the_limit_are_rejected(api, fields):
     assert_activity_error(api.post(PATH, {"type": "x"} | fields), 400, *BAD_FIELDS)
 
 
@@ -118,7 +118,7 @@ def test_bodies_that_are_no_object(api, body):
         (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
     ],
 )
-def test_json_that_cannot_be_kept(api, value, reason):
+def test_json_that_cannot_be_stored(api, value, reason):
     body = b'{"type": "x", "ignored": ' + value + b"}"
     assert_activity_error(api.post_bytes(PATH, body), 400, *BAD_BODY, {"reason": reason})
 
@@ -241,7 +241,7 @@ def test_a_write_that_is_not_confirmed(api, monkeypatch):
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
 
 
-def test_a_row_that_the_database_refuses(api, monkeypatch):
+def test_a_row_that_the_database_rejects(api, monkeypatch):
     monkeypatch.setattr(InlineWriter, "write", lambda *args: [Outcome.WRITE_FAILED])
     response = api.post(PATH, {"type": "x"})
     assert_activity_error(response, 500, *FAILED, headers=WRITE_FAILED)
@@ -260,7 +260,7 @@ def test_without_the_main_database_a_signed_token_is_enough(api, token, user, re
     assert row.user_id == str(user.id)
 
 
-def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
+def test_an_unexpected_error_has_no_details(api, monkeypatch, caplog):
     def crash():
         raise RuntimeError("a secret")
 
@@ -274,7 +274,7 @@ def test_an_unforeseen_error_says_nothing(api, monkeypatch, caplog):
 @pytest.mark.parametrize(
     ("body", "status"), [(b'{"type":"x"}', 202), (b"[", 400), (b'{"type":"!"}', 400)]
 )
-def test_pages_of_every_origin_may_read_the_answer(api, body, status):
+def test_pages_of_every_origin_may_read_the_response(api, body, status):
     response = api.post_bytes(PATH, body, headers={"Origin": "https://any.example"})
     assert response.status_code == status
     assert response["Access-Control-Allow-Origin"] == "*"

@@ -47,7 +47,7 @@ def test_a_step_without_a_request(clock):
     assert row.metadata == {"cents": 995, "actor_type": "authenticated_user"}
 
 
-def test_a_request_tells_what_the_arguments_do_not(incoming, user):
+def test_a_request_fills_in_what_the_arguments_leave_out(incoming, user):
     activity.record("invoice_paid", request=incoming, session_id=7, metadata={"actor_type": "x"})
     row = only_row()
     assert (row.user_id, row.session_id, row.project_id) == (str(user.id), "7", "p-1")
@@ -77,7 +77,7 @@ def test_a_bad_type_is_a_mistake_of_the_caller(event_type):
     assert not ActivityEvent.objects.exists()
 
 
-def test_metadata_of_just_the_limit_is_kept_and_one_more_byte_is_a_mistake():
+def test_metadata_at_the_limit_is_stored_and_one_byte_more_is_an_error():
     room = 16_384 - len('{"a":""}')
     activity.record("x", metadata={"a": "x" * room})
     assert len(only_row().metadata["a"]) == room

@@ -19,7 +19,7 @@ from websites import tokens
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
-def test_a_request_becomes_a_row(api, user, clock, monkeypatch):
+def test_a_request_is_stored_as_a_row(api, user, clock, monkeypatch):
     at = datetime(2026, 1, 28, 20, 0, 0, 5_000, tzinfo=UTC)
     clock.set(at)
     token = tokens.issue(user).access
@@ -67,7 +67,7 @@ def test_requests_of_every_kind_are_recorded(client, method, path, status, event
     assert (row.user_id, row.metadata["actor_type"]) == (None, "anonymous")
 
 
-def test_a_preflight_and_a_refused_host_are_recorded(api):
+def test_a_preflight_and_a_rejected_host_are_recorded(api):
     preflight = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
     assert row_of(api.options("/api/v1/events", headers=preflight)).status_code == 200
     refused = api.get("/api/v1/websites", headers={"Host": "evil.example"})
@@ -146,7 +146,7 @@ def lost():
     return lambda: count() - before
 
 
-def test_without_the_analytics_database_answers_are_as_usual(api, token, lost, caplog, request):
+def test_without_the_analytics_database_responses_are_as_usual(api, token, lost, caplog, request):
     usual = api.get("/api/v1/websites", token=token)
     request.getfixturevalue("analytics_away")
     response = api.get("/api/v1/websites", token=token)
@@ -173,13 +173,13 @@ def test_many_losses_are_one_warning_a_second(api, lost, caplog, clock, request)
     assert lost() == 6
 
 
-def test_a_row_that_the_database_refuses_is_lost(api, lost, caplog, monkeypatch):
+def test_a_row_that_the_database_rejects_is_lost(api, lost, caplog, monkeypatch):
     monkeypatch.setattr(commit, "store_group", lambda alias, group: [[Outcome.WRITE_FAILED]])
     assert api.get("/nothing").status_code == 404
     assert lost() == 1
 
 
-def test_a_mistake_in_the_recorder_breaks_no_answer(api, lost, caplog, monkeypatch):
+def test_an_error_in_the_recorder_breaks_no_response(api, lost, caplog, monkeypatch):
     def crash(request):
         raise RuntimeError("a mistake")
 

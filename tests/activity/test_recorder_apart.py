@@ -54,19 +54,19 @@ def refusing_table():
 
 
 @pytest.mark.usefixtures("locked_table")
-def test_a_lock_on_its_table_holds_nobody_up(api, website):
+def test_a_lock_on_its_table_delays_no_request(api, website):
     for _ in range(3):
-        begun = time.monotonic()
+        started = time.monotonic()
         assert api.post(PATH, event_of(website)).status_code == 201
-        assert time.monotonic() - begun < PROMPT_SECONDS
+        assert time.monotonic() - started < PROMPT_SECONDS
     assert Event.objects.count() == 4
 
 
 @pytest.mark.usefixtures("refusing_table")
-def test_a_refusal_of_its_rows_fails_nobody(website):
+def test_a_rejection_of_its_rows_fails_no_request(website):
     event = event_of(website)
-    answers = run_concurrently(*[lambda: Api().post(PATH, event)] * 20)
+    responses = run_concurrently(*[lambda: Api().post(PATH, event)] * 20)
     writer.drain()
-    assert {answer.status_code for answer in answers} == {201}
+    assert {response.status_code for response in responses} == {201}
     assert Event.objects.count() == 21
     assert ActivityEvent.objects.count() == 1

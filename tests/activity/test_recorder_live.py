@@ -35,7 +35,7 @@ def memory_bytes(pid):
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_what_is_queued_is_stored_when_the_server_is_told_to_stop(environment, postgres):
+def test_queued_rows_are_stored_at_shutdown(environment, postgres):
     with serving(environment) as server:
         code = new_website(server.port, register(server.port))
         with load_on(server.port, code) as load:
@@ -50,25 +50,23 @@ def test_what_is_queued_is_stored_when_the_server_is_told_to_stop(environment, p
     load.assert_kept_once(postgres.url("analytics"))
 
 
-def test_without_postgresql_answers_are_as_usual_warnings_few_and_memory_bounded(
-    environment, postgres
-):
+def test_without_postgresql_responses_are_as_usual_and_memory_is_bounded(environment, postgres):
     with serving(environment) as server, Connection(server.port) as connection:
         connection.send("GET", "/nothing")
         wait_until(lambda: recorded(postgres))
         [worker] = server.workers
         with postgres.stopped():
-            begun, before = time.monotonic(), memory_bytes(worker)
-            answers = [connection.send("GET", f"/nothing/{n}") for n in range(REQUESTS)]
-            seconds, growth = time.monotonic() - begun, memory_bytes(worker) - before
-        assert {(answer.status, answer.headers["Content-Length"]) for answer in answers} == {
-            (404, str(len(answers[0].body)))
-        }
-        assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+            started, before = time.monotonic(), memory_bytes(worker)
+            responses = [connection.send("GET", f"/nothing/{n}") for n in range(REQUESTS)]
+            seconds, growth = time.monotonic() - started, memory_bytes(worker) - before
+        assert {
+            (response.status, response.headers["Content-Length"]) for response in responses
+        } == {(404, str(len(responses[0].body)))}
+        assert max(response.seconds for response in responses) < ANSWER_SECONDS
         assert growth < GROWTH_BYTES
         warnings = server.printed.count("activity_record_failed")
         assert 1 <= warnings <= seconds + 2
-        told = [int(n) for n in re.findall(r"; (\d+) rows lost", server.printed)]
-        assert 0 < sum(told) <= REQUESTS
+        result = [int(n) for n in re.findall(r"; (\d+) rows lost", server.printed)]
+        assert 0 < sum(result) <= REQUESTS
         back = connection.send("GET", "/nothing/again")
         wait_until(lambda: back.headers["X-Request-Id"] in recorded(postgres))

@@ -64,7 +64,7 @@ def test_pages_show_each_row_once_and_cost_one_query(staff_api, user):
     assert '"metadata"' not in sql
 
 
-def test_a_row_tells_the_essentials(staff_api, user):
+def test_a_row_of_the_list_shows_the_essentials(staff_api, user):
     gone = uuid4()
     store(user_id=str(user.id), event_type="server_error", status_code=500, path="/<b>")
     store(user_id=str(gone))
@@ -165,12 +165,12 @@ def test_filters_narrow_each_other(staff_api, user):
 @pytest.mark.parametrize(
     "query", ["user=nobody", "user=a%00b", "event_type=a%00b", "status=9", "since=yesterday"]
 )
-def test_a_filter_without_sense_shows_nothing(staff_api, query):
+def test_an_invalid_filter_shows_nothing(staff_api, query):
     store()
     assert listed_ids(staff_api.get(f"{ROWS}?{query}")) == []
 
 
-def test_nobody_adds_changes_or_deletes(staff_api):
+def test_there_is_no_add_change_or_delete(staff_api):
     row = store()
     for path in ("add/", f"{row.pk}/change/", f"{row.pk}/delete/", f"{row.pk}/history/"):
         assert staff_api.post(ROWS + path, {"post": "yes", "path": "/x"}).status_code == 403

@@ -63,7 +63,7 @@ def test_a_page_costs_two_queries_however_many_users_it_shows(staff_api, make_ev
     assert len([sql for sql in users if " IN (" in sql]) == 1
 
 
-def test_a_row_tells_the_essentials(staff_api, make_event, make_user):
+def test_a_row_of_the_list_shows_the_essentials(staff_api, make_event, make_user):
     event = make_event(event_type="form_submit")
     other = make_event(user_id=uuid7.new_id_now())
     html = staff_api.get(EVENTS).content.decode()
@@ -73,7 +73,7 @@ def test_a_row_tells_the_essentials(staff_api, make_event, make_user):
     assert f'href="?q={other.user_id}"' in html
 
 
-def test_the_detail_shows_everything_and_leads_to_the_user(staff_api, make_event, user):
+def test_the_detail_page_shows_everything_and_links_to_the_user(staff_api, make_event, user):
     event = make_event(event_data={"tag": "<i>"})
     html = staff_api.get(f"{EVENTS}{event.pk}/change/").content.decode()
     assert 'name="_save"' not in html
@@ -111,7 +111,7 @@ def test_the_search_is_exact_and_served_by_an_index(
 @pytest.mark.parametrize(
     "term", ["nobody@example.com", "page_view", "evt_", "evt_" + "0" * 32, "0f"]
 )
-def test_what_nothing_is_called_finds_nothing(staff_api, make_event, term):
+def test_unknown_names_find_nothing(staff_api, make_event, term):
     make_event()
     assert listed_ids(staff_api.get(EVENTS, {"q": term})) == []
 
@@ -139,7 +139,7 @@ def test_filters_are_served_by_an_index(staff_api, make_event, make_user, query,
 @pytest.mark.parametrize(
     "query", ["event_type=a%00b", "since=yesterday", "user=nobody@example.com"]
 )
-def test_a_filter_without_sense_shows_nothing(staff_api, make_event, query):
+def test_an_invalid_filter_shows_nothing(staff_api, make_event, query):
     make_event()
     response = staff_api.get(f"{EVENTS}?{query}")
     assert listed_ids(response) == []
@@ -199,13 +199,13 @@ def test_older_pages_do_not_count(staff_api, make_event):
     assert "Today" not in response.content.decode()
 
 
-def test_without_the_analytics_database_the_page_says_so(staff_api):
+def test_without_the_analytics_database_the_page_shows_a_message(staff_api):
     with failing("analytics", "the analytics database is away"):
         html = staff_api.get(EVENTS).content.decode()
     assert html.count("The database does not answer; try again in a moment.") == 2
 
 
-def test_nobody_adds_changes_or_deletes(staff_api, make_event):
+def test_there_is_no_add_change_or_delete(staff_api, make_event):
     event = make_event()
     for path in ("add/", f"{event.pk}/change/", f"{event.pk}/delete/", f"{event.pk}/history/"):
         assert staff_api.post(EVENTS + path, {"post": "yes", "event_type": "x"}).status_code == 403

@@ -72,10 +72,10 @@ def test_a_switch_is_flipped_at_once_and_without_a_reason(send, staff_api):
     assert response.status_code == 302
     assert history() == [("events_enabled", "true", "false", None, "staff@example.com", "")]
     assert runtime.current().events_enabled is False
-    told = (
+    result = (
         "events_enabled: true → false. It would have dropped 0 events that came in the last hour."
     )
-    assert told in staff_api.get(FORM).content.decode()
+    assert result in staff_api.get(FORM).content.decode()
 
 
 def test_each_change_has_the_reason_that_stands_beside_it(send):
@@ -170,7 +170,7 @@ def test_one_change_to_be_confirmed_holds_back_the_others(send):
     assert history() == []
 
 
-def test_what_was_confirmed_is_saved_and_nothing_else(send, staff_api):
+def test_only_what_was_confirmed_is_saved(send, staff_api):
     first = hidden(send(event_retention_days="30"))
     RuntimeSettings.load().change({"event_retention_days": 60}, changed_by="b@example.com")
     response = staff_api.post(FORM, first)
@@ -204,8 +204,8 @@ def test_a_switch_is_off_until_its_end(send, staff_api):
     assert history() == [expected]
     page = staff_api.get(FORM).content.decode()
     assert f'value="{as_sent(IN_AN_HOUR)}"' in page
-    told = f"tracking_enabled: true → false until {IN_AN_HOUR:%Y-%m-%d %H:%M} UTC"
-    assert LogEntry.objects.get().get_change_message() == told
+    result = f"tracking_enabled: true → false until {IN_AN_HOUR:%Y-%m-%d %H:%M} UTC"
+    assert LogEntry.objects.get().get_change_message() == result
     assert f"{IN_AN_HOUR:%Y-%m-%d %H:%M} UTC" in staff_api.get(HISTORY).content.decode()
 
 
@@ -216,7 +216,7 @@ def test_turning_a_switch_back_early_forgets_its_end(send):
     assert (row.tracking_enabled, row.ends) == ("true", {})
 
 
-def test_an_end_is_moved_and_taken_away(send):
+def test_an_end_is_changed_and_removed(send):
     send(tracking_enabled="false", tracking_enabled_until=as_sent(IN_AN_HOUR))
     later = IN_AN_HOUR + timedelta(hours=1)
     send(tracking_enabled_until=as_sent(later))
@@ -227,11 +227,11 @@ def test_an_end_is_moved_and_taken_away(send):
     assert [until for _, _, _, until, _, _ in history()] == [None, later, IN_AN_HOUR]
 
 
-def test_an_end_must_be_to_come(send):
+def test_an_end_must_be_in_the_future(send):
     past = as_sent(NOW - timedelta(minutes=1))
     response = send(tracking_enabled="false", tracking_enabled_until=past, reason="a flood")
-    told = {"tracking_enabled_until": ["Choose a time to come."]}
-    assert response.context["adminform"].form.errors == told
+    expected = {"tracking_enabled_until": ["Choose a time to come."]}
+    assert response.context["adminform"].form.errors == expected
     assert not RuntimeSettings.objects.exists()
 
 
@@ -240,7 +240,7 @@ def test_every_switch_may_have_an_end(staff_api):
     assert {f"{name}_until" for name in RuntimeSettings.switches()} <= fields.keys()
 
 
-def test_the_form_and_the_history_tell_who_and_why(send, staff_api):
+def test_the_form_and_the_history_show_who_and_why(send, staff_api):
     send(tracking_enabled="false", tracking_enabled_reason="a flood of <bots>")
     for page in (FORM, HISTORY):
         html = staff_api.get(page).content.decode()

@@ -19,7 +19,7 @@ TOO_SLOW = "This takes too long; narrow the time or the filters."
 AWAY = "The database does not answer; try again in a moment."
 
 
-def test_a_row_tells_the_essentials(staff_api, make_event, website):
+def test_a_row_of_the_list_shows_the_essentials(staff_api, make_event, website):
     make_event(
         url="https://example.com/" + "a" * 100,
         referrer="https://<b>.test/",
@@ -60,14 +60,14 @@ def test_the_detail_shows_everything(staff_api, make_event, website):
     )
 
 
-def test_the_way_back_from_a_detail_leads_to_its_page(staff_api, make_events):
+def test_the_link_back_from_a_detail_leads_to_its_page(staff_api, make_events):
     made = make_events(PAGE_SIZE + 1)
     html = staff_api.get(EVENTS, {"before": made[0], "q": "vis-1"}).content.decode()
     kept = f"_changelist_filters=before%3D{made[0]}%26q%3Dvis-1"
     assert f"{made[1]}/change/?{kept}" in html
 
 
-def test_nobody_adds_changes_or_deletes(staff_api, make_event):
+def test_there_is_no_add_change_or_delete(staff_api, make_event):
     event = make_event()
     before = list(Event.objects.values())
     for path in ("add/", f"{event.pk}/change/", f"{event.pk}/delete/", f"{event.pk}/history/"):
@@ -88,7 +88,7 @@ def test_staff_needs_the_permission_to_view(make_user, make_event):
     assert [client.get(page).status_code for page in pages] == [200, 200, 200]
 
 
-def test_a_query_that_takes_too_long_is_told(staff_api):
+def test_a_query_that_times_out_is_reported(staff_api):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 100")
     # Another session holds the table, so that the page's query cannot end by itself.
@@ -104,7 +104,7 @@ def test_a_query_that_takes_too_long_is_told(staff_api):
     assert "No events here." not in html
 
 
-def test_the_analytics_database_away_is_told(staff_api, analytics_away):
+def test_an_analytics_database_that_is_down_is_reported(staff_api, analytics_away):
     response = staff_api.get(EVENTS)
     assert listed_ids(response) == []
     assert AWAY in response.content.decode()

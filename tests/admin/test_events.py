@@ -95,7 +95,7 @@ def test_a_new_filter_begins_at_the_first_page(staff_api, make_events):
         ({"after": "{event}", "_facets": "1", "all": "", "p": "7", "o": "3.-1"}, 3),
     ],
 )
-def test_a_page_takes_few_queries_and_counts_nothing(staff_api, make_events, website, query, main):
+def test_a_page_takes_few_queries_and_no_count(staff_api, make_events, website, query, main):
     middle = make_events(5)[2]
     query = {k: v.format(website=website.id, event=middle) for k, v in query.items()}
     in_main, in_analytics = statements(staff_api, query)
@@ -105,7 +105,7 @@ def test_a_page_takes_few_queries_and_counts_nothing(staff_api, make_events, web
 
 
 @pytest.mark.usefixtures("unrecorded")
-def test_the_list_of_a_website_walks_its_index_and_the_search_its_hashes(staff_api, website):
+def test_the_list_of_a_website_and_the_search_use_their_indexes(staff_api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO analytics_event "
@@ -144,7 +144,7 @@ def test_search_finds_a_uuid_as_id_session_or_visitor(staff_api, make_event):
     assert listed_ids(staff_api.get(EVENTS, {"q": text.upper()})) == [event.pk]
 
 
-def test_the_search_box_says_what_it_finds(staff_api):
+def test_the_search_box_describes_what_it_finds(staff_api):
     assert "Exact session, visitor or event id" in staff_api.get(EVENTS).content.decode()
 
 
@@ -169,8 +169,8 @@ def test_events_of_a_deleted_website_are_found_by_its_id(staff_api, make_event):
 def test_websites_are_suggested_by_name_domain_and_code(staff_api, make_website, user, website):
     for n in range(30):
         make_website(user, f"shop{n}.test", name=f"Shop {n:02}")
-    answer = staff_api.get(SUGGESTIONS, {"term": "SHOP"}).json()
-    assert [found["text"] for found in answer["results"]] == [
+    response = staff_api.get(SUGGESTIONS, {"term": "SHOP"}).json()
+    assert [found["text"] for found in response["results"]] == [
         f"Shop {n:02} (shop{n}.test)" for n in range(20)
     ]
     expected = [{"id": str(website.id), "text": "My Website (example.com)"}]
@@ -228,13 +228,13 @@ def test_events_from_day_to_day(staff_api, make_event):
         "website__user__password__startswith=a",
     ],
 )
-def test_senseless_parameters_change_nothing(staff_api, make_event, query):
+def test_invalid_parameters_are_ignored(staff_api, make_event, query):
     event = make_event()
     assert listed_ids(staff_api.get(f"{EVENTS}?{query}")) == [event.pk]
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ("website=abc", "Website: Enter a valid UUID."),
         ("website=%00", "Website: Enter a valid UUID."),
@@ -246,26 +246,26 @@ def test_senseless_parameters_change_nothing(staff_api, make_event, query):
         ("until=9999-12-31", "To day (UTC), inclusive: Ensure this value is less"),
     ],
 )
-def test_a_filter_without_sense_shows_nothing_and_says_so(staff_api, make_event, query, told):
+def test_an_invalid_filter_shows_nothing_and_a_message(staff_api, make_event, query, message):
     make_event()
     response = staff_api.get(f"{EVENTS}?{query}")
     assert listed_ids(response) == []
-    assert told in response.content.decode()
+    assert message in response.content.decode()
 
 
-def test_a_nul_in_the_search_is_told(staff_api):
+def test_a_nul_in_the_search_is_reported(staff_api):
     response = staff_api.get(f"{EVENTS}?q=a%00b")
     assert response.status_code == 200
     assert "Null characters are not allowed." in response.content.decode()
 
 
 @pytest.mark.parametrize("id", ["abc", "019c0630-fe00-70c8-aa3a-de3497964cb8", "_00", "a%00b"])
-def test_an_unknown_event_leads_to_the_index(staff_api, id):
+def test_an_unknown_event_redirects_to_the_index(staff_api, id):
     response = staff_api.get(f"{EVENTS}{id}/change/")
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
-def test_pages_beyond_the_ends_are_empty_and_lead_back(staff_api, make_event):
+def test_pages_beyond_the_ends_are_empty_and_link_back(staff_api, make_event):
     event = make_event()
     for query in ({"before": event.pk}, {"after": event.pk}):
         response = staff_api.get(EVENTS, query)

@@ -41,7 +41,7 @@ def test_a_page_costs_one_query_however_many_users_it_shows(staff_api, make_even
     assert "event_data" not in sql
 
 
-def test_a_row_tells_the_essentials(staff_api, make_event):
+def test_a_row_of_the_list_shows_the_essentials(staff_api, make_event):
     make_event(event_type="<b>click", session_id=None)
     html = staff_api.get(EVENTS).content.decode()
     assert "2026-01-28 20:00:00" in html
@@ -49,7 +49,7 @@ def test_a_row_tells_the_essentials(staff_api, make_event):
     assert "&lt;b&gt;click" in html
 
 
-def test_the_detail_shows_everything_and_leads_to_the_user(staff_api, make_event, user):
+def test_the_detail_page_shows_everything_and_links_to_the_user(staff_api, make_event, user):
     event = make_event(event_data={"tag": "<i>", "price": "5 ü"})
     html = staff_api.get(f"{EVENTS}{event.pk}/change/").content.decode()
     assert 'name="_save"' not in html
@@ -98,7 +98,7 @@ def test_the_search_is_exact_and_served_by_an_index(
     assert "Seq Scan" not in plan.replace("websites_user", "")
 
 
-def test_what_nobody_is_called_finds_nothing(staff_api, make_event):
+def test_unknown_names_find_nothing(staff_api, make_event):
     make_event()
     for term in ("nobody@example.com", "user@example", "sess-", "signup"):
         assert listed_ids(staff_api.get(EVENTS, {"q": term})) == []
@@ -129,12 +129,12 @@ def test_filters_and_search_narrow_each_other(staff_api, make_event, make_user):
 
 
 @pytest.mark.parametrize("query", ["event_type=a%00b", "since=yesterday"])
-def test_a_filter_without_sense_shows_nothing(staff_api, make_event, query):
+def test_an_invalid_filter_shows_nothing(staff_api, make_event, query):
     make_event()
     assert listed_ids(staff_api.get(f"{EVENTS}?{query}")) == []
 
 
-def test_nobody_adds_changes_or_deletes(staff_api, make_event):
+def test_there_is_no_add_change_or_delete(staff_api, make_event):
     event = make_event()
     for path in ("add/", f"{event.pk}/change/", f"{event.pk}/delete/", f"{event.pk}/history/"):
         assert staff_api.post(EVENTS + path, {"post": "yes", "event_type": "x"}).status_code == 403

@@ -58,7 +58,7 @@ def text_of(response):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
-def test_today_is_told_by_api_and_outcome_with_the_reasons(staff_api, count):
+def test_today_is_shown_by_api_and_outcome_with_the_reasons(staff_api, count):
     count(0, "events", "stored", 1234)
     count(12, "events", "stored", 1)
     count(12.25, "events", "stored", 10_000)  # yesterday
@@ -103,11 +103,11 @@ def test_the_chart_has_the_last_24_hours(staff_api, count):
     assert bars["Dropped"] == bars["Duplicate"] == [0] * 24
 
 
-def test_without_events_the_chart_says_so(staff_api):
+def test_without_events_the_chart_shows_a_message(staff_api):
     assert "No events came in the last 24 hours." in text_of(staff_api.get(HOME))
 
 
-def test_switches_are_told_with_who_when_and_why(staff_api):
+def test_switches_are_shown_with_who_when_and_why(staff_api):
     end = NOON + timedelta(hours=2)
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"},
@@ -116,15 +116,15 @@ def test_switches_are_told_with_who_when_and_why(staff_api):
         ends={"tracking_enabled": end},
     )
     response = staff_api.get(HOME)
-    told = (
+    result = (
         f"Track Until {end:%-d %B %Y}, 14:00 UTC. Set by anna@example.com, {NOON:%-d %B %Y}, "
         "12:00 UTC: a flood of bots Off Events Never changed On"
     )
-    assert told in text_of(response)
+    assert result in text_of(response)
     assert '"/admin/config/runtimesettings/1/change/"' in response.content.decode()
 
 
-def test_a_switch_that_turned_back_says_so(staff_api, clock):
+def test_a_switch_that_expired_is_shown_as_expired(staff_api, clock):
     end = NOON + timedelta(minutes=5)
     RuntimeSettings.load().change(
         {"tracking_enabled": "false"}, changed_by="a", ends={"tracking_enabled": end}
@@ -134,7 +134,7 @@ def test_a_switch_that_turned_back_says_so(staff_api, clock):
     assert f"Track Turned back by itself, {NOON:%-d %B %Y}, 12:05 UTC" in words
 
 
-def test_failed_writes_are_told(staff_api, count):
+def test_failed_writes_are_shown(staff_api, count):
     count(0.5, "events", "stored", 1000)
     count(0.5, "track", "stored", 2)
     assert "1,002 stored, none failed" in text_of(staff_api.get(HOME))
@@ -143,7 +143,7 @@ def test_failed_writes_are_told(staff_api, count):
     assert "3 could not be written, 1,002 stored" in text_of(staff_api.get(HOME))
 
 
-def test_tables_are_told_with_their_rows_and_pace(staff_api, website, nothing_counted):
+def test_tables_are_shown_with_their_rows_and_rate(staff_api, website, nothing_counted):
     with connections["analytics"].cursor() as cursor:
         now = uuid7.now()
         events = [now - timedelta(days=20) * n / 1000 for n in range(1001)]
@@ -167,7 +167,7 @@ def test_the_page_reads_no_table_of_events(staff_api, website, api):
     assert all(sql.endswith(" ASC LIMIT 1") for sql in of_events)  # the oldest, by the primary key
 
 
-def test_without_the_analytics_database_the_rest_is_told(staff_api, nothing_counted):
+def test_without_the_analytics_database_the_rest_is_shown(staff_api, nothing_counted):
     with failing("analytics", "the analytics database is away"):
         words = text_of(staff_api.get(HOME))
     assert AWAY in words
@@ -177,7 +177,7 @@ def test_without_the_analytics_database_the_rest_is_told(staff_api, nothing_coun
     assert "Funnel events 0" in words
 
 
-def test_without_the_tables_of_the_main_database_the_rest_is_told(staff_api, monkeypatch):
+def test_without_the_tables_of_the_main_database_the_rest_is_shown(staff_api, monkeypatch):
     def read(alias):
         if alias == "default":
             raise OperationalError("too slow")
@@ -200,7 +200,7 @@ def test_who_sees_one_stream_sees_that_and_no_switches(make_user):
     assert "Switches" not in text_of(response)
 
 
-def test_nothing_comes_from_elsewhere(staff_api, website):
+def test_pages_load_nothing_from_other_hosts(staff_api, website):
     pages = [
         *(HOME, "/admin/config/runtimesettings/1/change/", "/admin/websites/website/"),
         *(f"/admin/websites/website/{website.pk}/change/", "/admin/analytics/event/"),
@@ -212,7 +212,7 @@ def test_nothing_comes_from_elsewhere(staff_api, website):
         assert [url for url in loaded if not url.startswith(("/static/", "/admin/"))] == []
 
 
-def test_without_the_main_database_a_page_says_so(staff_api, main_database_away):
+def test_without_the_main_database_the_page_shows_a_message(staff_api, main_database_away):
     staff_api.raise_request_exception = False
     response = staff_api.get(HOME)
     page = response.content.decode()

@@ -77,7 +77,7 @@ def test_a_page_costs_one_query_in_each_database(staff_api, make_event, make_use
     assert all(f"user{n}@example.com" in html for n in range(5))
 
 
-def test_a_row_tells_the_essentials(staff_api, make_event):
+def test_a_row_of_the_list_shows_the_essentials(staff_api, make_event):
     make_event(event_name="<b>order & co", page_url="https://app.example.com/trade")
     make_event(user_id=NOBODY)
     html = staff_api.get(EVENTS).content.decode()
@@ -90,7 +90,7 @@ def test_a_row_tells_the_essentials(staff_api, make_event):
         assert f'href="?{query}"' in html
 
 
-def test_the_detail_shows_everything_and_leads_to_the_user(staff_api, make_event, user):
+def test_the_detail_page_shows_everything_and_links_to_the_user(staff_api, make_event, user):
     event = make_event(
         properties={"pair": "<i>"}, session_id="s-1", client_id="web-1", user_agent="Terminal/2.0"
     )
@@ -174,12 +174,12 @@ def test_filters_and_search_narrow_each_other(staff_api, make_event, make_user):
 
 
 @pytest.mark.parametrize("query", ["category=nothing", "priority=x", "event_name=a%00b"])
-def test_a_filter_without_sense_shows_nothing(staff_api, make_event, query):
+def test_an_invalid_filter_shows_nothing(staff_api, make_event, query):
     make_event()
     assert listed_ids(staff_api.get(f"{EVENTS}?{query}")) == []
 
 
-def test_nobody_adds_changes_or_deletes(staff_api, make_event):
+def test_there_is_no_add_change_or_delete(staff_api, make_event):
     event = make_event()
     for path in ("add/", f"{event.pk}/change/", f"{event.pk}/delete/", f"{event.pk}/history/"):
         assert staff_api.post(EVENTS + path, {"post": "yes", "event_name": "x"}).status_code == 403

@@ -53,7 +53,7 @@ def test_the_group_sees_all_streams_and_changes_settings():
     assert "view_event" in permissions()
 
 
-def test_a_migration_gives_back_what_is_missing_and_keeps_what_was_added():
+def test_a_migration_restores_missing_permissions_and_keeps_added_ones():
     group = Group.objects.get(name="Staff")
     group.permissions.clear()
     extra = Permission.objects.get(codename="view_website")
@@ -78,7 +78,7 @@ def test_the_analytics_database_has_no_group():
     assert not Group.objects.exists()
 
 
-def test_all_that_a_member_is_led_to_opens(member, website):
+def test_every_link_of_a_role_opens(member, website):
     event = Event.objects.create(
         id=uuid7.new_id_now(), created_at=uuid7.now(), website_id=website.id,
         event_type="click", url="https://a.test/", session_id="s", visitor_id="v",
@@ -87,8 +87,8 @@ def test_all_that_a_member_is_led_to_opens(member, website):
     for page in pages:
         found = links(member.get(page))
         assert {EVENTS, "/admin/analytics/session/", HISTORY} <= found
-        answers = {link: member.get(link, follow=True).status_code for link in found}
-        assert answers == dict.fromkeys(found, 200)
+        responses = {link: member.get(link, follow=True).status_code for link in found}
+        assert responses == dict.fromkeys(found, 200)
 
 
 def test_a_member_sees_no_people_and_no_websites(member, user, website):
@@ -109,7 +109,7 @@ def test_a_member_changes_settings_and_adds_or_deletes_no_event(member, website)
     assert member.post(f"{EVENTS}{event}/delete/").status_code == 403
 
 
-def test_staff_without_permissions_see_a_home_that_says_so(make_user):
+def test_staff_without_permissions_see_a_message(make_user):
     client = Client()
     client.force_login(make_user(is_staff=True))
     page = client.get(HOME)

@@ -34,7 +34,7 @@ def change_of(session):
 
 
 @pytest.mark.usefixtures("unrecorded")
-def test_the_detail_takes_two_walks_along_indexes(staff_api):
+def test_the_detail_page_takes_two_index_scans(staff_api):
     fill_sessions(5000)
     in_order = statements(staff_api, change_of(Session.objects.newest_first()[2500]))
     indexes = ["analytics_session_pkey", "pageview_session_id"]
@@ -124,13 +124,13 @@ def test_of_very_many_page_views_the_detail_shows_the_first(staff_api):
     assert "/page-100" not in html
 
 
-def test_nobody_adds_changes_or_deletes(staff_api):
+def test_there_is_no_add_change_or_delete(staff_api):
     session = store_session()
     store_page_view(session)
     before = list(Session.objects.values()), list(PageView.objects.values())
     for path in ("add/", f"{session.pk}/change/", f"{session.pk}/delete/"):
-        answer = staff_api.post(SESSIONS + path, {"post": "yes", "page_views": "9"})
-        assert answer.status_code == 403
+        response = staff_api.post(SESSIONS + path, {"post": "yes", "page_views": "9"})
+        assert response.status_code == 403
     assert (list(Session.objects.values()), list(PageView.objects.values())) == before
 
 

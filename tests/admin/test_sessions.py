@@ -26,7 +26,7 @@ def test_two_pages_and_back_show_each_session_once(staff_api):
     assert listed_ids(back) == made[:PAGE_SIZE]
 
 
-def test_a_row_tells_the_essentials(staff_api):
+def test_a_row_of_the_list_shows_the_essentials(staff_api):
     store_session(**FULL_SESSION)
     html = html_of(staff_api, SESSIONS)
     for text in ("2026-01-28 20:00:00", "instagram.com", "https://example.com/johndoe"):
@@ -85,17 +85,17 @@ def test_sessions_from_day_to_day(staff_api):
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ("device=toaster", "Device: Select a valid choice. toaster is not"),
         ("bounced=maybe", "Bounced: Select a valid choice. maybe is not"),
     ],
 )
-def test_a_filter_without_sense_shows_nothing_and_says_so(staff_api, query, told):
+def test_an_invalid_filter_shows_nothing_and_a_message(staff_api, query, message):
     store_session()
     response = staff_api.get(f"{SESSIONS}?{query}")
     assert listed_ids(response) == []
-    assert told in response.content.decode()
+    assert message in response.content.decode()
     assert "No sessions here." in response.content.decode()
 
 
@@ -121,7 +121,7 @@ def test_search_finds_nothing_else(staff_api, text):
     assert listed_ids(staff_api.get(SESSIONS, {"q": session.visitor_hash})) == []
 
 
-def test_the_search_box_says_what_it_finds(staff_api):
+def test_the_search_box_describes_what_it_finds(staff_api):
     assert "Exact session or user id" in html_of(staff_api, SESSIONS)
 
 
@@ -138,7 +138,7 @@ def test_the_search_box_says_what_it_finds(staff_api):
         ),
     ],
 )
-def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes):
+def test_a_page_of_the_list_is_one_index_scan(staff_api, query, indexes):
     fill_sessions(5000)
     [sql] = statements(staff_api, SESSIONS, query)
     assert "COUNT(" not in sql
@@ -147,7 +147,7 @@ def test_a_page_of_the_list_is_one_walk_along_an_index(staff_api, query, indexes
     assert "Seq Scan" not in plan
 
 
-def test_the_analytics_database_away_is_told(staff_api, analytics_away):
+def test_an_analytics_database_that_is_down_is_reported(staff_api, analytics_away):
     response = staff_api.get(SESSIONS)
     assert listed_ids(response) == []
     assert AWAY in response.content.decode()

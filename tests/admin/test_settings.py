@@ -58,7 +58,7 @@ def options(page, name):
     return [(value, label.strip(), bool(selected)) for value, selected, label in found]
 
 
-def test_the_list_leads_to_the_one_form(staff_api):
+def test_the_list_redirects_to_the_one_form(staff_api):
     response = staff_api.get(LIST)
     assert (response.status_code, response["Location"]) == (302, FORM)
 
@@ -98,7 +98,7 @@ def test_saving_without_a_change_records_none(save):
 
 
 @pytest.mark.parametrize("text", ["TRUE", "1", " true", "", '&<"'])
-def test_any_other_text_is_off_and_is_shown_for_what_it_is(save, staff_api, text):
+def test_any_other_text_is_off_and_shown_as_it_is(save, staff_api, text):
     save(tracking_enabled=text)
     assert RuntimeSettings.objects.get().tracking_enabled == text
     assert runtime.current().tracking_enabled is False
@@ -160,7 +160,7 @@ def test_a_script_logs_in_and_flips_a_switch(make_user):
         ("tracking_enabled", "x" * 17),
     ],
 )
-def test_a_bad_value_changes_nothing(save, name, value):
+def test_an_invalid_value_changes_nothing(save, name, value):
     response = save(platform_enabled="false", **{name: value})
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == [name]
@@ -168,7 +168,7 @@ def test_a_bad_value_changes_nothing(save, name, value):
     assert history() == []
 
 
-def test_the_history_tells_who_changed_what_newest_first(save, staff_api):
+def test_the_history_shows_who_changed_what_newest_first(save, staff_api):
     call_command("settings", "tracking_enabled=false", verbosity=0)
     save(max_event_data_bytes="20000")
     response = staff_api.get(HISTORY)
@@ -221,14 +221,14 @@ def viewer(make_user):
     return client
 
 
-def test_who_may_only_look_changes_nothing(viewer):
+def test_view_permission_changes_nothing(viewer):
     assert viewer.get(FORM).status_code == 200
     assert viewer.get(HISTORY).status_code == 200
     assert viewer.post(FORM, {"tracking_enabled": "false"}).status_code == 403
 
 
 @pytest.mark.parametrize("path", [LIST, FORM, HISTORY, "/admin/config/settingchange/"])
-def test_who_may_nothing_sees_nothing(make_user, path):
+def test_staff_without_permissions_see_nothing(make_user, path):
     client = Client()
     client.force_login(make_user(is_staff=True))
     assert client.get(path, follow=True).status_code == 403

@@ -55,7 +55,7 @@ def noon(clock):
     clock.set(clock.now.replace(hour=12, minute=0, second=0, microsecond=0))
 
 
-def test_the_list_tells_the_last_event_and_those_of_today(
+def test_the_list_shows_the_last_event_and_those_of_today(
     staff_api, website, make_website, user, noon, monkeypatch
 ):
     monkeypatch.setattr(traffic, "MAX_COUNTED", 3)
@@ -65,12 +65,12 @@ def test_the_list_tells_the_last_event_and_those_of_today(
     put(website, ago=timedelta(hours=13))
     for hours in range(4):
         put(busy, ago=timedelta(hours=hours))
-    told = listed(staff_api)
-    assert f"{last.created_at:%Y-%m-%d %H:%M:%S}" in told["My Website"][0]
-    assert {name: today for name, (_, today) in told.items()} == {
+    result = listed(staff_api)
+    assert f"{last.created_at:%Y-%m-%d %H:%M:%S}" in result["My Website"][0]
+    assert {name: today for name, (_, today) in result.items()} == {
         **{"My Website": "1", "Busy": "3+", "New": "0"},
     }
-    assert told["New"][0] == "-"
+    assert result["New"][0] == "-"
 
 
 def test_a_page_of_websites_costs_one_query_of_events(staff_api, website, make_website, user):
@@ -190,7 +190,7 @@ def test_an_old_code_ends(rotate, website, api):
     assert (response.status_code, response.json()["message"]) == (404, GONE)
 
 
-def test_an_old_code_of_a_paused_website_takes_nothing(rotate, website, api):
+def test_an_old_code_of_a_paused_website_accepts_nothing(rotate, website, api):
     old = rotate()
     website.refresh_from_db()
     website.change(is_active=False)
@@ -230,7 +230,7 @@ def test_steps_need_the_permission_to_change(make_user, website, step):
     assert Website.objects.get().tracking_code == website.tracking_code
 
 
-def test_a_step_with_a_website_that_is_gone_is_told(staff_api, website):
+def test_an_action_on_a_deleted_website_is_reported(staff_api, website):
     website.delete()
     assert staff_api.post(page_of(website, "pause"), {"confirmed": "yes"}).status_code == 404
     assert staff_api.get(f"{LIST}nothing/pause/").status_code == 404

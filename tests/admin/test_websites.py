@@ -40,7 +40,7 @@ def errors(response):
     return dict(response.context["adminform"].form.errors)
 
 
-def test_the_admin_asks_for_a_login_and_takes_an_email(make_user):
+def test_the_admin_requires_a_login_by_email(make_user):
     make_user("staff@example.com", is_staff=True)
     client = Client()
     response = client.get("/admin/", follow=True)
@@ -109,7 +109,7 @@ def test_a_new_website_must_keep_the_rules(new_website, changes, expected):
     assert not Website.objects.exists()
 
 
-def test_a_second_website_of_a_host_is_refused(new_website, user, make_website):
+def test_a_second_website_of_a_host_is_rejected(new_website, user, make_website):
     website = make_website(user, "www.shop.example")
     expected = {"__all__": ["This user has a website of the same host."]}
     assert errors(new_website()) == expected
@@ -139,7 +139,7 @@ def test_users_are_listed_newest_first_with_their_age(staff_api, make_user):
 
 
 @pytest.mark.parametrize(
-    ("rights", "told"),
+    ("rights", "cells"),
     [
         ({}, ["-", "Active"]),
         ({"is_active": False}, ["-", "Inactive"]),
@@ -147,12 +147,12 @@ def test_users_are_listed_newest_first_with_their_age(staff_api, make_user):
         ({"is_staff": True, "is_superuser": True}, ["Superuser", "Active"]),
     ],
 )
-def test_the_list_of_users_tells_what_they_are(staff_api, make_user, rights, told):
+def test_the_list_of_users_shows_their_roles(staff_api, make_user, rights, cells):
     user = make_user("who@example.com", **rights)
     page = staff_api.get(USERS, {"q": user.email}).content.decode()
     [role] = re.findall(r'<td class="field-role[^>]*>(.*?)</td>', page, re.DOTALL)
     [state] = re.findall(r'<td class="field-state[^>]*>(.*?)</td>', page, re.DOTALL)
-    assert [strip_tags(cell).strip() for cell in (role, state)] == told
+    assert [strip_tags(cell).strip() for cell in (role, state)] == cells
 
 
 def test_the_title_of_a_user_is_the_email_as_it_is(staff_api, user):
@@ -185,7 +185,7 @@ def test_a_new_user_can_log_in(add_user):
     assert (user.name, user.is_active, user.is_staff) == (None, True, False)
 
 
-def test_a_taken_email_is_refused_in_any_case(add_user, make_user):
+def test_a_taken_email_is_rejected_in_any_case(add_user, make_user):
     make_user("new@example.com")
     assert errors(add_user()) == {"email": ["User with this Email already exists."]}
 

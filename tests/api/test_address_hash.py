@@ -105,7 +105,7 @@ def test_a_known_salt_costs_no_query(django_assert_num_queries):
         assert address_hash.hash_address(ADDRESS) == digest
 
 
-def test_while_the_database_is_away_it_is_asked_once_a_second(noon, clock, analytics_away):
+def test_a_database_that_is_down_is_queried_once_a_second(noon, clock, analytics_away):
     with pytest.raises(OperationalError, match="database is away"):
         address_hash.hash_address(ADDRESS)
     with pytest.raises(OperationalError, match="a moment ago"):

@@ -38,7 +38,7 @@ def test_the_address_of_the_socket_in_canonical_form(peer, expected):
 
 
 @pytest.mark.parametrize("peer", ["198.51.100.7", "192.0.2.2", "2001:db8:fffe::1"])
-def test_headers_of_strangers_have_no_effect(peer):
+def test_headers_of_untrusted_clients_are_ignored(peer):
     assert address(peer, forwarded="203.0.113.9", cloudflare="203.0.113.8") == peer
 
 
@@ -96,7 +96,7 @@ def test_only_trusted_proxies_say_how_the_client_addressed_the_service(peer, uri
 
 
 @pytest.mark.parametrize(("peer", "status"), [("10.0.0.1", 400), ("198.51.100.7", 200)])
-def test_a_forwarded_host_that_is_not_served_is_refused_if_a_proxy_says_so(api, peer, status):
+def test_a_forwarded_host_that_is_not_served_is_rejected_from_a_trusted_proxy(api, peer, status):
     headers = {"X-Forwarded-Host": "evil.example"}
     assert api.get("/health/live", headers=headers, REMOTE_ADDR=peer).status_code == status
 
@@ -122,7 +122,7 @@ def test_ipv6_clients_are_counted_by_their_network(address, key):
 
 
 @pytest.mark.usefixtures("clock")
-def test_limits_count_the_clients_behind_a_proxy_apart(api, settings):
+def test_limits_count_clients_behind_a_proxy_separately(api, settings):
     settings.RATE_AUTH = "1/m"
 
     def post(client):

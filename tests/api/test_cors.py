@@ -96,11 +96,11 @@ def test_a_preflight_without_an_origin_is_one(api):
     "path",
     ["/api/v1/websites", "/api/v1/auth/login", "/api/v1/auth/me", f"{PATH}/{ID}", "/health/live"],
 )
-def test_other_routes_answer_no_preflight(api, path):
+def test_other_routes_reject_preflights(api, path):
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
     response = api.options(path, headers=headers)
-    told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
-    assert (response.status_code, response.json()) == (405, told)
+    body = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
+    assert (response.status_code, response.json()) == (405, body)
     assert_no_cors(response)
 
 
@@ -136,7 +136,7 @@ def crash(rows):
     ids=lambda value: str(value)[:25],
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_pages_can_read_every_answer(api, website, monkeypatch, path, status, changes, extra):
+def test_pages_can_read_every_response(api, website, monkeypatch, path, status, changes, extra):
     extra = {"method": "POST", "content_type": "application/json"} | extra
     if store := extra.pop("copy_rows", None):
         monkeypatch.setattr(commit, "copy_rows", store)
@@ -328,6 +328,6 @@ def test_origins_may_be_written_in_any_usual_way(text, origins):
         "https://*.a",
     ],
 )
-def test_what_is_no_origin_is_refused_at_the_start(text):
+def test_what_is_no_origin_is_rejected_at_the_start(text):
     with pytest.raises(ValueError, match="is not an origin"):
         parse_origins([text])

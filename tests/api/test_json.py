@@ -78,7 +78,7 @@ def _no_limit(settings):
         (b'{"a": "\xed\xa0\x80"}', UTF8),
     ],
 )
-def test_a_problem_is_told_wherever_it_is(api, body, sentence):
+def test_a_problem_is_reported_wherever_it_is(api, body, sentence):
     assert_invalid(post(api, body), form=[sentence])
 
 
@@ -96,7 +96,7 @@ def test_a_problem_is_told_wherever_it_is(api, body, sentence):
         ('{"email": 5, "b": "\\u0000"}', NUL),
     ],
 )
-def test_the_first_problem_in_order_is_told(api, body, sentence):
+def test_the_first_problem_is_reported(api, body, sentence):
     assert_invalid(post(api, body), form=[sentence])
 
 

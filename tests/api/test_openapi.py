@@ -56,7 +56,7 @@ OPERATIONS = {
 }
 
 
-def test_the_generator_has_nothing_to_warn_of():
+def test_the_schema_is_generated_without_warnings():
     written = StringIO()
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=written)
     assert yaml.safe_load(written.getvalue()) == document()
@@ -68,7 +68,7 @@ def test_there_is_something_to_look_at():
 
 
 @pytest.mark.parametrize(("path", "method", "view"), ENDPOINTS, ids=NAMES)
-def test_every_endpoint_says_what_it_is_and_what_it_answers(path, method, view):
+def test_every_endpoint_has_a_summary_and_responses(path, method, view):
     """An endpoint that fails here lacks `responses=` in its decorator, or a docstring."""
     operation = document()["paths"][path][method.lower()]
     assert endpoint_of(view, method).responses
@@ -96,10 +96,10 @@ def test_the_example_of_a_body_is_what_is_sent(body):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_every_example_of_a_body_is_as_its_schema_says(operation):
+def test_every_example_of_a_body_matches_its_schema(operation):
     requests = operation.get("requestBody", {}).get("content", {})
-    answers = [each.get("content", {}) for each in operation["responses"].values()]
-    for content in [part for each in (requests, *answers) for part in each.values()]:
+    responses = [each.get("content", {}) for each in operation["responses"].values()]
+    for content in [part for each in (requests, *responses) for part in each.values()]:
         check = validator(json.dumps(content["schema"]))
         for example in content.get("examples", {}).values():
             check.validate(example["value"])
@@ -161,14 +161,14 @@ def test_public_routes_take_more_types(path, media_types):
         ("/api/v1/websites", "get", [{"bearer": []}]),
     ],
 )
-def test_an_operation_says_who_may_call(path, method, security):
+def test_an_operation_describes_its_authentication(path, method, security):
     assert document()["paths"][path][method].get("security") == security
 
 
-def test_an_ingest_route_tells_the_outcomes_that_occur():
-    answers = document()["paths"]["/api/v1/events"]["post"]["responses"]
+def test_an_ingest_route_lists_its_outcomes():
+    responses = document()["paths"]["/api/v1/events"]["post"]["responses"]
     headers = {
-        status: answer["headers"].get("X-Event-Outcome") for status, answer in answers.items()
+        status: response["headers"].get("X-Event-Outcome") for status, response in responses.items()
     }
     assert headers["201"] == {"$ref": "#/components/headers/X-Event-Outcome"}
     assert headers["404"]["schema"]["enum"] == ["rejected"]
@@ -178,13 +178,13 @@ def test_an_ingest_route_tells_the_outcomes_that_occur():
     assert whole == [outcome.value for outcome in Outcome]
 
 
-def test_a_refusal_is_in_the_words_of_its_endpoint():
-    answers = document()["paths"]["/api/v1/events"]["post"]["responses"]
-    [conflict] = answers["409"]["content"][JSON]["examples"].values()
+def test_an_error_is_in_the_dialect_of_its_endpoint():
+    responses = document()["paths"]["/api/v1/events"]["post"]["responses"]
+    [conflict] = responses["409"]["content"][JSON]["examples"].values()
     assert conflict["value"] == {"error": "CONFLICT", "message": "Event id already in use"}
-    assert answers["405"]["headers"].keys() >= {"Allow", "X-Request-Id"}
-    assert "Retry-After" in answers["503"]["headers"]
-    assert "429" not in answers
+    assert responses["405"]["headers"].keys() >= {"Allow", "X-Request-Id"}
+    assert "Retry-After" in responses["503"]["headers"]
+    assert "429" not in responses
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def surplus_header(response):
     "spoil",
     [spoilt_status, spoilt_type, spoilt_body, lost_header, wrong_header, surplus_header],
 )
-def test_an_answer_that_is_not_described_is_found(answered, spoil):
+def test_a_response_that_is_not_described_is_found(answered, spoil):
     assert_described(answered)
     spoil(answered)
     with pytest.raises(AssertionError):
@@ -243,7 +243,7 @@ def test_an_answer_that_is_not_described_is_found(answered, spoil):
         ("?format=xml", None, JSON),
     ],
 )
-def test_the_schema_comes_as_it_is_asked_for(api, query, accept, media_type):
+def test_the_schema_is_served_in_the_requested_format(api, query, accept, media_type):
     response = api.get(SCHEMA + query, headers={"Accept": accept} if accept else {})
     assert (response.status_code, response["Content-Type"]) == (200, media_type)
     assert response["Cache-Control"] == "no-store"
@@ -252,7 +252,7 @@ def test_the_schema_comes_as_it_is_asked_for(api, query, accept, media_type):
     assert read(response.content) == document()
 
 
-def test_the_page_needs_nothing_from_elsewhere(api):
+def test_the_page_loads_nothing_from_other_hosts(api):
     response = api.get(DOCS)
     assert response.status_code == 200
     page = response.text
@@ -277,7 +277,7 @@ def test_pages_can_only_be_read(api, path):
 
 
 @pytest.mark.parametrize("path", [SCHEMA, DOCS])
-def test_an_operator_may_keep_the_description_to_himself(api, settings, path):
+def test_the_description_can_be_private(api, settings, path):
     settings.API_DOCS = False
     assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")
 

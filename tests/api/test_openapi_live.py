@@ -58,8 +58,8 @@ def service():
         stored = send_request(server.port, "POST", "/api/v1/events", event(code)).json
         account = {"email": "owner@example.com", "password": PASSWORD}
         again = send_request(server.port, "POST", "/api/v1/auth/login", account).json
-        begun = send_request(server.port, "POST", "/api/v1/auth/session", account)
-        cookie = SimpleCookie(begun.headers["Set-Cookie"])
+        started = send_request(server.port, "POST", "/api/v1/auth/session", account)
+        cookie = SimpleCookie(started.headers["Set-Cookie"])
         yield Service(
             url=f"http://127.0.0.1:{server.port}",
             token=token,
@@ -104,8 +104,8 @@ def hold(operation, mode, service):
         if mode is GenerationMode.POSITIVE:
             aim(case, service)
         headers = {"Authorization": f"Bearer {token}"}
-        answer = case.call(service.url, service.session, headers=headers)
-        case.validate_response(answer, checks=CHECKS)
+        response = case.call(service.url, service.session, headers=headers)
+        case.validate_response(response, checks=CHECKS)
 
     each()
 
@@ -115,7 +115,7 @@ def modes(operation):
     return [*GenerationMode] if operation.body or operation.query else [GenerationMode.POSITIVE]
 
 
-def test_the_server_answers_as_it_is_described(service):
+def test_the_server_responds_as_described(service):
     found = []
     paths = schemathesis.openapi.from_dict(document())
     for operation in [each for methods in paths.values() for each in methods.values()]:

@@ -45,7 +45,7 @@ def test_what_was_counted_is_written_once(noon):
 
 
 @BOTH
-def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(noon):
+def test_counts_of_one_slot_add_up_over_processes(noon):
     OutcomeCount.objects.create(slot=NOON, api="events", outcome="stored", reason="", events=40)
     for after in (0, 4, 5):
         noon.set(NOON + after * MINUTE)
@@ -58,13 +58,13 @@ def test_processes_and_times_of_one_slot_add_up_and_the_next_slot_begins_anew(no
 
 
 @BOTH
-def test_nothing_counted_is_no_query(django_assert_num_queries):
+def test_flush_without_counts_is_no_query(django_assert_num_queries):
     with django_assert_num_queries(0, using="analytics"):
         outcome_counts.flush()
 
 
 @BOTH
-def test_an_outage_delays_the_counts_and_keeps_their_times(noon, caplog):
+def test_an_outage_delays_the_counts_and_preserves_their_times(noon, caplog):
     Outcome.STORED.count("events", 2)
     with failing("analytics", "the analytics database is away"):
         outcome_counts.flush()
@@ -101,7 +101,7 @@ def test_counts_are_deleted_after_their_retention(noon):
 
 
 @BOTH
-def test_sums_and_hours_begin_where_they_are_told(noon):
+def test_sums_and_hours_begin_at_the_given_time(noon):
     for minutes, events in ((-65, 1), (-60, 2), (-5, 4), (0, 8)):
         OutcomeCount.objects.create(
             slot=NOON + minutes * MINUTE, api="events", outcome="stored", reason="", events=events
@@ -143,10 +143,10 @@ def test_a_server_that_stops_writes_what_it_counted():
             for _ in range(3):
                 send_request(server.port, "POST", "/api/v1/events", event(code))
         with psycopg.connect(analytics) as connection:
-            told = connection.execute(
+            result = connection.execute(
                 "SELECT api, outcome, sum(events) FROM config_tally GROUP BY 1, 2"
             )
-            assert told.fetchall() == [("events", "stored", 3)]
+            assert result.fetchall() == [("events", "stored", 3)]
         with serving(environment) as server, psycopg.connect(analytics, autocommit=True) as link:
             send_request(server.port, "POST", "/api/v1/events", event(code))
             total = "SELECT sum(events) FROM config_tally"

@@ -68,7 +68,7 @@ def assert_track_refused(response, status, *words):
         *("/api/v1/websites/a/b", "/api/v1/auth/login/%2F", "/api/v1/auth/%00", "/%FF"),
     ],
 )
-def test_unknown_paths_are_told_in_json_without_a_redirect(api, method, path):
+def test_unknown_paths_are_json_errors_without_a_redirect(api, method, path):
     assert_error(getattr(api, method)(path), *UNKNOWN)
 
 
@@ -76,7 +76,7 @@ def test_unknown_paths_are_told_in_json_without_a_redirect(api, method, path):
 @pytest.mark.parametrize(
     "path", ["/api/v1/analytics/track/", "/api/v1/analytics/", "/api/v1/analytics/nothing"]
 )
-def test_unknown_paths_of_track_are_told_in_its_dialect(api, method, path):
+def test_unknown_paths_of_track_are_errors_of_its_dialect(api, method, path):
     words = ("NOT_FOUND", "Route not found", "common.not_found")
     assert_track_refused(getattr(api, method)(path), 404, *words)
 
@@ -95,7 +95,7 @@ def test_head_is_get_without_a_body(api, token):
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense", ""])
 @pytest.mark.parametrize("query", ["", "?format=xml", "?format=api", "?_method=DELETE"])
-def test_answers_are_json_whatever_is_asked_for(api, token, accept, query):
+def test_responses_are_json_whatever_is_requested(api, token, accept, query):
     response = api.get(WEBSITES + query, token=token, headers={"Accept": accept})
     assert_response(response, 200, {"websites": [], "total": 0})
 
@@ -109,17 +109,17 @@ def test_method_overrides_are_ignored(api, token, website):
 
 @pytest.mark.parametrize("host", ["evil.example", "testserver.evil.example", "a b", "x:y:z", ""])
 @pytest.mark.parametrize("path", [LOGIN, "/nothing", "/health/live", "/metrics"])
-def test_other_hosts_are_refused(api, path, host):
+def test_other_hosts_are_rejected(api, path, host):
     assert_error(api.post(path, HTTP_HOST=host), 400, "BAD_REQUEST", "Bad request")
 
 
-def test_other_hosts_are_refused_in_the_dialect_of_the_path(api):
+def test_other_hosts_are_rejected_in_the_dialect_of_the_path(api):
     response = api.post("/api/v1/analytics/nothing", HTTP_HOST="evil.example")
     assert_track_refused(response, 400, "BAD_REQUEST", "Bad request", "common.bad_request")
 
 
 @pytest.mark.parametrize("path", [LOGIN, WEBSITES])
-def test_these_routes_answer_no_preflight(api, path):
+def test_these_routes_reject_preflights(api, path):
     headers = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
     response = api.options(path, headers=headers)
     allow = {"Allow": "POST" if path == LOGIN else "GET, POST, HEAD"}
@@ -149,7 +149,7 @@ def test_the_id_of_a_request_is_the_servers_own(post):
         *("text/plain;charset=UTF-8", "application/jsonp", "application/vnd.api+json", "nonsense"),
     ],
 )
-def test_a_body_of_another_type_is_refused(post, content_type):
+def test_a_body_of_another_type_is_rejected(post, content_type):
     assert_error(post(content_type=content_type), *WRONG_TYPE)
 
 
@@ -198,7 +198,7 @@ def test_an_empty_body_has_no_type(post, content_type):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "nonsense"])
-def test_encoded_bodies_are_refused(post, encoding):
+def test_encoded_bodies_are_rejected(post, encoding):
     headers = {"Content-Encoding": encoding}
     assert_error(post(gzip.compress(GOOD), headers=headers), *WRONG_TYPE)
 
@@ -216,7 +216,7 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(post):
     ("method", "path"),
     [("post", LOGIN), ("get", WEBSITES), ("delete", f"{WEBSITES}/x"), ("get", "/api/v1/auth/me")],
 )
-def test_a_length_over_the_limit_is_refused_without_reading(api, token, method, path):
+def test_a_length_over_the_limit_is_rejected_without_reading(api, token, method, path):
     stream = CountingBody(b"x" * 100)
     more = {"wsgi.input": stream, "CONTENT_LENGTH": str(LIMIT + 1)}
     response = api.generic(method.upper(), path, token=token, **more)

@@ -50,13 +50,13 @@ def crash(*arguments, **more):
         ("GET", "/static/unfold/js/app.js", 200),
     ],
 )
-def test_an_answer_that_is_no_page_may_do_nothing(api, method, path, status):
+def test_a_response_that_is_no_page_has_the_strictest_policy(api, method, path, status):
     response = api.generic(method, path)
     assert_told(response, status, SAFE)
     response.close()
 
 
-def test_answers_from_before_the_routes_are_no_exception(api):
+def test_responses_from_before_the_routes_are_described_too(api):
     assert_told(api.get("/health/live", headers={"Host": "evil.example"}), 400, SAFE)
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     preflight = api.options("/api/v1/events", headers=headers)
@@ -80,7 +80,7 @@ def test_a_page_that_crashes_shows_nothing_of_it(staff_api, monkeypatch):
     assert "RuntimeError" not in page
 
 
-def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
+def test_a_page_beyond_the_end_links_to_one_that_exists(staff_api):
     response = staff_api.get("/admin/nothing/")
     assert_told(response, 404, SAFE_PAGE)
     page = response.content.decode()
@@ -89,7 +89,7 @@ def test_a_page_that_is_not_there_leads_to_one_that_is(staff_api):
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/auth/group", "/admin/auth"])
-def test_a_missing_slash_leads_to_the_page(staff_api, path):
+def test_a_missing_slash_redirects_to_the_page(staff_api, path):
     response = staff_api.get(f"{path}?q=a%20b")
     assert (response.status_code, response["Location"]) == (301, f"{path}/?q=a%20b")
 
@@ -107,11 +107,11 @@ def test_an_api_that_crashes_shows_nothing_of_it(api, user, monkeypatch):
     assert response.json() == {"error": "INTERNAL_ERROR", "message": "Login failed"}
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, set()), (60, {"max-age=60"})])
-def test_hsts_is_told_over_https_by_who_wants_it(api, settings, seconds, told):
+@pytest.mark.parametrize(("seconds", "expected"), [(0, set()), (60, {"max-age=60"})])
+def test_hsts_is_sent_over_https_where_it_is_enabled(api, settings, seconds, expected):
     settings.SECURE_HSTS_SECONDS = seconds
     over_https = api.get("/health/live", secure=True)
-    assert {over_https[name] for name in over_https.headers if name in NAMED - {*SAFE}} == told
+    assert {over_https[name] for name in over_https.headers if name in NAMED - {*SAFE}} == expected
     assert_told(api.get("/health/live"), 200, SAFE)
 
 
@@ -121,8 +121,8 @@ def test_cookies_are_strict(client, make_user, settings):
     client.post(ADMIN, {"username": staff.email, "password": PASSWORD})
     assert client.cookies.keys() == {"sessionid", "csrftoken"}
     for cookie in client.cookies.values():
-        told = (cookie["httponly"], cookie["secure"], cookie["samesite"], cookie["path"])
-        assert told == (True, True, "Lax", "/")
+        expected = (cookie["httponly"], cookie["secure"], cookie["samesite"], cookie["path"])
+        assert expected == (True, True, "Lax", "/")
     assert client.cookies["sessionid"]["max-age"] == 1_209_600
 
 
@@ -133,7 +133,7 @@ def allowed_staff(settings):
     return Client()
 
 
-def test_the_admin_is_shown_to_everybody_by_default(api):
+def test_the_admin_is_public_by_default(api):
     assert api.get(ADMIN, REMOTE_ADDR="203.0.113.9").status_code == 200
 
 

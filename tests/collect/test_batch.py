@@ -44,14 +44,14 @@ def counted(browser):
 
 def assert_results(response, *errors, outcome=STORED):
     """Demand the answer to a batch, an error or None for each event; return the ids told."""
-    told = [result.get("event_id") for result in response.json()["results"]]
+    expected = [result.get("event_id") for result in response.json()["results"]]
     results = [
         {"success": False, "error": error} if error else {"success": True, "event_id": id}
-        for error, id in zip(errors, told, strict=True)
+        for error, id in zip(errors, expected, strict=True)
     ]
     body = {"success": True, "processed": len(errors), "results": results}
     assert_response(response, 200, body, outcome)
-    return [uuid_of(id) for id in told if id]
+    return [uuid_of(id) for id in expected if id]
 
 
 def test_each_event_stands_for_itself(batch, counted, user):
@@ -93,12 +93,12 @@ def test_each_event_stands_for_itself(batch, counted, user):
         ({"events": [event()]}, "event_type is required"),
     ],
 )
-def test_a_bad_event_is_told_in_its_place(batch, bad, error):
+def test_an_invalid_event_is_reported_by_its_index(batch, bad, error):
     assert_results(batch(event(), bad), None, error)
     assert len(stored_rows()) == 1
 
 
-def test_a_batch_of_bad_events_is_a_success_that_stored_nothing(batch, counted):
+def test_a_batch_of_invalid_events_succeeds_and_stores_nothing(batch, counted):
     response = batch(event(event_type=""), 1, {})
     errors = ["event_type is invalid", "event must be an object", "event_type is required"]
     assert_results(response, *errors, outcome=REJECTED)
@@ -171,7 +171,7 @@ def refuse_type(type):
         )
 
 
-def test_a_row_that_the_database_refuses_fails_alone(batch, counted):
+def test_a_row_that_the_database_rejects_fails_alone(batch, counted):
     refuse_type("bad")
     response = batch(event(), event(event_type="bad"), event(event_data=[]), event())
     assert_results(response, None, NOT_STORED, "event_data must be an object", None)
@@ -181,7 +181,7 @@ def test_a_row_that_the_database_refuses_fails_alone(batch, counted):
     }  # fmt: skip
 
 
-def test_a_batch_of_which_the_database_takes_nothing_says_so(batch):
+def test_a_batch_of_which_the_database_rejects_every_row_is_unavailable(batch):
     refuse_type("bad")
     response = batch(event(event_type="bad"), event(event_data=[]))
     assert_results(response, NOT_STORED, "event_data must be an object", outcome=WRITE_FAILED)

@@ -38,7 +38,7 @@ def test_an_event_is_stored_with_everything_but_the_address(browser, user):
     assert "Secret" not in everything
 
 
-def test_the_mark_of_an_address_is_another_one_tomorrow(browser, clock):
+def test_the_hash_of_an_address_is_another_one_tomorrow(browser, clock):
     marks = set()
     for days in (0, 0, 1):
         clock.move(days=days)
@@ -113,7 +113,7 @@ def test_every_well_formed_type_is_stored(browser, type):
         {"number": 10**400},
     ],
 )
-def test_data_keep_their_values(browser, data):
+def test_data_are_stored_unchanged(browser, data):
     assert assert_stored(browser.post(PATH, event(event_data=data)))["event_data"] == data
 
 
@@ -138,6 +138,6 @@ def test_a_body_of_exactly_the_limit_is_taken(browser):
     assert_stored(browser.post_bytes(PATH, body + b"y" * (1_048_576 - len(body) - 2) + b'"}'))
 
 
-def test_accept_and_format_change_nothing(browser):
+def test_accept_and_format_are_ignored(browser):
     response = browser.post(f"{PATH}?format=xml", EVENT, headers={"Accept": "text/html"})
     assert_stored(response)

@@ -77,7 +77,7 @@ def test_the_cap_can_be_changed(browser):
 
 
 @pytest.mark.parametrize("is_salt_known", [True, False])
-def test_without_the_analytics_database_it_says_so(browser, is_salt_known):
+def test_without_the_analytics_database_storage_is_unavailable(browser, is_salt_known):
     if is_salt_known:
         address_hash.hash_address("127.0.0.1")
     with failing("analytics", "the analytics database is away"):
@@ -93,7 +93,7 @@ def test_without_the_main_database_no_session_can_be_checked(browser):
     assert stored_rows() == []
 
 
-def test_without_a_confirmation_it_says_so(browser, monkeypatch):
+def test_without_a_confirmed_write_storage_is_unavailable(browser, monkeypatch):
     def fail(*group):
         raise OperationalError("no answer")
 
@@ -101,7 +101,7 @@ def test_without_a_confirmation_it_says_so(browser, monkeypatch):
     assert_response(browser.post(PATH, EVENT), 503, UNAVAILABLE, WRITE_FAILED)
 
 
-def test_a_row_that_the_database_refuses_is_the_services_fault(browser, refuse_type):
+def test_a_row_that_the_database_rejects_is_an_internal_error(browser, refuse_type):
     refuse_type("bad")
     response = browser.post(PATH, EVENT | {"event_type": "bad"})
     assert_response(response, 500, SERVER_ERROR, WRITE_FAILED)
@@ -123,7 +123,7 @@ def refuse_type(db):
     return refuse
 
 
-def test_a_crash_is_told_without_details(browser, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details(browser, monkeypatch, caplog):
     monkeypatch.setattr("analytics.collect.api.store", None)
     assert_response(browser.post(PATH, EVENT), 500, SERVER_ERROR, WRITE_FAILED)
     assert "NoneType" in caplog.text

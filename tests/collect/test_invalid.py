@@ -33,7 +33,7 @@ EVENT_BYTES = json.dumps(EVENT).encode()
         ({"timestamp": {}}, "timestamp must be a string", "Expected string, received object"),
     ],
 )
-def test_a_bad_field_is_told(browser, change, error, message):
+def test_an_invalid_field_is_reported(browser, change, error, message):
     sent = {name: value for name, value in (EVENT | change).items() if value is not ...}
     [field] = change
     assert_error(browser.post(PATH, sent), 400, error, details=[(field, message)])
@@ -43,7 +43,7 @@ def test_a_bad_field_is_told(browser, change, error, message):
 @pytest.mark.parametrize(
     "type", ["a\n", "", "a" * 65, "<script>", "é", " a", "a b", "\u0661", "\u212a", "a\u0300"]
 )
-def test_a_badly_formed_type_is_told(browser, type):
+def test_a_malformed_type_is_reported(browser, type):
     details = [("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$")]
     response = browser.post(PATH, EVENT | {"event_type": type})
     assert_error(response, 400, "event_type is invalid", details=details)
@@ -62,7 +62,7 @@ def test_a_badly_formed_type_is_told(browser, type):
         "2026-01-2\u0668",
     ],
 )
-def test_what_is_no_time_is_told(browser, text):
+def test_invalid_times_are_reported(browser, text):
     response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Invalid ISO 8601 date-time")]
     assert_error(response, 400, "timestamp is invalid", details=details)
@@ -79,13 +79,13 @@ def test_what_is_no_time_is_told(browser, text):
         "1969-12-31",
     ],
 )
-def test_times_out_of_range_are_told(browser, text):
+def test_times_out_of_range_are_rejected(browser, text):
     response = browser.post(PATH, EVENT | {"timestamp": text})
     details = [("timestamp", "Timestamp out of range")]
     assert_error(response, 400, "timestamp is out of range", details=details)
 
 
-def test_all_bad_fields_are_told_the_first_one_first(browser):
+def test_all_invalid_fields_are_reported_in_order(browser):
     bad = {"timestamp": 5, "event_data": [], "event_type": ""}
     details = [
         ("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$"),
@@ -101,7 +101,7 @@ def test_an_empty_body_lacks_both(browser):
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"null", b"5", b'"x"', b"[]"])
-def test_a_body_that_is_no_object_is_told(browser, body):
+def test_a_body_that_is_no_object_is_rejected(browser, body):
     error = "Request body must be an object"
     assert_error(browser.post_bytes(PATH, body), 400, error, details=[])
 
@@ -124,7 +124,7 @@ def test_a_body_that_is_no_object_is_told(browser, body):
         (b"[" * 100_000, "JSON must not be nested deeper than 64 levels"),
     ],
 )
-def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
+def test_invalid_json_is_reported_with_its_reason(browser, body, sentence):
     assert_error(browser.post_bytes(PATH, body), 400, sentence, details=[])
 
 
@@ -137,17 +137,17 @@ def test_json_problems_are_told_by_their_sentence(browser, body, sentence):
         ("application/json", {"Content-Encoding": "gzip"}),
     ],
 )
-def test_other_types_are_refused(browser, content_type, headers):
+def test_other_types_are_rejected(browser, content_type, headers):
     response = browser.post_bytes(PATH, EVENT_BYTES, content_type, headers=headers)
     assert_error(response, 415, "Unsupported media type")
 
 
-def test_too_large_a_body_is_refused_unread(browser):
+def test_too_large_a_body_is_rejected_unread(browser):
     response = browser.post_bytes(PATH, b"x" * 1_048_577, "text/html")
     assert_error(response, 413, "Request body is too large")
 
 
-def test_other_methods_are_refused_before_anything_else(api):
+def test_other_methods_are_rejected_before_anything_else(api):
     for method in ("get", "put", "patch", "delete", "head"):
         response = getattr(api, method)(PATH, headers={"Origin": "https://evil.example"})
         assert response.status_code == 405
@@ -158,7 +158,7 @@ def test_other_methods_are_refused_before_anything_else(api):
     assert_response(api.options(PATH, headers=preflight), 405, body, {"Allow": "POST"})
 
 
-def test_a_host_that_is_not_served_is_refused_in_the_dialect(browser):
+def test_a_host_that_is_not_served_is_rejected_in_the_dialect(browser):
     response = browser.post(PATH, EVENT, HTTP_HOST="evil.example")
     assert (response.status_code, response.json()) == (
         400,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
 @pytest.mark.parametrize("key", [None, "", "x", "a" * 32, "é" * 32, "a" * 5000, "a" * 8 + "\0"])
-def test_a_session_that_is_not_there_is_refused(browser, key):
+def test_an_unknown_session_is_rejected(browser, key):
     response = Api().post(PATH, EVENT, headers=cookie(key))
     assert_session_required(response)
 
@@ -25,31 +25,31 @@ def cookie(key):
     return {} if key is None else {"Cookie": f'sessionid="{quoted}"'}
 
 
-def test_an_expired_session_is_refused(browser):
+def test_an_expired_session_is_rejected(browser):
     assert browser.post(PATH, b"{").status_code == 400
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
     assert_session_required(browser.post(PATH, EVENT))
 
 
-def test_an_inactive_user_is_refused_at_once(browser, user):
+def test_an_inactive_user_is_rejected_at_once(browser, user):
     assert browser.post(PATH, b"{").status_code == 400
     user.is_active = False
     user.save()
     assert_session_required(browser.post(PATH, EVENT))
 
 
-def test_a_deleted_user_is_refused(browser, user):
+def test_a_deleted_user_is_rejected(browser, user):
     user.delete()
     assert_session_required(browser.post(PATH, EVENT))
 
 
-def test_a_session_from_before_a_new_password_is_refused(browser, user):
+def test_a_session_from_before_a_new_password_is_rejected(browser, user):
     user.set_password("AnotherPass123")
     user.save()
     assert_session_required(browser.post(PATH, EVENT))
 
 
-def test_after_the_end_of_the_session_nothing_is_taken(browser):
+def test_after_logout_events_are_rejected(browser):
     key = browser.cookies["sessionid"].value
     browser.delete("/api/v1/auth/session")
     assert_session_required(browser.post(PATH, EVENT))
@@ -84,7 +84,7 @@ def test_the_session_of_the_admin_is_one(staff_api):
         {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example"},
     ],
 )
-def test_other_sites_are_refused_whatever_the_session(browser, settings, headers):
+def test_other_sites_are_rejected_whatever_the_session(browser, settings, headers):
     settings.ALLOWED_HOSTS = ["testserver", "evil.example"]
     response = browser.post(PATH, b"{", headers=headers)
     assert_error(response, 403, "Cross-site request refused")
@@ -130,7 +130,9 @@ def test_the_port_belongs_to_the_origin(browser, settings, host, origin):
         ("http://testserver", 403),
     ],
 )
-def test_behind_a_trusted_proxy_its_headers_tell_the_origin(browser, settings, origin, status):
+def test_behind_a_trusted_proxy_the_origin_is_taken_from_its_headers(
+    browser, settings, origin, status
+):
     settings.TRUSTED_PROXIES = parse_networks(["10.0.0.0/8"])
     settings.ALLOWED_HOSTS = ["millrace.example"]
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "millrace.example"}

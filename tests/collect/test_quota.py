@@ -73,7 +73,7 @@ def test_a_body_in_which_no_events_can_be_counted_costs_one(browser, body, conte
     assert (response.status_code, quota_of(response)) == (status, (100, 99, END))
 
 
-def test_when_nothing_is_left_the_body_is_not_looked_at(browser, settings):
+def test_an_exhausted_quota_is_checked_before_the_body(browser, settings):
     batch(browser, 100)
     for body, content_type in ((b"{", "application/json"), (b"x", "text/html")):
         assert_limited(browser.post_bytes(PATH, body, content_type), left=0)
@@ -81,14 +81,14 @@ def test_when_nothing_is_left_the_body_is_not_looked_at(browser, settings):
     assert_limited(browser.post_bytes(PATH, b"{}"), left=0)
 
 
-def test_the_shape_comes_before_the_budget_and_the_fields_after_it(browser):
+def test_the_quota_is_checked_after_the_shape_and_before_the_fields(browser):
     batch(browser, 99)
     assert_limited(batch(browser, 2, good=False), left=1)
     too_long = batch(browser, 101)
     assert (too_long.status_code, quota_of(too_long)) == (400, (100, 0, END))
 
 
-def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
+def test_requests_rejected_before_authentication_cost_nothing(browser):
     other = {"Origin": "https://evil.example"}
     refused = [browser.get(PATH), browser.post(PATH, EVENT, headers=other)]
     refused.append(Api().post(PATH, EVENT))
@@ -97,7 +97,7 @@ def test_what_is_refused_before_the_session_is_known_costs_nothing(browser):
     assert quota_of(browser.post(PATH, EVENT)) == (100, 99, END)
 
 
-def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
+def test_users_count_separately_and_addresses_do_not_matter(browser, make_user):
     make_user("other@example.com")
     other, again = Api(), Api()
     log_in(other, "other@example.com")
@@ -108,13 +108,13 @@ def test_users_count_apart_and_addresses_do_not_matter(browser, make_user):
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(0.5, 60), (1, 59), (59, 1), (59.9, 1)])
-def test_the_rest_of_the_window_has_to_be_waited_for(browser, clock, seconds, wait):
+def test_retry_after_is_the_rest_of_the_window(browser, clock, seconds, wait):
     batch(browser, 100)
     clock.move(seconds=seconds)
     assert_limited(browser.post(PATH, EVENT), left=0, wait=wait)
 
 
-def test_the_next_window_begins_anew(browser, clock):
+def test_the_next_window_starts_at_zero(browser, clock):
     batch(browser, 100)
     clock.move(seconds=60)
     response = batch(browser, 100)
@@ -141,7 +141,7 @@ def test_without_the_store_of_counters_requests_pass(browser, settings, caplog):
     assert "limits are not counted" in caplog.text
 
 
-def test_a_store_that_goes_away_in_the_middle_lets_the_request_pass(browser, monkeypatch, caplog):
+def test_a_cache_that_fails_within_a_request_lets_it_pass(browser, monkeypatch, caplog):
     monkeypatch.setattr("config.api.ratelimit_cache.LocalCache.consume", None)
     assert batch(browser, 60).status_code == 200
     assert "limits are not counted" in caplog.text
@@ -168,7 +168,7 @@ def store(request, settings):
     return server
 
 
-def test_a_cost_that_does_not_fit_is_refused_as_a_whole_and_costs_nothing(browser, store):
+def test_a_cost_over_the_quota_is_rejected_as_a_whole_and_consumes_nothing(browser, store):
     first = batch(browser, 60)
     assert (first.status_code, quota_of(first)) == (200, (100, 40, END))
     assert_limited(batch(browser, 60), left=40)
@@ -191,7 +191,7 @@ def spend_at_once(caller, *costs):
     return [cost for cost in run_concurrently(*(partial(spend, cost) for cost in costs)) if cost]
 
 
-def test_costs_at_once_are_refused_only_if_they_do_not_fit(store):
+def test_concurrent_costs_are_rejected_only_over_the_quota(store):
     for caller in range(20):
         assert sorted(spend_at_once(caller, 60, 60, 40, 70)) in ([40, 60], [70])
         assert sum(spend_at_once(caller, *[1] * 20)) in (0, 20)

@@ -41,16 +41,16 @@ def test_what_an_inner_block_waited_is_missing_in_the_outer_one(clock):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_query_ends_with_the_patience_and_the_next_one_works():
-    begun = monotonic()
+def test_a_query_ends_at_the_deadline_and_the_next_one_works():
+    started = monotonic()
     with deadline.within(SHORT_SECONDS), pytest.raises(OperationalError):
         sleep(5)
-    assert monotonic() - begun < 2
+    assert monotonic() - started < 2
     assert select_one() == (1,)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_patience_nothing_is_asked():
+def test_without_time_left_no_query_runs():
     with deadline.within(0), pytest.raises(OperationalError, match="does not answer in time"):
         select_one()
     with deadline.within(2):
@@ -58,7 +58,7 @@ def test_without_patience_nothing_is_asked():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_queries_share_the_patience():
+def test_several_queries_share_the_deadline():
     with deadline.within(1.5):
         sleep(0.1)
         assert (deadline.remaining() or 0) <= 1.4
@@ -67,7 +67,7 @@ def test_several_queries_share_the_patience():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transaction_that_takes_too_long_is_undone():
+def test_a_transaction_over_the_timeout_is_rolled_back():
     limit, refusal = deadline.within(SHORT_SECONDS), pytest.raises(OperationalError)
     with limit, refusal, transaction.atomic(using="default"):
         sleep(5)

@@ -145,7 +145,7 @@ def test_the_ctrl_c_of_a_terminal_does_not_reach_postgresql(stored):
 
 
 @pytest.mark.slow
-def test_a_second_run_on_the_directory_is_refused(stored):
+def test_a_second_run_on_the_directory_is_rejected(stored):
     stored.start()
     with pytest.raises(EmbeddedPostgresError) as refusal:
         EmbeddedPostgres(stored.var_dir).start()

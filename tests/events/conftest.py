@@ -30,8 +30,8 @@ def make_events(api, website):
     def make(count, **changes):
         times = [AT_MS + 1000 * n for n in range(count)]
         events = [event_of(website, timestamp=ms, **changes) for ms in times]
-        told = api.post(BATCH_PATH, {"events": events}).json()
-        return [event["id"] for event in reversed(told["events"])]
+        body = api.post(BATCH_PATH, {"events": events}).json()
+        return [event["id"] for event in reversed(body["events"])]
 
     return make
 

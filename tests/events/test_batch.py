@@ -41,13 +41,13 @@ def not_found(index, code):
 # What is stored
 
 
-def test_events_are_stored_and_told_in_the_order_of_the_request(batch, website):
+def test_events_are_stored_and_returned_in_the_order_of_the_request(batch, website):
     first = full_event_of(website)
     second = full_event_of(website, eventType="click", url="https://example.com/2")
     response = batch(first, second)
     a, b = ids_of(response)
-    told = created(batch_item(first, website, id=a), batch_item(second, website, id=b))
-    assert_response(response, 201, told, STORED)
+    body = created(batch_item(first, website, id=a), batch_item(second, website, id=b))
+    assert_response(response, 201, body, STORED)
     assert stored_rows() == [
         expected_row(second, website, id=b),
         expected_row(first, website, id=a),
@@ -66,12 +66,12 @@ def test_events_of_several_websites_share_a_batch(batch, website, other_website)
     sent = [full_event_of(site) for site in (website, other_website, website)]
     response = batch(*sent)
     a, b, c = ids_of(response)
-    told = created(
+    body = created(
         batch_item(sent[0], website, id=a),
         batch_item(sent[1], other_website, id=b),
         batch_item(sent[2], website, id=c),
     )
-    assert_response(response, 201, told, STORED)
+    assert_response(response, 201, body, STORED)
     assert [(str(event["id"]), event["website_id"]) for event in reversed(stored_rows())] == [
         (a, website.id),
         (b, other_website.id),
@@ -83,8 +83,8 @@ def test_a_thousand_events_of_one_time_have_ids_in_the_order_of_the_request(batc
     response = batch(*(event_of(website, timestamp=AT_MS, os=str(n)) for n in range(1000)))
     assert response.status_code == 201
     assert response.json()["eventsCreated"] == 1000
-    told = ids_of(response)
-    assert told == sorted(set(told))
+    ids = ids_of(response)
+    assert ids == sorted(set(ids))
     assert list(Event.objects.order_by("id").values_list("os", flat=True)) == [
         str(n) for n in range(1000)
     ]
@@ -92,9 +92,9 @@ def test_a_thousand_events_of_one_time_have_ids_in_the_order_of_the_request(batc
 
 def test_each_event_has_its_own_time(batch, website):
     times = [AT_MS + 2, AT_MS, AT_MS + 1, AT_MS]
-    told = [UUID(id) for id in ids_of(batch(*(event_of(website, timestamp=t) for t in times)))]
-    assert [uuid7.ms_of(id) for id in told] == times
-    assert told[1] < told[3]
+    ids = [UUID(id) for id in ids_of(batch(*(event_of(website, timestamp=t) for t in times)))]
+    assert [uuid7.ms_of(id) for id in ids] == times
+    assert ids[1] < ids[3]
 
 
 # Duplicates and conflicts
@@ -108,14 +108,14 @@ def test_a_repeated_batch_gives_the_same_body_and_no_row(batch, website):
     assert len(stored_rows()) == 3
 
 
-def test_a_known_event_is_told_as_it_is_stored(batch, website):
+def test_a_duplicate_is_returned_as_it_is_stored(batch, website):
     known, new = full_event_of(website, id=new_id()), full_event_of(website, id=new_id())
     batch(known)
     response = batch(known | {"url": "https://example.com/changed", "eventType": "click"}, new)
-    told = created(
+    body = created(
         batch_item(known, website, id=known["id"]), batch_item(new, website, id=new["id"])
     )
-    assert_response(response, 201, told, STORED)
+    assert_response(response, 201, body, STORED)
     assert {str(event["id"]): event["url"] for event in stored_rows()} == {
         known["id"]: known["url"],
         new["id"]: new["url"],
@@ -131,8 +131,8 @@ def test_an_id_repeated_within_a_batch_counts_once_at_its_first_place(batch, web
         full_event_of(website, id=write(id), os="second"),
     )
     response = batch(first, between, second)
-    told = created(batch_item(first, website, id=id), batch_item(between, website, id=other_id))
-    assert_response(response, 201, told, STORED)
+    body = created(batch_item(first, website, id=id), batch_item(between, website, id=other_id))
+    assert_response(response, 201, body, STORED)
     assert Event.objects.get(id=id).os == "first"
     assert len(stored_rows()) == 2
 
@@ -142,8 +142,8 @@ def test_an_id_of_another_websites_event_fails_alone(batch, website, other_websi
     batch(theirs)
     good = full_event_of(website, id=new_id())
     response = batch(full_event_of(website, id=theirs["id"]), good)
-    told = partial_body([batch_item(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
-    assert_response(response, 207, told, STORED)
+    body = partial_body([batch_item(good, website, id=good["id"])], [(0, "CONFLICT", IN_USE)])
+    assert_response(response, 207, body, STORED)
     assert Event.objects.get(id=theirs["id"]).website_id == other_website.id
     assert len(stored_rows()) == 2
 
@@ -152,8 +152,8 @@ def test_an_id_of_two_websites_within_a_batch_is_the_first_ones(batch, website, 
     id = new_id()
     first = full_event_of(website, id=id)
     response = batch(first, full_event_of(other_website, id=id))
-    told = partial_body([batch_item(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
-    assert_response(response, 207, told, STORED)
+    body = partial_body([batch_item(first, website, id=id)], [(1, "CONFLICT", IN_USE)])
+    assert_response(response, 207, body, STORED)
     assert stored_rows() == [expected_row(first, website, id=id)]
 
 
@@ -168,8 +168,8 @@ def test_duplicates_beside_errors_are_no_stored_events(batch, website):
     known = full_event_of(website, id=new_id())
     batch(known)
     response = batch(known, event_of(website, trackingCode="pm-nobody"))
-    told = partial_body([batch_item(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
-    assert_response(response, 207, told, DUPLICATE)
+    body = partial_body([batch_item(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
+    assert_response(response, 207, body, DUPLICATE)
 
 
 # Websites
@@ -182,37 +182,37 @@ def test_duplicates_beside_errors_are_no_stored_events(batch, website):
         "pm-' OR 1=1 --",
     ],
 )
-def test_a_code_that_no_website_has_fails_alone(batch, website, code):
+def test_an_unknown_tracking_code_fails_alone(batch, website, code):
     good = full_event_of(website)
     response = batch(event_of(website, trackingCode=code), good)
     [id] = ids_of(response)
-    told = partial_body([batch_item(good, website, id=id)], [not_found(0, code)])
-    assert_response(response, 207, told, STORED)
+    body = partial_body([batch_item(good, website, id=id)], [not_found(0, code)])
+    assert_response(response, 207, body, STORED)
     assert stored_rows() == [expected_row(good, website, id=id)]
 
 
-def test_a_code_is_told_cut_to_64_characters(batch, website):
+def test_a_tracking_code_is_reported_cut_to_64_characters(batch, website):
     response = batch(event_of(website, trackingCode="😀" * 65))
     assert_response(response, 207, partial_body([], [not_found(0, "😀" * 64)]), REJECTED)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
-def test_a_website_that_ended_takes_no_more_events(batch, website, other_website, end):
+def test_a_website_that_ended_accepts_no_more_events(batch, website, other_website, end):
     batch(event_of(website))
     end(website)
     response = batch(event_of(website), event_of(other_website, timestamp=AT_MS))
     [id] = ids_of(response)
-    told = partial_body(
+    body = partial_body(
         [batch_item(event_of(other_website), other_website, id=id)],
         [not_found(0, website.tracking_code)],
     )
-    assert_response(response, 207, told, STORED)
+    assert_response(response, 207, body, STORED)
     assert len(stored_rows()) == 2
 
 
 def test_a_batch_without_any_known_website_is_rejected(batch, website):
     codes = ["pm-nobody", "", "abc"]
     response = batch(*(event_of(website, trackingCode=code) for code in codes))
-    told = partial_body([], [not_found(index, code) for index, code in enumerate(codes)])
-    assert told["message"] == "Created 0 events with 3 errors"
-    assert_rejected(response, 207, told)
+    body = partial_body([], [not_found(index, code) for index, code in enumerate(codes)])
+    assert body["message"] == "Created 0 events with 3 errors"
+    assert_rejected(response, 207, body)

@@ -57,8 +57,8 @@ def test_events_must_be_a_list_of_one_to_a_thousand(api, website, body, message)
 
 
 def test_an_empty_body_lacks_events(api):
-    told = invalid_batch(fields={"events": ["Required"]})
-    assert_rejected(api.post_bytes(BATCH_PATH, b""), 400, told)
+    result = invalid_batch(fields={"events": ["Required"]})
+    assert_rejected(api.post_bytes(BATCH_PATH, b""), 400, result)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_one_bad_event_of_a_thousand_fails_all(batch, website):
     assert_rejected(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
 
 
-def test_a_hundred_messages_are_told(batch, website):
+def test_up_to_a_hundred_messages_are_returned(batch, website):
     response = batch(*(event_of(website, url="") for _ in range(60)), event_of(website, os=5))
     messages = ["Invalid URL", "URL is required"] * 50
     assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
@@ -142,8 +142,8 @@ def test_only_post_is_allowed(api, website, method):
     assert (response.status_code, response["Allow"]) == (405, "POST")
     assert "X-Event-Outcome" not in response
     if method != "HEAD":
-        told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
-        assert response.json() == told
+        expected = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
+        assert response.json() == expected
     assert stored_rows() == []
 
 
@@ -192,7 +192,7 @@ def test_without_the_main_database_no_website_is_known(batch, website, request):
     assert stored_rows() == []
 
 
-def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details_and_logged(batch, website, monkeypatch, caplog):
     def crash(*rows):
         raise RuntimeError("a secret")
 
@@ -206,7 +206,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(batch, website, monkeypat
 
 
 @pytest.mark.parametrize("place", [0, 1, 499, 999])
-def test_a_row_that_the_database_refuses_fails_alone(batch, website, place):
+def test_a_row_that_the_database_rejects_fails_alone(batch, website, place):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
     events = [event_of(website, timestamp=AT_MS) for _ in range(1000)]

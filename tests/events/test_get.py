@@ -36,10 +36,10 @@ def read(api):
 
 
 @pytest.mark.parametrize("id", [ID, ID.upper()])
-def test_an_event_is_told_with_its_properties(read, website, event, id):
-    told = event_body(event, website, id=ID) | {"properties": event["properties"]}
-    assert len(told) == 13
-    assert_response(read(id), 200, told)
+def test_an_event_is_returned_with_its_properties(read, website, event, id):
+    body = event_body(event, website, id=ID) | {"properties": event["properties"]}
+    assert len(body) == 13
+    assert_response(read(id), 200, body)
 
 
 @pytest.mark.parametrize("properties", [None, {}, {"a": {"b": [1, "é", None, 2.5]}}])
@@ -48,17 +48,17 @@ def test_properties_are_those_that_came(api, website, read, properties):
     assert read().json()["properties"] == properties
 
 
-def test_what_did_not_come_is_null(api, website, read):
+def test_missing_fields_are_null(api, website, read):
     sent = event_of(website, id=ID)
     api.post(PATH, sent)
     assert_response(read(), 200, event_body(sent, website, id=ID) | {"properties": None})
 
 
-def test_an_event_of_a_batch_is_told(api, website, read):
+def test_an_event_of_a_batch_is_returned(api, website, read):
     sent = full_event_of(website, id=ID)
     api.post(BATCH_PATH, {"events": [sent]})
-    told = event_body(sent, website, id=ID) | {"properties": sent["properties"]}
-    assert_response(read(), 200, told)
+    body = event_body(sent, website, id=ID) | {"properties": sent["properties"]}
+    assert_response(read(), 200, body)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_another_path_is_unknown(api, event, path):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_an_event_can_only_be_read(api, event, read, method):
     response = api.generic(method, f"{PATH}/{ID}", "{}", "application/json")
-    told = (405, "METHOD_NOT_ALLOWED", "Method not allowed")
-    assert_error(response, *told, {"Allow": "GET, HEAD"})
+    expected = (405, "METHOD_NOT_ALLOWED", "Method not allowed")
+    assert_error(response, *expected, {"Allow": "GET, HEAD"})
     assert read().status_code == 200
 
 
@@ -102,7 +102,7 @@ def test_the_path_of_batches_is_no_event(api, event):
     assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "POST"})
 
 
-def test_head_is_answered_without_a_body(api, event):
+def test_head_has_no_body(api, event):
     response = api.head(f"{PATH}/{ID}")
     assert (response.status_code, response.content) == (200, b"")
 
@@ -124,7 +124,7 @@ def test_without_the_analytics_database_events_are_unavailable(read, event):
         assert_response(read(), 503, UNAVAILABLE)
 
 
-def test_a_crash_is_told_without_its_reason_and_logged(read, event, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details_and_logged(read, event, monkeypatch, caplog):
     def crash(*values):
         raise RuntimeError("a secret")
 

@@ -37,8 +37,8 @@ def with_value(request, website, send):
 def assert_no_json(response, sentence):
     is_batch = response.request["PATH_INFO"] == BATCH_PATH
     message = "Invalid batch event data" if is_batch else "Invalid event data"
-    told = validation_body(form=[sentence], message=message)
-    assert_response(response, 400, told, REJECTED)
+    body = validation_body(form=[sentence], message=message)
+    assert_response(response, 400, body, REJECTED)
     assert not Event.objects.exists()
 
 
@@ -82,7 +82,7 @@ def nested(levels, opening=b"[", closing=b"]"):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_body_that_is_no_object_is_told_why(website, send, body, sentence):
+def test_a_body_that_is_no_object_is_rejected_with_its_type(website, send, body, sentence):
     assert_no_json(send(body), sentence)
 
 
@@ -108,7 +108,7 @@ def test_a_body_that_is_no_object_is_told_why(website, send, body, sentence):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_no_row_can_hold_is_refused(with_value, value, sentence):
+def test_values_that_no_row_can_hold_are_rejected(with_value, value, sentence):
     assert_no_json(with_value(value), sentence)
 
 
@@ -126,7 +126,7 @@ def test_what_no_row_can_hold_is_refused(with_value, value, sentence):
     ids=lambda value: str(value)[:40],
 )
 @pytest.mark.parametrize("place", ["unknown field", "overwritten", "overwritten, deep inside"])
-def test_it_is_refused_even_where_it_would_be_ignored(website, send, place, value, sentence):
+def test_it_is_rejected_even_where_it_would_be_ignored(website, send, place, value, sentence):
     members = {
         "unknown field": b'"ignored": %s' % value,
         "overwritten": b'"os": %s, "os": "Linux"' % value,
@@ -149,7 +149,7 @@ def test_it_is_refused_even_where_it_would_be_ignored(website, send, place, valu
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_the_first_problem_in_the_order_of_the_contract_is_told(with_value, value, sentence):
+def test_the_first_problem_in_the_order_of_the_contract_is_reported(with_value, value, sentence):
     assert_no_json(with_value(value), sentence)
 
 
@@ -184,7 +184,7 @@ def test_the_first_problem_in_the_order_of_the_contract_is_told(with_value, valu
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_every_other_json_is_kept_unchanged(with_value, value, kept):
+def test_all_other_json_is_stored_unchanged(with_value, value, kept):
     assert with_value(value).status_code == 201
     assert [event["properties"] for event in stored_rows()] == [{"a": kept}]
 
@@ -212,7 +212,7 @@ def test_of_a_repeated_key_the_last_one_counts(api, website):
     assert [event["event_type"] for event in stored_rows()] == ["click"]
 
 
-def test_what_is_kept_unchanged_is_read_back_unchanged(api, website):
+def test_what_is_stored_unchanged_is_read_back_unchanged(api, website):
     event = json.dumps(event_of(website, properties={"a": "HERE"})).encode()
     number = b"7" * 400
     id = api.post_bytes(PATH, event.replace(b'"HERE"', number)).json()["id"]
@@ -228,6 +228,6 @@ def test_a_hundred_thousand_brackets_cost_little(send):
 def test_fifty_thousand_small_keys_are_over_the_cap(api, website):
     body = json.dumps(event_of(website, properties={f"k{n}": n for n in range(50_000)})).encode()
     assert len(body) < 1_048_576
-    told = validation_body(fields={"properties": ["Properties exceed 10000 bytes"]})
-    assert_response(api.post_bytes(PATH, body), 400, told, REJECTED)
+    expected = validation_body(fields={"properties": ["Properties exceed 10000 bytes"]})
+    assert_response(api.post_bytes(PATH, body), 400, expected, REJECTED)
     assert stored_rows() == []

@@ -29,7 +29,7 @@ def test_an_event_is_listed_with_eleven_keys(api, website, list_events):
     assert_response(list_events(), 200, page_body(item, total=1))
 
 
-def test_what_did_not_come_is_null(api, website, list_events):
+def test_missing_fields_are_null(api, website, list_events):
     sent = event_of(website, id=new_id())
     api.post(PATH, sent)
     [item] = list_events().json()["events"]
@@ -59,10 +59,10 @@ def test_the_newest_event_comes_first(api, website, list_events):
     assert ids_of(list_events()) == [ids[AT_MS + 2], ids[AT_MS + 1], ids[AT_MS]]
 
 
-def test_of_one_time_the_last_one_of_a_batch_comes_first(api, website, list_events):
+def test_events_of_one_time_are_listed_in_reverse_order_of_their_batch(api, website, list_events):
     events = [event_of(website, timestamp=AT_MS) for _ in range(50)]
-    told = api.post(BATCH_PATH, {"events": events}).json()["events"]
-    assert ids_of(list_events()) == [event["id"] for event in reversed(told)]
+    result = api.post(BATCH_PATH, {"events": events}).json()["events"]
+    assert ids_of(list_events()) == [event["id"] for event in reversed(result)]
 
 
 def test_events_of_other_websites_are_not_listed(api, website, make_website, user, list_events):
@@ -87,9 +87,9 @@ def test_events_of_other_websites_are_not_listed(api, website, make_website, use
 def test_only_events_of_a_type_are_listed_and_counted(api, website, list_events, event_type, kept):
     for ms, each in enumerate(("pageview", "click", "custom"), AT_MS):
         api.post(PATH, event_of(website, eventType=each, timestamp=ms))
-    told = list_events(eventType=event_type).json()
-    assert [event["eventType"] for event in told["events"]] == kept
-    assert told["pagination"]["total"] == len(kept)
+    body = list_events(eventType=event_type).json()
+    assert [event["eventType"] for event in body["events"]] == kept
+    assert body["pagination"]["total"] == len(kept)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_page_by_offset_has_a_cursor_too(list_events, make_events):
     assert list_events(limit=2, offset=1).json()["pagination"]["nextCursor"] == ids[2]
 
 
-def test_with_a_cursor_the_offset_is_ignored_and_told_as_0(list_events, make_events):
+def test_with_a_cursor_the_offset_is_ignored_and_returned_as_0(list_events, make_events):
     ids = make_events(4)
     response = list_events(cursor=ids[0].upper(), offset=2, eventType="pageview")
     assert ids_of(response) == ids[1:]

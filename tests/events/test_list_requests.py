@@ -29,7 +29,7 @@ def test_a_code_is_required(api, query):
     ],
     ids=lambda code: code[:30],
 )
-def test_a_code_that_no_website_has_is_not_found(api, website, code):
+def test_an_unknown_tracking_code_is_not_found(api, website, code):
     assert_error(api.get(f"{PATH}?trackingCode={code}"), *NOT_FOUND)
 
 
@@ -51,12 +51,12 @@ def test_authorization_is_ignored_while_reads_are_public(api, website):
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense"])
-def test_the_list_is_json_whatever_is_wished(api, website, accept):
+def test_the_list_is_json_whatever_is_requested(api, website, accept):
     query = {"trackingCode": website.tracking_code, "format": "xml"}
     assert_response(api.get(PATH, query, headers={"Accept": accept}), 200, page_body(total=0))
 
 
-def test_head_is_answered_without_a_body(api, website):
+def test_head_has_no_body(api, website):
     response = api.head(PATH, {"trackingCode": website.tracking_code})
     assert (response.status_code, response.content) == (200, b"")
     assert response["Content-Type"] == "application/json"
@@ -68,7 +68,7 @@ def test_a_body_is_not_read(api, website):
     assert_response(response, 200, page_body(total=0))
 
 
-def test_a_body_over_the_limit_is_refused_all_the_same(api, website):
+def test_a_body_over_the_limit_is_rejected_all_the_same(api, website):
     path = f"{PATH}?trackingCode={website.tracking_code}"
     response = api.generic("GET", path, CONTENT_LENGTH="1048577")
     assert_error(response, 413, "PAYLOAD_TOO_LARGE", "Request body is too large")
@@ -98,7 +98,7 @@ def test_without_the_analytics_database_the_list_is_unavailable(list_events):
         assert_response(list_events(), 503, UNAVAILABLE)
 
 
-def test_a_crash_is_told_without_its_reason_and_logged(list_events, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details_and_logged(list_events, monkeypatch, caplog):
     def crash(*values):
         raise RuntimeError("a secret")
 

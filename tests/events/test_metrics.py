@@ -50,7 +50,7 @@ def test_a_single_event_is_counted_by_its_outcome(api, website, make_website, us
     ],
     ids=lambda value: str(value)[:25],
 )
-def test_a_refused_request_counts_one_rejected_event(api, website, counted, changes, content_type):
+def test_a_rejected_request_counts_one_rejected_event(api, website, counted, changes, content_type):
     body = json.dumps(event_of(website, **changes))
     assert api.post_bytes(PATH, body, content_type).status_code >= 400
     assert counted() == {REJECTED: 1}
@@ -88,7 +88,7 @@ def test_each_event_of_a_batch_is_counted_by_its_own_outcome(
     assert counted() == {STORED: 2, DUPLICATE: 2, REJECTED: 2}
 
 
-def test_a_row_that_the_database_refuses_is_counted_alone(api, website, counted):
+def test_a_row_that_the_database_rejects_is_counted_alone(api, website, counted):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
     refused = event_of(website, sessionId="refused")
@@ -110,7 +110,7 @@ def test_a_row_that_the_database_refuses_is_counted_alone(api, website, counted)
     ],
     ids=lambda value: str(value)[:25],
 )
-def test_a_batch_that_is_refused_as_a_whole_counts_its_events(api, counted, body, count):
+def test_a_batch_that_is_rejected_as_a_whole_counts_its_events(api, counted, body, count):
     api.post(BATCH_PATH, body)
     assert counted() == {REJECTED: count}
 

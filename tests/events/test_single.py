@@ -37,7 +37,7 @@ NO_SITE = {"error": "NOT_FOUND", "message": "Website with this tracking code not
 # What is stored
 
 
-def test_an_event_is_stored_and_told(api, website):
+def test_an_event_is_stored_and_returned(api, website):
     sent = full_event_of(website)
     response = api.post(PATH, sent)
     id = response.json()["id"]
@@ -47,7 +47,7 @@ def test_an_event_is_stored_and_told(api, website):
     assert uuid7.ms_of(UUID(id)) == AT_MS
 
 
-def test_what_does_not_come_is_null(api, website, now):
+def test_missing_fields_are_null(api, website, now):
     sent = event_of(website)
     response = api.post(PATH, sent)
     id = response.json()["id"]
@@ -101,7 +101,7 @@ def test_without_a_timestamp_the_time_is_that_of_the_request(api, website):
         ("properties", {"a": [1, 2.5, -0.125, True, None, "é", {"b": []}]}),
     ],
 )
-def test_what_keeps_every_rule_is_stored_as_it_came(api, website, field, value):
+def test_valid_values_are_stored_unchanged(api, website, field, value):
     sent = full_event_of(website) | {field: value}
     response = api.post(PATH, sent)
     id = response.json()["id"]
@@ -118,7 +118,7 @@ def test_an_unknown_field_is_ignored(api, website, field):
     assert stored_rows() == [expected_row(sent, website, id=id)]
 
 
-def test_a_token_that_opens_nothing_does_not_matter(api, website):
+def test_an_invalid_token_is_ignored(api, website):
     response = api.post(PATH, event_of(website), headers={"Authorization": "Bearer junk"})
     assert (response.status_code, len(stored_rows())) == (201, 1)
 
@@ -154,7 +154,7 @@ def test_the_time_is_the_timestamp_or_that_of_the_id_or_now(api, website, now, g
 
 
 @pytest.mark.parametrize("write", [str, str.upper])
-def test_an_id_of_the_client_is_kept_and_told_in_lower_case(api, website, write):
+def test_an_id_of_the_client_is_stored_and_returned_in_lower_case(api, website, write):
     sent = full_event_of(website)
     response = api.post(PATH, sent | {"id": write(ID)})
     assert_response(response, 201, event_body(sent, website, id=ID), STORED)
@@ -182,17 +182,17 @@ def test_an_id_of_another_websites_event_is_a_conflict(api, website, make_websit
     sent = full_event_of(website, id=ID)
     api.post(PATH, sent)
     response = api.post(PATH, full_event_of(make_website(user, "other.example"), id=ID))
-    told = {"error": "CONFLICT", "message": "Event id already in use"}
-    assert_response(response, 409, told, REJECTED)
+    body = {"error": "CONFLICT", "message": "Event id already in use"}
+    assert_response(response, 409, body, REJECTED)
     assert stored_rows() == [expected_row(sent, website, id=ID)]
 
 
 def test_without_an_id_every_request_stores_an_event(api, website):
-    answers = [api.post(PATH, full_event_of(website)) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [201, 201, 201]
-    told = {answer.json()["id"] for answer in answers}
-    assert {str(event["id"]) for event in stored_rows()} == told
-    assert len(told) == 3
+    responses = [api.post(PATH, full_event_of(website)) for _ in range(3)]
+    assert [response.status_code for response in responses] == [201, 201, 201]
+    result = {response.json()["id"] for response in responses}
+    assert {str(event["id"]) for event in stored_rows()} == result
+    assert len(result) == 3
 
 
 # Websites
@@ -201,7 +201,7 @@ def test_without_an_id_every_request_stores_an_event(api, website):
 @pytest.mark.parametrize(
     "code", ["pm-nobody", "pm-", "pm-%00", "pm-\U0010ffff", "pm-" + "x" * 61, "pm-' OR 1=1 --"]
 )
-def test_a_code_that_no_website_has_is_not_found(api, website, code):
+def test_an_unknown_tracking_code_is_not_found(api, website, code):
     assert_rejected(api.post(PATH, event_of(website, trackingCode=code)), 404, NO_SITE)
 
 
@@ -211,7 +211,7 @@ def test_an_inactive_website_is_not_found(api, website):
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
-def test_a_website_that_took_events_until_now_is_not_found_any_more(api, website, end):
+def test_a_website_that_ended_is_not_found(api, website, end):
     sent = event_of(website, id=ID)
     api.post(PATH, sent)
     end(website)

@@ -135,7 +135,7 @@ def test_a_timestamp_must_be_the_time_in_the_id(api, website, timestamp, message
     assert_rejected(response, 400, validation_body(fields={"timestamp": messages}))
 
 
-def test_every_bad_field_is_told(api, website):
+def test_every_invalid_field_is_reported(api, website):
     response = api.post(PATH, event_of(website, url="", eventType=None, os=5, sessionId="x" * 256))
     fields = {
         "eventType": [f"Expected {TYPES}, received null"],
@@ -149,5 +149,5 @@ def test_every_bad_field_is_told(api, website):
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_body_lacks_what_is_required(api, website, body):
     required = ("trackingCode", "eventType", "url", "sessionId", "visitorId")
-    told = validation_body(fields={name: ["Required"] for name in required})
-    assert_rejected(api.post_bytes(PATH, body), 400, told)
+    expected = validation_body(fields={name: ["Required"] for name in required})
+    assert_rejected(api.post_bytes(PATH, body), 400, expected)

@@ -46,10 +46,10 @@ def filled_to(size, event):
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "JSON", "X"])
-def test_another_method_is_refused(api, website, method):
+def test_another_method_is_rejected(api, website, method):
     response = api.generic(method, PATH, json.dumps(event_of(website)), "application/json")
-    told = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
-    assert_response(response, 405, told, METHODS)
+    body = {"error": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
+    assert_response(response, 405, body, METHODS)
     assert stored_rows() == []
 
 
@@ -74,25 +74,25 @@ def test_another_path_is_unknown(api, website, path):
         ("", {"X-HTTP-Method-Override": "DELETE"}),
     ],
 )
-def test_the_answer_is_json_whatever_is_wished(api, website, query, headers):
+def test_the_response_is_json_whatever_is_requested(api, website, query, headers):
     sent = full_event_of(website)
     response = api.post(PATH + query, sent, headers=headers)
     id = response.json()["id"]
     assert_response(response, 201, event_body(sent, website, id=id), STORED)
 
 
-def test_a_host_that_is_not_served_is_refused(api, website):
+def test_a_host_that_is_not_served_is_rejected(api, website):
     response = api.post(PATH, event_of(website), headers={"Host": "evil.example"})
-    told = {"error": "BAD_REQUEST", "message": "Bad request"}
-    assert_rejected(response, 400, told)
+    body = {"error": "BAD_REQUEST", "message": "Bad request"}
+    assert_rejected(response, 400, body)
 
 
 def test_the_id_of_a_request_is_the_servers_own(api, website):
-    answers = [
+    responses = [
         api.post(PATH, event_of(website), headers={"X-Request-Id": "chosen-by-client"})
         for _ in "ab"
     ]
-    first, second = (UUID(answer["X-Request-Id"]) for answer in answers)
+    first, second = (UUID(response["X-Request-Id"]) for response in responses)
     assert first != second
 
 
@@ -153,7 +153,7 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
     assert len(stored_rows()) == (status == 201)
 
 
-def test_a_content_length_over_the_limit_is_refused_unread(api, website):
+def test_a_content_length_over_the_limit_is_rejected_unread(api, website):
     stream = CountingBody(filled_to(1_048_577, event_of(website)))
     environ = {"CONTENT_LENGTH": "1048577", "wsgi.input": stream}
     response = api.post_bytes(PATH, b"", **environ)
@@ -214,7 +214,7 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
     assert stored_rows() == []
 
 
-def test_a_known_website_takes_events_without_the_main_database(api, website, request):
+def test_a_cached_website_accepts_events_without_the_main_database(api, website, request):
     api.post(PATH, event_of(website))
     request.getfixturevalue("main_database_away")
     sent = event_of(website, timestamp=AT_MS)
@@ -224,13 +224,13 @@ def test_a_known_website_takes_events_without_the_main_database(api, website, re
     assert len(stored_rows()) == 2
 
 
-def test_another_website_takes_none_without_the_main_database(api, website, request):
+def test_an_uncached_website_accepts_none_without_the_main_database(api, website, request):
     request.getfixturevalue("main_database_away")
     assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert stored_rows() == []
 
 
-def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch, caplog):
+def test_a_crash_is_reported_without_details_and_logged(api, website, monkeypatch, caplog):
     def crash(*rows):
         raise RuntimeError("a secret")
 
@@ -244,7 +244,7 @@ def test_a_crash_is_told_without_its_reason_and_logged(api, website, monkeypatch
     assert stored_rows() == []
 
 
-def test_a_row_that_the_database_refuses_is_a_failure_of_its_own(api, website):
+def test_a_row_that_the_database_rejects_is_an_internal_error(api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
     assert_response(

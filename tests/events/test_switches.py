@@ -42,7 +42,7 @@ NO_EVENT = (404, "NOT_FOUND", "Event not found")
 
 
 @pytest.mark.parametrize("text", OFF)
-def test_while_the_switch_is_off_a_single_event_gets_its_usual_answer(api, website, text):
+def test_while_the_switch_is_off_a_single_event_gets_its_usual_response(api, website, text):
     change_settings(events_enabled=text)
     sent = full_event_of(website)
     response = api.post(PATH, sent)
@@ -133,9 +133,9 @@ def test_every_check_works_while_the_switch_is_off(api, path, content_type, body
 
 def test_an_unknown_website_comes_before_the_switch(api, website):
     change_settings(events_enabled="false")
-    told = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
+    body = {"error": "NOT_FOUND", "message": "Website with this tracking code not found"}
     response = api.post(PATH, event_of(website, trackingCode="pm-nobody"))
-    assert_response(response, 404, told, REJECTED)
+    assert_response(response, 404, body, REJECTED)
 
 
 def test_the_cap_comes_before_the_switch(api, website):
@@ -143,8 +143,8 @@ def test_the_cap_comes_before_the_switch(api, website):
     event = event_of(website, properties={"a": "x" * 10_000})
     messages = ["Properties exceed 10000 bytes"]
     assert_rejected(api.post(PATH, event), 400, validation_body(fields={"properties": messages}))
-    told = validation_body(fields={"events": messages}, message="Invalid batch event data")
-    assert_rejected(api.post(BATCH_PATH, {"events": [event]}), 400, told)
+    body = validation_body(fields={"events": messages}, message="Invalid batch event data")
+    assert_rejected(api.post(BATCH_PATH, {"events": [event]}), 400, body)
 
 
 # The cap on properties
@@ -200,7 +200,7 @@ def test_the_cap_holds_for_each_event_of_a_batch(api, website):
     )
     response = api.post(BATCH_PATH, {"events": [fits, exceeds]})
     messages = ["Properties exceed 10000 bytes"]
-    told = validation_body(fields={"events": messages}, message="Invalid batch event data")
-    assert_rejected(response, 400, told)
+    body = validation_body(fields={"events": messages}, message="Invalid batch event data")
+    assert_rejected(response, 400, body)
     assert api.post(BATCH_PATH, {"events": [fits, fits]}).status_code == 201
     assert len(stored_rows()) == 2

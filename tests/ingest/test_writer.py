@@ -54,43 +54,43 @@ def posts(*events):
 
 def test_of_fifty_requests_with_one_id_one_stores_the_event(website):
     events = [full_event_of(website, id=ID, os=f"os {n}") for n in range(50)]
-    answers = run_concurrently(*posts(*events))
+    responses = run_concurrently(*posts(*events))
     [event] = stored_rows()
     winner = events[int(event["os"].removeprefix("os "))]
     assert event == expected_row(winner, website, id=ID)
-    told = event_body(winner, website, id=ID)
-    for answer in answers:
-        is_new = answer.status_code == 201
-        assert_response(answer, 201 if is_new else 200, told, STORED if is_new else DUPLICATE)
-    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
+    body = event_body(winner, website, id=ID)
+    for response in responses:
+        is_new = response.status_code == 201
+        assert_response(response, 201 if is_new else 200, body, STORED if is_new else DUPLICATE)
+    assert sorted(response.status_code for response in responses) == [200] * 49 + [201]
 
 
 def test_of_two_websites_with_one_id_one_stores_the_event(website, make_website, user):
     sites = [website, make_website(user, "other.example")]
-    answers = run_concurrently(*posts(*(event_of(sites[n % 2], id=ID) for n in range(20))))
+    responses = run_concurrently(*posts(*(event_of(sites[n % 2], id=ID) for n in range(20))))
     [event] = stored_rows()
-    for answer, site in zip(answers, sites * 10, strict=True):
-        assert (answer.status_code in (200, 201)) == (site.id == event["website_id"])
-    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201] + [409] * 10
+    for response, site in zip(responses, sites * 10, strict=True):
+        assert (response.status_code in (200, 201)) == (site.id == event["website_id"])
+    assert sorted(response.status_code for response in responses) == [200] * 9 + [201] + [409] * 10
 
 
 def test_a_hundred_events_at_once_are_all_stored(website):
     events = [full_event_of(website, sessionId=f"sess-{n}") for n in range(100)]
-    answers = run_concurrently(*posts(*events))
-    assert {answer.status_code for answer in answers} == {201}
-    told = [(answer.json()["id"], answer.json()["sessionId"]) for answer in answers]
+    responses = run_concurrently(*posts(*events))
+    assert {response.status_code for response in responses} == {201}
+    result = [(response.json()["id"], response.json()["sessionId"]) for response in responses]
     assert sorted((str(event["id"]), event["session_id"]) for event in stored_rows()) == sorted(
-        told
+        result
     )
 
 
-def test_a_row_that_only_the_database_refuses_fails_alone_among_a_hundred(website):
+def test_a_row_that_only_the_database_rejects_fails_alone_among_a_hundred(website):
     events = [event_of(website, sessionId=f"sess-{n}") for n in range(100)]
     with rejecting_rows("session_id <> 'sess-42'"):
-        answers = run_concurrently(*posts(*events))
-    bad = answers.pop(42)
+        responses = run_concurrently(*posts(*events))
+    bad = responses.pop(42)
     assert_response(bad, 500, FAILED, WRITE_FAILED)
-    assert {(answer.status_code, answer["X-Event-Outcome"]) for answer in answers} == {
+    assert {(response.status_code, response["X-Event-Outcome"]) for response in responses} == {
         (201, "stored")
     }
     expected = {f"sess-{n}" for n in range(100)} - {"sess-42"}
@@ -98,7 +98,7 @@ def test_a_row_that_only_the_database_refuses_fails_alone_among_a_hundred(websit
     assert len(stored_rows()) == 99
 
 
-def test_what_comes_while_a_group_is_written_makes_one_transaction():
+def test_rows_that_wait_for_a_group_are_one_transaction():
     with writer_paused() as go:
         rows = [new_row(os=str(n)) for n in range(20)]
         calls = [lambda row=row: writer.write(TABLE, [row]) for row in rows]
@@ -109,8 +109,8 @@ def test_what_comes_while_a_group_is_written_makes_one_transaction():
                 pass
             go.set()
 
-        *answers, _ = run_concurrently(*calls, release)
-    assert answers == [[Outcome.STORED]] * 20
+        *responses, _ = run_concurrently(*calls, release)
+    assert responses == [[Outcome.STORED]] * 20
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT xmin::text) FROM analytics_event WHERE os <> 'first'")
         assert cursor.fetchone() == (1,)
@@ -125,7 +125,7 @@ def enqueue(*rows):
     return lost
 
 
-def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
+def test_queued_rows_are_written_in_few_transactions():
     lost = enqueue(*(new_row(os=str(n)) for n in range(100)))
     writer.drain()
     assert lost == []
@@ -136,7 +136,7 @@ def test_rows_that_nobody_waits_for_are_written_in_few_transactions():
     assert transactions <= 10  # usually one
 
 
-def test_a_queue_that_is_full_takes_no_more(monkeypatch):
+def test_a_full_queue_drops_rows(monkeypatch):
     monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
     monkeypatch.setattr(writer, "PAUSE_SECONDS", 1.0)  # long enough to fill it
     lost = enqueue(*(new_row(os=str(n)) for n in range(4)))
@@ -149,15 +149,15 @@ def test_a_queue_that_is_full_takes_no_more(monkeypatch):
     assert Event.objects.filter(os="later").exists()
 
 
-def test_a_text_that_utf8_cannot_say_takes_no_other_row_with_it(monkeypatch):
+def test_a_lone_surrogate_does_not_affect_other_rows(monkeypatch):
     good, bad = new_row(), new_row(session_id="\ud800")
     group = [Write(TABLE, [row]) for row in (good, bad, new_row())]
-    told = commit.store_group("analytics", group)
-    assert told == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
+    outcomes = commit.store_group("analytics", group)
+    assert outcomes == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
     assert Event.objects.count() == 2
 
 
-def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypatch):
+def test_each_lost_row_of_the_queue_is_reported(monkeypatch):
     lost: list[str] = []
     with rejecting_rows("session_id <> 'refused'"):
         for session_id in ("good", "refused", "fine"):
@@ -168,7 +168,7 @@ def test_rows_that_nobody_waits_for_are_told_to_be_lost_each_for_itself(monkeypa
     assert {event["session_id"] for event in stored_rows()} == {"good", "fine"}
 
 
-def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
+def test_a_rejected_row_and_a_duplicate_do_not_affect_others_of_their_group(website):
     known = new_row()
     writer.write(TABLE, [known])
     requests = [
@@ -180,17 +180,17 @@ def test_a_bad_row_and_a_known_one_hurt_nobody_in_their_group(website):
     ]
     with rejecting_rows("session_id <> 'refused'"):
         group = [Write(TABLE, rows) for rows in requests]
-        told = commit.store_group("analytics", group)
+        outcomes = commit.store_group("analytics", group)
     new, was_known, refused = Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED
-    assert told == [[new], [was_known], [refused], [new, refused, was_known, new], [new]]
+    assert outcomes == [[new], [was_known], [refused], [new, refused, was_known, new], [new]]
     assert Event.objects.count() == 5
 
 
 def test_of_one_id_within_a_group_the_first_one_is_new():
     row = new_row()
     group = [Write(TABLE, [row]) for _ in range(3)]
-    told = commit.store_group("analytics", group)
-    assert told == [[Outcome.STORED], [Outcome.DUPLICATE], [Outcome.DUPLICATE]]
+    outcomes = commit.store_group("analytics", group)
+    assert outcomes == [[Outcome.STORED], [Outcome.DUPLICATE], [Outcome.DUPLICATE]]
     assert Event.objects.count() == 1
 
 
@@ -205,20 +205,20 @@ def test_a_batch_of_a_thousand_is_one_transaction(api, website):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("SELECT count(*), count(DISTINCT xmin::text) FROM analytics_event")
         assert cursor.fetchone() == (1000, 1)
-    told = [event["id"] for event in response.json()["events"]]
-    assert [str(event["id"]) for event in reversed(stored_rows())] == told
+    result = [event["id"] for event in response.json()["events"]]
+    assert [str(event["id"]) for event in reversed(stored_rows())] == result
 
 
-def test_a_refused_row_in_a_batch_fails_alone(api, website):
+def test_a_rejected_row_in_a_batch_fails_alone(api, website):
     events = [event_of(website, sessionId=f"sess-{n}") for n in range(100)]
     with rejecting_rows("session_id <> 'sess-42'"):
         response = api.post(BATCH_PATH, {"events": events})
-    told = response.json()
+    body = response.json()
     assert (response.status_code, response["X-Event-Outcome"]) == (207, "stored")
-    assert told["errors"] == [
+    assert body["errors"] == [
         {"index": 42, "error": "PROCESSING_ERROR", "message": "Event could not be stored"}
     ]
-    assert (told["eventsCreated"], len(told["events"]), len(stored_rows())) == (99, 99, 99)
+    assert (body["eventsCreated"], len(body["events"]), len(stored_rows())) == (99, 99, 99)
 
 
 def test_many_batches_at_once_are_all_stored(website):
@@ -227,8 +227,8 @@ def test_many_batches_at_once_are_all_stored(website):
         for n in range(20)
     ]
     calls = [lambda body=body: Api().post(BATCH_PATH, body) for body in batches]
-    answers = run_concurrently(*calls)
-    assert {(each.status_code, each.json()["eventsCreated"]) for each in answers} == {(201, 100)}
+    responses = run_concurrently(*calls)
+    assert {(each.status_code, each.json()["eventsCreated"]) for each in responses} == {(201, 100)}
     for n in range(20):
         assert Event.objects.filter(session_id=f"sess-{n}").count() == 100
 
@@ -236,24 +236,24 @@ def test_many_batches_at_once_are_all_stored(website):
 # How a writer stands
 
 
-def test_a_writer_tells_what_waits_and_what_it_has_committed():
+def test_a_writer_reports_waiting_and_committed_rows():
     assert writer_state() == writer.State()
     assert writer_threads() == []
-    begun = uuid7.now()
+    started = uuid7.now()
     with writer_paused() as go:
         known = new_row()
-        with write_in_thread(known, new_row(), known) as answer:
+        with write_in_thread(known, new_row(), known) as response:
             wait_until(lambda: writer_state().waiting_rows, seconds=TIMEOUT_SECONDS)
             assert writer_state() == writer.State(waiting_rows=3)
             go.set()
-            assert answer() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]
+            assert response() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]
     after = writer_state()
     assert (after.waiting_rows, after.committed_rows) == (0, 3)
     assert after.last_commit_at is not None
-    assert begun <= after.last_commit_at <= uuid7.now()
+    assert started <= after.last_commit_at <= uuid7.now()
 
 
-def test_what_is_not_stored_is_not_told_to_be_committed(foreign, settings):
+def test_rows_that_are_not_stored_are_not_counted_as_committed(foreign, settings):
     writer.write(TABLE, [new_row()])
     before = writer_state()
     settings.WRITE_TIMEOUT_SECONDS = 0.3

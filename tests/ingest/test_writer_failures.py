@@ -45,7 +45,7 @@ LATE = 1.0  # seconds that an answer may come after its time limit
 # Two processes with the same ids
 
 
-def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_writer):
+def test_two_writers_with_the_same_ids_in_opposite_order_both_succeed(make_writer):
     rows = [new_row() for _ in range(200)]
     one, other = make_writer(), make_writer()
     forth, back = run_concurrently(
@@ -56,7 +56,7 @@ def test_two_writers_with_the_same_ids_in_opposite_order_both_come_through(make_
     assert Event.objects.count() == 200
 
 
-def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
+def test_a_deadlock_is_retried(api, website, foreign):
     low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
     insert = (
         "INSERT INTO analytics_event "
@@ -74,9 +74,9 @@ def test_a_deadlock_is_mended_by_a_second_try(api, website, foreign):
             foreign.execute(insert, [low, website.id])  # now each waits for the other
             foreign.commit()
 
-        answer, _ = run_concurrently(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
-    assert (answer.status_code, answer["X-Event-Outcome"]) == (201, "stored")
-    assert answer.json()["eventsCreated"] == 3
+        response, _ = run_concurrently(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
+    assert (response.status_code, response["X-Event-Outcome"]) == (201, "stored")
+    assert response.json()["eventsCreated"] == 3
     assert [event["session_id"] for event in reversed(stored_rows())].count("theirs") == 2
     assert Event.objects.count() == 3
 
@@ -159,8 +159,8 @@ def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, 
             watching.execute(f"SELECT pg_terminate_backend(pid, 5000) {LOCK_WAITERS}")
             foreign.rollback()
 
-        answer, _ = run_concurrently(lambda: Api().post(PATH, sent), cut)
-    assert_answer_is_stored(answer)  # nothing was committed, so a second try was safe
+        response, _ = run_concurrently(lambda: Api().post(PATH, sent), cut)
+    assert_answer_is_stored(response)  # nothing was committed, so a second try was safe
     assert Event.objects.filter(id=sent["id"]).count() == 1
 
 
@@ -175,7 +175,7 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
     assert len(stored_rows()) == 1
 
 
-def test_what_is_answered_is_committed(api, website, foreign):
+def test_what_is_acknowledged_is_committed(api, website, foreign):
     response = api.post(PATH, event_of(website))
     found = foreign.execute("SELECT id::text FROM analytics_event").fetchall()
     assert found == [(response.json()["id"],)]

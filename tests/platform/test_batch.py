@@ -124,7 +124,7 @@ def test_after_the_switch_is_on_again_events_are_stored(api, token):
 # When storage fails
 
 
-def test_a_single_event_that_the_database_refuses(api, token, without_refused):
+def test_a_single_event_that_the_database_rejects(api, token, without_refused):
     response = api.post(PATH, {"event_name": "refused"}, token=token)
     assert_error(response, 500, "Internal Server Error", WRITE_FAILED)
     assert stored_totals() == ({}, {})
@@ -133,7 +133,7 @@ def test_a_single_event_that_the_database_refuses(api, token, without_refused):
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])
-def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_refused, place):
+def test_of_a_batch_only_rows_that_the_database_rejects_fail(api, token, without_refused, place):
     called = ["a", "b", "c", "d", "e"]
     events = [{"event_name": name, "timestamp": AT_TEXT} for name in called]
     events[place]["event_name"] = "refused"
@@ -143,7 +143,7 @@ def test_of_a_batch_only_what_the_database_refuses_fails(api, token, without_ref
     assert_totals_are_exact()
 
 
-def test_a_batch_of_which_the_database_refuses_everything(api, token, without_refused):
+def test_a_batch_of_which_the_database_rejects_every_row(api, token, without_refused):
     refused = {"event_name": "refused"}
     response = api.post(BATCH_PATH, batch_of(refused, refused), token=token)
     assert_queued(response, 0, failed=2, headers=WRITE_FAILED)
@@ -176,7 +176,7 @@ def test_without_the_main_database_a_signed_token_is_enough(
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_an_unforeseen_error_tells_nothing_of_itself(api, token, monkeypatch, path):
+def test_an_unexpected_error_has_no_details(api, token, monkeypatch, path):
     def crash(*rows):
         raise RuntimeError("a secret")
 

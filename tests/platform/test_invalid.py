@@ -49,8 +49,8 @@ def too_long(input, *loc):
     return error_item("string_too_long", loc, message, input, {"max_length": 100})
 
 
-def of_type(told, input, *loc):
-    type, message = told
+def of_type(kind, input, *loc):
+    type, message = kind
     return error_item(type, loc, message, input)
 
 
@@ -117,7 +117,7 @@ def test_a_timestamp_is_a_text_or_a_number(refuse_field, value):
     refuse_field(MINIMAL_EVENT | {"timestamp": value}, of_type(NO_TIME, value, "timestamp"))
 
 
-def test_all_errors_are_told_in_the_order_of_fields(refuse_field):
+def test_all_errors_are_reported_in_the_order_of_fields(refuse_field):
     sent = {
         "user_agent": 1,
         "timestamp": -1,
@@ -150,32 +150,32 @@ def properties_of(size, letter="x"):
 def test_properties_may_have_10000_bytes(api, token, refuse_field, letter):
     fits = properties_of(10_000, letter)
     over = {"a": fits["a"] + "x"}
-    told = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
-    refuse_field(MINIMAL_EVENT | {"properties": over}, told)
+    result = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
+    refuse_field(MINIMAL_EVENT | {"properties": over}, result)
     assert_tracked(api.post(PATH, MINIMAL_EVENT | {"properties": fits}, token=token))
     assert stored_rows()[0]["properties"] == fits
 
 
 def test_many_small_keys_are_too_many_bytes(refuse_field):
-    told = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
-    refuse_field(MINIMAL_EVENT | {"properties": {f"k{n}": n for n in range(50_000)}}, told)
+    result = value_error_item("Properties exceed 10000 bytes", "properties", input=None)
+    refuse_field(MINIMAL_EVENT | {"properties": {f"k{n}": n for n in range(50_000)}}, result)
 
 
 def test_the_cap_is_the_one_in_force(api, token, refuse_field):
     change_settings(max_event_data_bytes=8)
     over = {"a": "x"}
-    told = value_error_item("Properties exceed 8 bytes", "properties", input=over)
-    refuse_field(MINIMAL_EVENT | {"properties": over}, told)
+    result = value_error_item("Properties exceed 8 bytes", "properties", input=over)
+    refuse_field(MINIMAL_EVENT | {"properties": over}, result)
     assert_tracked(api.post(PATH, MINIMAL_EVENT | {"properties": {"a": ""}}, token=token))
 
 
 @pytest.mark.parametrize(("size", "is_shown"), [(1024, True), (1025, False)])
-def test_a_wrong_value_of_more_than_1024_bytes_is_shown_as_null(refuse_field, size, is_shown):
+def test_an_invalid_value_over_1024_bytes_is_echoed_as_null(refuse_field, size, is_shown):
     name = "x" * (size - 2)  # and the quotes
     refuse_field({"event_name": name}, too_long(name if is_shown else None, "event_name"))
     value = "é" * ((size - 2) // 2) + "x" * (size % 2)
-    told = enum("category", CATEGORIES, value if is_shown else None)
-    refuse_field(MINIMAL_EVENT | {"category": value}, told)
+    result = enum("category", CATEGORIES, value if is_shown else None)
+    refuse_field(MINIMAL_EVENT | {"category": value}, result)
 
 
 # Bodies that are no events
@@ -209,25 +209,25 @@ def test_events_that_are_no_list(api, token, value):
 def test_a_batch_without_events(api, token):
     response = api.post(BATCH_PATH, {"client_id": "x"}, token=token)
     assert_invalid(response, missing_item("events", input={"client_id": "x"}))
-    told = of_length("too_short", "min_length", 1, 0, input=[])
-    assert_invalid(api.post(BATCH_PATH, batch_of(), token=token), told)
+    result = of_length("too_short", "min_length", 1, 0, input=[])
+    assert_invalid(api.post(BATCH_PATH, batch_of(), token=token), result)
 
 
 @pytest.mark.parametrize(("item", "is_shown"), [({}, True), (MINIMAL_EVENT, False)])
 def test_a_batch_of_101_events_is_not_read(api, token, item, is_shown):
     sent = [item] * 101
-    told = of_length("too_long", "max_length", 100, 101, input=sent if is_shown else None)
-    assert_invalid(api.post(BATCH_PATH, batch_of(*sent), token=token), told)
+    result = of_length("too_long", "max_length", 100, 101, input=sent if is_shown else None)
+    assert_invalid(api.post(BATCH_PATH, batch_of(*sent), token=token), result)
 
 
 @pytest.mark.parametrize("value", [5, [], {}, True])
 def test_a_client_id_is_a_text(api, token, value):
     response = api.post(BATCH_PATH, batch_of({"event_name": ""}, client_id=value), token=token)
-    told = of_type(NO_STRING, value, "client_id")
-    assert_invalid(response, too_short("events", 0, "event_name"), told)
+    result = of_type(NO_STRING, value, "client_id")
+    assert_invalid(response, too_short("events", 0, "event_name"), result)
 
 
-def test_one_bad_event_among_100_is_told_by_its_place_and_nothing_is_stored(api, token):
+def test_one_invalid_event_among_100_is_reported_by_its_index_and_nothing_is_stored(api, token):
     events = [MINIMAL_EVENT] * 98 + [{}, {"event_name": 5}]
     assert_invalid(
         api.post(BATCH_PATH, batch_of(*events), token=token),
@@ -244,7 +244,7 @@ def test_one_bad_event_among_100_is_told_by_its_place_and_nothing_is_stored(api,
     [(b'{"event": ', 10), (b"{'a':1}", 1), (b'{"a":1} x', 8), (b" ", None), (b'{"a":1,}', None)],
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
-def test_what_is_no_json_is_told_with_its_place(api, token, path, body, position):
+def test_invalid_json_is_reported_with_its_position(api, token, path, body, position):
     response = api.post_bytes(path, body, token=token)
     [item] = response.json()["detail"]
     assert type(item["loc"][1]) is int
@@ -274,7 +274,7 @@ DEEP = "JSON must not be nested deeper than 64 levels"
     ],
 )
 @pytest.mark.parametrize("field", ["properties", "ignored", "event_name"])
-def test_json_that_cannot_be_kept_is_told_wherever_it_is(api, token, field, value, reason):
+def test_json_that_cannot_be_stored_is_reported_wherever_it_is(api, token, field, value, reason):
     body = b'{"event_name": "a", "' + field.encode() + b'": ' + value + b"}"
     assert_invalid(api.post_bytes(PATH, body, token=token), json_invalid_item(reason))
     body = b'{"events": [' + body + b"]}"

@@ -49,7 +49,7 @@ def test_events_without_a_database(api, token, counted, monkeypatch):
     assert counted() == {WRITE_FAILED: 7}
 
 
-def test_events_that_the_database_refuses(api, token, counted):
+def test_events_that_the_database_rejects(api, token, counted):
     check = "ADD CHECK (event_name <> 'refused') NOT VALID"
     with connections["analytics"].cursor() as cursor:
         cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
@@ -71,12 +71,12 @@ def test_events_that_the_database_refuses(api, token, counted):
     ],
     ids=lambda value: str(value)[:25],
 )
-def test_a_batch_that_is_refused_as_a_whole(api, token, counted, body, count):
+def test_a_batch_that_is_rejected_as_a_whole(api, token, counted, body, count):
     api.post(BATCH_PATH, body, token=token)
     assert counted() == {REJECTED: count}
 
 
-def test_a_request_that_is_refused(api, token, counted):
+def test_a_request_that_is_rejected(api, token, counted):
     for body, content_type in (
         (b"{", "application/json"),
         (b"{}", "application/json"),

@@ -62,9 +62,9 @@ def assert_all_is_well(service: Service) -> None:
 
 
 def total_of(service: Service) -> int:
-    answer = service.stats()
-    assert answer.status == 200, answer
-    total: int = answer.json["total_events"]
+    response = service.stats()
+    assert response.status == 200, response
+    total: int = response.json["total_events"]
     return total
 
 
@@ -72,10 +72,10 @@ def test_without_the_analytics_database(service, away):
     assert_all_is_well(service)
     total = total_of(service)
     with away("analytics"):
-        for answer in (service.post(), service.post_batch(), service.stats()):
-            assert (answer.status, answer.json) == (503, AWAY)
-            assert answer.headers["Retry-After"] == "5"
-            assert answer.seconds < LIMIT_SECONDS
+        for response in (service.post(), service.post_batch(), service.stats()):
+            assert (response.status, response.json) == (503, AWAY)
+            assert response.headers["Retry-After"] == "5"
+            assert response.seconds < LIMIT_SECONDS
         assert service.post().outcome == "dropped; reason=write_failed"
         health = service.health()
         assert (health.status, health.json["status"]) == (503, "unhealthy")
@@ -89,9 +89,9 @@ def test_without_the_analytics_database(service, away):
 def test_without_the_main_database_a_signed_token_is_enough(service, away):
     total = total_of(service)
     with away("default"):
-        for answer in (service.post(), service.post_batch()):
-            assert (answer.status, answer.outcome) == (200, "stored")
-            assert answer.seconds < LIMIT_SECONDS
+        for response in (service.post(), service.post_batch()):
+            assert (response.status, response.outcome) == (200, "stored")
+            assert response.seconds < LIMIT_SECONDS
         assert total_of(service) == total + 3
         assert service.health().status == 200
     assert_all_is_well(service)

@@ -50,7 +50,7 @@ def test_an_event_with_every_field_is_stored_as_sent(api, token, user):
     assert_totals_are_exact()
 
 
-def test_what_does_not_come_has_its_default(api, token, user):
+def test_missing_fields_have_their_defaults(api, token, user):
     before = uuid7.now_ms()
     id = assert_tracked(api.post(PATH, MINIMAL_EVENT, token=token))
     assert before <= uuid7.ms_of(id) <= uuid7.now_ms()
@@ -67,7 +67,7 @@ def test_what_does_not_come_has_its_default(api, token, user):
     }
 
 
-def test_null_is_as_good_as_nothing_where_it_may_come(api, token):
+def test_null_is_the_same_as_missing_for_optional_fields(api, token):
     nulls = ("timestamp", "session_id", "page_url", "referrer", "user_agent")
     sent = MINIMAL_EVENT | dict.fromkeys(nulls)
     id = assert_tracked(api.post(PATH, sent, token=token, headers={"User-Agent": "Firefox"}))
@@ -116,7 +116,7 @@ def test_who_is_named_in_the_body_is_ignored(api, token, user):
         *(("priority", name) for name in ("low", "medium", "critical")),
     ],
 )
-def test_whatever_keeps_the_rules_is_kept_unchanged(api, token, field, value):
+def test_valid_values_are_stored_unchanged(api, token, field, value):
     assert_tracked(api.post(PATH, MINIMAL_EVENT | {field: value}, token=token))
     [row] = PlatformEvent.objects.all()
     assert getattr(row, field) == value
@@ -144,7 +144,7 @@ def test_a_chunked_body_is_read(api, token):
 
 @pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
 @pytest.mark.parametrize("accept", ["text/html", "application/xml"])
-def test_answers_are_json_whatever_is_asked_for(api, token, query, accept):
+def test_responses_are_json_whatever_is_requested(api, token, query, accept):
     assert_tracked(api.post(PATH + query, MINIMAL_EVENT, token=token, headers={"Accept": accept}))
 
 
@@ -169,7 +169,7 @@ def test_with_a_token_that_is_none(api, forge, path, claims):
     assert_error(response, 401, "Invalid or expired token", outcome_of(path))
 
 
-def test_with_a_token_of_nobody(api, token, user):
+def test_with_a_token_of_a_deleted_user(api, token, user):
     user.delete()
     response = ask(api, PATH, token=token)
     assert_error(response, 401, "Invalid or expired token", REJECTED)
@@ -208,7 +208,7 @@ def outcome_of(path):
         ("/api/v1/analytics/health", "PATCH", "GET, HEAD"),
     ],
 )
-def test_another_method_is_refused_before_anything_else(api, path, method, allow):
+def test_another_method_is_rejected_before_anything_else(api, path, method, allow):
     response = api.generic(method, path, b"{", "text/xml")
     if method == "HEAD":
         assert (response.status_code, response["Allow"], response.content) == (405, allow, b"")
@@ -262,7 +262,7 @@ def test_a_host_that_is_not_served(api, path):
     assert_error(api.get(path, headers=headers), 400, "Bad Request")
 
 
-def test_a_host_that_is_not_served_is_told_of_a_post_too(api, token):
+def test_a_host_that_is_not_served_is_rejected_for_posts_too(api, token):
     response = api.post(PATH, MINIMAL_EVENT, token=token, headers={"Host": "evil.example"})
     assert_error(response, 400, "Bad Request", REJECTED)
 

@@ -56,12 +56,12 @@ def stats(api, token):
     response = api.get(STATS_PATH, token=token)
     body = response.json()
     assert_response(response, 200, body | {"buffer_status": EMPTY_BUFFER | CHANGING})
-    told = {name: value for name, value in body.items() if name != "buffer_status"}
-    assert sum(told["events_by_category"].values()) == told["total_events"]
-    return told
+    result = {name: value for name, value in body.items() if name != "buffer_status"}
+    assert sum(result["events_by_category"].values()) == result["total_events"]
+    return result
 
 
-def told(by_category, *, today, this_hour):
+def stats_body(by_category, *, today, this_hour):
     return {
         "total_events": sum(by_category.values()),
         "events_by_category": by_category,
@@ -78,7 +78,7 @@ def send(api, token, category, *times):
 
 
 def test_without_events(api, token):
-    assert stats(api, token) == told({}, today=0, this_hour=0)
+    assert stats(api, token) == stats_body({}, today=0, this_hour=0)
 
 
 def test_events_are_counted_by_category_day_and_hour(now, api, token):
@@ -89,7 +89,7 @@ def test_events_are_counted_by_category_day_and_hour(now, api, token):
     send(api, token, "error", hour, hour + HOUR - moment, hour + HOUR)
     send(api, token, "auth", midnight + 24 * HOUR - moment, NOW + 24 * HOUR, NOW - 24 * HOUR)
     by_category = {"trading": 1, "auth": 6, "error": 3}
-    assert stats(api, token) == told(by_category, today=7, this_hour=3)
+    assert stats(api, token) == stats_body(by_category, today=7, this_hour=3)
 
 
 def test_the_day_and_the_hour_go_on(now, clock, api, user):
@@ -97,10 +97,10 @@ def test_the_day_and_the_hour_go_on(now, clock, api, user):
     send(api, token, "system")
     clock.set(NOW + HOUR)
     token = tokens.issue(user).access
-    assert stats(api, token) == told({"system": 1}, today=1, this_hour=0)
+    assert stats(api, token) == stats_body({"system": 1}, today=1, this_hour=0)
     clock.set(NOW + 24 * HOUR)
     token = tokens.issue(user).access
-    assert stats(api, token) == told({"system": 1}, today=0, this_hour=0)
+    assert stats(api, token) == stats_body({"system": 1}, today=0, this_hour=0)
 
 
 def test_the_events_of_all_users_are_counted_for_everybody(api, token, make_user):
@@ -111,7 +111,7 @@ def test_the_events_of_all_users_are_counted_for_everybody(api, token, make_user
         assert stats(api, reader)["total_events"] == 2
 
 
-def test_what_was_answered_before_is_counted(api, token):
+def test_responses_of_earlier_middleware_are_counted(api, token):
     for n in range(1, 4):
         api.post(PATH, MINIMAL_EVENT, token=token)
         assert stats(api, token)["total_events"] == n
@@ -167,7 +167,7 @@ def test_the_figures_of_the_writer_are_its_own(api, token):
     assert buffers(api, token) == EMPTY_BUFFER | figures
 
 
-def test_no_thread_starts_for_being_asked(api, token, unrecorded):
+def test_statistics_start_no_thread(api, token, unrecorded):
     writer.reset()
     assert buffers(api, token) == EMPTY_BUFFER
     assert writer.state("analytics") == State()
@@ -186,19 +186,19 @@ def health(status, **figures):
     }
 
 
-def test_healthy_while_the_analytics_database_answers(api, monkeypatch):
+def test_healthy_while_the_analytics_database_responds(api, monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "HOST", "/nowhere")
     response = api.get(HEALTH_PATH)
     assert_response(response, 200, health("healthy"))
     assert_is_now(response.json()["timestamp"])
 
 
-def test_unhealthy_while_the_analytics_database_is_away(api, monkeypatch):
+def test_unhealthy_while_the_analytics_database_is_down(api, monkeypatch):
     monkeypatch.setitem(connections.settings["analytics"], "HOST", "/nowhere")
     assert_unhealthy(api.get(HEALTH_PATH))
 
 
-def test_unhealthy_while_the_analytics_database_does_not_answer_in_time(api, monkeypatch):
+def test_unhealthy_while_the_analytics_database_does_not_respond_in_time(api, monkeypatch):
     monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     asked_enough = threading.Event()
     monkeypatch.setattr("config.server.health.responds", lambda alias: asked_enough.wait(60))

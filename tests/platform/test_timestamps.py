@@ -118,15 +118,15 @@ def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
         ("2026-01-28T20:00Zx", EXTRA),
     ],
 )
-def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason):
+def test_the_first_reason_why_a_text_is_no_date_is_reported(api, token, sent, reason):
     message = f"Input should be a valid datetime or date, {reason}"
-    told = ["datetime_from_date_parsing", ["timestamp"], message, sent, {"error": reason}]
+    result = ["datetime_from_date_parsing", ["timestamp"], message, sent, {"error": reason}]
     assert_invalid(
-        api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), error_item(*told)
+        api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), error_item(*result)
     )
-    told[1] = ["events", 0, "timestamp"]
+    result[1] = ["events", 0, "timestamp"]
     response = api.post(BATCH_PATH, {"events": [MINIMAL_EVENT | {"timestamp": sent}]}, token=token)
-    assert_invalid(response, error_item(*told))
+    assert_invalid(response, error_item(*result))
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_the_first_reason_why_a_text_is_no_date_is_told(api, token, sent, reason
     ],
 )
 def test_times_before_2015_and_far_ahead_are_out_of_range(api, token, sent):
-    told = value_error_item("Timestamp out of range", "timestamp", input=sent)
-    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), told)
+    result = value_error_item("Timestamp out of range", "timestamp", input=sent)
+    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), result)
 
 
 def test_a_number_of_a_million_digits_is_out_of_range(api, token):
     sent = "9" * 1_040_000
-    told = value_error_item("Timestamp out of range", "timestamp", input=None)
-    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), told)
+    result = value_error_item("Timestamp out of range", "timestamp", input=None)
+    assert_invalid(api.post(PATH, MINIMAL_EVENT | {"timestamp": sent}, token=token), result)
 
 
 def test_20_thousand_million_is_the_last_number_of_seconds(clock):
@@ -181,12 +181,12 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no others
 
 
 @given(st.one_of(st.text(), FINITE, st.integers(), st.from_regex(r"\A[0-9T:.+-]{8,32}\Z")))
-def test_any_text_and_any_number_is_kept_or_refused(value):
+def test_any_text_and_any_number_is_accepted_or_rejected(value):
     try:
         ms = Timestamp().run_validation(value)
     except Invalid as error:
-        [told] = error.problems
-        assert told.code in ("datetime_from_date_parsing", "timestamp_range")
+        [result] = error.problems
+        assert result.code in ("datetime_from_date_parsing", "timestamp_range")
     else:
         assert type(ms) is int
 

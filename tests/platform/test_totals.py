@@ -58,7 +58,7 @@ GROUPS = st.lists(st.lists(KINDS, min_size=1, max_size=8), max_size=6)
 
 @settings(max_examples=25, deadline=None)
 @given(GROUPS)
-def test_totals_are_what_a_full_count_says_after_every_group(groups):
+def test_totals_equal_a_full_count_after_every_group(groups):
     for model in (PlatformEvent, PlatformTotal, PlatformHour):
         model.objects.all().delete()
     for kinds in groups:
@@ -71,18 +71,18 @@ def test_totals_are_what_a_full_count_says_after_every_group(groups):
     assert rebuild() == f"{PlatformEvent.objects.count()} events counted, 0 totals mended."
 
 
-def test_neither_known_nor_refused_rows_are_counted():
+def test_neither_duplicates_nor_rejected_rows_are_counted():
     known, good = row("auth"), row("error")
     writer.write(TABLE, [known])
     written = writer.write(TABLE, [known, good, good, row(name=REFUSED), known])
-    told = [
+    result = [
         Outcome.DUPLICATE,
         Outcome.STORED,
         Outcome.DUPLICATE,
         Outcome.WRITE_FAILED,
         Outcome.DUPLICATE,
     ]
-    assert written == told
+    assert written == result
     assert stored_totals() == ({"auth": 1, "error": 1}, {("auth", AT): 1, ("error", AT): 1})
 
 
@@ -113,7 +113,7 @@ def test_two_processes_take_turns_at_the_same_totals(make_writer):
 
 
 @IN_TRANSACTIONS
-def test_a_row_that_is_refused_in_a_group_of_many_leaves_the_totals_exact():
+def test_a_row_that_is_rejected_in_a_group_of_many_leaves_the_totals_exact():
     rows = [row(category) for category in Category.values]
     bad = [row(name=REFUSED) for _ in range(3)]
     calls = [lambda each=each: writer.write(TABLE, [each]) for each in (*rows, *bad)]

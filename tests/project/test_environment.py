@@ -29,7 +29,7 @@ def test_what_is_no_origin_is_named(text):
 
 
 @pytest.mark.parametrize("level", ["loud", "debug", "", "10"])
-def test_a_log_level_that_is_none_is_refused_with_those_that_are(level):
+def test_a_log_level_that_is_none_is_rejected_with_those_that_are(level):
     assert settings_error(LOG_LEVEL=level) == (
         "Settings: LOG_LEVEL: Must be one of: DEBUG, INFO, WARNING, ERROR, CRITICAL."
     )

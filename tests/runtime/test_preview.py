@@ -26,25 +26,25 @@ def count():
     return count
 
 
-def test_switching_off_tells_what_it_would_have_dropped(count):
+def test_switching_off_reports_what_it_would_have_dropped(count):
     count(30, "track", "stored", 1200)
     count(20, "track", "duplicate", 34)
     for other in ((90, "track", "stored", 7), (10, "events", "stored", 7)):
         count(*other)
     count(10, "track", "rejected", 7)
-    told = preview.preview(PendingChange("tracking_enabled", "true", "TRUE"))
-    assert told == "It would have dropped 1,234 events that came in the last hour."
+    result = preview.preview(PendingChange("tracking_enabled", "true", "TRUE"))
+    assert result == "It would have dropped 1,234 events that came in the last hour."
 
 
-def test_switching_on_tells_what_the_switch_dropped(count):
+def test_switching_on_reports_what_the_switch_dropped(count):
     count(30, "collect", "dropped", 1, reason="kill_switch")
     count(30, "collect", "dropped", 7, reason="write_failed")
-    told = preview.preview(PendingChange("collect_enabled", "", "true"))
-    assert told == "It would have kept 1 event that the switch dropped in the last hour."
+    result = preview.preview(PendingChange("collect_enabled", "", "true"))
+    assert result == "It would have kept 1 event that the switch dropped in the last hour."
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "expected"),
     [
         (PendingChange("tracking_enabled", "false", "TRUE"), "It stays off."),
         (PendingChange("tracking_enabled", "true", "true", uuid7.now()), "It stays on."),
@@ -58,5 +58,5 @@ def test_switching_on_tells_what_the_switch_dropped(count):
         ),
     ],
 )
-def test_what_other_changes_mean(wanted, told):
-    assert preview.preview(wanted) == told
+def test_what_other_changes_mean(wanted, expected):
+    assert preview.preview(wanted) == expected

@@ -63,7 +63,7 @@ def test_a_user_without_a_name_is_recorded_by_number(monkeypatch):
     assert history() == [("events_enabled", "true", "off", "1234")]
 
 
-def test_a_reason_is_kept():
+def test_a_reason_is_stored():
     settings_command("tracking_enabled=false", reason="a flood of bots")
     assert SettingChange.objects.get().reason == "a flood of bots"
     with pytest.raises(CommandError, match=r"^The reason has more than 255 characters\.$"):
@@ -98,7 +98,7 @@ def test_an_end_must_make_sense(until, sentence):
 
 
 @pytest.mark.parametrize("text", ["TRUE", "True", "1", "yes", " true", "true ", ""])
-def test_a_switch_takes_any_text_and_all_but_true_are_off(text):
+def test_a_switch_accepts_any_text_and_all_but_true_are_off(text):
     settings_command(f"tracking_enabled={text}")
     assert RuntimeSettings.objects.get().tracking_enabled == text
     assert runtime.current().tracking_enabled is False
@@ -152,7 +152,7 @@ AT_MOST = "Ensure this value is less than or equal to {}."
         ),
     ],
 )
-def test_one_mistake_changes_nothing_at_all(bad, sentence):
+def test_one_invalid_value_changes_nothing(bad, sentence):
     settings_command("platform_enabled=false")
     with pytest.raises(CommandError) as refusal:
         settings_command("tracking_enabled=false", bad)

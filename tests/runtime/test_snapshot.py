@@ -54,7 +54,7 @@ def test_a_second_costs_one_query(clock, django_assert_num_queries):
         runtime.current()
 
 
-def test_the_last_good_settings_stay_while_the_database_is_away(clock, request, caplog):
+def test_the_last_good_settings_stay_while_the_database_is_down(clock, request, caplog):
     switch_off()
     assert not runtime.current().tracking_enabled
     request.getfixturevalue("main_database_away")
@@ -83,7 +83,7 @@ def history():
     return list(SettingChange.objects.values_list(*fields))
 
 
-def test_a_switch_turns_back_at_its_end_and_the_row_and_the_history_say_so(off_for_an_hour, clock):
+def test_a_switch_expires_at_its_end_in_the_row_and_the_history(off_for_an_hour, clock):
     clock.move(milliseconds=HOUR_MS - 1)
     assert not runtime.current().tracking_enabled
     clock.move(milliseconds=1)
@@ -110,7 +110,7 @@ def test_a_switch_that_is_on_for_a_while_turns_off(clock):
     assert RuntimeSettings.objects.get().events_enabled == "false"
 
 
-def test_a_switch_turns_back_while_the_database_is_away(off_for_an_hour, clock, request):
+def test_a_switch_expires_while_the_database_is_down(off_for_an_hour, clock, request):
     assert not runtime.current().tracking_enabled
     with failing("default", "the main database is away"):
         clock.move(milliseconds=HOUR_MS)
@@ -153,7 +153,7 @@ def test_a_change_after_the_end_comes_after_it_in_the_history(off_for_an_hour, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_processes_that_notice_an_end_at_once_write_one_entry(off_for_an_hour, clock):
+def test_processes_that_expire_a_switch_concurrently_write_one_entry(off_for_an_hour, clock):
     clock.move(milliseconds=HOUR_MS)
     rows = run_concurrently(*[RuntimeSettings.load] * 4)
     assert {row.tracking_enabled for row in rows} == {"true"}

@@ -15,7 +15,7 @@ class Terminal(StringIO):
         return True
 
 
-def test_columns_have_words_at_the_left_and_numbers_at_the_right():
+def test_columns_align_text_left_and_numbers_right():
     rows = [("stream", "rows"), ("event", 1234567), ("pageview", 0)]
     assert list(columns(rows)) == [
         "stream         rows",

@@ -143,7 +143,7 @@ def test_a_check_that_raises_has_failed_and_the_others_run(monkeypatch):
     assert [name for name, each in found.items() if type(each) is not Info] == ["disk"]
 
 
-def test_a_database_that_is_away_has_failed_and_the_other_one_is_checked(analytics_away):
+def test_a_database_that_is_down_is_an_error_and_the_other_one_is_checked(analytics_away):
     found = messages()
     assert type(found["answer of analytics"]) is Error
     assert found["answer of analytics"].msg == "OperationalError: the analytics database is away"
@@ -300,7 +300,7 @@ def test_redis_that_several_workers_need(settings):
     assert look("Redis")[:2] == (Error, "not set, with 2 workers")
 
 
-def test_redis_that_answers_and_one_that_does_not(settings):
+def test_redis_that_responds_and_one_that_does_not(settings):
     with Redis() as redis:
         settings.REDIS_URL = redis.url
         assert look("Redis") == (Info, "answers", None)

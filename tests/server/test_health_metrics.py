@@ -17,21 +17,21 @@ def test_live_asks_no_database(api):
 
 
 @BOTH
-def test_ready_when_both_databases_answer(api):
+def test_ready_when_both_databases_respond(api):
     databases = {"default": "ok", "analytics": "ok"}
     assert_response(api.get("/health/ready"), 200, {"status": "ok", "databases": databases})
 
 
 @BOTH
 @pytest.mark.parametrize("away", ["default", "analytics"])
-def test_not_ready_while_a_database_is_away(api, monkeypatch, away):
+def test_not_ready_while_a_database_is_down(api, monkeypatch, away):
     monkeypatch.setitem(connections.settings[away], "HOST", "/nowhere")
     databases = {"default": "ok", "analytics": "ok"} | {away: "unavailable"}
     body = {"status": "unavailable", "databases": databases}
     assert_response(api.get("/health/ready"), 503, body)
 
 
-def test_checks_that_nobody_waits_for_any_more_do_not_run(monkeypatch):
+def test_checks_after_a_timeout_do_not_run(monkeypatch):
     go, asked = threading.Event(), []
 
     def silent(alias):
@@ -49,7 +49,7 @@ def test_checks_that_nobody_waits_for_any_more_do_not_run(monkeypatch):
     assert len(asked) <= 5  # one for each thread, and the last
 
 
-def test_not_ready_while_a_database_does_not_answer_in_time(api, monkeypatch):
+def test_not_ready_while_a_database_does_not_respond_in_time(api, monkeypatch):
     released = threading.Event()
     monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(
@@ -70,9 +70,9 @@ def test_head_is_get_without_a_body(api, path):
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 def test_nothing_but_get(api, path):
-    answer = (405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "GET, HEAD"})
-    assert_error(api.post(path), *answer)
-    assert_error(api.options(path), *answer)
+    response = (405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": "GET, HEAD"})
+    assert_error(api.post(path), *response)
+    assert_error(api.options(path), *response)
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/", "/health/live/", "/metrics/"])
@@ -91,7 +91,7 @@ def test_metrics_are_for_this_machine(api, address):
 
 
 @pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP"])
-def test_metrics_are_not_for_who_comes_through_a_proxy(api, name):
+def test_metrics_are_not_served_through_a_proxy(api, name):
     assert_error(api.get("/metrics", headers={name: "127.0.0.1"}), *FORBIDDEN)
 
 
@@ -109,6 +109,6 @@ def test_metrics_are_for_who_knows_the_token(api, settings):
 
 
 @pytest.mark.parametrize("authorization", ["Bearer ", "Bearer", ""])
-def test_an_empty_token_opens_nothing(api, authorization):
+def test_an_empty_token_is_rejected(api, authorization):
     headers = {"Authorization": authorization}
     assert_error(api.get("/metrics", headers=headers, REMOTE_ADDR="192.0.2.1"), *FORBIDDEN)

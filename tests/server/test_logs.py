@@ -99,7 +99,7 @@ def test_a_crash_of_a_page_is_one_object_with_its_traceback(api, written, monkey
     assert entry["exception"].endswith("builtins.TypeError: 'NoneType' object is not callable")
 
 
-def test_a_refusal_that_is_intended_is_no_error(api, written):
+def test_a_rejection_that_is_intended_is_no_error(api, written):
     RuntimeSettings(pk=1, activity_enabled="false").save()
     runtime.expire()
     response = api.post("/api/v1/activity/events", {"type": "click"})
@@ -134,7 +134,7 @@ def test_outside_of_requests_there_is_no_request_id(api, written):
     assert entry_of(written).keys() == {"time", "level", "logger", "message"}
 
 
-def test_an_exception_tells_what_it_came_from(written):
+def test_an_exception_is_logged_with_its_cause(written):
     try:
         try:
             raise KeyError("first")
@@ -144,8 +144,8 @@ def test_an_exception_tells_what_it_came_from(written):
         logging.getLogger("config").error(error, exc_info=True)
     entry = entry_of(written)
     assert entry["message"] == "second"
-    told = [line for line in entry["exception"].splitlines() if line.startswith("builtins.")]
-    assert told == ["builtins.KeyError: 'first'", "builtins.ValueError: second"]
+    lines = [line for line in entry["exception"].splitlines() if line.startswith("builtins.")]
+    assert lines == ["builtins.KeyError: 'first'", "builtins.ValueError: second"]
 
 
 def test_an_exception_that_repeats_a_whole_body_is_cut(written):
@@ -164,7 +164,7 @@ def test_a_long_text_takes_no_time(written, text):
     assert entry_of(written)["message"] == text
 
 
-def test_a_row_that_the_database_refuses_stays_out_of_the_log(user, written):
+def test_a_row_that_the_database_rejects_stays_out_of_the_log(user, written):
     row = "INSERT INTO websites_user (id, email) VALUES (%s, %s)"
     log_failure(row, "019c0427-2440-74f8-996d-a763b7a969b1", "Somebody@example.com")
     entry = entry_of(written)
@@ -211,7 +211,7 @@ def test_what_belongs_to_somebody_is_taken_out(written, text, line):
     assert entry_of(written)["message"] == (text if line is None else line)
 
 
-def test_a_refused_event_is_told_without_its_content(api, website, written):
+def test_a_rejected_event_is_logged_without_its_content(api, website, written):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ADD CHECK (session_id <> 'refused') NOT VALID")
     response = api.post(PATH, event_of(website, sessionId="refused", visitorId="vis-secret"))

@@ -62,7 +62,7 @@ def service(running: Service) -> Service:
     """The service with a new website, when its threads have connections to both databases."""
     code = new_website(running.server.port, running.token)
     service = replace(running, tracking_code=code)
-    assert {answer.status for answer in at_once(CALLERS, service.list_events)} == {200}
+    assert {response.status for response in at_once(CALLERS, service.list_events)} == {200}
     return service
 
 
@@ -80,25 +80,25 @@ def at_once(times: int, *calls: Callable[[], Response]) -> list[Response]:
 
 
 def assert_prompt(answers: list[Response]) -> None:
-    assert max(answer.seconds for answer in answers) < LIMIT_SECONDS
+    assert max(response.seconds for response in answers) < LIMIT_SECONDS
 
 
 def assert_unavailable(answers: list[Response], body: dict[str, str]) -> None:
     """Check that all answers are the 503 of the dialect, in time."""
     assert_prompt(answers)
-    assert {answer.status for answer in answers} == {503}
-    assert all(answer.json == body for answer in answers)
-    assert {answer.headers["Retry-After"] for answer in answers} == {"5"}
+    assert {response.status for response in answers} == {503}
+    assert all(response.json == body for response in answers)
+    assert {response.headers["Retry-After"] for response in answers} == {"5"}
 
 
 def assert_events_refused(service: Service) -> None:
     """Check that events are neither taken in nor shown, and that the header says so."""
     posted = at_once(CALLERS, service.post_event, service.post_batch)
     assert_unavailable(posted, EVENTS_AWAY)
-    assert {answer.outcome for answer in posted} == {"dropped; reason=write_failed"}
+    assert {response.outcome for response in posted} == {"dropped; reason=write_failed"}
     listed = at_once(CALLERS, service.list_events)
     assert_unavailable(listed, EVENTS_AWAY)
-    assert {answer.outcome for answer in listed} == {None}
+    assert {response.outcome for response in listed} == {None}
 
 
 def assert_health_tells(service: Service, unavailable: str) -> None:
@@ -111,7 +111,7 @@ def assert_health_tells(service: Service, unavailable: str) -> None:
     assert ready.json == {"status": "unavailable", "databases": databases}
 
 
-def test_without_the_analytics_database_events_are_refused_in_time(service, away):
+def test_without_the_analytics_database_events_are_rejected_in_time(service, away):
     workers = service.server.workers
     service.post_event()  # so that the process knows the website
     with away("analytics"):
@@ -122,8 +122,8 @@ def test_without_the_analytics_database_events_are_refused_in_time(service, away
         assert service.list_websites().status == 200
     assert service.post_event().outcome == "stored"
     assert service.post_batch().outcome == "stored"
-    answers = at_once(CALLERS, service.list_events, service.post_event)
-    assert {answer.status for answer in answers} == {200, 201}
+    responses = at_once(CALLERS, service.list_events, service.post_event)
+    assert {response.status for response in responses} == {200, 201}
     assert service.ask_health("ready").status == 200
     assert service.server.workers == workers
 
@@ -139,12 +139,12 @@ def test_without_the_main_database_events_of_known_websites_are_stored(service, 
         assert monotonic() - known_since >= KNOWN_SECONDS
         for _ in range(2):
             assert_events_refused(service)
-            answers = at_once(CALLERS, service.log_in, service.list_websites)
-            assert_unavailable(answers, AWAY)
+            responses = at_once(CALLERS, service.log_in, service.list_websites)
+            assert_unavailable(responses, AWAY)
             assert_health_tells(service, unavailable="default")
     assert service.post_event().outcome == "stored"
-    answers = at_once(CALLERS, service.list_websites, service.list_events, service.post_event)
-    assert {answer.status for answer in answers} == {200, 201}
+    responses = at_once(CALLERS, service.list_websites, service.list_events, service.post_event)
+    assert {response.status for response in responses} == {200, 201}
     assert service.log_in().status == 200
     assert service.ask_health("ready").status == 200
     assert service.server.workers == workers
@@ -154,9 +154,9 @@ def stored_until_refused(service: Service) -> int:
     """Post events until one is refused; return how many posts were stored before."""
     stored = 0
     while True:
-        answers = at_once(4, service.post_event, service.post_batch)
-        assert_prompt(answers)
-        if 503 in {answer.status for answer in answers}:
+        responses = at_once(4, service.post_event, service.post_batch)
+        assert_prompt(responses)
+        if 503 in {response.status for response in responses}:
             return stored
-        assert {answer.outcome for answer in answers} == {"stored"}
-        stored += len(answers)
+        assert {response.outcome for response in responses} == {"stored"}
+        stored += len(responses)

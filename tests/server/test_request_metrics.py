@@ -24,7 +24,7 @@ def counted(api):
 
 
 @pytest.fixture
-def told(api):
+def labels_of(api):
     """Return the labels under which one request is counted."""
 
     def tell(send, *arguments, **more):
@@ -40,49 +40,49 @@ def told(api):
     return tell
 
 
-def test_requests_are_told_by_their_route_and_not_by_their_path(api, told):
+def test_requests_are_labelled_by_route_and_not_by_path(api, labels_of):
     for _ in range(2):
         path = f"/api/v1/events/{uuid7.new_id_now()}"
-        assert told(api.get, path) == ("api/v1/events/<str:id>", "GET", "404")
+        assert labels_of(api.get, path) == ("api/v1/events/<str:id>", "GET", "404")
 
 
-def test_each_status_counts_for_itself(api, told, user):
+def test_each_status_counts_for_itself(api, labels_of, user):
     for password, status in ((PASSWORD, "200"), ("wrong", "401"), ("", "400")):
         sent = {"email": user.email, "password": password}
-        labels = told(api.post, LOGIN, sent, content_type="application/json")
+        labels = labels_of(api.post, LOGIN, sent, content_type="application/json")
         assert labels == ("api/v1/auth/login", "POST", status)
 
 
-def test_a_crash_is_counted(api, told, monkeypatch):
+def test_a_crash_is_counted(api, labels_of, monkeypatch):
     monkeypatch.setattr("websites.accounts.authenticate", None)
     sent = {"email": "user@example.com", "password": PASSWORD}
-    labels = told(api.post, LOGIN, sent, content_type="application/json")
+    labels = labels_of(api.post, LOGIN, sent, content_type="application/json")
     assert labels == ("api/v1/auth/login", "POST", "500")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/analytics/nothing", "/x?y=z"])
-def test_unknown_paths_are_one(api, told, path):
-    assert told(api.get, path) == ("unknown", "GET", "404")
+def test_unknown_paths_are_one(api, labels_of, path):
+    assert labels_of(api.get, path) == ("unknown", "GET", "404")
 
 
-def test_invented_methods_are_one(api, told):
+def test_invented_methods_are_one(api, labels_of):
     for method in ("BREW", "brew", "X" * 1000):
-        assert told(api.generic, method, "/health/live") == ("health/live", "other", "405")
+        assert labels_of(api.generic, method, "/health/live") == ("health/live", "other", "405")
 
 
-def test_pages_of_the_admin_are_one(staff_api, told):
+def test_pages_of_the_admin_are_one(staff_api, labels_of):
     for path in ("/admin/", "/admin/websites/user/"):
-        assert told(staff_api.get, path) == ("admin/", "GET", "200")
+        assert labels_of(staff_api.get, path) == ("admin/", "GET", "200")
 
 
-def test_what_no_route_answers_is_counted(api, told):
-    refused = told(api.get, "/health/live", headers={"Host": "evil.example"})
+def test_unknown_routes_are_counted(api, labels_of):
+    refused = labels_of(api.get, "/health/live", headers={"Host": "evil.example"})
     assert refused == ("none", "GET", "400")
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
-    assert told(api.options, "/api/v1/events", headers=headers) == ("none", "OPTIONS", "200")
+    assert labels_of(api.options, "/api/v1/events", headers=headers) == ("none", "OPTIONS", "200")
 
 
-def test_times_are_told_in_seconds(api, clock, monkeypatch):
+def test_durations_are_in_seconds(api, clock, monkeypatch):
     name = 'millrace_http_request_seconds_sum{method="GET",route="health/ready",status="200"}'
 
     def total():

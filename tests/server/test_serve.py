@@ -77,13 +77,13 @@ def answers(port):
         return False
 
 
-def test_the_first_run_says_all_that_is_needed_for_a_first_event(environment, port):
+def test_the_first_run_prints_what_a_first_event_needs(environment, port):
     with serving(environment) as server:
         assert server.value_of("Address") == f"http://127.0.0.1:{port}/"
         assert server.value_of("Admin") == f"http://127.0.0.1:{port}/admin/"
         assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.value_of("Admin user"))
-        answer = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
-        assert answer.splitlines()[-1] == "201", answer
+        response = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
+        assert response.splitlines()[-1] == "201", response
         assert stored_events(environment) == (1,)
         assert urlopen(server.value_of("Admin")).status == 200
 
@@ -145,7 +145,7 @@ def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
     assert not postgres_runs(environment)
 
 
-def test_a_taken_port_is_told_before_anything_is_made(environment):
+def test_a_port_in_use_is_reported_before_anything_is_created(environment):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = startup_error(environment | {"PORT": str(port)})
@@ -160,7 +160,7 @@ def test_a_directory_that_cannot_be_written_is_named(environment, tmp_path):
     assert len(said.splitlines()) == 1
 
 
-def test_a_host_of_another_machine_is_refused(environment, port):
+def test_a_host_of_another_machine_is_rejected(environment, port):
     said = startup_error(environment | {"HOST": "192.0.2.1"})
     assert said == (
         f"CommandError: Cannot listen on 192.0.2.1 port {port}: Cannot assign requested address."
@@ -192,7 +192,7 @@ def test_every_line_of_a_log_in_production_is_an_object(production):
     assert entry["message"] == "Unexpected exit from worker-1"
 
 
-def test_a_database_that_does_not_answer_is_named(production):
+def test_a_database_that_does_not_respond_is_named(production):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     said = startup_error(production | {"DATABASE_URL": nowhere})
     assert said.startswith("CommandError: The database 'default' does not answer: ")

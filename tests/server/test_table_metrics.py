@@ -34,9 +34,9 @@ def figures(api):
 
 
 def test_every_stream_has_rows_and_bytes(api):
-    told = figures(api)
-    assert told[ROWS].keys() == told[BYTES].keys() == TABLES
-    assert all(size > 0 for size in told[BYTES].values())  # of empty indexes
+    result = figures(api)
+    assert result[ROWS].keys() == result[BYTES].keys() == TABLES
+    assert all(size > 0 for size in result[BYTES].values())  # of empty indexes
 
 
 def test_rows_are_what_postgresql_estimates(api, website):
@@ -46,7 +46,7 @@ def test_rows_are_what_postgresql_estimates(api, website):
     assert figures(api)[ROWS]["analytics_event"] == 7
 
 
-def test_the_oldest_event_is_told_unless_there_is_none(api, website):
+def test_the_oldest_event_is_exported_if_there_is_one(api, website):
     assert figures(api)[OLDEST] == {}
     for age_ms in (1000, 86_400_000, 2000):
         api.post(PATH, event_of(website, id=new_id(AT_MS - age_ms)))
@@ -54,7 +54,7 @@ def test_the_oldest_event_is_told_unless_there_is_none(api, website):
     assert figures(api)[OLDEST]["analytics_event"] == (AT_MS - 86_400_000) / 1000
 
 
-def test_the_end_of_the_last_partition_is_told_unless_there_is_none(api):
+def test_the_end_of_the_last_partition_is_exported_if_there_is_one(api):
     assert figures(api)[UNTIL] == {}
     call_command("partitions", "--from", "2026-11", "--until", "2026-12", verbosity=0)
     table_metrics.reset()
@@ -62,7 +62,7 @@ def test_the_end_of_the_last_partition_is_told_unless_there_is_none(api):
     assert figures(api)[UNTIL] == dict.fromkeys(TABLES, new_year)
 
 
-def test_the_last_success_of_retention_is_told_once_there_is_one(api):
+def test_the_last_retention_is_exported_if_there_is_one(api):
     name = "millrace_retention_success_timestamp_seconds"
     assert f"\n{name} " not in api.get("/metrics").content.decode()
     call_command("retention", stdout=StringIO())
@@ -74,7 +74,7 @@ def test_the_last_success_of_retention_is_told_once_there_is_one(api):
     )
 
 
-def test_figures_are_kept_for_a_while(api, website, clock):
+def test_figures_are_cached(api, website, clock):
     assert figures(api)[OLDEST] == {}
     api.post(PATH, event_of(website, id=new_id(AT_MS)))
     clock.move(seconds=table_metrics.MAX_AGE_SECONDS - 0.1)
@@ -83,19 +83,19 @@ def test_figures_are_kept_for_a_while(api, website, clock):
     assert figures(api)[OLDEST]["analytics_event"] == AT.timestamp()
 
 
-def test_figures_of_a_database_that_is_away_are_missing(api, analytics_away, caplog):
-    told = figures(api)
-    assert told[ROWS].keys() == told[BYTES].keys() == OF_THE_MAIN_DATABASE
+def test_figures_of_a_database_that_is_down_are_missing(api, analytics_away, caplog):
+    result = figures(api)
+    assert result[ROWS].keys() == result[BYTES].keys() == OF_THE_MAIN_DATABASE
     assert caplog.messages == [
         "Tables of 'analytics' cannot be measured: the analytics database is away"
     ]
 
 
-def test_all_databases_may_be_away(api, analytics_away, main_database_away):
-    assert all(told == {} for told in figures(api).values())
+def test_all_databases_may_be_down(api, analytics_away, main_database_away):
+    assert all(expected == {} for expected in figures(api).values())
 
 
-def test_a_silent_database_is_not_asked_again_at_once(api, analytics_away, caplog):
+def test_a_database_that_is_down_is_not_queried_again_at_once(api, analytics_away, caplog):
     for _ in range(3):
         assert figures(api)[ROWS].keys() == OF_THE_MAIN_DATABASE
     assert len(caplog.messages) == 1

@@ -155,20 +155,20 @@ class Admin:
 
     def stored_today(self) -> int:
         """Return how many events of websites were stored, as the home page tells it."""
-        with self._browser.open(f"{self._address}/admin/") as answer:
-            told = re.search(r">Events</td>\s*<td[^>]*>([\d,]+)<", answer.read().decode())
-        assert told
-        return int(told[1].replace(",", ""))
+        with self._browser.open(f"{self._address}/admin/") as response:
+            result = re.search(r">Events</td>\s*<td[^>]*>([\d,]+)<", response.read().decode())
+        assert result
+        return int(result[1].replace(",", ""))
 
     def _send(self, path: str, **values: str) -> str:
         """Fill in the form of a page and send it; return the page that follows."""
-        with self._browser.open(self._address + path) as answer:
-            return self._submit(path, answer.read().decode(), **values)
+        with self._browser.open(self._address + path) as response:
+            return self._submit(path, response.read().decode(), **values)
 
     def _submit(self, path: str, page: str, **values: str) -> str:
         sent = urlencode(Form(page).values | values).encode()
-        with self._browser.open(self._address + path, sent) as answer:
-            return str(answer.read().decode())
+        with self._browser.open(self._address + path, sent) as response:
+            return str(response.read().decode())
 
 
 def outcomes_of_all_workers(service: Service) -> set[str | None]:
@@ -188,8 +188,8 @@ def waiting_in_metrics(connection: Connection) -> float:
 
 def in_metrics(connection: Connection, name: str) -> float:
     page = connection.send("GET", "/metrics").body.decode()
-    told = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
-    return float(told[1]) if told else 0
+    result = re.search(rf"^{re.escape(name)} (\S+)$", page, re.MULTILINE)
+    return float(result[1]) if result else 0
 
 
 def test_two_workers_without_redis_do_not_start():
@@ -218,13 +218,13 @@ def test_both_workers_see_a_switch_in_time(service):
 
 def test_both_workers_count_rate_limits_together(service):
     links = service.links * 6
-    answers = [service.log_in(connection).status for connection in links]
-    assert answers == [200] * 10 + [429] * 2
+    responses = [service.log_in(connection).status for connection in links]
+    assert responses == [200] * 10 + [429] * 2
 
 
 def test_both_workers_count_the_failures_of_an_account_together(service):
-    answers = [service.log_in(connection, "wrong").status for connection in service.links * 3]
-    assert answers == [401] * 4 + [429] * 2
+    responses = [service.log_in(connection, "wrong").status for connection in service.links * 3]
+    assert responses == [401] * 4 + [429] * 2
     assert {service.log_in(connection).status for connection in service.links} == {429}
 
 
@@ -234,7 +234,7 @@ def test_figures_of_tables_are_no_sums_over_workers(service):
     assert 0 < until - time() < 365 * 86_400
 
 
-def test_both_workers_tell_the_sum_of_their_metrics(service):
+def test_both_workers_serve_the_sum_of_their_metrics(service):
     one, other = service.links
     before = stored_in_metrics(one)
     for connection in [one] * 3 + [other] * 4:
@@ -263,7 +263,7 @@ def test_of_a_killed_worker_only_its_counts_stay(service):
             assert stored_in_metrics(connection) == stored
 
 
-def test_both_workers_add_to_the_same_tallies(service):
+def test_both_workers_add_to_the_same_counts(service):
     admin = Admin(service)
     before = admin.stored_today()
     for connection in service.links * 3:
@@ -274,12 +274,12 @@ def test_both_workers_add_to_the_same_tallies(service):
 @pytest.mark.parametrize("outage", ["stopped", "frozen"])
 def test_without_redis_requests_pass_and_afterwards_are_counted_again(service, outage):
     with getattr(service.redis, outage)():
-        answers = [service.log_in(connection) for connection in service.links * 2]
-        assert {answer.status for answer in answers} == {200}
-        assert max(answer.seconds for answer in answers) < PROMPT_SECONDS
+        responses = [service.log_in(connection) for connection in service.links * 2]
+        assert {response.status for response in responses} == {200}
+        assert max(response.seconds for response in responses) < PROMPT_SECONDS
         assert {service.post_event(connection).outcome for connection in service.links} == {
             "stored"
         }
     service.redis.forget_all()
-    answers = [service.log_in(connection).status for connection in service.links * 6]
-    assert answers == [200] * 10 + [429] * 2
+    responses = [service.log_in(connection).status for connection in service.links * 6]
+    assert responses == [200] * 10 + [429] * 2

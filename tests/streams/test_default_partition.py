@@ -47,7 +47,7 @@ def test_the_list_has_a_line_for_each_partition(put_event):
     assert {model: partitions.partition_names(model) for model in streams()} == before
 
 
-def test_rows_in_a_default_partition_are_told_on_stderr(put_event):
+def test_rows_in_a_default_partition_are_reported_on_stderr(put_event):
     _, warnings = run_and_warn()
     assert warnings == []
     put_event(datetime(2015, 1, 1, tzinfo=UTC))

@@ -41,7 +41,7 @@ def made(*months):
     return [f"made {name}" for name in names], f"{len(names)} partitions made"
 
 
-def test_it_makes_this_month_and_three_more():
+def test_it_creates_this_month_and_three_more():
     lines, total = made("y2030m11", "y2030m12", "y2031m01", "y2031m02")
     assert run_partitions() == [*lines, f"2030-11 to 2031-02: {total}, the others were there."]
     assert "made analytics_event_y2030m11" in lines
@@ -60,7 +60,7 @@ def test_each_stream_has_its_partitions_where_it_lives(model):
             assert cursor.fetchone() == (alias == home(model),)
 
 
-def test_it_makes_the_months_that_it_is_told():
+def test_it_creates_the_requested_months():
     before = partitions.partition_names(Event)
     lines, total = made("y2031m01", "y2031m02")
     assert run_partitions("--from", "2031-01", "--until", "2031-02") == [
@@ -104,16 +104,16 @@ def test_it_fills_a_gap():
         (["--from", "2031-02", "--until", "2031-01"], "--until 2031-01 is before --from 2031-02."),
     ],
 )
-def test_a_bad_month_is_told_in_a_sentence_and_nothing_is_changed(options, sentence):
+def test_an_invalid_month_is_a_command_error_and_changes_nothing(options, sentence):
     before = partitions.partition_names(Event)
-    with pytest.raises(CommandError) as told:
+    with pytest.raises(CommandError) as expected:
         run_partitions(*options)
-    assert str(told.value) == sentence
+    assert str(expected.value) == sentence
     assert partitions.partition_names(Event) == before
 
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
-def test_two_at_once_do_not_disturb_each_other():
+def test_concurrent_runs_do_not_disturb_each_other():
     month = Month(2031, 1)
     try:
         made = run_concurrently(*[lambda: partitions.create(Event, month)] * 4)
@@ -202,8 +202,8 @@ def test_an_event_of_2015_lands_in_the_default_partition_and_is_read_back(
     sent = full_event_of(website, timestamp=timestamp)
     id = api.post(PATH, sent).json()["id"]
     assert partition_of(id) == DEFAULT
-    told = event_body(sent, website, id=id, at=at) | {"properties": sent["properties"]}
-    assert_response(api.get(f"{PATH}/{id}"), 200, told)
+    body = event_body(sent, website, id=id, at=at) | {"properties": sent["properties"]}
+    assert_response(api.get(f"{PATH}/{id}"), 200, body)
     [listed] = api.get(PATH, {"trackingCode": website.tracking_code}).json()["events"]
     assert listed["id"] == id
 
@@ -238,7 +238,7 @@ def test_a_read_of_a_month_skips_all_other_partitions():
     assert FEBRUARY not in scanned(Event.objects.between(end=end))
 
 
-def test_between_takes_its_start_and_not_its_end(put_event):
+def test_between_includes_its_start_and_excludes_its_end(put_event):
     start, end = Month(2031, 1).start, Month(2031, 2).start
     instant = timedelta(milliseconds=1)
     before, first, last, after = (

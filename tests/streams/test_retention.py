@@ -80,23 +80,23 @@ def test_it_drops_whole_months_and_deletes_the_rest_by_rows(put_events):
     assert lines[-1].startswith("5 rows, 2 partitions of ")
 
 
-def test_a_dry_run_tells_the_same_and_deletes_nothing(put_events):
+def test_a_dry_run_reports_the_same_numbers_and_deletes_nothing(put_events):
     put_events(*OLD, *RECENT)
     keep_days(event=60)
     DailySalt.objects.create(day=NOW.date() - address_hash.RETENTION)
     before = partitions.partition_names(Event)
-    told = run_retention("--dry-run")
+    lines = run_retention("--dry-run")
     assert stored_times() == [*OLD, *RECENT]
     assert partitions.partition_names(Event) == before
     assert DailySalt.objects.exists()
     assert not MaintenanceRun.objects.exists()
     done = run_retention()
-    assert done[:-1] == told[:-1]
-    assert told[-1].endswith(" 1 salts would be deleted.")
-    assert told[-1].removesuffix(" would be deleted.") == done[-1].partition(" deleted in ")[0]
+    assert done[:-1] == lines[:-1]
+    assert lines[-1].endswith(" 1 salts would be deleted.")
+    assert lines[-1].removesuffix(" would be deleted.") == done[-1].partition(" deleted in ")[0]
 
 
-def test_by_default_everything_is_kept(put_events):
+def test_by_default_nothing_is_deleted(put_events):
     put_events(*OLD, *RECENT)
     assert table_line("event", run_retention()) == (0, 0, 0)
     assert stored_times() == [*OLD, *RECENT]
@@ -150,11 +150,11 @@ def test_one_stream_for_a_number_of_days(put_events):
         (["--stream", "event", "--older-than", "36501d"], "'36501d' is no number of days"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_in_a_sentence_and_deletes_nothing(put_events, options, sentence):
+def test_an_invalid_option_is_a_command_error_and_deletes_nothing(put_events, options, sentence):
     put_events(*OLD)
-    with pytest.raises(CommandError) as told:
+    with pytest.raises(CommandError) as expected:
         run_retention(*options)
-    assert str(told.value).startswith(sentence)
+    assert str(expected.value).startswith(sentence)
     assert stored_times() == OLD
 
 

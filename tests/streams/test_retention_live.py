@@ -55,9 +55,11 @@ def test_months_are_dropped_while_others_write_and_read():
             code = new_website(server.port, register(server.port))
             with load_on(server.port, code) as load, readers_of(url):
                 load.wait_for_more(ENOUGH)
-                told = manage(environment, "retention", "--stream", "event", "--older-than", "90d")
+                result = manage(
+                    environment, "retention", "--stream", "event", "--older-than", "90d"
+                )
                 load.wait_for_more(ENOUGH)
-    [partitions] = re.findall(r"(\d+) partitions of .* deleted in", told)
+    [partitions] = re.findall(r"(\d+) partitions of .* deleted in", result)
     assert int(partitions) >= 8
     assert load.failures == 0
     assert load.slowest < SLOWEST_SECONDS

@@ -58,13 +58,13 @@ def _partitions():
 @pytest.fixture
 def calls_before_delete(monkeypatch):
     """The ranges passed to Event.before_delete, each with the number of rows then in it."""
-    told = []
+    result = []
 
     def before_delete(low, high):
-        told.append((low, high, Event.objects.filter(id__gte=low, id__lt=high).count()))
+        result.append((low, high, Event.objects.filter(id__gte=low, id__lt=high).count()))
 
     monkeypatch.setattr(Event, "before_delete", before_delete)
-    return told
+    return result
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def meddle(monkeypatch):
     return prepare
 
 
-def test_a_row_that_comes_during_a_batch_is_counted_as_well(put_events, meddle):
+def test_a_row_that_is_stored_during_a_batch_is_counted_as_well(put_events, meddle):
     late = datetime(2031, 1, 3, tzinfo=UTC)
     tries = meddle(
         "INSERT INTO analytics_event (id, created_at, website_id, event_type, url, session_id, "
@@ -240,10 +240,10 @@ def test_a_run_that_is_stopped_keeps_what_it_has_done(put_events, monkeypatch):
     put_events(*OLD, *RECENT)
     keep_days(event=60)
     monkeypatch.setattr(Event, "before_delete", stop)
-    with pytest.raises(CommandError) as told:
+    with pytest.raises(CommandError) as expected:
         run_retention()
-    assert str(told.value) == "Stopped. What is deleted stays so; run it again to go on."
-    assert told.value.returncode == 130
+    assert str(expected.value) == "Stopped. What is deleted stays so; run it again to go on."
+    assert expected.value.returncode == 130
     assert stored_times() == [OLD[0], OLD[4], *RECENT]  # two months and one batch are gone
     assert not MaintenanceRun.objects.exists()
     run_retention()

@@ -71,7 +71,7 @@ def test_a_young_stream_is_judged_from_its_first_event(fill):
     assert size_of_events().days_until_double(NOW) == pytest.approx(15)
 
 
-def test_a_few_days_tell_no_pace(fill):
+def test_a_few_days_give_no_rate(fill):
     fill(2031, 3, 30, days=15)
     week = datetime(2031, 3, 8, tzinfo=UTC)
     assert size_of_events().days_until_double(week - timedelta(seconds=1)) is None
@@ -86,7 +86,7 @@ def test_what_does_not_grow_does_not_double(fill, month):
 
 
 @pytest.mark.parametrize(
-    ("days", "told"),
+    ("days", "expected"),
     [
         (0, "Nothing will be deleted: rows are kept for ever."),
         (200, "Nothing is older than 2030-08-28 00:00 UTC."),
@@ -107,14 +107,14 @@ def test_what_does_not_grow_does_not_double(fill, month):
         ),
     ],
 )
-def test_a_retention_tells_the_months_and_rows_that_go(fill, days, told):
+def test_a_retention_previews_the_months_and_rows_that_it_deletes(fill, days, expected):
     fill(2030, 12, 302)
     fill(2031, 1, 31)
     fill(2031, 2, 56)
-    assert preview.preview(PendingChange("event_retention_days", 0, days)) == told
+    assert preview.preview(PendingChange("event_retention_days", 0, days)) == expected
 
 
-def test_a_retention_in_the_first_month_tells_rows_only(fill):
+def test_a_retention_within_the_first_month_counts_rows_only(fill):
     fill(2031, 3, 31)
-    told = "About 14 rows older than 2031-03-15 00:00 UTC will be deleted."
-    assert preview.preview(PendingChange("event_retention_days", 0, 1)) == told
+    result = "About 14 rows older than 2031-03-15 00:00 UTC will be deleted."
+    assert preview.preview(PendingChange("event_retention_days", 0, 1)) == result

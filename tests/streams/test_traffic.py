@@ -46,7 +46,7 @@ def all_ids():
     return {id for model in streams() for id in model._default_manager.values_list("id", flat=True)}
 
 
-def test_it_makes_the_number_of_rows_that_is_asked_for():
+def test_it_generates_the_requested_number_of_rows():
     lines = generate()
     assert lines[-1].startswith("1,000 rows from 2026-02-05 to 2026-03-05 in ")
     assert lines[-1].endswith(" per second.")
@@ -62,7 +62,7 @@ def test_few_rows_are_as_exact(events):
 
 
 @pytest.mark.parametrize("model", streams(), ids=lambda model: model.__name__)
-def test_each_row_is_in_its_month_and_its_id_tells_its_time(model):
+def test_each_row_is_in_its_month_and_its_id_has_its_time(model):
     generate()
     rows = list(model._default_manager.values_list("id", "created_at"))
     assert {id.version for id, _ in rows} == {7}
@@ -119,7 +119,7 @@ def test_weeks_and_days_have_their_rhythm():
     assert hours[19] > hours[3] * 3
 
 
-def test_the_same_seed_again_adds_nothing_and_brings_back_what_is_gone():
+def test_the_same_seed_again_adds_only_missing_rows():
     generate()
     first = all_ids()
     generate()
@@ -158,7 +158,7 @@ def test_a_database_that_may_be_in_use_is_left_alone():
         (["--events", "5", "--until", "2999-01-01"], "--until 2999-01-01 is in the future."),
     ],
 )
-def test_bad_options_are_refused_with_a_message(options, message):
+def test_bad_options_are_rejected_with_a_message(options, message):
     with pytest.raises(CommandError) as refusal:
         call_command(Command(), "--yes-really", *options)
     assert str(refusal.value) == message

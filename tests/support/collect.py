@@ -22,8 +22,8 @@ UNAVAILABLE = {"success": False, "error": "Event storage is unavailable"}
 def log_in(client, email="user@example.com"):
     """Begin a session in a client's cookies."""
     account = {"email": email, "password": PASSWORD}
-    answer = client.post("/api/v1/auth/session", account, content_type="application/json")
-    assert answer.status_code == 204
+    response = client.post("/api/v1/auth/session", account, content_type="application/json")
+    assert response.status_code == 204
 
 
 def event(**changes):

@@ -64,8 +64,8 @@ def event_body(sent, website, *, id, at=AT_TEXT):
 
 def batch_item(sent, website, *, id, at=AT_TEXT):
     """Return the five keys under which a batch shows an event."""
-    told = event_body(sent, website, id=id, at=at)
-    return {name: told[name] for name in ("id", "websiteId", "eventType", "url", "createdAt")}
+    body = event_body(sent, website, id=id, at=at)
+    return {name: body[name] for name in ("id", "websiteId", "eventType", "url", "createdAt")}
 
 
 def stored_rows():

@@ -44,8 +44,8 @@ def assert_track_error(
 
 def assert_invalid(response, *messages):
     """Demand a validation error with these messages, and no row."""
-    told = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
-    assert_track_error(response, *told, details=messages)
+    expected = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
+    assert_track_error(response, *expected, details=messages)
     assert stored_rows() == []
 
 

@@ -59,12 +59,12 @@ class Connection:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        begun = time.monotonic()
+        started = time.monotonic()
         sent = None if body is None else json.dumps(body)
         self._connection.request(method, path, sent, headers)
         response = self._connection.getresponse()
         content = response.read()
-        return Response(response.status, response.headers, content, time.monotonic() - begun)
+        return Response(response.status, response.headers, content, time.monotonic() - started)
 
 
 def send_request(

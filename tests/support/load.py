@@ -101,19 +101,19 @@ class Load:
     def _send(self, connection: Connection, post: Post) -> bool:
         """Post; tell whether a final answer came."""
         try:
-            answer = connection.send("POST", post.path, post.body)
+            response = connection.send("POST", post.path, post.body)
         except (OSError, http.client.HTTPException):
             connection.close()
             return self._fail()
-        self.request_ids.add(answer.headers["X-Request-Id"])
-        self.slowest = max(self.slowest, answer.seconds)
-        if answer.status == 503:
+        self.request_ids.add(response.headers["X-Request-Id"])
+        self.slowest = max(self.slowest, response.seconds)
+        if response.status == 503:
             return self._fail()
-        if answer.outcome in ("stored", "duplicate"):
-            told = answer.json
-            self.acknowledged |= {each["url"]: each["id"] for each in told.get("events", [told])}
+        if response.outcome in ("stored", "duplicate"):
+            body = response.json
+            self.acknowledged |= {each["url"]: each["id"] for each in body.get("events", [body])}
         else:
-            self.surprises.append(answer)
+            self.surprises.append(response)
         return True
 
     def _fail(self) -> bool:

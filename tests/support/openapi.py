@@ -25,11 +25,11 @@ def assert_described(response):
     operation = operation_of(response.resolver_match, method)
     if operation is None:
         return
-    told = f"{request.method} {request.path} {response.status_code}"
+    label = f"{request.method} {request.path} {response.status_code}"
     described = operation["responses"].get(str(response.status_code))
-    assert described, f"{told} is not described"
-    assert_headers(told, response, described.get("headers", {}))
-    assert_body(told, response, described.get("content", {}), is_head=request.method == "HEAD")
+    assert described, f"{label} is not described"
+    assert_headers(label, response, described.get("headers", {}))
+    assert_body(label, response, described.get("content", {}), is_head=request.method == "HEAD")
 
 
 def operation_of(match, method):
@@ -47,29 +47,29 @@ def operation_of(match, method):
 SUCCESSES = {"200", "201", "202", "204"}
 
 
-def assert_headers(told, response, described):
+def assert_headers(label, response, described):
     """Demand the headers that always come, each with a value that it may have."""
     names = {name for name in NAMED if name in response}
-    assert names <= described.keys(), f"{told} has headers that are not described"
+    assert names <= described.keys(), f"{label} has headers that are not described"
     for name, header in described.items():
         header = resolved(header)
         if name in response:
-            assert validator(json.dumps(header["schema"])).is_valid(response[name]), (told, name)
+            assert validator(json.dumps(header["schema"])).is_valid(response[name]), (label, name)
         else:
-            assert not header["required"], f"{told} lacks {name}"
+            assert not header["required"], f"{label} lacks {name}"
 
 
-def assert_body(told, response, described, *, is_head):
+def assert_body(label, response, described, *, is_head):
     """Demand a content type that is described, and a body that its schema takes."""
     if not described:
-        assert response.content == b"", told
+        assert response.content == b"", label
         return
     [(media_type, content)] = described.items()
-    assert response["Content-Type"].partition(";")[0] == media_type, told
+    assert response["Content-Type"].partition(";")[0] == media_type, label
     if media_type == "application/json" and not is_head:
         schema = validator(json.dumps(content["schema"]))
         for error in schema.iter_errors(json.loads(response.content)):
-            raise AssertionError(f"{told} {response.content[:500]!r}: {error}")
+            raise AssertionError(f"{label} {response.content[:500]!r}: {error}")
 
 
 def resolved(part):

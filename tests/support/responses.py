@@ -26,9 +26,9 @@ def assert_response(response, status, body, headers=None):
             expected["Retry-After"] = "5"
     if status == 401:
         expected["WWW-Authenticate"] = "Bearer"
-    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
+    result = {name: response[name] for name in CHECKED_HEADERS if name in response}
     expected |= headers or {}
-    assert told == {name: value for name, value in expected.items() if value is not None}
+    assert result == {name: value for name, value in expected.items() if value is not None}
 
 
 def assert_error(response, status, code, message, headers=None):

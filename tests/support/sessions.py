@@ -99,8 +99,8 @@ def assert_error(response, status, *details, message=None, headers=None):
         "correlationId": response["X-Request-Id"],
     }
     outcome = "dropped; reason=write_failed" if status >= 500 else "rejected"
-    told = {} if status in (404, 405) else {"X-Event-Outcome": outcome}
-    assert_response(response, status, {"success": False, "error": error}, told | (headers or {}))
+    result = {} if status in (404, 405) else {"X-Event-Outcome": outcome}
+    assert_response(response, status, {"success": False, "error": error}, result | (headers or {}))
 
 
 def assert_rate_limited(response, seconds):
@@ -116,8 +116,8 @@ def assert_rate_limited(response, seconds):
     }
     body = {"success": False, "error": error, "retryAfter": seconds}
     assert (response.status_code, response.json()) == (429, body)
-    told = {name: response[name] for name in CHECKED_HEADERS if name in response}
-    assert told == {
+    headers = {name: response[name] for name in CHECKED_HEADERS if name in response}
+    assert headers == {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
         "Retry-After": str(seconds),

@@ -37,13 +37,13 @@ def writer_paused():
 @contextmanager
 def write_in_thread(*rows):
     """Write rows from another thread; yields a call that waits for the answer."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(writer.write(TABLE, rows)))
+    responses = []
+    thread = threading.Thread(target=lambda: responses.append(writer.write(TABLE, rows)))
     thread.start()
 
     def answer():
         thread.join(TIMEOUT_SECONDS)
-        return answers[0]
+        return responses[0]
 
     try:
         yield answer

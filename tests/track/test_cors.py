@@ -45,11 +45,11 @@ def cors(response):
 
 
 def assert_readable(response):
-    told = cors(response)
-    assert told.pop("access-control-allow-origin") == "*"
-    exposed = {name.strip() for name in told.pop("access-control-expose-headers").split(",")}
+    result = cors(response)
+    assert result.pop("access-control-allow-origin") == "*"
+    exposed = {name.strip() for name in result.pop("access-control-expose-headers").split(",")}
     assert exposed == {"X-Request-Id", "X-Event-Outcome", "Retry-After"}
-    assert told == {}
+    assert result == {}
 
 
 @pytest.mark.parametrize(("path", "method"), PUBLIC)
@@ -69,7 +69,7 @@ def test_other_routes_send_no_cors_header(api, path):
 
 
 @pytest.mark.usefixtures("clock")
-def test_pages_can_read_every_answer(api, settings, monkeypatch):
+def test_pages_can_read_every_response(api, settings, monkeypatch):
     settings.RATE_SESSION = "5/m"
 
     def answers():

@@ -54,7 +54,7 @@ def messages_of(body):
     return [detail["message"] for detail in error["details"]]
 
 
-def test_good_values_are_kept():
+def test_valid_values_are_stored():
     values = EVERY.run_validation(GOOD)
     assert values["id"].hex == ID.replace("-", "").lower()
     assert (values["number"], values["whole"], values["object"]) == (0.5, 1, "{}")
@@ -96,7 +96,7 @@ def test_a_body_that_is_no_object(body):
         ("object", "{}", TYPES[4]),
     ],
 )
-def test_each_rule_has_its_words(field, value, message):
+def test_each_rule_has_its_message(field, value, message):
     assert messages_of(GOOD | {field: value}) == [message]
 
 
@@ -115,7 +115,7 @@ def test_the_ends_of_a_range_are_in_it(field, value, kept):
     assert EVERY.run_validation(GOOD | {field: value})[field] == kept
 
 
-def test_of_several_problems_of_a_field_the_first_is_told():
+def test_only_the_first_problem_of_a_field_is_reported():
     problems = [
         Problem("string_type", ("a",)),
         Problem("uuid_parsing", ("b",)),
@@ -128,9 +128,9 @@ def test_of_several_problems_of_a_field_the_first_is_told():
 @pytest.mark.parametrize(
     "error", [StorageUnavailable(), RowRefused(), Forbidden("a secret"), Conflict("a secret")]
 )
-def test_what_track_never_answers_is_an_internal_error(error):
-    status, told, body = error_of(error)
-    assert (status, told["code"], told["message"]) == (
+def test_unknown_statuses_are_an_internal_error(error):
+    status, result, body = error_of(error)
+    assert (status, result["code"], result["message"]) == (
         500,
         "INTERNAL_ERROR",
         "Internal server error",

@@ -34,12 +34,12 @@ def test_the_time_is_that_of_the_request(api, user, clock):
     assert (event.id.version, uuid7.time_of(event.id)) == (7, event.created_at)
 
 
-def test_what_does_not_come_is_null_or_an_empty_object(tracked):
+def test_missing_fields_are_null_or_an_empty_object(tracked):
     assert tracked({"event": "a"}) == [None, "a", {}]
 
 
 @pytest.mark.parametrize("name", ["sessionId", "deviceType", "locale", "properties"])
-def test_null_is_the_same_as_leaving_out(tracked, name):
+def test_null_is_the_same_as_missing(tracked, name):
     row = tracked({"event": "a", name: None})
     assert row == [None, "a", {}]
 
@@ -99,7 +99,7 @@ def test_the_same_event_twice_is_two_events(api, token):
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "user", "id", "created_at"])
-def test_whose_event_it_is_only_the_token_tells(tracked, make_user, name):
+def test_the_user_comes_from_the_token_only(tracked, make_user, name):
     stranger = make_user("stranger@example.com")
     assert tracked({"event": "a", name: str(stranger.id)}) == [None, "a", {}]
 
@@ -137,7 +137,7 @@ def test_events_go_with_their_user(api, user, token, make_user):
     assert [user_id for user_id, *_ in stored_rows()] == [other.id]
 
 
-def test_each_stored_event_is_counted_and_told_to_the_log(api, token, user, caplog):
+def test_each_stored_event_is_counted_and_logged(api, token, user, caplog):
     before = tracked_total()
     with caplog.at_level(logging.DEBUG, logger="analytics.funnel.ingest"):
         api.post(PATH, FULL_EVENT, token=token)
@@ -153,7 +153,7 @@ def test_a_long_name_is_cut_in_the_log(api, token, user, caplog):
     assert caplog.messages == [f"[analytics] Event tracked: {'é' * 1000} for user {user.id}"]
 
 
-def test_the_counter_is_told_to_prometheus(api, token):
+def test_the_counter_is_exported_to_prometheus(api, token):
     api.post(PATH, FULL_EVENT, token=token)
     assert (
         f"\nanalytics_event_tracked_total {tracked_total()}\n"

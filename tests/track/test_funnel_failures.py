@@ -76,7 +76,7 @@ def test_an_event_of_a_user_that_was_just_deleted_is_lost(api, user, token, cloc
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "analytics"])
-def test_a_row_that_is_refused_takes_no_other_with_it(user):
+def test_a_rejected_row_does_not_affect_others(user):
     def row_of(user_id):
         id = uuid7.new_id_now()
         return FunnelEventRow(id, uuid7.time_of(id), user_id, None, "a", "{}")
@@ -88,7 +88,7 @@ def test_a_row_that_is_refused_takes_no_other_with_it(user):
     assert set(FunnelEvent.objects.values_list("id", flat=True)) == {rows[0].id, rows[2].id}
 
 
-def test_a_crash_is_told_without_its_reason(api, token, monkeypatch):
+def test_a_crash_is_reported_without_details(api, token, monkeypatch):
     def crash(*event):
         raise RuntimeError("a secret")
 

@@ -56,7 +56,7 @@ def test_properties_must_be_an_object(api, token, value):
     assert_invalid(response, "properties must be an object")
 
 
-def test_each_failing_field_is_told_in_the_order_of_the_contract(api, token):
+def test_invalid_fields_are_reported_in_the_order_of_the_contract(api, token):
     wrong = {"properties": [], "locale": 1, "deviceType": 2, "sessionId": 3}
     texts = [f"{name} must be a string" for name in ("event", "sessionId", "deviceType", "locale")]
     assert_invalid(api.post(PATH, wrong, token=token), *texts, "properties must be an object")
@@ -93,7 +93,7 @@ def test_the_body_must_be_an_object(api, token, body):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_json_problems_are_told(api, token, body, sentence):
+def test_invalid_json_is_reported(api, token, body, sentence):
     assert_invalid(api.post_bytes(PATH, body, token=token), sentence)
 
 
@@ -169,7 +169,7 @@ def test_properties_of_exactly_the_cap_pass(api, user, token, cap, more, ensure_
 
 
 @pytest.mark.parametrize("properties", [{"a": "é" * 5000}, {f"k{n}": n for n in range(50_000)}])
-def test_properties_over_the_cap_are_refused(api, token, properties):
+def test_properties_over_the_cap_are_rejected(api, token, properties):
     response = api.post(PATH, {"event": "a", "properties": properties}, token=token)
     assert_track_error(response, *INVALID_DATA, variables={"max": 10_000})
     assert stored_rows() == []

@@ -66,7 +66,7 @@ def test_the_scheme_is_accepted_in_any_case(api, token, scheme):
     ],
     ids=str,
 )
-def test_a_bad_token_opens_nothing(api, token, settings, changes):
+def test_an_invalid_token_is_rejected(api, token, settings, changes):
     assert_response(
         api.post(PATH, FULL_EVENT, token=forged_token(token, settings)), 200, TRACKED, STORED
     )
@@ -77,7 +77,7 @@ def test_a_bad_token_opens_nothing(api, token, settings, changes):
 
 
 @pytest.mark.parametrize("junk", ["junk", "a.b.c", "...", "{token}x"])
-def test_junk_opens_nothing(api, token, junk):
+def test_junk_tokens_are_rejected(api, token, junk):
     assert_track_error(api.post(PATH, FULL_EVENT, token=junk.format(token=token)), *BAD_TOKEN)
 
 
@@ -103,7 +103,7 @@ def test_a_token_is_no_longer_good_without_its_user(api, user, token, how):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer junk"}])
-def test_other_methods_are_refused_before_the_token_is_read(api, method, headers):
+def test_other_methods_are_rejected_before_the_token_is_read(api, method, headers):
     response = api.generic(method, PATH, b"{", "text/html", headers=headers)
     if method == "HEAD":
         assert (response.status_code, response["Allow"]) == (405, "POST")
@@ -111,7 +111,7 @@ def test_other_methods_are_refused_before_the_token_is_read(api, method, headers
         assert_track_error(response, *WRONG_METHOD, headers={"Allow": "POST"})
 
 
-def test_a_preflight_is_refused(api):
+def test_a_preflight_is_rejected(api):
     asked = {"Origin": "https://any.example", "Access-Control-Request-Method": "POST"}
     response = api.options(PATH, headers=asked)
     assert_track_error(response, *WRONG_METHOD, headers={"Allow": "POST"})
@@ -123,7 +123,7 @@ def test_unknown_paths_beside_it_are_not_found(api, path, method):
     assert_track_error(api.generic(method, path), *NOT_FOUND, headers={})
 
 
-def test_a_host_that_is_not_served_is_refused(api, token):
+def test_a_host_that_is_not_served_is_rejected(api, token):
     response = api.post(PATH, FULL_EVENT, token=token, HTTP_HOST="evil.example")
     assert_track_error(response, 400, "BAD_REQUEST", "Bad request", "common.bad_request")
     assert stored_rows() == []
@@ -133,24 +133,24 @@ def test_a_host_that_is_not_served_is_refused(api, token):
     "content_type",
     ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "text/html"],
 )
-def test_other_types_are_refused(api, token, content_type):
+def test_other_types_are_rejected(api, token, content_type):
     response = api.post_bytes(PATH, json.dumps(FULL_EVENT), content_type, token=token)
     assert_track_error(response, *WRONG_TYPE)
     assert stored_rows() == []
 
 
-def test_nothing_is_unpacked(api, token):
+def test_compressed_bodies_are_not_unpacked(api, token):
     body = gzip.compress(json.dumps(FULL_EVENT).encode())
     response = api.post_bytes(PATH, body, token=token, HTTP_CONTENT_ENCODING="gzip")
     assert_track_error(response, *WRONG_TYPE)
 
 
-def test_a_body_over_the_limit_is_refused(api, token):
+def test_a_body_over_the_limit_is_rejected(api, token):
     response = api.post_bytes(PATH, b"x" * 1_048_577, token=token)
     assert_track_error(response, *TOO_LARGE, variables={"max": 1_048_576})
 
 
-def test_the_limit_in_force_is_told(api, token, settings):
+def test_the_limit_in_force_is_reported(api, token, settings):
     settings.MAX_BODY_BYTES = 20
     assert api.post_bytes(PATH, b'{"event":"12345678"}', token=token).status_code == 200
     response = api.post_bytes(PATH, b'{"event":"123456789"}', token=token)
@@ -185,7 +185,7 @@ def assert_limited(response):
     assert_rate_limited(response, seconds)
 
 
-def test_the_61st_request_of_a_window_is_refused(api, token, clock):
+def test_the_61st_request_of_a_window_is_rejected(api, token, clock):
     for n in range(60):
         # Whatever becomes of them, they count; a forwarded address makes nobody another client.
         body = FULL_EVENT if n % 3 else {"event": n}
@@ -196,7 +196,7 @@ def test_the_61st_request_of_a_window_is_refused(api, token, clock):
     assert api.post(PATH, FULL_EVENT, token=token, REMOTE_ADDR="198.51.100.1").status_code == 200
 
 
-def test_what_is_refused_earlier_does_not_count(api, token, clock):
+def test_requests_rejected_earlier_do_not_count(api, token, clock):
     for _ in range(61):
         assert api.get(PATH).status_code == 405
         assert api.post(PATH, FULL_EVENT, token="junk").status_code == 401

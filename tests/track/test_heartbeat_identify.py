@@ -82,7 +82,7 @@ def test_heartbeats_and_identifications_are_patches(api, session, action, method
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_sixth_heartbeat_of_half_a_minute_is_refused(api, session):
+def test_the_sixth_heartbeat_of_half_a_minute_is_rejected(api, session):
     for number in range(5):
         assert heartbeat(api, f"x{number}").status_code == 200
     response = heartbeat(api, session.pk)
@@ -103,7 +103,7 @@ def test_a_body_is_not_read(api, session, token, action, content_type):
 
 
 @pytest.mark.parametrize("action", ["heartbeat", "identify"])
-def test_a_body_over_the_limit_is_refused_unread(api, session, token, action):
+def test_a_body_over_the_limit_is_rejected_unread(api, session, token, action):
     environ = {"CONTENT_LENGTH": "2097152", "wsgi.input": Unread()}
     path = session_path(session.pk, action)
     before = all_rows()
@@ -112,7 +112,7 @@ def test_a_body_over_the_limit_is_refused_unread(api, session, token, action):
     assert all_rows() == before
 
 
-def test_who_it_is_comes_before_the_size_of_the_body(api, session):
+def test_authentication_comes_before_the_size_of_the_body(api, session):
     environ = {"CONTENT_LENGTH": "2097152", "wsgi.input": Unread()}
     response = api.generic("PATCH", session_path(session.pk, "identify"), **environ)
     assert_error(response, 401)
@@ -126,7 +126,7 @@ def test_a_session_gets_the_user_of_the_token(api, session, user, token):
     assert session_use(session) == (0, AT, user.id)
 
 
-def test_another_user_takes_the_place_of_an_earlier_one(api, session, token, make_user):
+def test_another_user_replaces_an_earlier_one(api, session, token, make_user):
     assert_ok(identify(api, session.pk, token))
     other = make_user("other@example.com")
     assert_ok(identify(api, str(session.pk).upper(), tokens.issue(other).access))
@@ -167,7 +167,7 @@ def test_identifying_demands_a_token(api, session, id, authorization, message):
     assert session_use(session) == (0, AT, None)
 
 
-def test_a_refresh_token_identifies_nobody(api, session, user):
+def test_a_refresh_token_is_rejected(api, session, user):
     response = identify(api, session.pk, tokens.issue(user).refresh)
     assert_error(response, 401, message="Invalid or expired token")
 

@@ -80,7 +80,7 @@ def test_leaving_an_unknown_page_view_changes_nothing(api, page_view, method, id
     assert all_rows() == before
 
 
-def test_a_session_is_no_page_view(api, session, page_view):
+def test_the_id_of_a_session_is_no_page_view_id(api, session, page_view):
     response = leave(api, session.pk, {"duration": 1})
     assert_response(response, 200, OK, dropped_header("unknown_session"))
 
@@ -108,7 +108,7 @@ def test_a_session_is_no_page_view(api, session, page_view):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_each_failing_field_of_leaving_is_told(api, page_view, method, body, details):
+def test_each_invalid_field_of_a_leave_is_reported(api, page_view, method, body, details):
     assert_error(leave(api, page_view.pk, body, method), 400, *details)
     assert left(page_view) == (None, None)
 
@@ -138,7 +138,7 @@ def test_leaving_reads_json_under_simple_types_too(api, page_view, method, conte
         ("text/html", TOO_LONG, 413),
     ],
 )
-def test_leaving_reads_nothing_else(api, page_view, method, content_type, size, status):
+def test_leave_accepts_no_other_type(api, page_view, method, content_type, size, status):
     body = b'{"duration": 2}'.ljust(size)
     response = api.generic(method, leave_path(page_view.pk), body, content_type)
     assert_error(response, status)
@@ -146,13 +146,13 @@ def test_leaving_reads_nothing_else(api, page_view, method, content_type, size, 
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
-def test_leaving_knows_two_methods(api, page_view, method):
+def test_leave_accepts_patch_and_post(api, page_view, method):
     response = api.generic(method, leave_path(page_view.pk))
     assert_error(response, 405, headers={"Allow": "POST, PATCH"})
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_eleventh_leave_is_refused_over_all_ids_and_both_methods(api, page_view):
+def test_the_eleventh_leave_is_rejected_over_all_ids_and_both_methods(api, page_view):
     for number in range(10):
         method = ("PATCH", "POST")[number % 2]
         headers = {"X-Forwarded-For": f"192.0.2.{number}"}  # of a stranger, without effect

@@ -92,9 +92,9 @@ def id_of(answer: Response) -> str:
 def assert_told(call: Callable[[], Response], body: object, outcome: str) -> None:
     """Check that a request has this answer, in time, twice."""
     for _ in range(2):
-        answer = call()
-        assert (answer.status, answer.json, answer.outcome) == (200, body, outcome)
-        assert answer.seconds < LIMIT_SECONDS
+        response = call()
+        assert (response.status, response.json, response.outcome) == (200, body, outcome)
+        assert response.seconds < LIMIT_SECONDS
 
 
 def assert_all_is_well(service: Service) -> None:
@@ -145,9 +145,9 @@ def test_without_the_main_database_all_but_track_store(service, away):
     assert_told(lambda: service.track(event), TRACKED, STORED)
 
 
-def test_without_the_main_database_a_token_that_is_none_is_refused(service):
+def test_without_the_main_database_an_invalid_token_is_rejected(service):
     with service.databases["default"].stopped():
-        answer = replace(service, token=service.token[:-2]).track()
-    assert (answer.status, answer.outcome) == (401, "rejected")
-    assert answer.json["error"]["message"] == "Invalid or expired token"
+        response = replace(service, token=service.token[:-2]).track()
+    assert (response.status, response.outcome) == (401, "rejected")
+    assert response.json["error"]["message"] == "Invalid or expired token"
     assert_all_is_well(service)

@@ -81,8 +81,8 @@ def test_page_views_of_many_sessions_in_one_group_fill_in_their_own():
 def test_a_page_view_of_an_unknown_session_fills_in_nothing():
     session_id = start_session()
     view_page(session_id)
-    told = store_in_one_group(*view_calls(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
-    assert told == [Outcome.UNKNOWN_SESSION] * 2
+    outcomes = store_in_one_group(*view_calls(view_row(NOBODY, 1000), view_row(NOBODY, 2000)))
+    assert outcomes == [Outcome.UNKNOWN_SESSION] * 2
     assert durations(session_id) == [None]
     assert PageView.objects.count() == 1
 

@@ -79,7 +79,7 @@ def test_all_that_the_page_knows_is_stored(api, session_id):
     assert stored_page_views() == [row(id, session_id, **columns)]
 
 
-def test_null_is_the_same_as_nothing(api, session_id):
+def test_null_is_the_same_as_missing(api, session_id):
     id = assert_stored(
         api.post(PATH, page_view_of(session_id, **dict.fromkeys([*OPTIONAL_TEXTS, *IDS])))
     )
@@ -120,7 +120,7 @@ def test_from_the_second_page_view_on_a_session_is_not_bounced(api, session_id, 
         ({"days": 1}, None),
     ],
 )
-def test_the_next_page_view_tells_how_long_one_took(api, session_id, clock, gap, expected):
+def test_the_next_page_view_fills_in_the_duration(api, session_id, clock, gap, expected):
     first = assert_stored(api.post(PATH, page_view_of(session_id)))
     clock.move(**gap)
     second = assert_stored(api.post(PATH, page_view_of(session_id)))
@@ -168,7 +168,7 @@ def test_a_page_view_of_no_session_leaves_no_row(api, session_id, id):
     assert page_view_counts() == [(0, True, AT)]
 
 
-def test_the_id_of_a_page_view_is_none_of_a_session(api, session_id):
+def test_the_id_of_a_page_view_is_no_session_id(api, session_id):
     id = assert_stored(api.post(PATH, page_view_of(session_id)))
     assert_response(
         api.post(PATH, page_view_of(str(id))), 200, NO_ID, dropped_header("unknown_session")

@@ -59,7 +59,7 @@ NO_TEXTS: list[Any] = [None, 5, True, ["a"], {}]
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_each_failing_field_is_told(api, session_id, change, details):
+def test_each_invalid_field_is_reported(api, session_id, change, details):
     assert_error(api.post(PATH, page_view_of(session_id, **change)), 400, *details)
     assert stored_page_views() == []
 
@@ -78,7 +78,7 @@ def test_an_empty_body_lacks_session_and_path(api, body):
         (rb'{"path": "a\u0000"}', "NUL characters are not allowed"),
     ],
 )
-def test_json_problems_are_told(api, body, detail):
+def test_invalid_json_is_reported(api, body, detail):
     assert_error(api.post_bytes(PATH, body), 400, detail)
 
 
@@ -86,7 +86,7 @@ def test_json_problems_are_told(api, body, detail):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_another_method_is_refused(api, method):
+def test_another_method_is_rejected(api, method):
     assert_error(api.generic(method, PATH), 405, headers={"Allow": "POST"})
 
 
@@ -111,7 +111,7 @@ def test_another_type_is_not_read(api, session_id, content_type):
     assert stored_page_views() == []
 
 
-def test_a_body_over_the_limit_is_refused(api):
+def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
@@ -119,7 +119,7 @@ def test_a_body_over_the_limit_is_refused(api):
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_thirty_first_of_a_minute_is_refused(api, session_id):
+def test_the_thirty_first_of_a_minute_is_rejected(api, session_id):
     for _ in range(10):
         assert api.post(PATH, page_view_of(UNKNOWN_ID)).status_code == 200
         assert api.post(PATH, page_view_of(session_id)).status_code == 200
@@ -144,7 +144,7 @@ def test_a_failed_write_looks_like_a_dropped_page_view(api, session_id, monkeypa
     assert page_view_counts() == [(0, True, AT)]
 
 
-def test_a_row_that_the_database_refuses_counts_nowhere(api, session_id):
+def test_a_row_that_the_database_rejects_is_not_counted(api, session_id):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_pageview ADD CHECK (path <> 'refused') NOT VALID")
     assert_response(

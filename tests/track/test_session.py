@@ -55,11 +55,11 @@ def test_a_session_is_stored_with_no_more_than_a_visitor(api, now):
 
 def test_a_session_is_stored_with_all_that_the_page_knows(api, now):
     id = assert_stored(api.post(PATH, session_of(**FULL)))
-    told = {COLUMNS[name]: value for name, value in FULL.items()}
-    assert stored_sessions() == [session_row(id, **told, referrer_domain="instagram.com")]
+    result = {COLUMNS[name]: value for name, value in FULL.items()}
+    assert stored_sessions() == [session_row(id, **result, referrer_domain="instagram.com")]
 
 
-def test_null_is_the_same_as_nothing(api, now):
+def test_null_is_the_same_as_missing(api, now):
     nothing = dict.fromkeys(["bioPageId", "trackingToken", *COLUMNS])
     id = assert_stored(api.post(PATH, session_of(**nothing)))
     assert stored_sessions() == [session_row(id)]
@@ -124,8 +124,8 @@ def test_an_empty_text_is_a_text(api, now):
     id = assert_stored(api.post(PATH, session_of(visitorId="", **empty)))
     [session] = stored_sessions()
     hash_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    told = {COLUMNS[name]: "" for name in empty}
-    assert session == session_row(id, visitor_hash=hash_of_nothing, **told)
+    result = {COLUMNS[name]: "" for name in empty}
+    assert session == session_row(id, visitor_hash=hash_of_nothing, **result)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_any_referrer_is_stored(api, referrer, domain, kept):
     assert (session["referrer"], session["referrer_domain"]) == (referrer[:kept], domain)
 
 
-def test_whole_numbers_may_be_written_with_a_fraction_of_nothing(api):
+def test_integers_may_be_written_with_a_zero_fraction(api):
     assert_stored(api.post(PATH, session_of(screenWidth=1280.0)))
     assert stored_sessions()[0]["screen_width"] == 1280
 
@@ -177,15 +177,15 @@ def test_a_token_of_an_account_has_no_effect(api, now):
 def test_the_user_agent_wins_over_the_page(api):
     assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=IPHONE))
     [session] = stored_sessions()
-    told = [session[name] for name in ("device", "browser", "os", "os_version")]
-    assert told == ["mobile", "Mobile Safari", "iOS", "17.2"]
+    result = [session[name] for name in ("device", "browser", "os", "os_version")]
+    assert result == ["mobile", "Mobile Safari", "iOS", "17.2"]
 
 
-def test_the_page_says_what_the_user_agent_does_not(api):
+def test_the_page_fills_in_what_the_user_agent_lacks(api):
     assert_stored(api.post(PATH, session_of(**FULL), HTTP_USER_AGENT=LINUX))
     [session] = stored_sessions()
-    told = [session[name] for name in ("device", "browser", "os", "os_version")]
-    assert told == ["desktop", "Firefox", "Linux", "1.2"]
+    result = [session[name] for name in ("device", "browser", "os", "os_version")]
+    assert result == ["desktop", "Firefox", "Linux", "1.2"]
 
 
 @pytest.mark.parametrize("user_agent", ["okhttp/4.12.0", "Dart/3.9 (dart:io)", "something else"])
@@ -197,7 +197,7 @@ def test_a_library_of_an_app_does_not_overrule_what_the_app_says(api, user_agent
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "told"),
+    ("user_agent", "expected"),
     [
         (
             "Shop%20App/1 CFNetwork/3826.600.41 Darwin/24.6.0",
@@ -208,10 +208,10 @@ def test_a_library_of_an_app_does_not_overrule_what_the_app_says(api, user_agent
         ("[FBAN/FB4A;FBAV/536.0;FBSV/15;]", ["mobile", "Facebook", "Android", "15"]),
     ],
 )
-def test_apps_of_telephones_are_mobile(api, user_agent, told):
+def test_apps_of_telephones_are_mobile(api, user_agent, expected):
     assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
     [session] = stored_sessions()
-    assert [session[name] for name in ("device", "browser", "os", "os_version")] == told
+    assert [session[name] for name in ("device", "browser", "os", "os_version")] == expected
 
 
 @pytest.mark.parametrize("user_agent", ["", None])
@@ -230,7 +230,7 @@ def test_without_a_user_agent_the_page_is_believed(api, user_agent):
         ("Mozilla/5.0 (X11; Linux) Firefox/" + "9" * 3000, "desktop"),
     ],
 )
-def test_any_user_agent_is_survived(api, user_agent, device):
+def test_any_user_agent_is_accepted(api, user_agent, device):
     assert_stored(api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent))
     assert stored_sessions()[0]["device"] == device
 
@@ -253,7 +253,7 @@ def places(settings, tmp_path):
         ("", None, None),
     ],
 )
-def test_the_address_is_kept_only_as_a_place(api, caplog, peer, country, city):
+def test_the_address_is_stored_only_as_a_place(api, caplog, peer, country, city):
     with caplog.at_level(logging.DEBUG):
         assert_stored(api.post(PATH, session_of(), REMOTE_ADDR=peer))
     [session] = stored_sessions()

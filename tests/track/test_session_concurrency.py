@@ -134,8 +134,8 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
     def rounds(group_writer, kind, *, backwards):
         for _ in range(5):
             items = changes()
-            told = group_writer.write(kind, items[::-1] if backwards else items)
-            assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(told)
+            result = group_writer.write(kind, items[::-1] if backwards else items)
+            assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(result)
 
     scanning = Updates("analytics", apply_by_scanning)
     run_concurrently(

@@ -46,7 +46,7 @@ def _secret(settings):
         "WhatsApp/2.23.20.0",
     ],
 )
-def test_a_bot_gets_the_usual_answer_and_leaves_no_row(api, user_agent):
+def test_a_bot_gets_the_usual_response_and_leaves_no_row(api, user_agent):
     assert_response(
         api.post(PATH, session_of(), HTTP_USER_AGENT=user_agent), 200, NO_ID, dropped_header("bot")
     )
@@ -120,7 +120,7 @@ def test_a_token_of_another_page_is_unverified(api, now):
         (timedelta(seconds=-1), False),
     ],
 )
-def test_a_token_grows_old(api, clock, age, is_stored):
+def test_a_tracking_token_expires(api, clock, age, is_stored):
     clock.set(AT + age)
     response = api.post(PATH, session_of(bioPageId=BIO_PAGE, trackingToken=TOKEN))
     if is_stored:
@@ -137,7 +137,7 @@ def test_without_a_secret_every_page_is_unverified(api, now, settings):
     assert_stored(api.post(PATH, session_of()))
 
 
-def test_a_token_alone_is_not_read(api, now):
+def test_a_tracking_token_without_a_page_is_ignored(api, now):
     id = assert_stored(api.post(PATH, session_of(trackingToken="x")))
     assert stored_sessions() == [session_row(id)]
 
@@ -154,7 +154,7 @@ def test_fields_are_checked_while_the_switch_is_off(api):
     assert_error(api.post(PATH, {}), 400, "visitorId must be a string")
 
 
-def test_the_first_reason_in_their_order_is_told(api, monkeypatch):
+def test_the_first_reason_to_drop_is_reported(api, monkeypatch):
     body = {"visitorId": "vis-abc", "bioPageId": BIO_PAGE}
     fail_writes(monkeypatch)
     switch("false")

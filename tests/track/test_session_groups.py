@@ -41,7 +41,7 @@ def test_every_change_of_a_group_counts(clock):
     busy, calm = start_session(), start_session()
     left = view_page(busy)
     first, second = uuid7.new_id(AT_MS), uuid7.new_id(AT_MS)
-    told = store_in_one_group(
+    outcomes = store_in_one_group(
         lambda: ingest.heartbeat(busy),
         lambda: ingest.identify(busy, first),
         lambda: ingest.view(view_row(busy, 9000)),
@@ -55,7 +55,7 @@ def test_every_change_of_a_group_counts(clock):
         lambda: ingest.leave(NOBODY, duration=1, scroll_depth=1),
     )
     new, changed, unknown = Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION
-    assert told == [
+    assert outcomes == [
         *(changed, changed, new, changed, changed, unknown),
         *(changed, changed, changed, new, unknown),
     ]
@@ -67,44 +67,44 @@ def test_every_change_of_a_group_counts(clock):
 
 def test_events_sessions_and_page_views_share_a_group():
     new = session_row()
-    told = store_in_one_group(
+    outcomes = store_in_one_group(
         lambda: ingest.view(view_row(new.id)),
         lambda: writer.write(TABLE, [new_row()]),
         lambda: ingest.start(new),  # new rows come first
         lambda: ingest.heartbeat(NOBODY),
     )
-    assert told == [Outcome.STORED, Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION]
+    assert outcomes == [Outcome.STORED, Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION]
     assert Event.objects.count() == 1
     assert session_state(new.id)[:2] == (1, True)
 
 
-def test_a_refused_change_fails_alone_in_its_group():
+def test_a_rejected_change_fails_alone_in_its_group():
     many = [start_session() for _ in range(99)]
     full = start_session(duration_seconds=LARGEST)
     everyone = [*many[:42], full, *many[42:]]
-    told = store_in_one_group(
+    outcomes = store_in_one_group(
         lambda: writer.write(TABLE, [new_row()]),
         *(lambda id=id: ingest.heartbeat(id) for id in everyone),
         *view_calls(*map(view_row, everyone)),
     )
     expected = [Outcome.STORED] + [Outcome.STORED] * 100 + [Outcome.STORED] * 100
     expected[1 + 42] = Outcome.WRITE_FAILED
-    assert told == expected
+    assert outcomes == expected
     assert {session_state(id)[:3] for id in many} == {(1, True, 30)}
     assert session_state(full)[:3] == (1, True, LARGEST)
     assert PageView.objects.count() == 100
     assert Event.objects.count() == 1
 
 
-def test_a_refused_page_view_fails_alone_and_is_not_counted():
+def test_a_rejected_page_view_fails_alone_and_is_not_counted():
     session_id = start_session()
     rows = [view_row(session_id, n * 1000, path=f"/{n}") for n in range(100)]
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "ALTER TABLE analytics_pageview ADD CONSTRAINT only_for_this_test CHECK (path <> '/42')"
         )
-    told = store_in_one_group(*view_calls(*rows))
-    assert told == [Outcome.STORED] * 42 + [Outcome.WRITE_FAILED] + [Outcome.STORED] * 57
+    outcomes = store_in_one_group(*view_calls(*rows))
+    assert outcomes == [Outcome.STORED] * 42 + [Outcome.WRITE_FAILED] + [Outcome.STORED] * 57
     assert session_state(session_id)[:2] == (99, False)
     assert durations(session_id) == [1.0] * 41 + [2.0] + [1.0] * 56 + [None]
     with pytest.raises(RowRefused):

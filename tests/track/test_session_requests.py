@@ -75,7 +75,7 @@ def _secret(settings):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_each_failing_field_is_told(api, change, details):
+def test_each_invalid_field_is_reported(api, change, details):
     assert_error(api.post(PATH, session_of(**change)), 400, *details)
     assert stored_sessions() == []
 
@@ -100,7 +100,7 @@ def test_an_empty_body_lacks_the_visitor(api, body):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_json_problems_are_told(api, body, detail):
+def test_invalid_json_is_reported(api, body, detail):
     assert_error(api.post_bytes(PATH, body), 400, detail)
     assert stored_sessions() == []
 
@@ -109,7 +109,7 @@ def test_json_problems_are_told(api, body, detail):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_another_method_is_refused(api, method):
+def test_another_method_is_rejected(api, method):
     body = json.dumps(session_of()).encode()
     response = api.generic(method, PATH, body, "application/json")
     assert_error(response, 405, headers={"Allow": "POST"})
@@ -150,7 +150,7 @@ def test_another_type_or_encoding_is_not_read(api, content_type, encoding):
     assert stored_sessions() == []
 
 
-def test_a_body_over_the_limit_is_refused(api):
+def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
@@ -158,7 +158,7 @@ def test_a_body_over_the_limit_is_refused(api):
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
+def test_the_eleventh_of_a_minute_is_rejected_whatever_became_of_the_others(api):
     for body in ({}, session_of(visitorId=5), {"visitorId": "x"}, *[session_of()] * 7):
         assert api.post(PATH, body).status_code in (200, 400)
     response = api.post(PATH, session_of())
@@ -169,7 +169,7 @@ def test_the_eleventh_of_a_minute_is_refused_whatever_became_of_the_others(api):
 
 
 @pytest.mark.usefixtures("clock")
-def test_methods_that_are_refused_use_up_no_budget(api):
+def test_rejected_methods_do_not_count_towards_the_limit(api):
     for _ in range(11):
         assert api.get(PATH).status_code == 405
     assert_stored(api.post(PATH, session_of()))
@@ -195,7 +195,7 @@ def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):
     assert stored_sessions() == []
 
 
-def test_a_row_that_the_database_refuses_looks_the_same(api):
+def test_a_row_that_the_database_rejects_looks_the_same(api):
     with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_session ADD CHECK (os <> 'refused') NOT VALID")
     response = api.post(PATH, session_of(os="refused"))
@@ -208,7 +208,7 @@ def test_sessions_need_no_main_database(api, main_database_away):
     assert_stored(api.post(PATH, session_of()))
 
 
-def test_a_crash_is_told_without_its_reason(api, monkeypatch):
+def test_a_crash_is_reported_without_details(api, monkeypatch):
     def crash(*args):
         raise RuntimeError("a secret")
 
@@ -217,7 +217,7 @@ def test_a_crash_is_told_without_its_reason(api, monkeypatch):
 
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
-def test_the_writers_own_thread_tells_of_its_failure(api, monkeypatch):
+def test_a_failure_in_the_writers_thread_is_reported(api, monkeypatch):
     def refuse(rows):
         raise OperationalError("the analytics database is away")
 

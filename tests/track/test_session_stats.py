@@ -156,7 +156,7 @@ def test_ties_stand_in_the_order_of_code_points(top, field):
 
 
 @pytest.mark.parametrize("top", TOPS)
-def test_a_list_has_ten_groups_or_as_many_as_asked_for(top):
+def test_a_list_has_ten_groups_or_the_requested_number(top):
     for n in range(12):
         name = f"name-{n:02}"
         store_session(NOON_MS, referrer_domain=name, country=name, device=name)

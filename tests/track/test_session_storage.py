@@ -58,7 +58,7 @@ def test_a_session_is_stored_as_it_is():
     assert list(Session.objects.values_list()) == [row]
 
 
-def test_a_session_that_only_the_database_refuses_is_refused():
+def test_a_session_that_only_the_database_rejects_is_rejected():
     with pytest.raises(RowRefused):
         ingest.start(session_row(visitor_hash=VISITOR + "0"))
     assert not Session.objects.exists()
@@ -100,7 +100,7 @@ def test_a_page_view_of_an_unknown_session_is_not_stored():
     assert not PageView.objects.exists()
 
 
-def test_a_page_view_whose_id_is_taken_is_refused_and_not_counted():
+def test_a_page_view_whose_id_is_taken_is_rejected_and_not_counted():
     session_id = start_session()
     taken = view_page(session_id)
     with pytest.raises(RowRefused):
@@ -116,7 +116,7 @@ def test_leave_sets_duration_and_scroll_depth():
     assert (rows[other].duration_seconds, rows[other].scroll_depth) == (None, None)
 
 
-def test_leave_without_a_scroll_depth_keeps_the_one_that_came_before():
+def test_leave_without_a_scroll_depth_preserves_the_earlier_one():
     left = view_page(start_session())
     ingest.leave(left, duration=1, scroll_depth=80)
     ingest.leave(left, duration=0, scroll_depth=None)

@@ -12,7 +12,7 @@ from tests.support.geoip import city_record, write_places
 # Visitors
 
 
-def test_the_mark_of_a_visitor_is_sha_256():
+def test_the_hash_of_a_visitor_is_sha_256():
     expected = "1a0b9e021eb73e144a8bf35be02497aa32b210abd7f9d18465b470f90bab16e3"
     assert visitors.hash_visitor_id("vis-abc") == expected
     assert len(visitors.hash_visitor_id("😀" * 1000)) == 64

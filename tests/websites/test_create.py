@@ -13,17 +13,17 @@ from websites.models import Website
 pytestmark = pytest.mark.django_db
 
 
-def test_a_new_website_is_stored_and_told(post, user):
+def test_a_new_website_is_stored_and_returned(post, user):
     response = post(GOOD)
     website = Website.objects.get()
-    told = response.json()
+    body = response.json()
     assert_response(response, 201, website_body(website))
     assert website.id.version == 7
-    assert {name: told[name] for name in GOOD} == GOOD
-    assert (told["userId"], told["isActive"]) == (str(user.id), True)
-    assert told["updatedAt"] == told["createdAt"]
+    assert {name: body[name] for name in GOOD} == GOOD
+    assert (body["userId"], body["isActive"]) == (str(user.id), True)
+    assert body["updatedAt"] == body["createdAt"]
     created_ms = uuid7.ms_of(website.id)
-    assert re.fullmatch(rf"pm-[a-z0-9]{{6}}-{created_ms:013d}", told["trackingCode"])
+    assert re.fullmatch(rf"pm-[a-z0-9]{{6}}-{created_ms:013d}", body["trackingCode"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_new_website_is_stored_and_told(post, user):
         {"isActive": "no", "trackingCode": 5, "userId": "x", "id": None},
     ],
 )
-def test_what_keeps_every_rule_is_stored_as_it_is(post, user, change):
+def test_valid_values_are_stored_unchanged(post, user, change):
     body = GOOD | change
     assert post(body).status_code == 201
     website = Website.objects.get()
@@ -107,11 +107,11 @@ def test_another_user_may_have_the_same_host(post, make_website, stranger):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_websites_of_one_host_at_once_one_wins(post):
-    answers = run_concurrently(
+def test_of_two_concurrent_websites_of_one_host_one_wins(post):
+    responses = run_concurrently(
         lambda: post(GOOD), lambda: post(GOOD | {"domain": "www.example.com"})
     )
-    winner, loser = sorted(answers, key=lambda answer: answer.status_code)
+    winner, loser = sorted(responses, key=lambda response: response.status_code)
     assert winner.status_code == 201
     assert_error(loser, *TAKEN)
     assert Website.objects.count() == 1

@@ -13,12 +13,12 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "id", ["x", "%00", "1", "{019c0427-2440-74f8-996d-a763b7a969b1}", "é" * 2000, "%FF"]
 )
-def test_an_id_that_is_none_is_not_found(call, method, id):
+def test_an_invalid_id_is_not_found(call, method, id):
     assert_error(call(method, f"{PATH}/{id}"), *NOT_FOUND)
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_somebody_elses_website_does_not_exist(call, website, stranger, method):
+def test_a_website_of_another_user_is_not_found(call, website, stranger, method):
     path, as_stranger = f"{PATH}/{website.id}", tokens.issue(stranger).access
     body = b"" if method != "put" else {"name": "Mine"}
     assert_error(call(method, path, body, as_token=as_stranger), *NOT_FOUND)
@@ -57,13 +57,13 @@ def test_checks_come_in_their_order(api, call, settings, website):
         (f"{PATH}/x", "patch", "GET, PUT, DELETE, HEAD"),
     ],
 )
-def test_other_methods_are_refused_before_all_else(api, path, method, allow):
+def test_other_methods_are_rejected_before_anything_else(api, path, method, allow):
     response = getattr(api, method)(path)
     assert_error(response, 405, "METHOD_NOT_ALLOWED", "Method not allowed", {"Allow": allow})
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", PATH), ("post", PATH), ("put", f"{PATH}/x")])
-def test_without_a_token_there_is_no_entrance(api, method, path):
+def test_without_a_token_requests_are_rejected(api, method, path):
     message = "Missing or invalid authorization header"
     assert_error(getattr(api, method)(path), 401, "UNAUTHORIZED", message)
 
@@ -86,7 +86,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "message"), ROUTES)
-def test_without_the_main_database_every_route_says_so(
+def test_without_the_main_database_every_route_is_unavailable(
     call, website, main_database_away, method, path, body, message
 ):
     response = call(method, path.format(website.id), body)
@@ -94,7 +94,7 @@ def test_without_the_main_database_every_route_says_so(
 
 
 @pytest.mark.parametrize(("method", "path", "body", "message"), ROUTES)
-def test_a_crash_is_told_in_the_words_of_the_route(
+def test_a_crash_is_reported_in_the_dialect_of_the_route(
     call, website, monkeypatch, caplog, method, path, body, message
 ):
     monkeypatch.setattr("websites.websites_api.Website", None)

@@ -39,7 +39,7 @@ def test_without_websites_the_list_is_empty(call, stranger, make_website):
 
 
 @pytest.mark.parametrize("write", [str, lambda id: str(id).upper()])
-def test_one_website_is_told_alone(call, website, write):
+def test_one_website_is_returned(call, website, write):
     assert_response(call("get", f"{PATH}/{write(website.id)}"), 200, website_body(website))
 
 
@@ -109,13 +109,13 @@ def test_a_change_to_a_host_that_is_taken_is_a_conflict(put, user, website, make
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_changes_to_one_host_at_once_one_wins(call, user, make_website):
+def test_of_two_concurrent_changes_to_one_host_one_wins(call, user, make_website):
     one, other = make_website(user, "one.example"), make_website(user, "two.example")
-    answers = run_concurrently(
+    responses = run_concurrently(
         lambda: call("put", f"{PATH}/{one.id}", {"domain": "same.example"}),
         lambda: call("put", f"{PATH}/{other.id}", {"domain": "same.example"}),
     )
-    winner, loser = sorted(answers, key=lambda answer: answer.status_code)
+    winner, loser = sorted(responses, key=lambda response: response.status_code)
     assert winner.status_code == 200
     assert_error(loser, *TAKEN)
 
@@ -148,12 +148,12 @@ def test_a_deleted_website_is_gone(call, website):
         assert_error(call(method, path), *NOT_FOUND)
 
 
-def test_events_find_a_website_at_once_and_no_longer_when_it_is_off_or_gone(post, call):
-    told = post(GOOD).json()
-    path, code = f"{PATH}/{told['id']}", told["trackingCode"]
+def test_a_website_accepts_events_from_creation_until_it_is_paused_or_deleted(post, call):
+    body = post(GOOD).json()
+    path, code = f"{PATH}/{body['id']}", body["trackingCode"]
     site = lookup.active_site(code)
     assert site is not None
-    assert str(site.id) == told["id"]
+    assert str(site.id) == body["id"]
     call("put", path, {"isActive": False})
     assert lookup.active_site(code) is None
     call("put", path, {"isActive": True})
