@@ -15,6 +15,7 @@ from config.api.problems import Problem
 # Neutral code to this dialect's words; a missing field has the message of a wrong type.
 _MESSAGES = {
     "string_type": "{field} must be a string",
+    "string_too_short": "{field} should not be empty",
     "dict_type": "{field} must be an object",
     "uuid_parsing": "{field} must be a UUID",
     "number_type": "{field} must be a number conforming to the specified constraints",

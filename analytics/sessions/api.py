@@ -11,8 +11,9 @@ from analytics.funnel.view import TrackView
 from analytics.sessions import bots, ingest, tracking_tokens
 from analytics.sessions.responses import DONE, Done, Identified
 from config.api.client_address import client_address
-from config.api.fields import OPTIONAL, Integer, Number, Text, Uuid
+from config.api.fields import OPTIONAL, ClampedNumber, RoundedNumber, Text, Uuid
 from config.api.outcomes import Dropped, Outcome
+from config.api.rules import at_least
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from config.db import uuid7
@@ -37,7 +38,7 @@ class Cut(Text):
 class SessionSerializer(StrictSerializer):
     """A visit that begins."""
 
-    visitorId = Text()
+    visitorId = Text(at_least(1))
     consentAnalytics = Text(**OPTIONAL)
     bioPageId = Uuid(**OPTIONAL)
     trackingToken = Text(**OPTIONAL)
@@ -54,8 +55,8 @@ class SessionSerializer(StrictSerializer):
     utmCampaign = Cut(MAX_LABEL, **OPTIONAL)
     utmTerm = Cut(MAX_LABEL, **OPTIONAL)
     utmContent = Cut(MAX_LABEL, **OPTIONAL)
-    screenWidth = Integer(min_value=0, max_value=100_000, **OPTIONAL)
-    screenHeight = Integer(min_value=0, max_value=100_000, **OPTIONAL)
+    screenWidth = RoundedNumber(min_value=0, max_value=100_000, **OPTIONAL)
+    screenHeight = RoundedNumber(min_value=0, max_value=100_000, **OPTIONAL)
 
     example: ClassVar[Any] = {
         "visitorId": "vis-abc",
@@ -85,8 +86,8 @@ class PageViewSerializer(StrictSerializer):
 class LeaveSerializer(StrictSerializer):
     """How long a page was looked at, in seconds, and how far, in per cent."""
 
-    duration = Number(min_value=0, max_value=3600)
-    scrollDepth = Number(min_value=0, max_value=100, **OPTIONAL)
+    duration = ClampedNumber(min_value=0, max_value=3600)
+    scrollDepth = ClampedNumber(min_value=0, max_value=100, **OPTIONAL)
 
     example: ClassVar[Any] = {"duration": 47.5, "scrollDepth": 80}
 

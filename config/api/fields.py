@@ -1,5 +1,6 @@
 """Strict fields of serializers: no coercion, no trimming, every broken rule is reported."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
@@ -146,6 +147,36 @@ class Integer(Number):
         if type(data) is float and not data.is_integer():
             self.fail(self.type_code, data)
         return int(data)
+
+
+class ClampedNumber(StrictField):
+    """A number that nobody chose: beyond its range, the end of the range that is nearer."""
+
+    json_types, type_code = (int, float), "number_type"
+
+    def __init__(self, *, min_value: int, max_value: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_value, self.max_value = min_value, max_value
+
+    def to_internal_value(self, data: float) -> float:
+        return min(max(self.min_value, data), self.max_value)
+
+    def json_schema(self) -> dict[str, Any]:
+        about = f"Brought into {self.min_value} to {self.max_value}."
+        return {"type": "number", "description": about}
+
+
+class RoundedNumber(ClampedNumber):
+    """A number that is stored as an integer, rounded half up."""
+
+    def to_internal_value(self, data: float) -> int:
+        number = super().to_internal_value(data)
+        whole = math.floor(number)
+        return whole + (number - whole >= 0.5)  # floor(number + 0.5) errs just below a half
+
+    def json_schema(self) -> dict[str, Any]:
+        schema = super().json_schema()
+        return schema | {"description": f"Rounded half up. {schema['description']}"}
 
 
 class JsonObject(StrictField):

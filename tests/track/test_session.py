@@ -121,11 +121,10 @@ def test_long_texts_are_cut(api, field, kept, letter):
 
 def test_an_empty_text_is_a_text(api, now):
     empty = dict.fromkeys(TEXTS[2:], "")
-    id = assert_stored(api.post(PATH, session_of(visitorId="", **empty)))
+    id = assert_stored(api.post(PATH, session_of(**empty)))
     [session] = stored_sessions()
-    hash_of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     result = {COLUMNS[name]: "" for name in empty}
-    assert session == session_row(id, visitor_hash=hash_of_nothing, **result)
+    assert session == session_row(id, **result)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +154,29 @@ def test_any_referrer_is_stored(api, referrer, domain, kept):
     assert (session["referrer"], session["referrer_domain"]) == (referrer[:kept], domain)
 
 
-def test_integers_may_be_written_with_a_zero_fraction(api):
-    assert_stored(api.post(PATH, session_of(screenWidth=1280.0)))
-    assert stored_sessions()[0]["screen_width"] == 1280
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (1280.0, 1280),
+        (1.4999999999999998, 1),
+        (0.49999999999999994, 0),
+        (1.5, 2),
+        (2.5, 3),
+        (-0.5, 0),
+        (-1, 0),
+        (-(10**400), 0),
+        (99_999.5, 100_000),
+        (100_000.4, 100_000),
+        (10_000_000_000, 100_000),
+        (1e300, 100_000),
+        (10**400, 100_000),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_sizes_of_screens_are_rounded_and_brought_into_their_range(api, sent, stored):
+    assert_stored(api.post(PATH, session_of(screenWidth=sent, screenHeight=sent)))
+    [session] = stored_sessions()
+    assert (session["screen_width"], session["screen_height"]) == (stored, stored)
 
 
 @pytest.mark.parametrize("name", ["user_id", "userId", "country", "pageViews", "id"])

@@ -25,6 +25,7 @@ from tests.support.sessions import SESSION as PATH
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
+NO_NUMBER = "{} must be a number conforming to the specified constraints"
 TEXTS = [
     *("consentAnalytics", "trackingToken", "referrer", "landingPage", "device", "browser", "os"),
     *("osVersion", "timezone", "language"),
@@ -46,6 +47,8 @@ def _secret(settings):
         ({"visitorId": None}, ["visitorId must be a string"]),
         ({"visitorId": 5}, ["visitorId must be a string"]),
         ({"visitorId": ["a"]}, ["visitorId must be a string"]),
+        ({"visitorId": ""}, ["visitorId should not be empty"]),
+        ({"visitorId": "", "os": 5}, ["visitorId should not be empty", "os must be a string"]),
         *(({name: 5}, [f"{name} must be a string"]) for name in TEXTS),
         *(({name: {}}, [f"{name} must be a string"]) for name in TEXTS),
         ({"consentAnalytics": True}, ["consentAnalytics must be a string"]),
@@ -55,21 +58,16 @@ def _secret(settings):
         ({"bioPageId": BIO_PAGE.replace("-", "")}, ["bioPageId must be a UUID"]),
         ({"bioPageId": f"{{{BIO_PAGE}}}"}, ["bioPageId must be a UUID"]),
         ({"bioPageId": f"{BIO_PAGE}\n"}, ["bioPageId must be a UUID"]),
-        ({"screenWidth": 1.5}, ["screenWidth must be an integer number"]),
-        ({"screenWidth": "5"}, ["screenWidth must be an integer number"]),
-        ({"screenWidth": True}, ["screenWidth must be an integer number"]),
-        ({"screenWidth": 1e300}, ["screenWidth must not be greater than 100000"]),
-        ({"screenWidth": 10_000_000_000}, ["screenWidth must not be greater than 100000"]),
-        ({"screenWidth": 10**400}, ["screenWidth must not be greater than 100000"]),
-        ({"screenHeight": 100_001}, ["screenHeight must not be greater than 100000"]),
-        ({"screenHeight": -1}, ["screenHeight must not be less than 0"]),
+        ({"screenWidth": "1920"}, [NO_NUMBER.format("screenWidth")]),
+        ({"screenWidth": True}, [NO_NUMBER.format("screenWidth")]),
+        ({"screenHeight": {}}, [NO_NUMBER.format("screenHeight")]),
         (
             {"screenHeight": [], "os": 5, "bioPageId": 5, "visitorId": False},
             [
                 "visitorId must be a string",
                 "bioPageId must be a UUID",
                 "os must be a string",
-                "screenHeight must be an integer number",
+                NO_NUMBER.format("screenHeight"),
             ],
         ),
     ],
