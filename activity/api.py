@@ -24,59 +24,63 @@ from websites.authentication import BearerAuthentication
 PATH = "/api/v1/activity/events"
 PREFIX = "frontend_"
 MAX_METADATA_BYTES = 16_384
+SERVER_KEY = "_request"
 MAX_AGENT_LENGTH = 512
-_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
-_LOWER = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_TYPE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class FrontendType(StrictField):
-    """The type of an event, normalised: `" Click\\n"` and `frontend_click` are one."""
+    """The type of an event, which is stored with a prefix."""
 
     json_types, type_code = (str, type(None)), "string_type"
     schema: ClassVar = {
         "type": "string",
-        "pattern": r"^\s*(frontend_)?[A-Za-z0-9_.-]{1,64}\s*$",
-        "description": (
-            "Letters are lower-cased, white space around and one leading `frontend_` removed."
-        ),
+        "pattern": f"^{_TYPE.pattern}$",
+        "description": f"Stored as sent, with `{PREFIX}` before it.",
     }
 
     def to_internal_value(self, data: str | None) -> str:
         if data is None:  # as good as absent, and another error than a number
             self.fail("missing")
-        text = data.strip().translate(_LOWER).removeprefix(PREFIX)
-        if not _TYPE.fullmatch(text):
+        if not _TYPE.fullmatch(data):
             self.fail("activity_type", data)
-        return PREFIX + text
+        return PREFIX + data
 
 
 class Trimmed(Text):
-    """A text of so many bytes at the most, stored without white space at its ends."""
+    """A text of so many characters at the most, stored without white space at its ends."""
 
-    def __init__(self, max_bytes: int, **kwargs: Any) -> None:
+    def __init__(self, max_length: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_bytes = max_bytes
+        self.max_length = max_length
 
     def to_internal_value(self, data: str) -> str | None:
-        if len(data.encode()) > self.max_bytes:
-            self.fail("bytes_too_long", data, max_bytes=self.max_bytes)
+        if len(data) > self.max_length:  # white space included: a rule would see it trimmed
+            self.fail("string_too_long", data, max_length=self.max_length)
         return data.strip() or None
 
     def json_schema(self) -> dict[str, Any]:
-        about = f"At most {self.max_bytes} bytes as UTF-8."
-        return super().json_schema() | {"maxLength": self.max_bytes, "description": about}
+        about = "Stored without white space at its ends."
+        return super().json_schema() | {"maxLength": self.max_length, "description": about}
 
 
 class Members(StrictField):
-    """An object of any content, whose size is checked once the server has added to it."""
+    """An object of any content and a limited size, to which the server adds."""
 
     json_types, type_code = (dict,), "dict_type"
     schema: ClassVar = {
         "type": "object",
         "description": (
-            f"Any object; at most {MAX_METADATA_BYTES} bytes with the server's own keys."
+            f"Any object of at most {MAX_METADATA_BYTES} bytes as compact JSON. It is stored as"
+            f" sent, with a key `{SERVER_KEY}` of the server's, in place of the client's."
         ),
     }
+
+    def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
+        _, size_bytes = request_body.compact(data)
+        if size_bytes > MAX_METADATA_BYTES:
+            self.fail("too_large", data, max_bytes=MAX_METADATA_BYTES)
+        return data
 
 
 class ActivitySerializer(StrictSerializer):
@@ -89,7 +93,7 @@ class ActivitySerializer(StrictSerializer):
     metadata = Members(**OPTIONAL)
 
     example: ClassVar[Any] = {
-        "type": "Button_Click",
+        "type": "button_click",
         "sessionId": "1f9f2b8d-1f0b-4c3c-9e2c-3dbd8f8b2d77",
         "page": "/wizard/step/2",
         "metadata": {"target": "next", "component": "WizardFooter"},
@@ -119,25 +123,19 @@ class ActivityView(ApiView):
         if body:
             request_body.check_type(request._request, public=True)
         sent = ACTIVITY.run_validation(request_body.parse(body))
-        metadata = with_server_keys(sent["metadata"] or {}, request)
         caller_id = caller_id_of(request)
-        metadata["remote_addr"] = address_hash.hash_address(client_address(request._request))
+        metadata = (sent["metadata"] or {}) | {SERVER_KEY: facts_of(request)}
         row = row_of(sent, caller_id, request_body.compact(metadata)[0])
         recorder.store(row)
         return self.respond(202, Accepted(), Outcome.STORED)
 
 
-def with_server_keys(metadata: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Return metadata with the server's keys; raises Invalid when that is too large.
-
-    The hash of the address, whose length is known, comes later: it may need the database.
-    """
-    user_agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
-    metadata |= {"user_agent": user_agent, "remote_addr": "0" * address_hash.LENGTH}
-    _, size_bytes = request_body.compact(metadata)
-    if size_bytes > MAX_METADATA_BYTES:
-        raise Invalid(Problem("too_large", ("metadata",)))
-    return metadata
+def facts_of(request: Request) -> dict[str, str]:
+    """Return what the server knows of a request."""
+    return {
+        "user_agent": request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH],
+        "remote_addr": address_hash.hash_address(client_address(request._request)),
+    }
 
 
 def caller_id_of(request: Request) -> str | None:

@@ -83,7 +83,7 @@ def _error_of(problem: Problem) -> Error:
             return Error(*_INVALID_INPUT, details)
         case ("type",), "missing" | "activity_type":
             return Error(_BAD_EVENT, _BAD_TYPE, Details(field="type"))
-        case _, "bytes_too_long":
+        case _, "string_too_long":
             return Error(_BAD_EVENT, _BAD_FIELDS)
         case ("metadata",), "too_large":
             return Error(_BAD_EVENT, _BAD_METADATA, Details(field="metadata"))
