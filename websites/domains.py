@@ -4,7 +4,9 @@ from contextlib import suppress
 
 import idna
 
-from config.api.web_urls import host_of
+from config.api.web_urls import host_of, is_http
+
+MAX_NAME_LENGTH = 253  # of a name in the DNS
 
 
 def as_url(domain: str) -> str:
@@ -12,12 +14,25 @@ def as_url(domain: str) -> str:
 
 
 def is_domain(domain: str) -> bool:
-    return host_of(as_url(domain)) is not None
+    return is_http(as_url(domain))
 
 
 def normalised_host(domain: str) -> str:
     """Return the host that a valid domain means: ASCII, lower case, no leading www."""
     host = (host_of(as_url(domain)) or domain).lower().rstrip(".")
-    with suppress(idna.IDNAError):  # an address, an underscore: it stands for itself
-        host = idna.encode(host, uts46=True).decode()
-    return host.removeprefix("www.")
+    return _ascii_form(host).removeprefix("www.")
+
+
+def _ascii_form(host: str) -> str:
+    """Return the ASCII form of a name; what has none, such as an address, stands for itself."""
+    with suppress(idna.IDNAError):
+        return idna.encode(host, uts46=True).decode()
+    with suppress(idna.IDNAError):  # IDNA has neither emoji nor underscores; browsers take both
+        remapped = idna.uts46_remap(host, std3_rules=False)
+        encoded = ".".join(map(_ascii_label, remapped.split(".")))
+        return encoded if len(encoded) <= MAX_NAME_LENGTH else host
+    return host
+
+
+def _ascii_label(label: str) -> str:
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from analytics.events.fields import Clamped, EventId, UnixMilliseconds
+from analytics.events.fields import Clamped, EventId, Referrer, UnixMilliseconds
 from analytics.events.ingest import ID_IN_USE, row_of, store, store_batch
 from analytics.events.models import DeviceType, Event, EventType
 from analytics.events.responses import (
@@ -27,7 +27,7 @@ from config.api.errors import Conflict, MissingParameter, NotFound
 from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text, Uuid
 from config.api.outcomes import Outcome
 from config.api.problems import Problem
-from config.api.rules import at_least, at_most, http_url, matching
+from config.api.rules import at_least, at_most, matching, valid_url
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
@@ -54,12 +54,12 @@ class ItemSerializer(StrictSerializer):
     eventType = Choice(*EventType.values)
     url = Text(
         at_most(MAX_URL_LENGTH, "URL too long", final=True),
-        http_url("Invalid URL"),
+        valid_url("Invalid URL"),
         at_least(1, "URL is required"),
     )
-    referrer = Text(
+    referrer = Referrer(
         at_most(MAX_URL_LENGTH, "Referrer URL too long", final=True),
-        http_url("Invalid referrer URL"),
+        valid_url("Invalid referrer URL"),
         **OPTIONAL,
     )
     sessionId = Text(at_least(1, "Session ID is required"), at_most(255, "Session ID too long"))

@@ -4,12 +4,25 @@ import re
 from typing import Any, ClassVar
 from uuid import UUID
 
-from config.api.fields import StrictField
+from rest_framework.fields import empty
+
+from config.api.fields import StrictField, Text
 from config.api.timestamps import EARLIEST_MS, is_event_time
 from config.db import uuid7
 
 _UUID7 = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
 _INTEGER = re.compile(r"-?[0-9]+")
+
+
+class Referrer(Text):
+    """The URL of the page before; `""`, as browsers give it on a direct visit, is null."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return None if data == "" else super().run_validation(data)
+
+    def json_schema(self) -> dict[str, Any]:
+        schema = super().json_schema()
+        return schema | {"pattern": f"^$|{schema['pattern']}"}
 
 
 class UnixMilliseconds(StrictField):

@@ -78,9 +78,12 @@ def email_address(message: str = "") -> Rule:
     return matching(rf"\A{atom}(?:\.{atom})*@{label}(?:\.{label})+\Z", message)
 
 
-def http_url(message: str = "") -> Rule:
-    """Require an http(s) URL."""
-    schema = {"format": "uri", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]+[^\s]*$"}
+def valid_url(message: str = "") -> Rule:
+    """Require a URL."""
+    schema = {
+        "pattern": r"^[A-Za-z][A-Za-z0-9+.\-]*://[^\s]*$",
+        "description": "A URL with a host, of any scheme but javascript, data, vbscript and blob.",
+    }
     return Rule(lambda text: host_of(text) is not None, "url_parsing", message, schema=schema)
 
 

@@ -60,6 +60,17 @@ def test_the_detail_shows_everything(staff_api, make_event, website):
     )
 
 
+@pytest.mark.parametrize(
+    "url", ["capacitor://localhost/", "file:///x", "android-app://com.example/", "ftp://x"]
+)
+def test_a_url_of_another_scheme_than_http_is_no_link(staff_api, make_event, url):
+    event = make_event(url=url, referrer=url)
+    for page in (EVENTS, f"{EVENTS}{event.pk}/change/"):
+        html = staff_api.get(page).content.decode()
+        assert url in html
+        assert f'href="{url}' not in html
+
+
 def test_the_link_back_from_a_detail_leads_to_its_page(staff_api, make_events):
     made = make_events(PAGE_SIZE + 1)
     html = staff_api.get(EVENTS, {"before": made[0], "q": "vis-1"}).content.decode()

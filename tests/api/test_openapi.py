@@ -110,7 +110,9 @@ def test_every_example_of_a_body_matches_its_schema(operation):
     [
         ("trackingCode", "pm-1", "xm-1"),
         ("eventType", "click", "scroll"),
-        ("url", "HTTPS://example.com", "ftp://example.com"),
+        ("url", "capacitor://localhost", "example.com"),
+        ("referrer", "", "example.com"),
+        ("referrer", None, 5),
         ("sessionId", "é" * 255, "é" * 256),
         ("browser", None, 5),
         ("deviceType", None, "tv"),

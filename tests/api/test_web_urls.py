@@ -1,11 +1,11 @@
-"""Which texts are web addresses, and whose host they name."""
+"""Which texts are URLs, and whose host they name."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
-from config.api.web_urls import host_of
+from config.api.web_urls import host_of, is_http
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,32 @@ from config.api.web_urls import host_of
         ("http://example.com?@other.example", "example.com"),
         ("http://example.com#@other.example", "example.com"),
         ("http://localhost:8000/é😀", "localhost"),
+        ("http://😀.example/", "😀.example"),
+        ("http://❤️.example/", "❤️.example"),  # with a variation selector
+        ("http://👩\u200d💻.example/", "👩\u200d💻.example"),
+        ("http://می\u200cشود.example/", "می\u200cشود.example"),
+        ("http://क्\u200dष.example/", "क्\u200dष.example"),
+        ("http://paral·lel.example/", "paral·lel.example"),
+        ("http://٣٤.example/", "٣٤.example"),
+        ("http://xn--ls8h.la/", "xn--ls8h.la"),
+        ("http://a$b+c.example/", "a$b+c.example"),
+        ("http://\ufffd.example/", "\ufffd.example"),
+        ("capacitor://localhost", "localhost"),
+        ("ionic://localhost/tabs/home", "localhost"),
+        ("tauri://localhost/", "localhost"),
+        ("app://-/index.html", "-"),
+        ("android-app://com.google.android.gm/", "com.google.android.gm"),
+        ("ANDROID-APP://com.example", "com.example"),
+        ("chrome-extension://mhjfbmdgcfjbbpae/x.html", "mhjfbmdgcfjbbpae"),
+        ("a1+b-c.d://host:1/", "host"),
+        ("ftp://x", "x"),
+        ("file:///C:/index.html", ""),
+        ("file:///", ""),
+        ("FILE://", ""),
+        ("file://server/share", "server"),
     ],
 )
-def test_a_web_address_names_its_host(url, host):
+def test_a_url_names_its_host(url, host):
     assert host_of(url) == host
 
 
@@ -69,10 +92,28 @@ def test_a_web_address_names_its_host(url, host):
         "http://user@:80/",
         "javascript:alert(1)",
         "mailto:a@b.c",
-        "ftp://x",
-        "file:///etc/passwd",
-        "android-app://x",
-        "httpx://example.com/",
+        "javascript://example.com/%0aalert(1)",
+        "JavaScript://example.com/",
+        "data://x",
+        "DATA://x",
+        "vbscript://x",
+        "blob://x",
+        "blob:https://example.com/0b1d",
+        "about:blank",
+        "view-source:https://example.com/",
+        "://example.com/",
+        "1http://example.com/",
+        "+a://example.com/",
+        "ht_tp://example.com/",
+        "http\u017f://example.com/",  # a long s, which is an s in lower case
+        "\u212aapp://example.com/",  # the Kelvin sign, which is a k
+        "é://example.com/",
+        "android-app://",
+        "capacitor:///index.html",
+        "capacitor:localhost",
+        "file:/etc/passwd",
+        "file:///a b",
+        "file://a,b/",
         " http://example.com/",
         "http ://example.com/",
         "http://exa mple.com/",
@@ -92,13 +133,17 @@ def test_a_web_address_names_its_host(url, host):
         "http://example.com../",
         "http://./",
         "http://../",
-        "http://exa$mple.com/",
         "http://exa%6Dple.com/",
-        "http://<script>/",
         "http://a,b/",
         "http://a\\b/",
-        "http://😀.example/",
         "http://a\u200bb/",
+        "http://a\u202eb/",
+        "http://a\u2060b/",
+        "http://\u200db.example/",
+        "http://b\u200d.example/",
+        "http://\u200d/",
+        "http://·l.example/",
+        "http://a。b/",
         "http://example.com:65536/",
         "http://example.com:99999/",
         "http://example.com:-1/",
@@ -118,22 +163,44 @@ def test_a_web_address_names_its_host(url, host):
     ],
     ids=lambda url: ascii(url)[:40],
 )
-def test_any_other_text_is_no_web_address(url):
+def test_any_other_text_is_no_url(url):
     assert host_of(url) is None
+    assert not is_http(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://example.com", True),
+        ("HTTPS://example.com/", True),
+        ("httpx://example.com/", False),
+        ("ftp://example.com/", False),
+        ("file:///x", False),
+        ("android-app://com.example/", False),
+        ("https://", False),
+    ],
+)
+def test_only_some_urls_are_of_the_web(url, expected):
+    assert is_http(url) is expected
 
 
 @given(urls())
-def test_urls_of_the_standard_are_web_addresses(url):
+def test_urls_of_the_standard_are_urls(url):
     assert host_of(url) is not None
 
 
-@given(st.text() | st.text().map("http://".__add__) | st.text("hps:/.[]@?#%0aé\\ \n"))
+@given(
+    st.text()
+    | st.text().map("http://".__add__)
+    | st.text().map("file://".__add__)
+    | st.text("hps:/.[]@?#%0aé\\ \n")
+)
 @example("http://" + "a." * 1000)
 @example("http://" + "@" * 2000)
 def test_no_text_is_too_strange(text):
     host = host_of(text)
     if host is not None:
-        assert text.lower().startswith(("http://", "https://"))
-        assert host
+        assert "://" in text
+        assert host or text.lower().startswith("file://")
         assert host in text
         assert not any(character.isspace() or character < "!" for character in text)

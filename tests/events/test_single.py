@@ -76,6 +76,13 @@ def test_without_a_timestamp_the_time_is_that_of_the_request(api, website):
         ("url", "http://münchen.example/straße"),
         ("url", "http://localhost/" + "é" * 2031),  # 2048 characters
         ("url", "https://other.example/?q=<script>alert(1)</script>"),
+        ("url", "capacitor://localhost/tabs/home"),
+        ("url", "file:///android_asset/www/index.html"),
+        ("url", "https://👩\u200d💻.example/"),
+        ("url", "https://❤️.example/"),
+        ("referrer", "android-app://com.google.android.gm/"),
+        ("referrer", "ionic://localhost"),
+        ("referrer", "http://می\u200cشود.example/"),
         ("referrer", None),
         ("referrer", "http://google.com/" + "x" * 2030),
         ("sessionId", "x"),
@@ -107,6 +114,15 @@ def test_valid_values_are_stored_unchanged(api, website, field, value):
     id = response.json()["id"]
     assert_response(response, 201, event_body(sent, website, id=id), STORED)
     assert stored_rows() == [expected_row(sent, website, id=id)]
+
+
+def test_an_empty_referrer_is_null(api, website):
+    sent = full_event_of(website, referrer="")
+    response = api.post(PATH, sent)
+    id = response.json()["id"]
+    expected = sent | {"referrer": None}
+    assert_response(response, 201, event_body(expected, website, id=id), STORED)
+    assert stored_rows() == [expected_row(expected, website, id=id)]
 
 
 @pytest.mark.parametrize("field", ["userId", "user_id", "createdAt", "websiteId", "nothing"])

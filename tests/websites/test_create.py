@@ -38,6 +38,9 @@ def test_a_new_website_is_stored_and_returned(post, user):
         {"domain": "192.0.2.1"},
         {"domain": "[2001:db8::1]:80"},
         {"domain": "münchen.example"},
+        {"domain": "☃.example"},
+        {"domain": ".".join("☃" * 127)},
+        {"domain": "https://👩\u200d💻.example/"},
         {"domain": f"{'a' * 251}.com"},
         {"description": None},
         {"description": ""},
@@ -86,7 +89,12 @@ def test_name_and_domain_are_required(post, body):
         ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
         ("my_host", "my_host"),
         ("[2001:DB8::1]:80", "[2001:db8::1]"),
-        ("☃.example", "☃.example"),
+        ("☃.example", "xn--n3h.example"),
+        ("xn--n3h.example", "xn--n3h.example"),
+        ("❤️.example", "xn--qei.example"),
+        ("❤.example", "xn--qei.example"),
+        ("my_hóst.example", "xn--my_hst-exa.example"),
+        (".".join("☃" * 100), ".".join("☃" * 100)),  # too long for the DNS
     ],
 )
 def test_the_host_is_what_counts_of_a_domain(domain, host):
