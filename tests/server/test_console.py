@@ -67,8 +67,11 @@ def test_a_file_has_a_line_every_ten_seconds(clock):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_a_command_with_a_message(number):
     before = signal.getsignal(signal.SIGTERM)
+    # A shell lets what it runs in the background ignore Ctrl-C.
+    of_the_shell = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(CommandError) as end, stoppable("Half is done."):
         signal.raise_signal(number)
+    signal.signal(signal.SIGINT, of_the_shell)
     assert (str(end.value), end.value.returncode) == ("Stopped. Half is done.", 130)
     assert signal.getsignal(signal.SIGTERM) is before
 
