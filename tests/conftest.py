@@ -33,7 +33,7 @@ def _fast_passwords(settings):
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
-    """Let no test see what another one left in the memory of the process."""
+    """Empty the caches of the process before each test."""
     cache.clear()
     runtime.reset()
     lookup.reset()
@@ -74,7 +74,7 @@ def make_writer():
 
 @pytest.fixture(autouse=True)
 def _answers_are_described(monkeypatch):
-    """Hold every answer that a test gets against the description of the API."""
+    """Compare every response in tests with the description of the API."""
     send = Client.request
 
     def request(self, **environ):
@@ -204,7 +204,7 @@ def analytics_away():
 
 @pytest.fixture
 def foreign():
-    """A connection of somebody else to the analytics database."""
+    """A connection of another client to the analytics database."""
     with connect_to_analytics() as other:
         yield other
         other.rollback()

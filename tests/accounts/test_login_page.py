@@ -1,4 +1,4 @@
-"""/accounts/login/ and /accounts/logout/, the pages on which people log in and out."""
+"""/accounts/login/ and /accounts/logout/"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Guessing passwords: strangers have so many failures in a window, known networks as many each."""
+"""The login throttle: failures by account and network"""
 
 from datetime import UTC, datetime
 from itertools import count

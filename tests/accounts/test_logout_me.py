@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/logout and GET /api/v1/auth/me; with them, bearer tokens in general."""
+"""POST /api/v1/auth/logout and GET /api/v1/auth/me, and bearer tokens in general"""
 
 import base64
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""POST /api/v1/activity/events: what is accepted, and the rows that it becomes."""
+"""POST /api/v1/activity/events: what is stored"""
 
 import json
 from datetime import UTC, datetime

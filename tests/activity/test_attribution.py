@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 ACCOUNT = {"email": "user@example.com", "password": PASSWORD}
 
 
-# Who it was
+# Users
 
 
 def test_registration_login_refresh_and_logout_name_their_user(api):
@@ -109,7 +109,7 @@ def test_a_main_database_that_failed_is_not_queried_again_at_once(staff_api, req
     assert row_of(staff_api.get("/nothing")).user_id == user_id
 
 
-# What it was about
+# Sessions and projects
 
 
 def test_a_session_that_was_stored_is_the_rows(api):

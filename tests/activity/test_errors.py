@@ -1,4 +1,4 @@
-"""POST /api/v1/activity/events: what is refused, and the order of the checks."""
+"""POST /api/v1/activity/events: errors, and the order of the checks"""
 
 import json
 import logging

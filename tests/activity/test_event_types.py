@@ -1,4 +1,4 @@
-"""The type of a request's row: a function of method, path and status."""
+"""Event types of recorded requests"""
 
 import pytest
 

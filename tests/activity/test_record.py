@@ -1,4 +1,4 @@
-"""`activity.record`: steps of flows that code of the host project tells of."""
+"""`activity.record()`: steps that other code records"""
 
 import logging
 from datetime import UTC, datetime

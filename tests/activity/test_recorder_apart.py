@@ -1,4 +1,4 @@
-"""Whatever happens to the recorder's rows, nobody who waits for other rows feels it."""
+"""The recorder's table locked or rejecting rows: other rows are not affected."""
 
 import time
 
@@ -30,7 +30,7 @@ def _warm(api, website):
 
 @pytest.fixture
 def locked_table():
-    """Hold the table of the recorder's rows, as a change of it would."""
+    """Lock the table of the recorder's rows, as a change of it would."""
     with connect_to_analytics() as connection:
         connection.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         yield
@@ -39,7 +39,7 @@ def locked_table():
 
 @pytest.fixture
 def refusing_table():
-    """Let PostgreSQL refuse the recorder's rows with an error that is not about them."""
+    """Let PostgreSQL reject the recorder's rows with an error that is not about the rows."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "

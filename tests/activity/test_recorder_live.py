@@ -1,4 +1,4 @@
-"""The recorder in real servers: what is queued outlives a stop, an outage disturbs nobody."""
+"""The recorder in real servers, at shutdown and during an outage"""
 
 import os
 import re

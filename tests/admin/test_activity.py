@@ -1,4 +1,4 @@
-"""Activity in the admin: looked at page by page, narrowed, found, linked to its users."""
+"""Activity events in the admin"""
 
 from uuid import uuid4
 
@@ -35,7 +35,7 @@ def store(ms=AT_MS, **fields):
 
 
 def fill(count):
-    """Store so many requests that nobody looks for."""
+    """Store so many requests that no filter finds."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {TABLE} "

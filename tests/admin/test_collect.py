@@ -1,4 +1,4 @@
-"""Collected events in the admin: looked at page by page, found, added up for today."""
+"""Collected events in the admin"""
 
 import pytest
 from django.db import connections
@@ -166,7 +166,7 @@ def test_the_four_types_of_the_dashboard_are_added_up_for_today(staff_api, make_
 
 
 def fill(count):
-    """Store so many events of a type that nobody adds up, for plans as of a big table."""
+    """Store so many events of a type that is not counted, for plans as of a big table."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO analytics_collectedevent "

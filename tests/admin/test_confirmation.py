@@ -1,4 +1,4 @@
-"""Changes of settings in the admin: which ones are confirmed, reasons, ends, what they mean."""
+"""Changes of runtime settings in the admin: confirmation, reasons, ends and previews"""
 
 import re
 from datetime import timedelta

@@ -19,7 +19,7 @@ MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
 
 def links(response):
-    """Return the links to other pages, by their words."""
+    """Return the links to other pages by their labels."""
     pages = response.context["cl"]
     named = {"Newest": pages.newest_link, "Newer": pages.newer_link, "Older": pages.older_link}
     there = {words: link for words, link in named.items() if link}

@@ -1,4 +1,4 @@
-"""Funnel events in the admin: looked at page by page, found, linked to their users."""
+"""Funnel events in the admin"""
 
 import pytest
 from django.db import connections

@@ -1,4 +1,4 @@
-"""The home page of the admin: numbers of today, switches, health and sizes."""
+"""The home page of the admin"""
 
 import json
 import re
@@ -52,7 +52,7 @@ def count():
 
 
 def text_of(response):
-    """Return the words of the page's own part."""
+    """Return the text of the page's content."""
     assert response.status_code == 200
     html = response.content.decode().partition('id="content"')[2] or response.content.decode()
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))

@@ -1,4 +1,4 @@
-"""Platform events in the admin: looked at page by page, narrowed, and never touched."""
+"""Platform events in the admin"""
 
 import pytest
 from django.db import connections
@@ -40,7 +40,7 @@ def make_event(user):
 
 @pytest.fixture
 def crowd():
-    """Store many events of somebody else, with other values throughout; they came last."""
+    """Store many newer events of another user, with other values throughout."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO analytics_platformevent "

@@ -1,4 +1,4 @@
-"""The group Staff: its members see events and settings, and nothing else."""
+"""The group Staff and its permissions"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The runtime settings in the admin."""
+"""Runtime settings in the admin"""
 
 import re
 from datetime import timedelta
@@ -133,7 +133,7 @@ def default(name):
 
 
 def test_a_script_logs_in_and_flips_a_switch(make_user):
-    """All that it needs is the token of CSRF, which each answer sets as a cookie."""
+    """All that it needs is the CSRF token, which each response sets as a cookie."""
     make_user("ops@example.com", is_staff=True, is_superuser=True)
     script = Client(enforce_csrf_checks=True)
 

@@ -1,4 +1,4 @@
-"""What staff do with websites in the admin: look at traffic, pause, resume, change codes."""
+"""Actions of staff on websites: traffic, pause, resume, new codes"""
 
 from datetime import timedelta
 from html import unescape

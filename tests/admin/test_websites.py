@@ -1,4 +1,4 @@
-"""Users, groups and websites in the admin."""
+"""Users, groups and websites in the admin"""
 
 import re
 
@@ -35,7 +35,7 @@ def names(response):
 
 
 def errors(response):
-    """Return the messages by field of a form that was refused."""
+    """Return the errors of a form by field."""
     assert response.status_code == 200
     return dict(response.context["adminform"].form.errors)
 

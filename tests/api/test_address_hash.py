@@ -1,4 +1,4 @@
-"""Hashes of client addresses: the same within a day, unrelated afterwards."""
+"""Hashes of client addresses and their daily salts"""
 
 import hmac
 from concurrent.futures import ThreadPoolExecutor

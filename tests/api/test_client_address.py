@@ -1,4 +1,4 @@
-"""Addresses of clients behind trusted proxies, and their networks for rate limits."""
+"""Client addresses behind trusted proxies, and their networks for rate limits"""
 
 import pytest
 from django.test import RequestFactory

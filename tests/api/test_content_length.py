@@ -1,4 +1,4 @@
-"""Every answer that may have a body says how long it is."""
+"""Content-Length of responses"""
 
 import pytest
 from django.http import HttpResponse

@@ -1,4 +1,4 @@
-"""Problems of JSON, in the order of the contract, and what is none."""
+"""Invalid JSON, in the order of the contract, and JSON that is valid"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The description of the APIs: complete, true, and shown to programs and to people."""
+"""The OpenAPI description and the page that shows it"""
 
 import json
 import re
@@ -191,7 +191,7 @@ def test_an_error_is_in_the_dialect_of_its_endpoint():
 
 @pytest.fixture
 def answered(api, website):
-    """A real answer, and what it is described by."""
+    """A real response and its description."""
     return api.get("/api/v1/events", {"trackingCode": website.tracking_code})
 
 

@@ -1,4 +1,4 @@
-"""A live server holds to its description, whatever comes: no 5xx, nothing that is not described."""
+"""A live server against its description, with generated requests"""
 
 import re
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def aim(case, service):
 
 
 def hold(operation, mode, service):
-    """Demand that the server answers a number of requests as the operation says."""
+    """Demand that generated requests get the responses of the operation."""
     token = service.other_token if operation.path.endswith("/logout") else service.token
     cookies = service.cookies if operation.path == "/api/analytics/collect" else None
 

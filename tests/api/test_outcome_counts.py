@@ -1,4 +1,4 @@
-"""Outcome counts, which all processes add to one table."""
+"""Outcome counts, shared by all processes"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The cache in Redis keeps Django's promises, with fewer round trips."""
+"""The cache of rate limits in Redis"""
 
 import pytest
 from django.core.cache.backends.base import BaseCache

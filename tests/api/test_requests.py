@@ -1,4 +1,4 @@
-"""Paths, methods, hosts, headers and bodies, as accounts and websites show them."""
+"""Paths, methods, hosts, headers and bodies of accounts and websites"""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What answers tell browsers not to do, and to whom the admin is shown."""
+"""Security headers, and hosts that see the admin"""
 
 import pytest
 from django.contrib.auth.models import Group

@@ -1,4 +1,4 @@
-"""Strict serializers, used as a DRF user would try them in a shell."""
+"""Strict serializers, as a DRF user would use them"""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Lone surrogates, which a client leaves behind that cuts a text in the middle of an emoji."""
+"""Lone surrogates, as clients send them that cut texts within an emoji"""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Which texts are URLs, and whose host they name."""
+"""Web addresses and their hosts"""
 
 import pytest
 from hypothesis import example, given

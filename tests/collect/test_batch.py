@@ -1,4 +1,4 @@
-"""POST /api/analytics/collect: some events at once."""
+"""POST /api/analytics/collect: batches"""
 
 import logging
 
@@ -43,7 +43,7 @@ def counted(browser):
 
 
 def assert_results(response, *errors, outcome=STORED):
-    """Demand the answer to a batch, an error or None for each event; return the ids told."""
+    """Demand the response to a batch, an error or None for each event; return the ids."""
     expected = [result.get("event_id") for result in response.json()["results"]]
     results = [
         {"success": False, "error": error} if error else {"success": True, "event_id": id}
@@ -163,7 +163,7 @@ def test_while_the_switch_is_off_nothing_is_stored(batch, counted):
 
 
 def refuse_type(type):
-    """Let the database alone refuse events of a type."""
+    """Let the database reject events of a type."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "ALTER TABLE analytics_collectedevent "

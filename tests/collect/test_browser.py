@@ -1,4 +1,4 @@
-"""The collect API as a real browser meets it: cookies, origins, logging out."""
+"""The collect API in a real browser: cookies, origins, logout"""
 
 import http.server
 import shutil
@@ -88,7 +88,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 class EmptyPage(http.server.BaseHTTPRequestHandler):
-    """Answers every request with a page that does nothing."""
+    """Respond to every request with an empty page."""
 
     def do_GET(self) -> None:
         self.send_response(200)

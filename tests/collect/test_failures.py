@@ -111,7 +111,7 @@ def test_a_row_that_the_database_rejects_is_an_internal_error(browser, refuse_ty
 
 @pytest.fixture
 def refuse_type(db):
-    """Let the database alone refuse events of a type."""
+    """Let the database reject events of a type."""
 
     def refuse(type):
         with connections["analytics"].cursor() as cursor:

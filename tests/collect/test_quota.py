@@ -1,4 +1,4 @@
-"""POST /api/analytics/collect: a hundred events a minute for each user."""
+"""POST /api/analytics/collect: the quota of each user"""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,7 @@ def batch(client, size, good=True):
 
 
 def assert_limited(response, left, wait=60, limit=100):
-    """Demand the refusal of a cost that does not fit into what is left."""
+    """Demand a 429 for a cost over the remaining quota."""
     body = {
         "error": f"Rate limit exceeded. Please try again in {wait} seconds.",
         "retryAfter": wait,
@@ -147,7 +147,7 @@ def test_a_cache_that_fails_within_a_request_lets_it_pass(browser, monkeypatch, 
     assert "limits are not counted" in caplog.text
 
 
-# Whatever the store of the counters is
+# With either cache
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The limit of all waiting for databases, and connections that keep it."""
+"""Deadlines of database work"""
 
 from time import monotonic
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL of the first run: its data survives whatever happens to its processes."""
+"""The embedded PostgreSQL of the first run"""
 
 import os
 import signal

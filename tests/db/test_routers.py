@@ -1,4 +1,4 @@
-"""Each table has one home."""
+"""The database router"""
 
 import pytest
 from django.apps import apps

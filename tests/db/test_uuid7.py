@@ -1,4 +1,4 @@
-"""UUIDv7: ids that are times."""
+"""UUIDv7"""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4

@@ -34,7 +34,7 @@ def invalid_batch(**details):
     return validation_body(message="Invalid batch event data", **details)
 
 
-# Whole-batch failures
+# Invalid batches
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_body_may_have_a_mebibyte(api, website, size, status):
     assert len(stored_rows()) == (status == 201)
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_without_the_analytics_database_nothing_is_stored(batch, website, monkeypatch):

@@ -1,4 +1,4 @@
-"""JSON that must not hurt, as the events API answers it: a single event and a batch."""
+"""Extreme JSON in the events API, as a single event and as a batch"""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""millrace_ingest_total: every event of the events API by what became of it."""
+"""millrace_ingest_total of the events API"""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Who may read events while public reads are off"""
+"""Reads of events while public reads are off"""
 
 import jwt
 import pytest

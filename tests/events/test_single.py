@@ -242,7 +242,7 @@ def test_a_website_is_found_as_soon_as_it_is_active(api, website):
     assert api.post(PATH, event_of(website)).status_code == 201
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_an_old_event_is_stored_under_its_own_time(api, website):

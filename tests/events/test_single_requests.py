@@ -177,7 +177,7 @@ def test_a_body_without_a_length_is_read_no_further_than_the_limit(api, website,
     assert stream.bytes_read == 1_048_577
 
 
-# What is checked first
+# The order of checks
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_the_website_comes_before_the_duplicate(api, website):
     assert_response(response, 404, NO_SITE, REJECTED)
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_without_the_analytics_database_storage_is_unavailable(api, website, monkeypatch):

@@ -1,4 +1,4 @@
-"""Acknowledged means committed: processes die under load, and nothing that was promised is lost."""
+"""Acknowledged events survive killed processes"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Group commit: what is acknowledged is committed, and a refused row takes no other with it"""
+"""Group commit: groups, rejected rows, batches and the writer's state"""
 
 import time
 from functools import partial
@@ -49,7 +49,7 @@ def posts(*events):
     return [lambda event=event: Api().post(PATH, event) for event in events]
 
 
-# Many at once
+# Concurrency
 
 
 def test_of_fifty_requests_with_one_id_one_stores_the_event(website):
@@ -118,7 +118,7 @@ def test_rows_that_wait_for_a_group_are_one_transaction():
 
 
 def enqueue(*rows):
-    """Offer rows; return the list of those that are told to be lost, by their `os`."""
+    """Enqueue rows; return the list of those that are dropped, by their `os`."""
     lost: list[str] = []
     for each in rows:
         writer.enqueue(TABLE, each, partial(lost.append, each.os))
@@ -233,7 +233,7 @@ def test_many_batches_at_once_are_all_stored(website):
         assert Event.objects.filter(session_id=f"sess-{n}").count() == 100
 
 
-# How a writer stands
+# The writer's state
 
 
 def test_a_writer_reports_waiting_and_committed_rows():

@@ -1,4 +1,4 @@
-"""Group commit while locks, deadlocks, lost connections and crashes happen"""
+"""Group commit with locks, deadlocks, lost connections and crashes"""
 
 import time
 
@@ -81,7 +81,7 @@ def test_a_deadlock_is_retried(api, website, foreign):
     assert Event.objects.count() == 3
 
 
-# When storage fails
+# Failures of storage
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])

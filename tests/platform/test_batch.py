@@ -1,4 +1,4 @@
-"""POST /api/v1/analytics/batch, and what becomes of events that the database refuses."""
+"""POST /api/v1/analytics/batch"""
 
 import pytest
 from django.db import OperationalError, connections
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 @pytest.fixture
 def without_refused():
-    """Let the database refuse events that are called `refused`."""
+    """Let the database reject events named `refused`."""
     check = "ADD CHECK (event_name <> 'refused') NOT VALID"
     with connections["analytics"].cursor() as cursor:
         cursor.execute(f"ALTER TABLE analytics_platformevent {check}")
@@ -121,7 +121,7 @@ def test_after_the_switch_is_on_again_events_are_stored(api, token):
     assert stored_names() == ["a"]
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_a_single_event_that_the_database_rejects(api, token, without_refused):

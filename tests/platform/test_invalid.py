@@ -1,4 +1,4 @@
-"""What the platform API says of a body that breaks rules: every error at once, in its place."""
+"""Validation errors of the platform API"""
 
 import json
 
@@ -34,7 +34,7 @@ NO_LIST = ("list_type", "Input should be a valid list")
 
 
 def enum(field, expected, input, *outer):
-    """Return the item that tells of a text that is none of a few."""
+    """Return the error item of a text that is not one of the choices."""
     message = f"Input should be {expected}"
     return error_item("enum", [*outer, field], message, input, {"expected": expected})
 
@@ -55,7 +55,7 @@ def of_type(kind, input, *loc):
 
 
 def of_length(type, bound, limit, actual, *, input):
-    """Return the item that tells of too short or too long a batch."""
+    """Return the error item of a batch of the wrong length."""
     unit = "item" if limit == 1 else "items"
     side = "at least" if bound == "min_length" else "at most"
     message = f"List should have {side} {limit} {unit} after validation, not {actual}"

@@ -1,4 +1,4 @@
-"""millrace_ingest_total: every platform event by what became of it."""
+"""millrace_ingest_total of the platform API"""
 
 import pytest
 from django.db import OperationalError, connections

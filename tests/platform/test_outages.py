@@ -1,4 +1,4 @@
-"""The platform API while one database is away: a prompt answer, and nothing lies."""
+"""The platform API while one database is down or silent"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def away(request, service):
 
 
 def assert_all_is_well(service: Service) -> None:
-    """Check that events are stored, and counted by the next answer."""
+    """Demand that events are stored, and counted in the next response."""
     total = total_of(service)
     assert [service.post().outcome, service.post_batch().outcome] == ["stored", "stored"]
     assert total_of(service) == total + 3

@@ -148,7 +148,7 @@ def test_responses_are_json_whatever_is_requested(api, token, query, accept):
     assert_tracked(api.post(PATH + query, MINIMAL_EVENT, token=token, headers={"Accept": accept}))
 
 
-# Who may call
+# Authentication
 
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH, STATS_PATH])

@@ -1,4 +1,4 @@
-"""GET /api/v1/analytics/stats and /api/v1/analytics/health: exact, and served by a few rows."""
+"""GET /api/v1/analytics/stats and /api/v1/analytics/health"""
 
 import threading
 from datetime import UTC, datetime, timedelta

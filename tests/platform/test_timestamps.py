@@ -1,4 +1,4 @@
-"""Times of platform events: which ones are understood, and what is said of the others."""
+"""Timestamps of platform events"""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The running totals of platform events: always what a full count says, and mended if not."""
+"""Running totals of platform events"""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -177,7 +177,7 @@ def test_the_command_explains_itself(capsys):
     assert "mend the running totals" in capsys.readouterr().out.replace("\n", " ")
 
 
-# Forgetting what is about to be deleted
+# Totals of deleted rows
 
 
 def before_delete(start, end):

@@ -1,4 +1,4 @@
-"""Invalid settings of the environment abort the start with a message."""
+"""Invalid settings of the environment"""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Imports point one way, and nobody imports an entrance."""
+"""Imports point one way, and no module imports an entrance"""
 
 import ast
 import re
@@ -40,7 +40,7 @@ def is_entrance(module):
 
 
 def are_both_admin(one, other):
-    """Tell whether both modules belong to the admin, within which all may be shared."""
+    """Return whether both modules belong to the admin, which may share within itself."""
     return all(f"{module}.".count(".admin.") for module in (one, other))
 
 

@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""The README against the code"""
 
 import re
 from pathlib import Path

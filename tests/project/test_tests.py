@@ -1,4 +1,4 @@
-"""Tests stand alone, and touch only what is public"""
+"""Tests import no tests and touch no private names"""
 
 import ast
 import re

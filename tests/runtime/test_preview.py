@@ -1,4 +1,4 @@
-"""What a change of a setting would do, as people are told."""
+"""Previews of changes of runtime settings"""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The snapshot of the runtime settings that every request reads."""
+"""The snapshot of runtime settings"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The output of commands."""
+"""Output of commands"""
 
 import signal
 from io import StringIO

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: a line for each check, and each check finds what is wrong."""
+"""`manage.py doctor`"""
 
 import json
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Log lines: JSON or text, named after their request, and silent about people."""
+"""Log lines"""
 
 import io
 import json

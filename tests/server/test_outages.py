@@ -1,4 +1,4 @@
-"""A database that is away or silent: a prompt 503 instead of a hang, and no help to come back."""
+"""The events API while a database is down or silent"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +73,7 @@ def away(request, service):
 
 
 def at_once(times: int, *calls: Callable[[], Response]) -> list[Response]:
-    """Make calls at the same time, so many of them in turn; return the answers in that order."""
+    """Make calls at the same time, so many of them in turn; return the responses in that order."""
     with ThreadPoolExecutor(times) as callers:
         turns = [callers.submit(calls[turn % len(calls)]) for turn in range(times)]
         return [turn.result() for turn in turns]
@@ -84,7 +84,7 @@ def assert_prompt(answers: list[Response]) -> None:
 
 
 def assert_unavailable(answers: list[Response], body: dict[str, str]) -> None:
-    """Check that all answers are the 503 of the dialect, in time."""
+    """Demand the 503 of the dialect of all responses, in time."""
     assert_prompt(answers)
     assert {response.status for response in answers} == {503}
     assert all(response.json == body for response in answers)
@@ -151,7 +151,7 @@ def test_without_the_main_database_events_of_known_websites_are_stored(service, 
 
 
 def stored_until_refused(service: Service) -> int:
-    """Post events until one is refused; return how many posts were stored before."""
+    """Post events until one is rejected; return how many posts were stored before."""
     stored = 0
     while True:
         responses = at_once(4, service.post_event, service.post_batch)

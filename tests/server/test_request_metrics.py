@@ -1,4 +1,4 @@
-"""millrace_http_request_seconds: every request by its route, method and status."""
+"""millrace_http_request_seconds"""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families

@@ -1,4 +1,4 @@
-"""`manage.py serve`, as a person at a terminal meets it: real processes, ports and signals."""
+"""`manage.py serve` as a process"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Sizes and reach of the tables of events on /metrics, read from the databases."""
+"""Metrics of tables"""
 
 from datetime import UTC, datetime
 from io import StringIO

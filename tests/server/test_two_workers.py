@@ -1,4 +1,4 @@
-"""Two worker processes and a Redis: what one of them learns, the other one knows."""
+"""Two worker processes and a Redis"""
 
 import os
 import re
@@ -50,7 +50,7 @@ class Service:
 
     @contextmanager
     def no_event_is_written(self) -> Iterator[Callable[[], bool]]:
-        """Hold the table of events: its readers pass, its writers wait; tell whether one does."""
+        """Lock the table of events; yield a call that returns whether a writer waits for it."""
         url = database_url(self.var_dir, "millrace_analytics")
         with psycopg.connect(url) as holder:
             holder.execute("LOCK TABLE analytics_event IN SHARE MODE")
@@ -140,7 +140,7 @@ class Form(HTMLParser):
 
 
 class Admin:
-    """Somebody who is logged in to the admin, with a browser."""
+    """A browser that is logged in to the admin."""
 
     def __init__(self, service: Service) -> None:
         self._address = service.server.value_of("Address").rstrip("/")
@@ -154,7 +154,7 @@ class Admin:
         assert "was changed successfully" in self._submit(SWITCH, page)
 
     def stored_today(self) -> int:
-        """Return how many events of websites were stored, as the home page tells it."""
+        """Return how many events of websites were stored, as the home page shows it."""
         with self._browser.open(f"{self._address}/admin/") as response:
             result = re.search(r">Events</td>\s*<td[^>]*>([\d,]+)<", response.read().decode())
         assert result
@@ -177,12 +177,12 @@ def outcomes_of_all_workers(service: Service) -> set[str | None]:
 
 
 def stored_in_metrics(connection: Connection) -> float:
-    """Return how many events were stored, as a worker tells it."""
+    """Return how many events were stored, as a worker reports it."""
     return in_metrics(connection, 'millrace_ingest_total{api="events",outcome="stored",reason=""}')
 
 
 def waiting_in_metrics(connection: Connection) -> float:
-    """Return how many rows wait for the analytics database, as a worker tells it."""
+    """Return how many rows wait for the analytics database, as a worker reports it."""
     return in_metrics(connection, 'millrace_write_waiting_rows{database="analytics"}')
 
 

@@ -1,4 +1,4 @@
-"""`manage.py partitions`: rows in a default partition are reported, and moved on request"""
+"""`manage.py partitions`: rows in default partitions"""
 
 from datetime import UTC, datetime
 from io import StringIO

@@ -1,4 +1,4 @@
-"""`manage.py partitions`: months that are made ahead, and rows that find theirs"""
+"""`manage.py partitions`: months, and where rows lie"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ def _last_moment(clock):
 
 
 def made(*months):
-    """Return what the command tells of these months, of which it had to make all."""
+    """Return the output of the command for these months, all of them created."""
     names = [f"{model._meta.db_table}_{month}" for model in streams() for month in months]
     return [f"made {name}" for name in names], f"{len(names)} partitions made"
 

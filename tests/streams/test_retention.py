@@ -45,7 +45,7 @@ def _now(clock):
 
 @pytest.fixture(autouse=True)
 def _partitions():
-    """Give two streams the months from November to February, and take away all at the end."""
+    """Give two streams the months from November to February, and drop all at the end."""
     for model in (Event, FunnelEvent):
         for month in Month(2030, 11).until(Month(2031, 2)):
             partitions.create(model, month)
@@ -53,7 +53,7 @@ def _partitions():
     drop_partitions()
 
 
-# What goes
+# Deleted rows
 
 
 def test_each_stream_names_the_setting_of_its_days():
@@ -199,7 +199,7 @@ def test_an_empty_main_database_deletes_nothing(put_events, user):
     assert stored_times() == RECENT
 
 
-# What it leaves behind
+# The record of a run
 
 
 def test_a_complete_run_is_recorded(put_events, clock):

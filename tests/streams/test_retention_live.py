@@ -1,4 +1,4 @@
-"""Retention beside writers and readers: nobody waits for long, and nothing that came is lost."""
+"""Retention beside writers and readers"""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""`manage.py retention`: attached data, long readers, a second run and interruption"""
+"""`manage.py retention`: totals, long readers, concurrent runs and interruption"""
 
 import signal
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def _now(clock):
 
 @pytest.fixture(autouse=True)
 def _partitions():
-    """Give two streams the months from November to February, and take away all at the end."""
+    """Give two streams the months from November to February, and drop all at the end."""
     for model in (Event, FunnelEvent):
         for month in Month(2030, 11).until(Month(2031, 2)):
             partitions.create(model, month)
@@ -80,7 +80,7 @@ def somebody_else(alias="analytics"):
         other.close()
 
 
-# What hangs on the rows
+# Totals
 
 
 def test_totals_are_updated_by_exact_bounds_before_rows_go(put_events, calls_before_delete):
@@ -133,7 +133,7 @@ def test_rows_stay_if_totals_cannot_be_updated(put_events, monkeypatch):
 
 @pytest.fixture
 def meddle(monkeypatch):
-    """Let another session do something during the first try of January; tell what each try saw."""
+    """Let another connection interfere with the first try of January; return what each try saw."""
     tries = []
 
     def prepare(statement, values=()):
@@ -195,7 +195,7 @@ def test_the_totals_of_platform_events_stay_right(user):
     assert stats.rebuild() == stats.Rebuilt(events=4, mended=0)
 
 
-# Beside others
+# Concurrent work
 
 
 def test_a_month_that_somebody_reads_for_long_is_emptied_and_dropped_later(put_events, monkeypatch):

@@ -1,4 +1,4 @@
-"""The system check that compares row types with tables."""
+"""The system check that compares row types with tables"""
 
 from collections import namedtuple
 

@@ -1,4 +1,4 @@
-"""How large tables are, how fast they grow, and what a retention would delete."""
+"""Sizes and growth of tables, and previews of retention"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""`python -m tests.traffic`: synthetic rows that are consistent like real ones."""
+"""`python -m tests.traffic`"""
 
 from collections import Counter
 from datetime import UTC, datetime

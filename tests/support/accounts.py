@@ -1,3 +1,3 @@
-"""Accounts of tests."""
+"""Accounts of tests"""
 
 PASSWORD = "SecurePass123"

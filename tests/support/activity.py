@@ -1,4 +1,4 @@
-"""Activity: what front ends send, what then is stored, and how they are refused."""
+"""Activity events and responses"""
 
 from uuid import UUID
 
@@ -20,24 +20,24 @@ BAD_BODY = ("INVALID_INPUT", "Invalid request body")
 
 
 def frontend_rows():
-    """Return what front ends told, the oldest first."""
+    """Return the rows of front ends, the oldest first."""
     return list(ActivityEvent.objects.filter(method="FRONTEND").order_by("id"))
 
 
 def request_rows():
-    """Return what the recorder saw, the oldest first."""
+    """Return the rows of the recorder, the oldest first."""
     return list(ActivityEvent.objects.exclude(method="FRONTEND").order_by("id"))
 
 
 def row_of(response):
-    """Return the recorder's row of the request that has this answer."""
+    """Return the recorder's row of the request that got a response."""
     row = ActivityEvent.objects.get(metadata__request_id=response["X-Request-Id"])
     assert UUID(str(row.id)).version == 7
     return row
 
 
 def assert_accepted(response):
-    """Demand the answer to an event that is stored."""
+    """Demand the response to a stored event."""
     assert_response(response, 202, ACCEPTED, STORED)
 
 

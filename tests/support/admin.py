@@ -1,4 +1,4 @@
-"""Lists of rows in the admin, page by page."""
+"""Pages of the admin's lists"""
 
 PAGE_SIZE = 50
 

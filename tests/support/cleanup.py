@@ -1,4 +1,4 @@
-"""Partitions of tests whose transactions are real, and which no rollback takes away."""
+"""Partitions of tests without a rollback"""
 
 from django.db import connections
 

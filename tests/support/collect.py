@@ -1,4 +1,4 @@
-"""Collected events: what browsers send, how they are answered, what is stored."""
+"""Collected events, responses and rows"""
 
 from uuid import UUID
 
@@ -32,7 +32,7 @@ def event(**changes):
 
 
 def id_of(response):
-    """Return the id that was answered, in its public form."""
+    """Return the id of a response, in its public form."""
     return response.json()["event_id"]
 
 
@@ -45,7 +45,7 @@ def uuid_of(public_id):
 
 
 def success_body(public_id):
-    """Return the body that answers a single event."""
+    """Return the body for a single event."""
     return {"success": True, "event_id": public_id, "message": "Event recorded successfully"}
 
 
@@ -55,7 +55,7 @@ def stored_rows():
 
 
 def assert_stored(response):
-    """Demand the usual answer to a single event, and its row; return the row."""
+    """Demand the response to a stored event, and its row; return the row."""
     assert_response(response, 200, success_body(id_of(response)), STORED)
     return CollectedEvent.objects.filter(id=uuid_of(id_of(response))).values().get()
 
@@ -70,12 +70,12 @@ def assert_error(response, status, error, *, details=None, headers=None):
 
 
 def quota_of(response):
-    """Return limit, rest and end of the window as an answer tells them."""
+    """Return limit, remaining and reset from the headers of a response."""
     return tuple(int(response[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
 
 
 def assert_session_required(response):
-    """Demand the refusal of a request without a session; Django may forget a bad cookie."""
+    """Demand the 403 of a request without a session; Django may delete an invalid cookie."""
     body = {"success": False, "error": "Valid session required"}
     assert (response.status_code, response.json()) == (403, body)
     assert response["X-Event-Outcome"] == "rejected"

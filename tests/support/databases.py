@@ -1,4 +1,4 @@
-"""Databases that fail, and whose sessions end."""
+"""Databases that fail, and connections of others"""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Events of websites: what clients send, and what then is shown and stored."""
+"""Events of websites, responses and rows"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -113,7 +113,7 @@ def store_event(ms=AT_MS, **fields):
 
 
 def assert_rejected(response, status, body, headers=None):
-    """Demand an error of an ingest route that tells `rejected`, and no row."""
+    """Demand an error with the outcome `rejected`, and no row."""
     assert_response(response, status, body, REJECTED | (headers or {}))
     assert not Event.objects.exists()
 
@@ -144,7 +144,7 @@ def new_row(id=None, **changes):
 
 
 def partial_body(events, errors):
-    """Return the body in which some events failed, each told as (index, error, message)."""
+    """Return the body in which some events failed, each given as (index, error, message)."""
     return {
         "success": False,
         "eventsCreated": len(events),

@@ -1,4 +1,4 @@
-"""Funnel events of users: what clients send, what is stored, and how they are refused."""
+"""Funnel events, responses and rows"""
 
 import jwt
 from prometheus_client import REGISTRY

@@ -1,4 +1,4 @@
-"""The writer of tests whose transaction is rolled back."""
+"""The writer of tests whose transaction is rolled back"""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Load on a server: clients that post events, and remember what they were promised."""
+"""Clients that post events and remember what was acknowledged"""
 
 import http.client
 import itertools
@@ -26,7 +26,7 @@ KINDS = ((SINGLE, 1, False), (SINGLE, 1, True), (BATCH, 5, False), (BATCH, 20, T
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request with events; one with ids may be repeated until it is answered."""
+    """A request with events; one with ids may be repeated until there is a response."""
 
     path: str
     events: list[dict[str, str]]
@@ -99,7 +99,7 @@ class Load:
         return Post(path, events, has_ids)
 
     def _send(self, connection: Connection, post: Post) -> bool:
-        """Post; tell whether a final answer came."""
+        """Post; return whether a final response came."""
         try:
             response = connection.send("POST", post.path, post.body)
         except (OSError, http.client.HTTPException):

@@ -1,4 +1,4 @@
-"""What /metrics tells of events."""
+"""Outcome counts on /metrics"""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,7 +19,7 @@ def outcome_counts(client, api):
 
 
 def outcome_counter(client, api):
-    """Return a call that tells what was counted since the last call."""
+    """Return a call that returns the counts since the last call."""
     seen = outcome_counts(client, api)
 
     def since():

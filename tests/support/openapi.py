@@ -1,4 +1,4 @@
-"""Whether real answers are as the API's description says: status, type, headers, body."""
+"""Responses against the OpenAPI description"""
 
 import json
 import re
@@ -19,7 +19,7 @@ NAMED = (
 
 
 def assert_described(response):
-    """Demand that an answer of an endpoint is one of those that its description lists."""
+    """Demand that a response of an endpoint is described."""
     request = response.wsgi_request
     method = "get" if request.method == "HEAD" else request.method.lower()
     operation = operation_of(response.resolver_match, method)
@@ -33,7 +33,7 @@ def assert_described(response):
 
 
 def operation_of(match, method):
-    """Return the operation that answered, None where none did: an admin page, a 405."""
+    """Return the operation of a route, None where it has none: an admin page, a 405."""
     if settings.ROOT_URLCONF != "config.urls":
         return None
     try:
@@ -60,7 +60,7 @@ def assert_headers(label, response, described):
 
 
 def assert_body(label, response, described, *, is_head):
-    """Demand a content type that is described, and a body that its schema takes."""
+    """Demand a content type that is described, and a body that its schema accepts."""
     if not described:
         assert response.content == b"", label
         return

@@ -1,4 +1,4 @@
-"""A server in production on two database servers, each of which can be taken away."""
+"""A server on two databases that can be taken down"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

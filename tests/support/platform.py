@@ -1,4 +1,4 @@
-"""Platform events: what clients send, what is answered, and what is then stored and counted."""
+"""Platform events, responses, rows and totals"""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ def batch_of(*events, **more):
 
 
 def assert_tracked(response, headers=None):
-    """Demand the answer to a single event; return the id in it."""
+    """Demand the response to a single event; return its id."""
     body = {
         "success": True,
         "event_id": ANY,
@@ -57,7 +57,7 @@ def assert_tracked(response, headers=None):
 
 
 def assert_queued(response, queued, *, failed=0, headers=None):
-    """Demand the answer to a batch."""
+    """Demand the response to a batch."""
     body = {
         "success": failed == 0,
         "events_received": queued + failed,
@@ -84,17 +84,17 @@ def error_item(type, loc, msg, input, ctx=None):
 
 
 def missing_item(*loc, input):
-    """Return the item that tells of a field that did not come."""
+    """Return the error item of a missing field."""
     return error_item("missing", loc, "Field required", input)
 
 
 def value_error_item(error, *loc, input):
-    """Return the item that tells of a value that cannot be."""
+    """Return the error item of an invalid value."""
     return error_item("value_error", loc, f"Value error, {error}", input, {"error": error})
 
 
 def json_invalid_item(reason, position=0):
-    """Return the item that tells of bytes that are no JSON."""
+    """Return the error item of invalid JSON."""
     return error_item("json_invalid", [position], "JSON decode error", {}, {"error": reason})
 
 

@@ -45,7 +45,7 @@ class Postgres:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Be away, refusing connections."""
+        """Be down, refusing connections."""
         self._server.stop()
         try:
             yield
@@ -54,6 +54,6 @@ class Postgres:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Be silent: the kernel goes on accepting connections and bytes, nobody reads them."""
+        """Be silent: the kernel accepts connections and bytes, but no process reads them."""
         with frozen(lambda: self.processes):
             yield

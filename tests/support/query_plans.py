@@ -1,4 +1,4 @@
-"""How PostgreSQL would run what an admin page asks for, and ids to fill tables with."""
+"""Query plans of admin pages"""
 
 import json
 

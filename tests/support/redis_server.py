@@ -12,7 +12,7 @@ from tests.support.processes import free_port, frozen, wait_until
 
 
 class Redis:
-    """A Redis that keeps nothing, and can be away."""
+    """A Redis without persistence that can be stopped."""
 
     def __init__(self) -> None:
         self._port = free_port()
@@ -41,7 +41,7 @@ class Redis:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Be away, refusing connections."""
+        """Be down, refusing connections."""
         self.__exit__()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Exact comparison of answers, the headers of the contract included."""
+"""Exact comparison of responses"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Runtime settings, changed as staff change them."""
+"""Runtime settings of tests"""
 
 from config import runtime
 from config.models import RuntimeSettings

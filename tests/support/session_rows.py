@@ -1,4 +1,4 @@
-"""Sessions and page views as the track API stores them, for tests of what reads them."""
+"""Rows of sessions and page views"""
 
 from django.db import connections
 

@@ -1,4 +1,4 @@
-"""What visitors' pages send to the track API, and what it answers."""
+"""Sessions and page views as pages send them, and responses"""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -69,12 +69,12 @@ def page_view_of(session_id, **changes):
 
 
 def dropped_header(reason):
-    """Return the header of an answer to what was dropped."""
+    """Return the header of a response to a dropped event."""
     return {"X-Event-Outcome": f"dropped; reason={reason}"}
 
 
 def assert_stored(response):
-    """Demand the answer to a stored session or page view; return its id."""
+    """Demand the response to a stored session or page view; return its id."""
     id = UUID(response.json()["data"]["id"])
     assert id.version == 7
     body = {"success": True, "data": {"id": str(id)}}
@@ -83,7 +83,7 @@ def assert_stored(response):
 
 
 def assert_ok(response):
-    """Demand the answer to a change that was made."""
+    """Demand the response to a stored change."""
     assert_response(response, 200, OK, {"X-Event-Outcome": "stored"})
 
 

@@ -36,7 +36,7 @@ def writer_paused():
 
 @contextmanager
 def write_in_thread(*rows):
-    """Write rows from another thread; yields a call that waits for the answer."""
+    """Write rows from another thread; yields a call that waits for the outcomes."""
     responses = []
     thread = threading.Thread(target=lambda: responses.append(writer.write(TABLE, rows)))
     thread.start()
@@ -53,7 +53,7 @@ def write_in_thread(*rows):
 
 @contextmanager
 def rejecting_rows(condition):
-    """Let PostgreSQL refuse new rows that break a condition."""
+    """Let PostgreSQL reject new rows that break a condition."""
     with connections["analytics"].cursor() as cursor:
         name = "only_for_this_test"
         table = "ALTER TABLE analytics_event"

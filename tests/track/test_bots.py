@@ -1,4 +1,4 @@
-"""Crawlers and people told apart by the User-Agent."""
+"""Bots by User-Agent"""
 
 from itertools import product
 from time import perf_counter

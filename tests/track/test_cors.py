@@ -1,4 +1,4 @@
-"""CORS of the routes that visitors' pages use: any origin, no credentials."""
+"""CORS of the track API"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the track dialect says of each field, of one problem and of several."""
+"""Errors of the track dialect"""
 
 import json
 
@@ -45,7 +45,7 @@ def error_of(error):
 
 
 def messages_of(body):
-    """Return what is told of a body."""
+    """Return the errors of a body."""
     with pytest.raises(Invalid) as refused:
         EVERY.run_validation(body)
     status, error, _ = error_of(refused.value)

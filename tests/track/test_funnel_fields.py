@@ -32,7 +32,7 @@ NULS = "NUL characters are not allowed"
 DEEP = "JSON must not be nested deeper than 64 levels"
 
 
-# Fields that are wrong
+# Invalid fields
 
 
 @pytest.mark.parametrize("value", [5, None, ["a"], {}, True])

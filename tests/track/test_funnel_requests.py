@@ -32,7 +32,7 @@ WRONG_TYPE = (
 )
 
 
-# Who may send
+# Authentication
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_without_the_store_of_the_counters_requests_pass(api, token, settings):
     ]
 
 
-# What is checked first
+# The order of checks
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ IDS = pytest.mark.parametrize("id", STRANGE_IDS, ids=lambda id: id[:12])
 
 
 class Unread(io.BytesIO):
-    """A body that nobody may read."""
+    """A body that must not be read."""
 
     def read(self, *args):
         raise AssertionError("the body was read")
@@ -91,7 +91,7 @@ def test_the_sixth_heartbeat_of_half_a_minute_is_rejected(api, session):
     assert session_use(session) == (0, AT, None)
 
 
-# Bodies that nobody asked for
+# Bodies are ignored
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/html", ""])
@@ -118,7 +118,7 @@ def test_authentication_comes_before_the_size_of_the_body(api, session):
     assert_error(response, 401)
 
 
-# Whose session it is
+# Identify
 
 
 def test_a_session_gets_the_user_of_the_token(api, session, user, token):
@@ -188,7 +188,7 @@ def test_identifying_has_no_limit(api, session, token):
 
 
 def every_change(api, session, page_view, token):
-    """Return the answers of all ways to change a session or a page view."""
+    """Return the responses of all ways to change a session or a page view."""
     return [
         leave(api, page_view.pk, {"duration": 1}),
         leave(api, page_view.pk, {"duration": 1}, "POST"),

@@ -1,4 +1,4 @@
-"""The track API while one database is away: the other one's rows are stored, and nothing lies."""
+"""The track API while one database is down or silent"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -90,7 +90,7 @@ def id_of(answer: Response) -> str:
 
 
 def assert_told(call: Callable[[], Response], body: object, outcome: str) -> None:
-    """Check that a request has this answer, in time, twice."""
+    """Demand this response to a request, in time, twice."""
     for _ in range(2):
         response = call()
         assert (response.status, response.json, response.outcome) == (200, body, outcome)

@@ -1,4 +1,4 @@
-"""POST /api/v1/analytics/pageview: what is stored_page_views"""
+"""POST /api/v1/analytics/pageview: what is stored"""
 
 from datetime import timedelta
 from uuid import UUID

@@ -115,7 +115,7 @@ def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
-# How often
+# The rate limit
 
 
 @pytest.mark.usefixtures("clock")
@@ -130,7 +130,7 @@ def test_the_thirty_first_of_a_minute_is_rejected(api, session_id):
     assert len(stored_page_views()) == 10
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_a_failed_write_looks_like_a_dropped_page_view(api, session_id, monkeypatch):

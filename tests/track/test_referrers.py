@@ -1,4 +1,4 @@
-"""Domains of referrers."""
+"""Domains of referrers"""
 
 import pytest
 

@@ -55,7 +55,7 @@ def never_apart(monkeypatch):
     monkeypatch.setattr(commit, "apply_bisecting", refuse)
 
 
-# Many at once
+# Concurrency
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
@@ -174,7 +174,7 @@ def test_a_page_view_does_not_wait_for_one_that_is_being_left(foreign):
     assert durations(session_id) == [1.0, None]
 
 
-# When storage fails
+# Failures of storage
 
 
 @with_threads

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(databases=["analytics"])
 LARGEST = 2**31 - 1  # of an integer in PostgreSQL
 
 
-# Many in one group
+# Groups
 
 
 def test_every_change_of_a_group_counts(clock):
@@ -111,11 +111,11 @@ def test_a_rejected_page_view_fails_alone_and_is_not_counted():
         ingest.view(rows[42])
 
 
-# What each function costs
+# Statements per group
 
 
 def statements(*calls):
-    """Return the first words of the statements by which calls are stored in one group."""
+    """Return the statements by which calls are stored in one group."""
     with CaptureQueriesContext(connections["analytics"]) as queries:
         store_in_one_group(*calls)
     texts = [query["sql"].removeprefix("PREPARE").strip() for query in queries]

@@ -152,7 +152,7 @@ def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
 
 
-# How often
+# The rate limit
 
 
 @pytest.mark.usefixtures("clock")
@@ -180,7 +180,7 @@ def test_the_limit_comes_before_the_size_of_the_body(api, settings):
     assert api.post_bytes(PATH, b"x" * TOO_LONG, "text/html").status_code == 429
 
 
-# When storage fails
+# Failures of storage
 
 
 def test_a_failed_write_looks_like_a_dropped_session(api, monkeypatch, caplog):

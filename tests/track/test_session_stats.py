@@ -1,4 +1,4 @@
-"""Statistics of sessions against figures computed by hand."""
+"""Statistics of sessions"""
 
 import json
 from datetime import UTC, datetime

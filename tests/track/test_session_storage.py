@@ -1,4 +1,4 @@
-"""Changes of sessions and page views, one by one"""
+"""Single changes of sessions and page views"""
 
 from datetime import timedelta
 

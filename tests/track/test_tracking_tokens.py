@@ -1,4 +1,4 @@
-"""Tracking tokens: made for pages, by templates and people; valid for two buckets of time."""
+"""Tracking tokens of pages"""
 
 import hmac
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Devices, browsers and systems that User-Agents name; bots are in test_bots.py."""
+"""Devices, browsers and systems by User-Agent"""
 
 from unittest.mock import Mock
 

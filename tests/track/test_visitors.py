@@ -1,4 +1,4 @@
-"""Hashes and places of visitors."""
+"""Hashes and places of visitors"""
 
 import pytest
 from django.core.checks import run_checks
