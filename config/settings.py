@@ -58,6 +58,7 @@ trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
 admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
 HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
+MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", 4_194_304, validate=validate.Range(min=1))
 WRITE_TIMEOUT_SECONDS = env.float(
     "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
 )

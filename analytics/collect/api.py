@@ -67,6 +67,7 @@ class CollectView(QuotaView):
         ingest=True,
         authentication=SessionAuthentication,
         rate="RATE_COLLECT",
+        max_body="MAX_BATCH_BODY_BYTES",
         request=(EVENT, BATCH),
         responses={200: (Recorded, RecordedBatch)},
         headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),

@@ -194,6 +194,7 @@ class EventBatchView(ApiView):
         messages=messages(
             invalid="Invalid batch event data", failed="Failed to create batch events"
         ),
+        max_body="MAX_BATCH_BODY_BYTES",
         request=BATCH,
         responses={201: CreatedBatch, 207: PartialBatch},
     )

@@ -119,6 +119,7 @@ class PlatformBatchView(PlatformView):
     @endpoint(
         ingest=True,
         authentication=AnyCaseBearerAuthentication,
+        max_body="MAX_BATCH_BODY_BYTES",
         request=BATCH,
         responses={200: QueuedBatch},
     )

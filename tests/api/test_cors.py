@@ -128,7 +128,7 @@ def crash(rows):
         (400, {}, {"HTTP_HOST": "evil.example"}),
         (404, {"trackingCode": "pm-nobody"}, {}),
         (405, {}, {"method": "PUT"}),
-        (413, {"filling": "x" * 1_048_576}, {}),
+        (413, {"filling": "x" * 4_194_304}, {}),
         (415, {}, {"content_type": "text/html"}),
         (500, {}, {"copy_rows": crash}),
         (503, {}, {"copy_rows": away}),

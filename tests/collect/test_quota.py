@@ -65,7 +65,7 @@ def test_a_batch_costs_its_events_valid_or_not(browser, good):
         (b'{"events": "x"}', "application/json", 400),
         (b'{"events": [' + b"1," * 100 + b"1]}", "application/json", 400),
         (b'{"events": [1, 2, 3]}', "text/plain", 415),
-        (b"x" * 1_048_577, "application/json", 413),
+        (b"x" * 4_194_305, "application/json", 413),
     ],
 )
 def test_a_body_in_which_no_events_can_be_counted_costs_one(browser, body, content_type, status):
@@ -77,7 +77,7 @@ def test_an_exhausted_quota_is_checked_before_the_body(browser, settings):
     batch(browser, 100)
     for body, content_type in ((b"{", "application/json"), (b"x", "text/html")):
         assert_limited(browser.post_bytes(PATH, body, content_type), left=0)
-    settings.MAX_BODY_BYTES = 1
+    settings.MAX_BATCH_BODY_BYTES = 1
     assert_limited(browser.post_bytes(PATH, b"{}"), left=0)
 
 

@@ -163,8 +163,8 @@ def test_types_are_those_of_a_public_route(api, website, content_type, status):
     assert len(stored_rows()) == (status == 201)
 
 
-@pytest.mark.parametrize(("size", "status"), [(1_048_576, 201), (1_048_577, 413)])
-def test_a_body_may_have_a_mebibyte(api, website, size, status):
+@pytest.mark.parametrize(("size", "status"), [(4_194_304, 201), (4_194_305, 413)])
+def test_a_body_may_have_four_mebibytes(api, website, size, status):
     body = json.dumps({"events": [event_of(website)], "filling": ""})
     body = body.replace('"filling": ""', f'"filling": "{"x" * (size - len(body))}"')
     assert len(body) == size

@@ -121,7 +121,7 @@ def test_events_can_be_read_while_the_switch_is_off(api, website):
         (BATCH_PATH, "text/html", b"{}", 415),
         (BATCH_PATH, "application/json", b"{", 400),
         (BATCH_PATH, "application/json", b"{}", 400),
-        (BATCH_PATH, "application/json", b"x" * 1_048_577, 413),
+        (BATCH_PATH, "application/json", b"x" * 4_194_305, 413),
     ],
     ids=lambda value: str(value)[:30],
 )
