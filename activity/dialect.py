@@ -58,6 +58,8 @@ def _plain(error: ApiError) -> tuple[int, str, str]:
             return 401, "UNAUTHORIZED", "Invalid bearer token"
         case errors.MethodNotAllowed():
             return 405, "METHOD_NOT_ALLOWED", "Method not allowed"
+        case errors.Conflict():
+            return 409, "CONFLICT", error.message
         case errors.BodyTooLarge():
             return 413, "PAYLOAD_TOO_LARGE", "Request body is too large"
         case errors.UnsupportedMediaType():
@@ -81,6 +83,8 @@ def _error_of(problem: Problem) -> Error:
             reason = problem.describe()
             details = UNSET if reason == "Invalid JSON" else Details(reason=reason)
             return Error(*_INVALID_INPUT, details)
+        case _, "header_uuid":
+            return Error(*_INVALID_INPUT, Details(reason=problem.describe()))
         case ("type",), "missing" | "activity_type":
             return Error(_BAD_EVENT, _BAD_TYPE, Details(field="type"))
         case _, "string_too_long":

@@ -6,7 +6,7 @@ from typing import Annotated
 from django.http import HttpRequest
 from msgspec import Meta
 
-from config.api import errors
+from config.api import errors, idempotency
 from config.api.bodies import AlwaysFalse, Body
 from config.api.dialects.base import Dialect, Messages, StatusAndBody
 from config.api.errors import ApiError
@@ -27,6 +27,8 @@ _MESSAGES = {
         "{field} must have at most {max_length} items",
         "At most {max_length} events are allowed",
     ),
+    "timestamp_mismatch": (idempotency.OTHER_TIME, idempotency.OTHER_TIME),
+    "header_uuid": (idempotency.NOT_A_KEY, ""),
     "json_invalid": ("{reason}", ""),
 }
 
@@ -88,6 +90,8 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 403, error.message
         case errors.MethodNotAllowed():
             return 405, "Method not allowed"
+        case errors.Conflict():
+            return 409, error.message
         case errors.BodyTooLarge():
             return 413, "Request body is too large"
         case errors.UnsupportedMediaType():

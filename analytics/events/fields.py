@@ -10,7 +10,6 @@ from config.api.fields import StrictField, Text
 from config.api.timestamps import EARLIEST_MS, is_event_time
 from config.db import uuid7
 
-_UUID7 = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
@@ -51,7 +50,7 @@ class EventId(StrictField):
     schema: ClassVar = {
         "type": "string",
         "format": "uuid",
-        "pattern": _UUID7,
+        "pattern": uuid7.PATTERN,
         "description": "A UUIDv7; its time is that of the event.",
     }
 

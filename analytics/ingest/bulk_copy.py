@@ -30,11 +30,12 @@ Item = TypeVar("Item")
 class Table:
     """Where rows go: a model's table with its columns, in the order of the model's fields.
 
-    `on_new_rows` is called with the rows that were new, within their transaction. It must take its
-    locks in the same order in every process.
+    `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
+    transaction. It must take its locks in the same order in every process.
     """
 
     alias: str
+    model: type[Model]
     copy_sql: str
     insert_sql: str
     on_new_rows: OnNewRows | None = None
@@ -55,6 +56,7 @@ class Table:
         }
         return cls(
             alias=home(model),
+            model=model,
             copy_sql=sql.SQL("COPY {table} ({columns}) FROM STDIN").format(**names).as_string(),
             insert_sql=sql.SQL(
                 "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) "

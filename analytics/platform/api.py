@@ -21,8 +21,9 @@ from analytics.platform.responses import (
     Unhealthy,
 )
 from config import runtime
-from config.api import registry, request_body
+from config.api import idempotency, registry, request_body
 from config.api.bodies import iso
+from config.api.errors import Conflict
 from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text
 from config.api.outcomes import Outcome
 from config.api.rules import at_least, at_most
@@ -59,10 +60,14 @@ class EventSerializer(StrictSerializer):
     }
 
 
+class ItemSerializer(EventSerializer, idempotency.KeyedSerializer):
+    """One event of a batch."""
+
+
 class BatchSerializer(StrictSerializer):
     """Some events of one client."""
 
-    events = List(child=EventSerializer(), min_length=1, max_length=MAX_BATCH)
+    events = List(child=ItemSerializer(), min_length=1, max_length=MAX_BATCH)
     client_id = Text(**OPTIONAL)
 
     example: ClassVar[Any] = {
@@ -102,14 +107,19 @@ class PlatformEventsView(PlatformView):
         authentication=AnyCaseBearerAuthentication,
         request=EVENT,
         responses={200: TrackedEvent},
+        errors=(Conflict(idempotency.IN_USE),),
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Store one event of the user of the token."""
-        [row] = self.rows(EVENT.run_validation(self.json()))
-        outcome = Outcome.KILL_SWITCH
-        if runtime.current().platform_enabled:
-            store(row)
-            outcome = Outcome.STORED
+        """Store one event of the user of the token.
+
+        With an `Idempotency-Key`, sending again is harmless: the same id, and `duplicate`.
+        """
+        sent = self.json()
+        item = EVENT.run_validation(sent)
+        [row] = self.rows(idempotency.with_key(request._request, sent, item))
+        is_on = runtime.current().platform_enabled
+        outcome = store(row) if is_on else Outcome.KILL_SWITCH
         return self.respond(200, TrackedEvent.of(row.id), outcome)
 
 
@@ -124,7 +134,11 @@ class PlatformBatchView(PlatformView):
         responses={200: QueuedBatch},
     )
     def post(self, request: Request) -> HttpResponse:
-        """Store up to 100 events; one that breaks a rule makes all of them a 422."""
+        """Store up to 100 events; one that breaks a rule makes all of them a 422.
+
+        An event with an `idempotency_key` may be sent again: it is stored once, and counts as
+        queued. One whose key another user's event has fails alone.
+        """
         sent = self.batch_json()
         batch = BATCH.run_validation(sent)
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
@@ -132,7 +146,8 @@ class PlatformBatchView(PlatformView):
             body = QueuedBatch.of(len(rows), failed=0)
             return self.respond_batch(200, body, {Outcome.KILL_SWITCH: len(rows)})
         outcomes = Counter(store_batch(rows))
-        body = QueuedBatch.of(len(rows), failed=outcomes[Outcome.WRITE_FAILED])
+        failed = outcomes[Outcome.WRITE_FAILED] + outcomes[Outcome.REJECTED]
+        body = QueuedBatch.of(len(rows), failed=failed)
         return self.respond_batch(200, body, outcomes)
 
 

@@ -36,8 +36,8 @@ class BrokenRule(Body):
     def of(cls, problem: Problem) -> Self:
         """Return the rule that a problem breaks."""
         type, message, context = _pydantic_error(problem)
-        location, ctx = ["body", *_location(problem)], UNSET if context is None else context
-        return cls(type, location, message, _input(problem), ctx)
+        ctx = UNSET if context is None else context
+        return cls(type, _location(problem), message, _input(problem), ctx)
 
 
 class InvalidBody(Body):
@@ -66,6 +66,8 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 401, "Invalid or expired token"
         case errors.MethodNotAllowed():
             return 405, "Method Not Allowed"
+        case errors.Conflict():
+            return 409, error.message
         case errors.BodyTooLarge():
             return 413, "Request body is too large"
         case errors.UnsupportedMediaType():
@@ -96,10 +98,14 @@ def _pydantic_error(problem: Problem) -> PydanticError:
             return "enum", f"Input should be {expected}", {"expected": expected}
         case "too_large", _:
             return _value_error(problem.format("Properties exceed {max_bytes} bytes"))
+        case "timestamp_mismatch", _:
+            return _value_error(problem.describe())
         case "timestamp_range", _:
             return _value_error("Timestamp out of range")
         case "datetime_from_date_parsing", {"error": reason}:
             return problem.code, f"{_PLAIN['datetime_type']} or date, {reason}", context
+        case "header_uuid" | "uuid_parsing", _:
+            return "uuid_parsing", "Input should be a valid UUID", None
         case "json_invalid", {"reason": reason}:
             return problem.code, "JSON decode error", {"error": reason}
         case _:
@@ -131,9 +137,14 @@ def _either(choices: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _location(problem: Problem) -> Sequence[str | int]:
-    is_of_json = problem.code == "json_invalid"
-    return [problem.context.get("position", 0)] if is_of_json else problem.location
+def _location(problem: Problem) -> list[str | int]:
+    match problem.code, problem.context:
+        case "header_uuid", {"header": name}:
+            return ["header", name]
+        case "json_invalid", {"position": position}:
+            return ["body", position]
+        case _:
+            return ["body", *problem.location]
 
 
 def _input(problem: Problem) -> Any:

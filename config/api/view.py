@@ -54,6 +54,7 @@ class endpoint:
     responses: the body of each success, several where it is one of them; None is an empty one,
         str plain text.
     errors: samples of those that the handler raises itself.
+    takes_key: whether a single post may have an Idempotency-Key.
     headers: names of those that only this endpoint sends.
     optional_authentication: what the handler asks for itself, in some cases.
     """
@@ -67,6 +68,7 @@ class endpoint:
     request: StrictSerializer | tuple[StrictSerializer, ...] = ()
     responses: Mapping[int, Shape | tuple[Shape, ...] | None] = field(default_factory=dict)
     errors: tuple[ApiError, ...] = ()
+    takes_key: bool = False
     headers: tuple[str, ...] = ()
 
     def __call__(self, handler: Handler) -> Handler:

@@ -1,12 +1,12 @@
 """Error responses of an endpoint: a sample of each error, as its dialect responds to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 
-from config.api import request_body
+from config.api import idempotency, request_body
 from config.api.bodies import Body
 from config.api.errors import (
     ApiError,
@@ -94,14 +94,19 @@ def _request_samples(declared: endpoint, method: str) -> Iterator[Sample]:
     yield _sample(UnsupportedMediaType())
     yield from _invalid_samples(serializer, {}, "Fields are missing")
     yield from _invalid_samples(serializer, [], "The body is an array")
-    try:
-        request_body.parse(b'{"')
-    except Invalid as error:
-        yield "The body is cut off", error
+    yield from _raised("The body is cut off", lambda: request_body.parse(b'{"'))
+    if declared.takes_key:
+        request = HttpRequest()
+        request.META["HTTP_IDEMPOTENCY_KEY"] = "1"
+        yield from _raised("The idempotency key is none", lambda: idempotency.key_of(request))
 
 
 def _invalid_samples(serializer: StrictSerializer, data: Any, reason: str) -> Iterator[Sample]:
+    yield from _raised(reason, lambda: serializer.run_validation(data))
+
+
+def _raised(reason: str, call: Callable[[], Any]) -> Iterator[Sample]:
     try:
-        serializer.run_validation(data)
+        call()
     except Invalid as error:
         yield reason, error

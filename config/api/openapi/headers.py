@@ -1,9 +1,11 @@
-"""Response headers in the OpenAPI document."""
+"""Headers in the OpenAPI document: those of responses, and the key of a request."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from config.api.idempotency import HEADER, IdempotencyKey
 from config.api.outcomes import Outcome
+from config.api.view import endpoint
 
 
 def header(about: str, *, required: bool = True, **schema: Any) -> dict[str, Any]:
@@ -15,6 +17,21 @@ def outcome_header(outcomes: Iterable[str], *, required: bool = True) -> dict[st
     values = list(outcomes)
     listed = ", ".join(f"`{value}`" for value in values)
     return header(f"What became of the event: {listed}.", required=required, enum=values)
+
+
+def key_parameter(declared: endpoint) -> dict[str, Any]:
+    """Return the description of Idempotency-Key; where batches come too, they ignore it."""
+    schema = dict(IdempotencyKey.schema)
+    about = schema.pop("description")
+    if len(declared.serializers) > 1:
+        about, schema = f"{about} Of single events only.", {"type": "string"}
+    return {
+        "name": HEADER,
+        "in": "header",
+        "required": False,
+        "schema": schema,
+        "description": about,
+    }
 
 
 HEADERS = {

@@ -17,7 +17,7 @@ from config.api.cors import is_listable, is_public
 from config.api.fields import List, StrictField
 from config.api.openapi.bodies import Schema, component_name, reference, schemas_of
 from config.api.openapi.errors import ErrorSample, error_samples
-from config.api.openapi.headers import HEADERS, outcome_header
+from config.api.openapi.headers import HEADERS, key_parameter, outcome_header
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, Shape, endpoint, endpoint_of
 
@@ -115,7 +115,8 @@ class AutoSchema(openapi.AutoSchema):
         ]
         serializers = self.endpoint.serializers if self.method == "GET" else ()
         fields = [field for each in serializers for field in each.fields.values()]
-        return path + [self._query_parameter(field) for field in fields]
+        query = [self._query_parameter(field) for field in fields]
+        return path + query + [key_parameter(self.endpoint)] * self.endpoint.takes_key
 
     def _query_parameter(self, field: Any) -> Schema:
         schema = self._map_serializer_field(field, "request")  # type: ignore[no-untyped-call]

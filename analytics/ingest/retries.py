@@ -1,0 +1,50 @@
+"""Rows whose ids may be idempotency keys: a retry is told from a key that is somebody else's."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from analytics.ingest import writer
+from analytics.ingest.bulk_copy import Table
+from config.api.errors import Conflict, RowRefused
+from config.api.idempotency import IN_USE
+from config.api.outcomes import Outcome
+
+
+class OwnedRow(Protocol):
+    """A row of a caller: a user, or nobody."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def user_id(self) -> Any: ...
+
+
+def write(table: Table, rows: Sequence[OwnedRow]) -> list[Outcome]:
+    """Store rows as `writer.write` does, and return the outcome of each.
+
+    DUPLICATE: the caller stored it before, in this request or an earlier one. REJECTED: its id is
+    in use by another caller's row. Only a known id costs a query.
+    """
+    outcomes = writer.write(table, rows)
+    known = [row.id for row, each in zip(rows, outcomes, strict=True) if each is Outcome.DUPLICATE]
+    if not known:
+        return outcomes
+    stored = table.model._default_manager.filter(id__in=known)
+    owners = dict(stored.values_list("id", "user_id"))
+    return [
+        Outcome.REJECTED
+        if each is Outcome.DUPLICATE and owners.get(row.id, row.user_id) != row.user_id
+        else each
+        for row, each in zip(rows, outcomes, strict=True)
+    ]
+
+
+def write_one(table: Table, row: OwnedRow) -> Outcome:
+    """Store one row: STORED or DUPLICATE; raises Conflict, RowRefused or StorageUnavailable."""
+    [outcome] = write(table, [row])
+    if outcome is Outcome.WRITE_FAILED:
+        raise RowRefused
+    if outcome is Outcome.REJECTED:
+        raise Conflict(IN_USE)
+    return outcome
