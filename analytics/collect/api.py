@@ -15,9 +15,9 @@ from analytics.collect.models import CollectedEventRow
 from analytics.collect.responses import ItemResult, Recorded, RecordedBatch
 from analytics.collect.view import QuotaView, quota_of
 from config import runtime
-from config.api import address_hash, registry
+from config.api import address_hash, idempotency, registry
 from config.api.client_address import client_address
-from config.api.errors import Invalid, RowRefused
+from config.api.errors import Conflict, Invalid, RowRefused
 from config.api.fields import OPTIONAL, JsonObject, List, Text
 from config.api.outcomes import Outcome
 from config.api.rules import matching
@@ -27,6 +27,7 @@ from websites.authentication import SessionAuthentication, user_of
 
 MAX_BATCH = 100
 NOT_STORED = "Event could not be stored"
+EVENTS_HELP = "Events as single ones are; each may have an `idempotency_key`, a UUIDv7."
 
 
 class EventSerializer(StrictSerializer):
@@ -42,10 +43,14 @@ class EventSerializer(StrictSerializer):
     }
 
 
+class ItemSerializer(EventSerializer, idempotency.KeyedSerializer):
+    """One event of a batch."""
+
+
 class BatchSerializer(StrictSerializer):
     """Some events, each of which is read for itself."""
 
-    events = List(min_length=1, max_length=MAX_BATCH)
+    events = List(min_length=1, max_length=MAX_BATCH, help_text=EVENTS_HELP)
 
     example: ClassVar[Any] = {
         "events": [
@@ -55,7 +60,7 @@ class BatchSerializer(StrictSerializer):
     }
 
 
-EVENT, BATCH = EventSerializer(), BatchSerializer()
+EVENT, ITEM, BATCH = EventSerializer(), ItemSerializer(), BatchSerializer()
 
 
 class CollectView(QuotaView):
@@ -71,12 +76,17 @@ class CollectView(QuotaView):
         request=(EVENT, BATCH),
         responses={200: (Recorded, RecordedBatch)},
         headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+        errors=(Conflict(idempotency.IN_USE),),
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of the user of the session, or up to 100.
 
         A body with `events` is a batch, in which each event stands for itself. The limit counts
         events of a user, valid or not; what does not fit is refused as a whole.
+
+        With an `Idempotency-Key`, or in a batch an `idempotency_key` of its own, an event may be
+        sent again: it is stored once.
         """
         sent, quota = self.batch_json(), quota_of(request)
         if is_batch(sent):
@@ -84,11 +94,14 @@ class CollectView(QuotaView):
             quota.consume(len(events))
             return self.post_batch([read(event) for event in events])
         quota.consume(1)
-        return self.post_single(EVENT.run_validation(sent))
+        item = EVENT.run_validation(sent)
+        return self.post_single(idempotency.with_key(request._request, sent, item))
 
     def post_single(self, item: Item) -> HttpResponse:
-        """Store an event; raises RowRefused."""
+        """Store an event; raises Conflict or RowRefused."""
         [(row, outcome)] = self.store([item])
+        if outcome is Outcome.REJECTED:
+            raise Conflict(idempotency.IN_USE)
         if outcome is Outcome.WRITE_FAILED:
             raise RowRefused
         return self.respond(200, Recorded.of(row.id), outcome)
@@ -120,7 +133,7 @@ def is_batch(body: Any) -> bool:
 def read(event: Any) -> Item | Invalid:
     """Return the values of an event of a batch, or what is wrong with it."""
     try:
-        return EVENT.run_validation(event)
+        return ITEM.run_validation(event)
     except Invalid as error:
         return error
 
@@ -134,6 +147,8 @@ def result_of(row: CollectedEventRow, outcome: Outcome) -> tuple[ItemResult, Out
     """Return the result and the outcome of a valid event of a batch."""
     if outcome is Outcome.WRITE_FAILED:
         return ItemResult.failed(NOT_STORED), outcome
+    if outcome is Outcome.REJECTED:
+        return ItemResult.failed(idempotency.IN_USE), outcome
     return ItemResult.recorded(row.id), outcome
 
 
