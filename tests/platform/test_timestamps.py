@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.collect.fields import IsoTime
 from analytics.platform.fields import Timestamp
 from config.api.errors import Invalid
+from config.api.timestamps import DATE_PATTERN
 from config.db import uuid7
 from tests.support.platform import (
     BATCH_PATH,
@@ -51,6 +53,9 @@ def at(year, month, day, hour=0, minute=0, second=0, *, ms=0):
         ("2026-01-28T20:00Z", at(2026, 1, 28, 20)),
         ("2026-01-28T20:00+03:00", at(2026, 1, 28, 17)),
         ("2026-01-28T20:00:00.123-0530", at(2026, 1, 29, 1, 30, 0, ms=123)),
+        ("2016-12-31T23:59:60Z", at(2016, 12, 31, 23, 59, 59)),
+        ("2016-12-31 23:59:60.5", at(2016, 12, 31, 23, 59, 59, ms=500)),
+        ("2017-01-01T08:59:60+0900", at(2016, 12, 31, 23, 59, 59)),
         ("2015-01-01T00:00:00Z", at(2015, 1, 1)),
         ("2014-12-31T23:00:00-01:00", at(2015, 1, 1)),
         (1_769_630_400, at(2026, 1, 28, 20)),
@@ -108,7 +113,7 @@ def test_many_ways_to_write_a_time_are_understood(api, token, sent, kept):
         ("2026-01-28T2000", EXTRA),
         ("2026-01-28T24:00", EXTRA),
         ("2026-01-28T20:60", EXTRA),
-        ("2026-01-28T20:00:60Z", EXTRA),
+        ("2026-01-28T20:00:61Z", EXTRA),
         ("2026-01-28T20:00:00.Z", EXTRA),
         ("2026-01-28T20:00:00 Z", EXTRA),
         ("2026-01-28T20:00+24:00", EXTRA),
@@ -189,6 +194,17 @@ def test_any_text_and_any_number_is_accepted_or_rejected(value):
         assert result.code in ("datetime_from_date_parsing", "timestamp_range")
     else:
         assert type(ms) is int
+
+
+@given(st.from_regex(DATE_PATTERN))
+def test_collect_reads_the_same_dates(text):
+    def read(field):
+        try:
+            return field.run_validation(text)
+        except Invalid as error:
+            return error.problems[0].code == "timestamp_range"
+
+    assert read(IsoTime()) == read(Timestamp())
 
 
 @given(st.datetimes(datetime(2015, 1, 2), datetime(2026, 1, 1), timezones=st.timezones()))
