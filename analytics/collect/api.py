@@ -9,7 +9,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.collect.dialect import sentence_of
-from analytics.collect.fields import IsoTime
+from analytics.collect.fields import EVENT_TYPE, IsoTime
 from analytics.collect.ingest import Item, rows_of, store
 from analytics.collect.models import CollectedEventRow
 from analytics.collect.responses import ItemResult, Recorded, RecordedBatch
@@ -20,7 +20,6 @@ from config.api.client_address import client_address
 from config.api.errors import Conflict, Invalid, RowRefused
 from config.api.fields import OPTIONAL, JsonObject, List, Text
 from config.api.outcomes import Outcome
-from config.api.rules import matching
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import SessionAuthentication, user_of
@@ -33,7 +32,7 @@ EVENTS_HELP = "Events as single ones are; each may have an `idempotency_key`, a 
 class EventSerializer(StrictSerializer):
     """One event."""
 
-    event_type = Text(matching(r"\A[A-Za-z0-9_.-]{1,64}\Z"))
+    event_type = Text(EVENT_TYPE)
     event_data = JsonObject(max_bytes=runtime.max_event_data_bytes)
     timestamp = IsoTime(**OPTIONAL)
 

@@ -16,7 +16,10 @@ from config.api.problems import Problem
 _MESSAGES = {
     "missing": ("{field} is required", "Required"),
     "string_type": ("{field} must be a string", "Expected string, received {received}"),
-    "string_pattern_mismatch": ("{field} is invalid", "Must match ^[A-Za-z0-9_.-]{{1,64}}$"),
+    "string_pattern_mismatch": (
+        "{field} is invalid",
+        "Must be 1 to 64 letters, digits, _ . - $ : / or single blanks",
+    ),
     "dict_type": ("{field} must be an object", "Expected object, received {received}"),
     "too_large": ("{field} is too large", "Exceeds {max_bytes} bytes"),
     "datetime_parsing": ("{field} is invalid", "Invalid ISO 8601 date-time"),

@@ -1,9 +1,16 @@
 """Fields that only the collect API has: the time and the type of an event."""
 
+import re
 from typing import ClassVar
+from unicodedata import category
 
 from config.api.fields import StrictField
+from config.api.rules import Rule
 from config.api.timestamps import DATE_PATTERN, NotADate, is_event_time, parse_date
+
+MAX_TYPE_LENGTH = 64
+_is_simple = re.compile(r"[A-Za-z0-9_.$:/-]+").fullmatch  # most types are, and it is quick
+_WORD_PATTERN = r"[^\u0000-\u0020!-#%-,;-@\[-\^`{-\u007f]+"
 
 
 class IsoTime(StrictField):
@@ -25,3 +32,30 @@ class IsoTime(StrictField):
         if not is_event_time(ms):
             self.fail("timestamp_range", data)
         return ms
+
+
+def _is_event_type(text: str) -> bool:
+    if len(text) > MAX_TYPE_LENGTH:
+        return False
+    return bool(_is_simple(text)) or all(map(_is_word, text.split(" ")))
+
+
+def _is_word(text: str) -> bool:
+    return bool(text) and all(map(_is_of_a_word, text))
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character in "_.-$:/" or category(character)[0] in "LM" or category(character) == "Nd"
+
+
+EVENT_TYPE = Rule(
+    _is_event_type,
+    "string_pattern_mismatch",
+    # JSON Schema cannot name the letters of all scripts: of ASCII's characters these are exact.
+    schema={
+        "minLength": 1,
+        "maxLength": MAX_TYPE_LENGTH,
+        "pattern": rf"^{_WORD_PATTERN}(?: {_WORD_PATTERN})*$",
+        "description": "Letters, marks and digits of any script, `_ . - $ : /`, single blanks.",
+    },
+)

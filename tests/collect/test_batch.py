@@ -61,7 +61,7 @@ def test_each_event_stands_for_itself(batch, counted, user):
         5,
         None,
         EVENT,
-        event(event_type="a b", event_data=1),
+        event(event_type="a, b", event_data=1),
     )
     found = assert_results(
         response,

@@ -104,7 +104,23 @@ def test_a_clock_may_be_a_day_fast_or_89_days_slow(browser, clock):
 
 
 @pytest.mark.parametrize(
-    "type", ["a", "A-Z_0.9", "-", "...", "a" * 64, "__proto__", "error_encountered"]
+    "type",
+    [
+        *("a", "A-Z_0.9", "-", "...", "a" * 64, "__proto__", "error_encountered", "/"),
+        *("$pageview", "form:submit", "cart/checkout/step-2", "Order Completed", "a b c d"),
+        *("página vista", "клик", "クリック", "点击", "نقر", "बटन क्लिक", "ไทย", "한국어", "\u212a"),
+        *(
+            "a\u0301",
+            "\u0301",
+            "٣",
+            "१२३",
+            "\U0001d4b3",
+            "𞤀",
+            "é" * 64,
+            "𠮷" * 64,
+            "a " * 31 + "ab",
+        ),
+    ],
 )
 def test_every_well_formed_type_is_stored(browser, type):
     assert assert_stored(browser.post(PATH, event(event_type=type)))["event_type"] == type

@@ -10,6 +10,7 @@ from tests.support.responses import assert_response
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 EVENT_BYTES = json.dumps(EVENT).encode()
+BAD_TYPE = "Must be 1 to 64 letters, digits, _ . - $ : / or single blanks"
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,16 @@ def test_an_invalid_field_is_reported(browser, change, error, message):
 
 
 @pytest.mark.parametrize(
-    "type", ["a\n", "", "a" * 65, "<script>", "é", " a", "a b", "\u0661", "\u212a", "a\u0300"]
+    "type",
+    [
+        *("a\n", "", " ", "a" * 65, "é" * 65, "<script>", " a", "a ", "a  b", "a\tb", "a\u00a0b"),
+        *("a\u2003b", "a\u3000b", "a\u200bb", "\ufeffa", "\U0001f600", "a,b", "a+b", "a=b", "a@b"),
+        *("½", "²", "Ⅷ", "€", "a\u2013b", "a·b", "«a»", "a\\b", "a|b", "a#b", "a%20b", "\u202ea"),
+        *("\ue000", "\uffff", "\x7f", "\x85", "a\u2028b"),
+    ],
 )
 def test_a_malformed_type_is_reported(browser, type):
-    details = [("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$")]
+    details = [("event_type", BAD_TYPE)]
     response = browser.post(PATH, EVENT | {"event_type": type})
     assert_error(response, 400, "event_type is invalid", details=details)
 
@@ -90,7 +97,7 @@ def test_times_out_of_range_are_rejected(browser, text):
 def test_all_invalid_fields_are_reported_in_order(browser):
     bad = {"timestamp": 5, "event_data": [], "event_type": ""}
     details = [
-        ("event_type", "Must match ^[A-Za-z0-9_.-]{1,64}$"),
+        ("event_type", BAD_TYPE),
         ("event_data", "Expected object, received array"),
         ("timestamp", "Expected string, received number"),
     ]
