@@ -13,13 +13,14 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from analytics.sessions import visitors
 from analytics.streams import partitions, retention
 from analytics.streams.base import streams
-from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
 from analytics.streams.partitions import MONTHS_AHEAD, Month, partition_name
 from config.models import RuntimeSettings
 from config.server import doctor
 
 OVERDUE = timedelta(days=2)  # of commands that run daily
 MAX_COUNTED = 10_000
+BY_ITSELF = "`serve` does so daily, unless MAINTENANCE is off; else let cron do it."
 
 
 @register
@@ -73,7 +74,7 @@ def partitions_ahead() -> CheckMessage:
         ]
         if lacking:
             level = Error if month == this_month else Warning
-            hint = "Run manage.py partitions, and daily from cron."
+            hint = f"Run manage.py partitions. {BY_ITSELF}"
             return level(f"{month} is missing for {', '.join(lacking)}", hint=hint)
     return Info(f"{this_month} to {last} are there")
 
@@ -106,8 +107,18 @@ def retention_runs() -> CheckMessage:
         return Info(ran)
     return Warning(
         f"{ran}, and {', '.join(limited)} shall be deleted after some days",
-        hint="Run manage.py retention, and daily from cron.",
+        hint=f"Run manage.py retention. {BY_ITSELF}",
     )
+
+
+@doctor.check("maintenance", 604, "upkeep")
+def maintenance_failures() -> CheckMessage:
+    """Check that no daily command has failed since it last came to its end."""
+    failures = MaintenanceFailure.objects.order_by("name")
+    if not failures:
+        return Info("nothing failed")
+    found = "; ".join(f"{each}" for each in failures)
+    return Warning(found, hint="`serve` tries again every ten minutes; its log says more.")
 
 
 @doctor.check("expired tokens", 602, "upkeep")

@@ -2,10 +2,10 @@
 
 from importlib import import_module
 
-from analytics.streams.maintenance import MaintenanceRun
+from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
 from config.api.registry import STREAM_PACKAGES
 
-__all__ = ["MaintenanceRun"]
+__all__ = ["MaintenanceFailure", "MaintenanceRun"]
 
 for package in STREAM_PACKAGES:
     import_module(f"{package}.models")

@@ -42,6 +42,7 @@ REDIS_URL = env.str(
         r"^$|^(redis|rediss|unix)://", error="Must look like redis://host:6379/0."
     ),
 )
+MAINTENANCE = env.str("MAINTENANCE", "daily", validate=validate.OneOf(["daily", "off"]))
 SECRET_KEY = env.str("SECRET_KEY", "")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
 ACTIVITY_EXCLUDE_PATHS: list[str] = env.list(

@@ -23,6 +23,7 @@ from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
 from analytics.streams import sizes
 from analytics.streams.base import Stream, streams
+from analytics.streams.maintenance import COMMANDS, MaintenanceFailure, MaintenanceRun
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
 from config.db import deadline, uuid7
@@ -70,6 +71,7 @@ def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
             context["chart"] = _read(lambda: last_hours(now))
             context["writes"] = _read(lambda: writes(now))
             context["analytics"] = _read(lambda: database(ANALYTICS, visible, now))
+            context["maintenance"] = _read(maintenance_runs)
         with deadline.within(TIMEOUT_SECONDS):
             context["main"] = _read(lambda: database(MAIN, visible, now))
         context["databases"] = list(filter(None, (context["main"], context["analytics"])))
@@ -147,6 +149,15 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
         for size in found
     ]
     return {"version": version, "milliseconds": milliseconds, "tables": tables}
+
+
+def maintenance_runs() -> list[dict[str, Any]]:
+    """Return for each daily command its last complete run, and its failure since then."""
+    runs = {run.name: run for run in MaintenanceRun.objects.all()}
+    failures = {failure.name: failure for failure in MaintenanceFailure.objects.all()}
+    return [
+        {"name": name, "run": runs.get(name), "failure": failures.get(name)} for name in COMMANDS
+    ]
 
 
 def _count_and_sum(histogram: Histogram) -> tuple[float, float]:

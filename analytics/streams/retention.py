@@ -6,28 +6,22 @@ rows one batch after another, in the month of the limit and in the default parti
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connections
 from psycopg import sql
 
 from analytics.streams import deletion, partitions
 from analytics.streams.base import Stream, StreamQuerySet, streams
 from analytics.streams.partitions import Partition
 from config.db import deadline, uuid7
-from config.db.routers import ANALYTICS, home
+from config.db.routers import home
 from config.models import RuntimeSettings
 
 logger = logging.getLogger(__name__)
 
 NAME = "retention"  # of its MaintenanceRun, and of the lock that one run at a time holds
-
-
-class RetentionError(Exception):
-    """Nothing can be deleted, for the reason in the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +142,6 @@ def plan(model: type[Stream], days: int, now: datetime) -> Plan:
         elif rows := _count(model, partition.name, end):
             ranges.append(DeleteRange(model, partition, end, rows))
     return Plan(model, days, months, ranges, _orphans(model, end, now))
-
-
-@contextmanager
-def exclusive_run() -> Iterator[None]:
-    """Hold the lock of retention for a block; raise RetentionError if another run holds it."""
-    with connections[ANALYTICS].cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [NAME])
-        if cursor.fetchone() != (True,):
-            raise RetentionError("Another run of retention is at work.")
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [NAME])
 
 
 def _count(model: type[Stream], table: str, end: UUID) -> int:

@@ -139,7 +139,7 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
         cwd=settings.BASE_DIR,
         env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)} | _metrics_environment(),
         start_new_session=True,  # a Ctrl-C must reach this process only, which stops granian first
-        preexec_fn=_stop_with_parent(),
+        preexec_fn=stop_with_parent(),
     )
     try:
         _wait_until_live(process)
@@ -148,18 +148,16 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
         _stop(process)
 
 
-def wait_for_end(
-    process: subprocess.Popen[bytes], postgres: EmbeddedPostgres | None = None
-) -> NoReturn:
-    """Wait while granian runs; raise ServingError when it exits by itself.
+def wait_for_end(process: subprocess.Popen[bytes], *watches: Callable[[], object]) -> NoReturn:
+    """Wait while granian runs, and call the watches every second; raise ServingError when it exits.
 
-    An embedded PostgreSQL that dies meanwhile is restarted: nothing else would do it.
+    One of them restarts an embedded PostgreSQL that dies: nothing else would do it.
     """
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(WATCH_SECONDS)
-        if postgres:
-            postgres.revive()
+        for watch in watches:
+            watch()
     raise ServingError(f"The server stopped by itself with exit code {process.returncode}.")
 
 
@@ -178,7 +176,7 @@ def _log_flags() -> list[str]:
     return ["--log-config", str(path)] if settings.LOG_FORMAT == "json" else []
 
 
-def _stop_with_parent() -> Callable[[], object] | None:
+def stop_with_parent() -> Callable[[], object] | None:
     """Return a function for the child, by which Linux stops it when this process is killed."""
     if sys.platform != "linux":
         return None

@@ -11,6 +11,7 @@ from django.test import Client
 
 from analytics.streams import sizes
 from analytics.streams.base import streams
+from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
 from config.api import outcome_counts
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -141,6 +142,20 @@ def test_failed_writes_are_shown(staff_api, count):
     count(0.5, "events", "dropped", 3, reason="write_failed")
     count(1.5, "events", "dropped", 100, reason="write_failed")
     assert "3 could not be written, 1,002 stored" in text_of(staff_api.get(HOME))
+
+
+def test_the_daily_maintenance_is_shown(staff_api, clock):
+    assert "Partitions Has never come to its end Retention Has never" in text_of(
+        staff_api.get(HOME)
+    )
+    MaintenanceRun.record("retention", "5 rows deleted")
+    clock.move(minutes=3)
+    MaintenanceFailure.record("retention", "the <disk> is full")
+    words = text_of(staff_api.get(HOME))
+    assert f"Retention {NOON:%-d %B %Y}, 12:00 UTC: 5 rows deleted Failed" in words
+    assert f"Failed {NOON:%-d %B %Y}, 12:03 UTC: the &lt;disk&gt; is full" in words
+    MaintenanceRun.record("retention", "6 rows deleted")
+    assert "Failed" not in text_of(staff_api.get(HOME))
 
 
 def test_tables_are_shown_with_their_rows_and_rate(staff_api, website, nothing_counted):

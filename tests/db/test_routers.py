@@ -23,7 +23,14 @@ def test_the_homes_are_those_of_the_design():
     away = {model.__name__ for model in MODELS if home(model) == "analytics"}
     assert away <= {
         *("Session", "PageView", "Event", "PlatformEvent", "CollectedEvent", "ActivityEvent"),
-        *("PlatformTotal", "PlatformHour", "DailySalt", "MaintenanceRun", "OutcomeCount"),
+        *(
+            "PlatformTotal",
+            "PlatformHour",
+            "DailySalt",
+            "MaintenanceRun",
+            "MaintenanceFailure",
+            "OutcomeCount",
+        ),
     }
     assert {home(model) for model in MODELS} <= set(settings.DATABASES)
 

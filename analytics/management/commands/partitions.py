@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analytics.streams import partitions
 from analytics.streams.base import Stream, streams
+from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import MONTHS_AHEAD, Month
 from config.api.timestamps import EARLIEST_MS
 from config.db import uuid7
@@ -60,10 +61,12 @@ class Command(BaseCommand):
             moved = self._create_for_default_rows(last) if move else 0
             created = self._create_months(start, end)
         self._warn_of_default_rows()
+        is_daily = first is None and until is None
         also = f" {moved} more for rows in default partitions." if move else ""
-        self.stdout.write(
-            f"{start} to {end}: {created} partitions made, the others were there.{also}"
-        )
+        summary = f"{start} to {end}: {created} partitions made, the others were there.{also}"
+        if is_daily:
+            MaintenanceRun.record("partitions", summary)
+        self.stdout.write(summary)
 
     def _create_months(self, start: Month, end: Month) -> int:
         return sum(self._create(model, month) for model in streams() for month in start.until(end))

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.streams import retention
 from analytics.streams.base import Stream
-from analytics.streams.maintenance import MaintenanceRun
-from analytics.streams.retention import Deleted, Plan, RetentionError, total
+from analytics.streams.maintenance import AlreadyRunning, MaintenanceRun, exclusive_run
+from analytics.streams.retention import Deleted, Plan, total
 from config.api import address_hash
 from config.db import uuid7
 from config.models import RuntimeSettings
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         days = _parse_days(older_than) if older_than else None
         try:
             with (
-                retention.exclusive_run(),
+                exclusive_run(retention.NAME),
                 stoppable("What is deleted stays so; run it again to go on."),
             ):
                 plans = self._plan(models, days)
@@ -54,7 +54,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"{_describe(planned, salts)} would be deleted.")
                 else:
                     self._delete(plans, is_complete=stream is None)
-        except (RetentionError, ImproperlyConfigured) as error:
+        except (AlreadyRunning, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
 
     def _plan(self, models: list[type[Stream]], days: int | None) -> list[Plan]:

@@ -1,6 +1,7 @@
 """`manage.py serve`: start the server, print its address, stop it at a signal."""
 
 import io
+import subprocess
 from typing import Any
 
 from django.conf import settings
@@ -8,8 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from config.db.embedded_postgres import EmbeddedPostgresError
-from config.server import serving
+from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from config.server import daily, serving
 from websites import first_run
 
 
@@ -22,11 +23,23 @@ class Command(BaseCommand):
             serving.require_free_port()
             with serving.databases() as postgres:
                 self._prepare()
-                with serving.granian() as process:
+                with daily.Maintenance() as maintenance, serving.granian() as process:
                     self._print_addresses()
-                    serving.wait_for_end(process, postgres)
+                    self._watch(process, postgres, maintenance)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
+
+    def _watch(
+        self,
+        process: "subprocess.Popen[bytes]",
+        postgres: EmbeddedPostgres | None,
+        maintenance: daily.Maintenance,
+    ) -> None:
+        watches = [postgres.revive] if postgres else []
+        try:
+            serving.wait_for_end(process, *watches, maintenance.tick)
+        finally:
+            maintenance.terminate()  # now, not only after granian has stopped
 
     def _prepare(self) -> None:
         if settings.EMBEDDED:
