@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, override_settings
 
 from activity import attribution, recorder
 from analytics.ingest import writer
@@ -26,13 +26,19 @@ from websites import lookup, sessions, tokens
 from websites.models import User, Website
 
 
-@pytest.fixture(autouse=True)
-def _fast_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+@pytest.fixture(scope="session", autouse=True)
+def _fast_settings():
+    """Hash passwords cheaply, and find static files when they are requested.
+
+    WhiteNoise would look for all of them whenever a client sends its first request.
+    """
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
+def _empty_caches():
     """Empty the caches of the process before each test."""
     cache.clear()
     runtime.reset()
@@ -48,7 +54,7 @@ def _nothing_remembered():
 
 
 @pytest.fixture(autouse=True)
-def _rows_are_written_where_the_test_sees_them(request):
+def _writer(request):
     """Write in the test's own transaction; tests with real ones have the real writer's thread."""
     marker = request.node.get_closest_marker("django_db")
     is_real = bool(marker and marker.kwargs.get("transaction"))
@@ -73,7 +79,7 @@ def make_writer():
 
 
 @pytest.fixture(autouse=True)
-def _answers_are_described(monkeypatch):
+def _responses_are_described(monkeypatch):
     """Compare every response in tests with the description of the API."""
     send = Client.request
 
