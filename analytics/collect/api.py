@@ -9,7 +9,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.collect.dialect import sentence_of
-from analytics.collect.fields import EVENT_TYPE, IsoTime
+from analytics.collect.fields import EVENT_TYPE, Events, IsoTime
 from analytics.collect.ingest import Item, rows_of, store
 from analytics.collect.models import CollectedEventRow
 from analytics.collect.responses import ItemResult, Recorded, RecordedBatch
@@ -18,15 +18,13 @@ from config import runtime
 from config.api import address_hash, idempotency, registry
 from config.api.client_address import client_address
 from config.api.errors import Conflict, Invalid, RowRefused
-from config.api.fields import OPTIONAL, JsonObject, List, Text
+from config.api.fields import OPTIONAL, JsonObject, Text
 from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import SessionAuthentication, user_of
 
-MAX_BATCH = 100
 NOT_STORED = "Event could not be stored"
-EVENTS_HELP = "Events as single ones are; each may have an `idempotency_key`, a UUIDv7."
 
 
 class EventSerializer(StrictSerializer):
@@ -49,14 +47,9 @@ class ItemSerializer(EventSerializer, idempotency.KeyedSerializer):
 class BatchSerializer(StrictSerializer):
     """Some events, each of which is read for itself."""
 
-    events = List(min_length=1, max_length=MAX_BATCH, help_text=EVENTS_HELP)
+    events = Events()
 
-    example: ClassVar[Any] = {
-        "events": [
-            {"event_type": "scroll", "event_data": {"position": 500}},
-            {"event_type": "click", "event_data": "nav_menu"},
-        ]
-    }
+    example: ClassVar[Any] = {"events": Events.example}
 
 
 EVENT, ITEM, BATCH = EventSerializer(), ItemSerializer(), BatchSerializer()
@@ -73,6 +66,7 @@ class CollectView(QuotaView):
         rate="RATE_COLLECT",
         max_body="MAX_BATCH_BODY_BYTES",
         request=(EVENT, BATCH),
+        array=Events(),
         responses={200: (Recorded, RecordedBatch)},
         headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
         errors=(Conflict(idempotency.IN_USE),),
@@ -81,8 +75,9 @@ class CollectView(QuotaView):
     def post(self, request: Request) -> HttpResponse:
         """Store one event of the user of the session, or up to 100.
 
-        A body with `events` is a batch, in which each event stands for itself. The limit counts
-        events of a user, valid or not; what does not fit is refused as a whole.
+        A body with `events` is a batch, in which each event stands for itself; so is an array of
+        events. The limit counts events of a user, valid or not; what does not fit is refused as a
+        whole.
 
         With an `Idempotency-Key`, or in a batch an `idempotency_key` of its own, an event may be
         sent again: it is stored once.
@@ -95,6 +90,11 @@ class CollectView(QuotaView):
         quota.consume(1)
         item = EVENT.run_validation(sent)
         return self.post_single(idempotency.with_key(request._request, sent, item))
+
+    def json(self) -> Any:
+        """Return the JSON value of the body; an array stands for a batch of its items."""
+        sent = super().json()
+        return {"events": sent} if isinstance(sent, list) else sent
 
     def post_single(self, item: Item) -> HttpResponse:
         """Store an event; raises Conflict or RowRefused."""

@@ -1,13 +1,14 @@
 """Fields that only the collect API has: the time and the type of an event."""
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 from unicodedata import category
 
-from config.api.fields import StrictField
+from config.api.fields import List, StrictField
 from config.api.rules import Rule
 from config.api.timestamps import DATE_PATTERN, NotADate, is_event_time, parse_date
 
+MAX_BATCH = 100
 MAX_TYPE_LENGTH = 64
 _is_simple = re.compile(r"[A-Za-z0-9_.$:/-]+").fullmatch  # most types are, and it is quick
 _WORD_PATTERN = r"[^\u0000-\u0020!-#%-,;-@\[-\^`{-\u007f]+"
@@ -32,6 +33,22 @@ class IsoTime(StrictField):
         if not is_event_time(ms):
             self.fail("timestamp_range", data)
         return ms
+
+
+class Events(List):
+    """The events of a batch, each of which is read for itself."""
+
+    example: ClassVar[Any] = [
+        {"event_type": "scroll", "event_data": {"position": 500}},
+        {"event_type": "click", "event_data": "nav_menu"},
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=MAX_BATCH, **kwargs)
+
+    def json_schema(self) -> dict[str, Any]:
+        about = "Events as single ones are; each may have an `idempotency_key`, a UUIDv7."
+        return super().json_schema() | {"description": about}
 
 
 def _is_event_type(text: str) -> bool:

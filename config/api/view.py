@@ -27,6 +27,7 @@ from config.api.errors import (
     StorageUnavailable,
     SwitchedOff,
 )
+from config.api.fields import List
 from config.api.outcomes import Outcome, best_of
 from config.api.problems import problems_of
 from config.api.ratelimit import FixedWindow
@@ -51,6 +52,7 @@ class endpoint:
 
     The rest is for the OpenAPI document alone:
     request: the serializers of which one reads the body, or of a GET the query.
+    array: what the body may be instead of an object.
     responses: the body of each success, several where it is one of them; None is an empty one,
         str plain text.
     errors: samples of those that the handler raises itself.
@@ -66,6 +68,7 @@ class endpoint:
     messages: Messages = field(default_factory=Messages)
     optional_authentication: type[BaseAuthentication] | None = None
     request: StrictSerializer | tuple[StrictSerializer, ...] = ()
+    array: List | None = None
     responses: Mapping[int, Shape | tuple[Shape, ...] | None] = field(default_factory=dict)
     errors: tuple[ApiError, ...] = ()
     takes_key: bool = False

@@ -28,6 +28,7 @@ from tests.support.responses import assert_response
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 NOT_STORED = "Event could not be stored"
+NO_OBJECT = "event_data must be an object"
 
 
 @pytest.fixture
@@ -143,6 +144,31 @@ def test_a_body_with_events_is_a_batch_whatever_else_it_has(browser):
     found = assert_results(browser.post(PATH, EVENT | {"events": [event()]}), None)
     assert [row["event_type"] for row in stored_rows()] == ["click"]
     assert [row["id"] for row in stored_rows()] == found
+
+
+def test_an_array_of_events_is_a_batch(browser, counted):
+    found = assert_results(browser.post(PATH, [EVENT, event(event_data=5)]), None, NO_OBJECT)
+    assert [row["id"] for row in stored_rows()] == found
+    assert counted() == {("stored", ""): 1, ("rejected", ""): 1}
+
+
+@pytest.mark.parametrize("item", [1, None, "x", [], [EVENT]])
+def test_an_array_of_other_things_is_a_batch_that_stored_nothing(browser, item):
+    response = browser.post(PATH, [item])
+    assert_results(response, "event must be an object", outcome=REJECTED)
+    assert stored_rows() == []
+
+
+@pytest.mark.parametrize(
+    ("events", "error", "message"),
+    [
+        ([], "events must not be empty", "At least one event is required"),
+        ([5] * 101, "events must have at most 100 items", "At most 100 events are allowed"),
+    ],
+)
+def test_the_length_of_an_array_is_checked_as_a_whole(browser, counted, events, error, message):
+    assert_error(browser.post(PATH, events), 400, error, details=[("events", message)])
+    assert counted() == {("rejected", ""): len(events) or 1}
 
 
 def test_one_batch_is_one_transaction(batch):

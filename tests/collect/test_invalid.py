@@ -109,7 +109,7 @@ def test_an_empty_body_lacks_both(browser):
     assert_error(browser.post_bytes(PATH, b""), 400, "event_type is required", details=details)
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"null", b"5", b'"x"', b"[]"])
+@pytest.mark.parametrize("body", [b"null", b"5", b'"x"', b"true"])
 def test_a_body_that_is_no_object_is_rejected(browser, body):
     error = "Request body must be an object"
     assert_error(browser.post_bytes(PATH, body), 400, error, details=[])

@@ -51,7 +51,9 @@ def test_a_single_event_costs_one(browser):
 
 @pytest.mark.parametrize("good", [True, False])
 def test_a_batch_costs_its_events_valid_or_not(browser, good):
-    assert quota_of(batch(browser, 100, good)) == (100, 0, END)
+    assert quota_of(batch(browser, 60, good)) == (100, 40, END)
+    bare = browser.post(PATH, [event() if good else 5] * 40)
+    assert (bare.status_code, quota_of(bare)) == (200, (100, 0, END))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,9 @@ def test_a_batch_costs_its_events_valid_or_not(browser, good):
     [
         (b"{", "application/json", 400),
         (b"", "application/json", 400),
-        (b"[1, 2, 3]", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"[" + b"1," * 100 + b"1]", "application/json", 400),
+        (b"[1, 2, 3]", "text/plain", 415),
         (b'{"event_type": 5}', "application/json", 400),
         (b'{"events": []}', "application/json", 400),
         (b'{"events": "x"}', "application/json", 400),
@@ -84,6 +88,7 @@ def test_an_exhausted_quota_is_checked_before_the_body(browser, settings):
 def test_the_quota_is_checked_after_the_shape_and_before_the_fields(browser):
     batch(browser, 99)
     assert_limited(batch(browser, 2, good=False), left=1)
+    assert_limited(browser.post(PATH, [5] * 2), left=1)
     too_long = batch(browser, 101)
     assert (too_long.status_code, quota_of(too_long)) == (400, (100, 0, END))
 

@@ -93,12 +93,13 @@ def _request_samples(declared: endpoint, method: str) -> Iterator[Sample]:
         return
     yield _sample(UnsupportedMediaType())
     yield from _invalid_samples(serializer, {}, "Fields are missing")
-    yield from _invalid_samples(serializer, [], "The body is an array")
+    if not declared.array:
+        yield from _invalid_samples(serializer, [], "The body is an array")
     yield from _raised("The body is cut off", lambda: request_body.parse(b'{"'))
     if declared.takes_key:
         request = HttpRequest()
         request.META["HTTP_IDEMPOTENCY_KEY"] = "1"
-        yield from _raised("The idempotency key is none", lambda: idempotency.key_of(request))
+        yield from _raised("The idempotency key is invalid", lambda: idempotency.key_of(request))
 
 
 def _invalid_samples(serializer: StrictSerializer, data: Any, reason: str) -> Iterator[Sample]:

@@ -132,7 +132,8 @@ class AutoSchema(openapi.AutoSchema):
         serializers = self.endpoint.serializers
         if not serializers or self.method == "GET":
             return None
-        content = {JSON: self._content(*serializers)}
+        arrays = (self.endpoint.array,) if self.endpoint.array else ()
+        content = {JSON: self._content(*serializers, *arrays)}
         if is_public(self.path):
             content |= {TEXT: content[JSON], FORM: FORM_CONTENT}
         required = any(field.required for field in serializers[0].fields.values())
@@ -207,7 +208,7 @@ class AutoSchema(openapi.AutoSchema):
         return reference(name, ResolvedComponent.HEADER)
 
     def _content(self, *shapes: Any) -> Schema:
-        """Return a body of one of several shapes: serializers, or classes of bodies."""
+        """Return a body of one of several shapes: serializers, arrays, or classes of bodies."""
         schemas = [self._schema(shape) for shape in shapes]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         examples = {
@@ -217,7 +218,9 @@ class AutoSchema(openapi.AutoSchema):
         }
         return {"schema": schema} | ({"examples": examples} if examples else {})
 
-    def _schema(self, shape: StrictSerializer | type[Body]) -> Schema:
+    def _schema(self, shape: StrictSerializer | List | type[Body]) -> Schema:
+        if isinstance(shape, List):
+            return shape.json_schema()
         if isinstance(shape, StrictSerializer):
             return dict(self.resolve_serializer(shape, "request").ref)
         for name, schema in schemas_of(shape).items():
@@ -238,7 +241,7 @@ class AutoSchema(openapi.AutoSchema):
         return schema
 
 
-def _example_name(shape: StrictSerializer | type[Body]) -> str:
+def _example_name(shape: StrictSerializer | List | type[Body]) -> str:
     kind = shape if isinstance(shape, type) else type(shape)
     return kind.__name__.removesuffix("Serializer").removesuffix("Body")
 
