@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -42,13 +43,22 @@ def is_code(text: str) -> bool:
 
 def active_site(code: str) -> Site | None:
     """Return the active website with a tracking code, at most a few seconds old, else None."""
-    if not is_code(code):
-        return None
+    return active_sites([code]).get(code)
+
+
+def active_sites(codes: Iterable[str]) -> dict[str, Site]:
+    """Return the active websites with some tracking codes, by code, at most a few seconds old.
+
+    One query reads all that are not remembered.
+    """
+    found, unread = {}, []
     with _lock:
-        if code in _unknown:
-            return None
-        site = _known.get(code)
-    return site or _read(code)
+        for code in filter(is_code, set(codes)):
+            if site := _known.get(code):
+                found[code] = site
+            elif code not in _unknown:
+                unread.append(code)
+    return found | _read(unread) if unread else found
 
 
 def active_site_of_id(id: UUID) -> Site | None:
@@ -70,20 +80,17 @@ def reset() -> None:
         _unknown.clear()
 
 
-def _read(code: str) -> Site | None:
-    active = Website.objects.filter(is_active=True).values_list("id", "user_id")
-    retired = RetiredCode.objects.filter(code=code).valid()
-    row = (
-        active.filter(tracking_code=code).first()
-        or active.filter(id__in=retired.values("website_id")).first()
-    )
-    site = Site(*row) if row else None
+def _read(codes: Sequence[str]) -> dict[str, Site]:
+    """Return the active websites with some codes, current or retired, and remember all codes."""
+    current = Website.objects.filter(is_active=True, tracking_code__in=codes)
+    retired = RetiredCode.objects.valid().filter(code__in=codes, website__is_active=True)
+    rows = current.order_by().values_list("tracking_code", "id", "user_id")
+    rows = rows.union(retired.values_list("code", "website_id", "website__user_id"), all=True)
+    found = {code: Site(id, user_id) for code, id, user_id in rows}
     with _lock:
-        if site:
-            _known[code] = site
-        else:
-            _unknown[code] = True
-    return site
+        _known.update(found)
+        _unknown.update((code, True) for code in codes if code not in found)
+    return found
 
 
 @receiver([post_save, post_delete], sender=Website)

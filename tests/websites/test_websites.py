@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.utils import timezone
 
 from config.db import uuid7
 from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
@@ -16,7 +17,7 @@ from tests.support.websites import (
     website_body,
 )
 from websites import lookup, websites_api
-from websites.models import Website
+from websites.models import RetiredCode, Website
 
 pytestmark = pytest.mark.django_db
 
@@ -160,3 +161,23 @@ def test_a_website_accepts_events_from_creation_until_it_is_paused_or_deleted(po
     assert lookup.active_site(code) == site
     call("delete", path)
     assert lookup.active_site(code) is None
+
+
+def test_many_codes_are_looked_up_by_one_query(
+    website, user, make_website, django_assert_num_queries
+):
+    other, paused = make_website(user, "b.example"), make_website(user, "c.example")
+    old_code, expired_code = other.rotate_code(), website.rotate_code()
+    RetiredCode.objects.filter(code=expired_code).update(good_until=timezone.now())
+    paused.change(is_active=False)
+    codes = [website.tracking_code, old_code, other.tracking_code]
+    codes += [paused.tracking_code, expired_code, "pm-nobody", "abc", ""]
+    with django_assert_num_queries(1):
+        found = lookup.active_sites(codes)
+    assert {code: site.id for code, site in found.items()} == {
+        website.tracking_code: website.id,
+        old_code: other.id,
+        other.tracking_code: other.id,
+    }
+    with django_assert_num_queries(0):
+        assert lookup.active_sites(codes) == found
