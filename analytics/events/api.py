@@ -12,6 +12,7 @@ from analytics.events.fields import Clamped, EventId, Referrer, UnixMilliseconds
 from analytics.events.ingest import ID_IN_USE, row_of, store, store_batch
 from analytics.events.models import DeviceType, Event, EventType
 from analytics.events.responses import (
+    INVALID_EVENT,
     CreatedBatch,
     DuplicateEvent,
     EventBody,
@@ -23,7 +24,7 @@ from analytics.events.responses import (
 from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages
-from config.api.errors import Conflict, MissingParameter, NotFound
+from config.api.errors import Conflict, Invalid, MissingParameter, NotFound
 from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text, Uuid
 from config.api.outcomes import Outcome
 from config.api.problems import Problem
@@ -114,6 +115,7 @@ class BatchSerializer(StrictSerializer):
         child=ItemSerializer(),
         min_length=1,
         max_length=MAX_BATCH,
+        allow_invalid=True,
         error_messages={"too_short": "At least one event is required"},
     )
 
@@ -140,7 +142,7 @@ class EventsView(ApiView):
 
     @endpoint(
         ingest=True,
-        messages=messages(invalid="Invalid event data", failed="Failed to create event"),
+        messages=messages(invalid=INVALID_EVENT, failed="Failed to create event"),
         request=EVENT,
         responses={201: EventBody, 200: DuplicateEvent},
         errors=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
@@ -201,13 +203,13 @@ class EventBatchView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Store up to 1000 events, of one website or several.
 
-        One event that breaks a rule makes the whole request a 400, and nothing is stored; one whose
-        website is unknown fails alone.
+        An event that breaks a rule, or whose website is unknown, fails alone. Only when all of them
+        break rules is the request a 400.
         """
         sent = self.batch_json()
         items = BATCH.run_validation(sent)["events"]
         if not runtime.current().events_enabled:
-            return self.respond_batch(201, batch_body([]), {Outcome.KILL_SWITCH: len(items)})
+            return self.respond_batch(201, batch_body([]), Counter(map(outcome_while_off, items)))
         results = store_batch(items)
         body, outcomes = batch_body(results), Counter(result.outcome for result in results)
         return self.respond_batch(201 if body.success else 207, body, outcomes)
@@ -236,6 +238,11 @@ class EventView(ApiView):
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
         return self.respond(200, FullEvent.from_attributes(event))
+
+
+def outcome_while_off(item: Any) -> Outcome:
+    """Return the outcome of an event of a batch while the switch is off."""
+    return Outcome.REJECTED if isinstance(item, Invalid) else Outcome.KILL_SWITCH
 
 
 def required_owner_id(request: Request) -> UUID | None:

@@ -21,7 +21,8 @@ class Referrer(Text):
 
     def json_schema(self) -> dict[str, Any]:
         schema = super().json_schema()
-        return schema | {"pattern": f"^$|{schema['pattern']}"}
+        about = f'{schema["description"]} `""` is null.'
+        return schema | {"pattern": f"^$|{schema['pattern']}", "description": about}
 
 
 class UnixMilliseconds(StrictField):

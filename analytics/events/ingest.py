@@ -1,6 +1,6 @@
 """Ingest of website events: from validated values to committed rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from analytics.events.models import Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
-from config.api.errors import ApiError, Conflict, NotFound, RowRefused
+from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from websites import lookup
@@ -54,11 +54,13 @@ def store(item: Item, site: Site) -> StoreResult:
     return result
 
 
-def store_batch(items: Sequence[Item]) -> list[StoreResult]:
-    """Store the events of a batch whose websites are known, in one transaction."""
-    pairs = [(item, lookup.active_site(item["trackingCode"])) for item in items]
-    results = iter(_store(rows_of([(item, site) for item, site in pairs if site])))
-    return [next(results) if site else _unknown_website(item) for item, site in pairs]
+def store_batch(items: Sequence[Item | Invalid]) -> list[StoreResult]:
+    """Store the valid events of a batch whose websites are known, in one transaction."""
+    valid = [item for item in items if not isinstance(item, Invalid)]
+    sites = lookup.active_sites(item["trackingCode"] for item in valid)
+    known = [(item, sites[item["trackingCode"]]) for item in valid if item["trackingCode"] in sites]
+    results = iter(_store(rows_of(known)))
+    return [_refused(item, sites) or next(results) for item in items]
 
 
 def rows_of(events: Sequence[tuple[Item, Site]]) -> list[EventRow]:
@@ -121,6 +123,12 @@ def _result(
     return StoreResult(outcome, stored)
 
 
-def _unknown_website(item: Item) -> StoreResult:
-    message = f'Website with tracking code "{item["trackingCode"]:.64}" not found'
-    return StoreResult(Outcome.REJECTED, error=NotFound(message))
+def _refused(item: Item | Invalid, sites: Mapping[str, Site]) -> StoreResult | None:
+    """Return the result of an event that breaks a rule or whose website is unknown, else None."""
+    if isinstance(item, Invalid):
+        return StoreResult(Outcome.REJECTED, error=item)
+    code = item["trackingCode"]
+    if code in sites:
+        return None
+    error = NotFound(f'Website with tracking code "{code:.64}" not found')
+    return StoreResult(Outcome.REJECTED, error=error)

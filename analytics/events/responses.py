@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from analytics.events.ingest import StoreResult
 from analytics.events.models import DeviceType, Event, EventRow, EventType
 from config.api.bodies import AlwaysFalse, AlwaysTrue, Body, Count, Timestamp, enum, iso
-from config.api.errors import ApiError, Conflict, NotFound, RowRefused
+from config.api.dialects.flat import Details
+from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused
 
+INVALID_EVENT = "Invalid event data"
 ERROR_CODES: dict[type[ApiError], str] = {  # of the items of a batch that were not stored
+    Invalid: "VALIDATION_ERROR",
     NotFound: "NOT_FOUND",
     Conflict: "CONFLICT",
     RowRefused: "PROCESSING_ERROR",
@@ -137,12 +140,17 @@ class ItemError(Body):
     index: Annotated[int, Meta(ge=0, description="Its place in the request, from 0.")]
     error: Annotated[str, enum(ERROR_CODES.values())]
     message: str
+    details: Annotated[
+        Details | UnsetType, Meta(description="The broken rules, of a VALIDATION_ERROR alone.")
+    ] = UNSET
 
     @classmethod
     def of(cls, index: int, error: ApiError) -> Self:
         """Return the error of an item; the database's own reason is not for clients."""
-        message = getattr(error, "message", "Event could not be stored")
-        return cls(index, ERROR_CODES[type(error)], message)
+        code = ERROR_CODES[type(error)]
+        if isinstance(error, Invalid):
+            return cls(index, code, INVALID_EVENT, Details.of(error.problems))
+        return cls(index, code, getattr(error, "message", "Event could not be stored"))
 
 
 class CreatedBatch(Body, rename="camel", kw_only=True):
@@ -179,9 +187,15 @@ class PartialBatch(Body, rename="camel", kw_only=True):
                 "index": 1,
                 "error": "NOT_FOUND",
                 "message": 'Website with tracking code "invalid" not found',
-            }
+            },
+            {
+                "index": 2,
+                "error": "VALIDATION_ERROR",
+                "message": INVALID_EVENT,
+                "details": {"formErrors": [], "fieldErrors": {"url": ["Invalid URL"]}},
+            },
         ],
-        "message": "Created 1 events with 1 errors",
+        "message": "Created 1 events with 2 errors",
     }
 
 

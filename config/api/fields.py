@@ -218,7 +218,8 @@ class Uuid(StrictField):
 class List(StrictField):
     """A list, as DRF's ListField: of values of `child`, or of anything without one.
 
-    The problems of all items are reported; too long a list is not read.
+    The problems of all items are reported; too long a list is not read. With `allow_invalid`, an
+    invalid item is the Invalid that says why, as long as another item is valid.
     """
 
     json_types, type_code = (list,), "list_type"
@@ -229,10 +230,12 @@ class List(StrictField):
         child: serializers.Field[Any, Any, Any, Any] | None = None,
         min_length: int,
         max_length: int,
+        allow_invalid: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.child, self.min_length, self.max_length = child, min_length, max_length
+        self.allow_invalid = allow_invalid
 
     def to_internal_value(self, data: list[Any]) -> list[Any]:
         if len(data) < self.min_length:
@@ -242,15 +245,25 @@ class List(StrictField):
         return self._items(data, self.child.run_validation) if self.child else data
 
     def _items(self, data: list[Any], read: Callable[[Any], Any]) -> list[Any]:
-        values, problems = [], []
+        values: list[Any] = []
+        errors: dict[int, Invalid] = {}  # by index
         for index, item in enumerate(data):
             try:
                 values.append(read(item))
             except serializers.ValidationError as error:
-                problems += [each.inside(index) for each in problems_of(error, item)]
-        if problems:
-            raise Invalid(*problems)
+                errors[index] = Invalid(*problems_of(error, item))
+                values.append(errors[index])
+        if errors and not (self.allow_invalid and len(errors) < len(values)):
+            raise Invalid(
+                *(each.inside(index) for index, error in errors.items() for each in error.problems)
+            )
         return values
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "array", "minItems": self.min_length, "maxItems": self.max_length}
+        about = {"description": "Invalid items fail alone, as long as one is valid."}
+        return {
+            "type": "array",
+            "minItems": self.min_length,
+            "maxItems": self.max_length,
+            **(about if self.allow_invalid else {}),
+        }

@@ -113,14 +113,25 @@ def test_a_partial_serializer_validates_what_is_there():
 
 
 def test_errors_of_a_nested_list_stand_at_their_index():
-    serializer = BatchSerializer(data={"events": [EVENT, EVENT | {"url": "x"}, 5]})
+    serializer = Couple(data={"people": [{"name": "ann", "age": -1}, 5]})
     assert not serializer.is_valid()
-    assert serializer.errors == {
-        "events": {
-            1: {"url": [ErrorDetail("Invalid URL", code="url_parsing")]},
-            2: [ErrorDetail("Expected object, received number", code="dict_type")],
-        }
-    }
+    [too_low] = serializer.errors["people"][0]["age"]
+    assert too_low.code == "greater_than_equal"
+    assert serializer.errors["people"][1] == [
+        ErrorDetail("Expected object, received number", code="dict_type")
+    ]
+
+
+def test_a_list_may_have_invalid_items_beside_a_valid_one():
+    serializer = BatchSerializer(data={"events": [5, EVENT, EVENT | {"url": "x"}]})
+    assert serializer.is_valid()
+    number, event, bad_url = serializer.validated_data["events"]
+    assert event["url"] == EVENT["url"]
+    assert [number.detail, bad_url.detail] == [
+        [ErrorDetail("Expected object, received number", code="dict_type")],
+        {"url": [ErrorDetail("Invalid URL", code="url_parsing")]},
+    ]
+    assert not BatchSerializer(data={"events": [5, EVENT | {"url": "x"}]}).is_valid()
 
 
 def test_a_nested_list_has_a_length():

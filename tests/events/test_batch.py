@@ -20,6 +20,7 @@ from tests.support.events import (
     new_id,
     partial_body,
     stored_rows,
+    unknown_website_item,
 )
 from tests.support.responses import assert_response
 
@@ -32,10 +33,6 @@ def created(*events):
     """Return the body in which every event was created."""
     message = f"Successfully created {len(events)} events"
     return {"success": True, "eventsCreated": len(events), "events": [*events], "message": message}
-
-
-def not_found(index, code):
-    return index, "NOT_FOUND", f'Website with tracking code "{code}" not found'
 
 
 # What is stored
@@ -168,7 +165,9 @@ def test_duplicates_beside_errors_are_no_stored_events(batch, website):
     known = full_event_of(website, id=new_id())
     batch(known)
     response = batch(known, event_of(website, trackingCode="pm-nobody"))
-    body = partial_body([batch_item(known, website, id=known["id"])], [not_found(1, "pm-nobody")])
+    body = partial_body(
+        [batch_item(known, website, id=known["id"])], [unknown_website_item(1, "pm-nobody")]
+    )
     assert_response(response, 207, body, DUPLICATE)
 
 
@@ -186,14 +185,14 @@ def test_an_unknown_tracking_code_fails_alone(batch, website, code):
     good = full_event_of(website)
     response = batch(event_of(website, trackingCode=code), good)
     [id] = ids_of(response)
-    body = partial_body([batch_item(good, website, id=id)], [not_found(0, code)])
+    body = partial_body([batch_item(good, website, id=id)], [unknown_website_item(0, code)])
     assert_response(response, 207, body, STORED)
     assert stored_rows() == [expected_row(good, website, id=id)]
 
 
 def test_a_tracking_code_is_reported_cut_to_64_characters(batch, website):
     response = batch(event_of(website, trackingCode="😀" * 65))
-    assert_response(response, 207, partial_body([], [not_found(0, "😀" * 64)]), REJECTED)
+    assert_response(response, 207, partial_body([], [unknown_website_item(0, "😀" * 64)]), REJECTED)
 
 
 @pytest.mark.parametrize("end", [lambda site: site.change(is_active=False), lambda s: s.delete()])
@@ -204,7 +203,7 @@ def test_a_website_that_ended_accepts_no_more_events(batch, website, other_websi
     [id] = ids_of(response)
     body = partial_body(
         [batch_item(event_of(other_website), other_website, id=id)],
-        [not_found(0, website.tracking_code)],
+        [unknown_website_item(0, website.tracking_code)],
     )
     assert_response(response, 207, body, STORED)
     assert len(stored_rows()) == 2
@@ -213,6 +212,6 @@ def test_a_website_that_ended_accepts_no_more_events(batch, website, other_websi
 def test_a_batch_without_any_known_website_is_rejected(batch, website):
     codes = ["pm-nobody", "", "abc"]
     response = batch(*(event_of(website, trackingCode=code) for code in codes))
-    body = partial_body([], [not_found(index, code) for index, code in enumerate(codes)])
+    body = partial_body([], [unknown_website_item(index, code) for index, code in enumerate(codes)])
     assert body["message"] == "Created 0 events with 3 errors"
     assert_rejected(response, 207, body)

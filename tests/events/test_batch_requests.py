@@ -17,7 +17,6 @@ from tests.support.events import (
     batch_item,
     event_of,
     ids_of,
-    new_id,
     partial_body,
     stored_rows,
     validation_body,
@@ -27,7 +26,6 @@ from tests.support.responses import assert_response
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 FAILED = {"error": "INTERNAL_SERVER_ERROR", "message": "Failed to create batch events"}
-TYPES = "'pageview' | 'click' | 'custom'"
 
 
 def invalid_batch(**details):
@@ -59,77 +57,6 @@ def test_events_must_be_a_list_of_one_to_a_thousand(api, website, body, message)
 def test_an_empty_body_lacks_events(api):
     result = invalid_batch(fields={"events": ["Required"]})
     assert_rejected(api.post_bytes(BATCH_PATH, b""), 400, result)
-
-
-@pytest.mark.parametrize(
-    ("changes", "messages"),
-    [
-        ({"trackingCode": 5}, ["Expected string, received number"]),
-        ({"trackingCode": None}, ["Expected string, received null"]),
-        ({"url": "x"}, ["Invalid URL"]),
-        ({"url": ""}, ["Invalid URL", "URL is required"]),
-        ({"eventType": "scroll"}, [f"Invalid enum value. Expected {TYPES}, received 'scroll'"]),
-        ({"id": "1"}, ["Invalid uuid"]),
-        ({"timestamp": 0}, ["Timestamp out of range"]),
-        ({"properties": {"a": "x" * 10_000}}, ["Properties exceed 10000 bytes"]),
-        ({"id": new_id(AT_MS), "timestamp": AT_MS + 1}, ["Timestamp does not match id"]),
-        (
-            {"visitorId": "", "url": 5, "sessionId": ""},
-            [
-                "Expected string, received number",
-                "Session ID is required",
-                "Visitor ID is required",
-            ],
-        ),
-    ],
-    ids=lambda value: "".join(value)[:40],
-)
-def test_one_bad_event_fails_the_whole_batch(batch, website, changes, messages):
-    response = batch(event_of(website), event_of(website) | changes)
-    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
-
-
-@pytest.mark.parametrize(
-    ("item", "message"),
-    [
-        ("x", "Expected object, received string"),
-        (None, "Expected object, received null"),
-        ([], "Expected object, received array"),
-        (5, "Expected object, received number"),
-    ],
-)
-def test_an_item_must_be_an_object(batch, website, item, message):
-    response = batch(event_of(website), item)
-    assert_rejected(response, 400, invalid_batch(fields={"events": [message]}))
-
-
-def test_messages_come_in_the_order_of_the_items_and_fields(batch, website):
-    response = batch(
-        event_of(website, visitorId="", url=""), "x", event_of(website, os=5, sessionId="")
-    )
-    messages = [
-        *("Invalid URL", "URL is required", "Visitor ID is required"),
-        "Expected object, received string",
-        *("Session ID is required", "Expected string, received number"),
-    ]
-    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
-
-
-def test_one_bad_event_of_a_thousand_fails_all(batch, website):
-    events = [event_of(website) for _ in range(999)]
-    response = batch(*events, event_of(website, url="x"))
-    assert_rejected(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
-
-
-def test_up_to_a_hundred_messages_are_returned(batch, website):
-    response = batch(*(event_of(website, url="") for _ in range(60)), event_of(website, os=5))
-    messages = ["Invalid URL", "URL is required"] * 50
-    assert_rejected(response, 400, invalid_batch(fields={"events": messages}))
-
-
-def test_a_bad_event_comes_before_an_unknown_website(batch, website):
-    response = batch(event_of(website, trackingCode="pm-nobody", url="x"))
-    assert_rejected(response, 400, invalid_batch(fields={"events": ["Invalid URL"]}))
 
 
 # Methods, types and sizes

@@ -62,6 +62,8 @@ def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, cou
     assert counted() == {KILL_SWITCH: 1}
     api.post(BATCH_PATH, {"events": [event_of(website)] * 7})
     assert counted() == {KILL_SWITCH: 7}
+    api.post(BATCH_PATH, {"events": [event_of(website), event_of(website, url="x"), "x"]})
+    assert counted() == {KILL_SWITCH: 1, REJECTED: 2}
 
 
 def test_events_are_counted_as_dropped_when_the_write_failed(api, website, counted, monkeypatch):
@@ -83,9 +85,10 @@ def test_each_event_of_a_batch_is_counted_by_its_own_outcome(
     new = event_of(website, id=new_id())
     conflict = event_of(website, id=theirs["id"])
     homeless = event_of(website, trackingCode="pm-nobody")
-    events = [known, new, new, event_of(website), conflict, homeless]
+    bad = event_of(website, url="x")
+    events = [bad, known, new, new, event_of(website), conflict, homeless, "x"]
     assert api.post(BATCH_PATH, {"events": events}).json()["eventsCreated"] == 3
-    assert counted() == {STORED: 2, DUPLICATE: 2, REJECTED: 2}
+    assert counted() == {STORED: 2, DUPLICATE: 2, REJECTED: 4}
 
 
 def test_a_row_that_the_database_rejects_is_counted_alone(api, website, counted):

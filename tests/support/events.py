@@ -144,16 +144,26 @@ def new_row(id=None, **changes):
 
 
 def partial_body(events, errors):
-    """Return the body in which some events failed, each given as (index, error, message)."""
+    """Return the body in which some events failed, each as (index, error, message, details)."""
+    names = ("index", "error", "message", "details")
     return {
         "success": False,
         "eventsCreated": len(events),
         "events": events,
-        "errors": [
-            {"index": index, "error": error, "message": message} for index, error, message in errors
-        ],
+        "errors": [dict(zip(names, error, strict=False)) for error in errors],
         "message": f"Created {len(events)} events with {len(errors)} errors",
     }
+
+
+def invalid_item(index, **details):
+    """Return the error of an event of a batch that breaks rules."""
+    body = validation_body(**details)
+    return index, body["error"], body["message"], body["details"]
+
+
+def unknown_website_item(index, code):
+    """Return the error of an event of a batch whose website is unknown."""
+    return index, "NOT_FOUND", f'Website with tracking code "{code}" not found'
 
 
 def ids_of(response):
