@@ -103,7 +103,7 @@ def test_a_member_sees_no_people_and_no_websites(member, user, website):
 
 
 def test_a_member_changes_settings_and_adds_or_deletes_no_event(member, website):
-    assert 'name="reason"' in member.get(SETTINGS).content.decode()
+    assert 'name="tracking_enabled_reason"' in member.get(SETTINGS).content.decode()
     assert member.get(f"{EVENTS}add/").status_code == 403
     event = uuid7.new_id_now()
     assert member.post(f"{EVENTS}{event}/delete/").status_code == 403

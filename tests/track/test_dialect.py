@@ -7,7 +7,7 @@ from django.test import RequestFactory
 
 from analytics.funnel.dialect import DIALECT
 from config.api.dialects.base import Messages
-from config.api.errors import Conflict, Forbidden, Invalid, RowRefused, StorageUnavailable
+from config.api.errors import Forbidden, Invalid, RowRefused, StorageUnavailable
 from config.api.fields import OPTIONAL, Integer, JsonObject, Number, Text, Uuid
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
@@ -125,9 +125,7 @@ def test_only_the_first_problem_of_a_field_is_reported():
     assert error["details"] == [{"message": "a must be a string"}, {"message": "b must be a UUID"}]
 
 
-@pytest.mark.parametrize(
-    "error", [StorageUnavailable(), RowRefused(), Forbidden("a secret"), Conflict("a secret")]
-)
+@pytest.mark.parametrize("error", [StorageUnavailable(), RowRefused(), Forbidden("a secret")])
 def test_unknown_statuses_are_an_internal_error(error):
     status, result, body = error_of(error)
     assert (status, result["code"], result["message"]) == (
