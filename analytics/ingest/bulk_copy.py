@@ -77,14 +77,14 @@ def copy_rows(rows: Rows) -> RowOutcomes:
 
     Raises DatabaseError when one of them is known or bad; nothing is stored then.
     """
-    for table, by_id in rows.items():
+    for table, ordered in _ordered(rows):
         connection = connections[table.alias]
         with (
             connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
             connection.cursor() as cursor,
             cursor.copy(table.copy_sql) as copy,
         ):
-            for row in by_id.values():
+            for row in ordered:
                 copy.write_row(row)
     outcomes = {id: Outcome.STORED for by_id in rows.values() for id in by_id}
     _call_hooks(rows, outcomes)
@@ -94,16 +94,24 @@ def copy_rows(rows: Rows) -> RowOutcomes:
 def insert_ignoring_duplicates(rows: Rows) -> RowOutcomes:
     """Store rows of which some may be known or bad, within an open transaction.
 
-    A row whose id is known is a DUPLICATE and changes nothing; a bad one is WRITE_FAILED. Rows go
-    in the order of their ids, so that two processes with the same ids cannot deadlock.
+    A row whose id is known is a DUPLICATE and changes nothing; a bad one is WRITE_FAILED.
     """
     outcomes: RowOutcomes = {}
-    for table, by_id in rows.items():
-        ordered = sorted(by_id.values())
+    for table, ordered in _ordered(rows):
         inserted = bisect_on_error(table.alias, ordered, partial(_insert, table))
         outcomes |= {row[0]: outcome for row, outcome in zip(ordered, inserted, strict=True)}
     _call_hooks(rows, outcomes)
     return outcomes
+
+
+def _ordered(rows: Rows) -> list[tuple[Table, list[Row]]]:
+    """Return tables and rows in an order that is the same in every process.
+
+    A row waits for another process that is storing its id, so two with the same ids would
+    deadlock if they took them in different orders.
+    """
+    tables = sorted(rows, key=lambda table: table.copy_sql)
+    return [(table, sorted(rows[table].values(), key=lambda row: row[0].int)) for table in tables]
 
 
 def _call_hooks(rows: Rows, outcomes: RowOutcomes) -> None:

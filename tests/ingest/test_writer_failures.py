@@ -39,6 +39,11 @@ from tests.support.writer import TIMEOUT_SECONDS, writer_paused
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
+INSERT = (
+    "INSERT INTO analytics_event "
+    "(id, created_at, website_id, event_type, url, session_id, visitor_id) "
+    "VALUES (%s, now(), %s, 'pageview', 'https://example.com/', 'theirs', 'vis-1')"
+)
 LATE = 1.0  # seconds that an answer may come after its time limit
 
 
@@ -56,22 +61,35 @@ def test_two_writers_with_the_same_ids_in_opposite_order_both_succeed(make_write
     assert Event.objects.count() == 200
 
 
+def test_rows_are_locked_in_the_order_of_their_ids(website, foreign):
+    low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
+    foreign.execute("SET lock_timeout = '500ms'")  # less than PostgreSQL takes to find a deadlock
+    foreign.commit()
+    foreign.execute(INSERT, [low, website.id])
+    with connect_to_analytics(autocommit=True) as watching:
+        events = [event_of(website, id=high), event_of(website, id=low)]
+
+        def finish():
+            wait_until_true(IS_ANYONE_WAITING, watching)  # the writer, for `low`
+            foreign.execute(INSERT, [high, website.id])  # which has not taken `high` yet
+            foreign.commit()
+
+        response, _ = run_concurrently(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
+    assert (response.status_code, response["X-Event-Outcome"]) == (201, "duplicate")
+    assert Event.objects.count() == 2
+
+
 def test_a_deadlock_is_retried(api, website, foreign):
     low, high = (str(uuid7.new_id(ms)) for ms in (AT_MS, AT_MS + 1))
-    insert = (
-        "INSERT INTO analytics_event "
-        "(id, created_at, website_id, event_type, url, session_id, visitor_id) "
-        "VALUES (%s, now(), %s, 'pageview', 'https://example.com/', 'theirs', 'vis-1')"
-    )
     foreign.execute("SET deadlock_timeout = '60s'")  # so that it is the writer who notices
     foreign.commit()
-    foreign.execute(insert, [high, website.id])
+    foreign.execute(INSERT, [high, website.id])
     with connect_to_analytics(autocommit=True) as watching:
         events = [event_of(website, id=low), event_of(website, id=high), event_of(website)]
 
         def finish():
             wait_until_true(IS_ANYONE_WAITING, watching)  # the writer, which has `low`, for `high`
-            foreign.execute(insert, [low, website.id])  # now each waits for the other
+            foreign.execute(INSERT, [low, website.id])  # now each waits for the other
             foreign.commit()
 
         response, _ = run_concurrently(lambda: Api().post(BATCH_PATH, {"events": events}), finish)
