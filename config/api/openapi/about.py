@@ -9,6 +9,8 @@ Millrace collects events over HTTP, keeps every one that it acknowledged, and le
 manage them.
 
 * `X-Event-Outcome` tells the truth about each write. What was answered `stored` is committed.
+* A UUIDv7 that the client chose makes sending again harmless: the header `Idempotency-Key`, or a
+  field of an event that has one. The answer is then the same, and its outcome `duplicate`.
 * Paths are exact: no trailing slash, no redirect. An unknown path is a 404, a known path with
   another method a 405. HEAD is answered wherever GET is.
 * Bodies are JSON, whatever `Accept` says. Unknown fields are ignored; of a repeated key the last
