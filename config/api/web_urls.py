@@ -5,8 +5,8 @@ import unicodedata
 from ipaddress import AddressValueError, IPv6Address
 
 _URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@\[\]]*)"
-    r"(?::0*(?P<port>[0-9]{0,5}))?(?:[/?#]|\Z)",
+    r"([a-z][a-z0-9+.-]*)://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^:/?#@\[\]]*)"  # scheme, host
+    r"(?::0*([0-9]{0,5}))?(?:[/?#]|\Z)",  # port
     re.IGNORECASE | re.ASCII,
 )
 _HTTP = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
@@ -25,13 +25,14 @@ def host_of(url: str) -> str | None:
     It is empty in a `file:` URL that has none.
     """
     match = _URL.match(url)
-    if match is None or _FORBIDDEN.search(url) or int(match["port"] or 0) > 65535:
+    if match is None or _FORBIDDEN.search(url):
         return None
-    scheme, host = match["scheme"].lower(), match["host"]
-    if scheme in _FORBIDDEN_SCHEMES:
+    scheme, host, port = match.groups()
+    scheme = scheme.lower()
+    if scheme in _FORBIDDEN_SCHEMES or (port and int(port) > 65535):
         return None
     if not host:
-        return host if scheme == "file" else None
+        return "" if scheme == "file" else None
     return host if _ASCII_NAME.fullmatch(host) or _is_ipv6(host) or _is_name(host) else None
 
 
