@@ -231,10 +231,6 @@ class RuntimeSettingsAdmin(ModelAdmin):
         for change_made in pending:
             messages.success(request, f"{change_made}. {preview.preview(change_made)}")
 
-    def response_change(self, request: HttpRequest, obj: RuntimeSettings) -> HttpResponse:
-        """Return to the form, without Django's message beside ours."""
-        return self.response_post_save_change(request, obj)
-
     def construct_change_message(
         self, request: HttpRequest, form: RuntimeSettingsForm, formsets: Any, add: bool = False
     ) -> Any:

@@ -9,4 +9,4 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the system checks
-        from config.server import database_checks  # noqa: F401
+        from config.server import database_checks, migration_metrics  # noqa: F401

@@ -281,7 +281,7 @@ WHITENOISE_USE_FINDERS = True  # serves static files from the packages, without 
 
 # With several workers, each writes its metrics here, and any of them serves those of all.
 METRICS_DIR = VAR_DIR / "metrics"
-PROMETHEUS_EXPORT_MIGRATIONS = False  # it would query at import
+PROMETHEUS_EXPORT_MIGRATIONS = False  # it would query at import: config/server/migration_metrics.py
 
 LOG_FORMAT = LOG_FORMAT or ("text" if EMBEDDED or DEBUG else "json")
 LOGGING: dict[str, Any] = {

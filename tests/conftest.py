@@ -13,6 +13,7 @@ from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
 from config.api import address_hash, outcome_counts
+from config.server import migration_metrics
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
@@ -50,6 +51,7 @@ def _empty_caches():
     attribution.reset()
     recorder.reset()
     table_metrics.reset()
+    migration_metrics.reset()
     outcome_counts.reset()
 
 

@@ -1,17 +1,13 @@
 """Metrics of the tables of events: size, oldest event, last partition, last retention.
 
-Prometheus may ask often, and each worker would read the same: what was read is reused for some
-seconds. The metrics of a database that is down are missing meanwhile.
+Those of a database that is down are missing meanwhile.
 """
 
 import logging
-import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from django.db import Error, connections
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from analytics.streams import sizes
 from analytics.streams.maintenance import MaintenanceRun
@@ -31,34 +27,6 @@ FAMILIES = {
     "millrace_partitions_until_timestamp_seconds": "Where the last monthly partition ends.",
 }
 RETENTION = "When manage.py retention last came to its end."
-
-
-class TableMetrics(Collector):
-    """A collector that reads the databases at most once in MAX_AGE_SECONDS."""
-
-    def __init__(self) -> None:
-        self._reading = threading.Lock()
-        self._families: list[GaugeMetricFamily] = []
-        self._read_at = float("-inf")
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return all families of samples."""
-        with self._reading:
-            if time.monotonic() - self._read_at >= MAX_AGE_SECONDS:
-                self._families = _families()
-                self._read_at = time.monotonic()
-            return self._families
-
-    def reset(self) -> None:
-        self._read_at = float("-inf")
-
-
-_table_metrics = TableMetrics()
-metrics.DATABASE_REGISTRY.register(_table_metrics)
-
-
-def reset() -> None:
-    _table_metrics.reset()
 
 
 def _families() -> list[GaugeMetricFamily]:
@@ -90,3 +58,11 @@ def _samples(size: Size) -> Iterator[tuple[str, str, float]]:
     if size.months:
         until = uuid7.time_of(size.months[-1].high).timestamp()
         yield "millrace_partitions_until_timestamp_seconds", table, until
+
+
+_table_metrics = metrics.CachedCollector(_families, max_age_seconds=MAX_AGE_SECONDS)
+metrics.DATABASE_REGISTRY.register(_table_metrics)
+
+
+def reset() -> None:
+    _table_metrics.reset()

@@ -1,10 +1,16 @@
-"""Django's caches, extended by what rate limits need: a counter that stops at its limit."""
+"""Django's caches, extended by what rate limits need: a counter that stops at its limit.
+
+Reads are counted under the names of django-prometheus, whose own backend for Redis needs another
+client. What requests count is no read, so that only quotas of collect and of logins have any.
+"""
 
 import functools
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.cache.backends import locmem, redis
+from django.core.cache.backends.base import BaseCache
+from django_prometheus.cache import metrics
 
 # Redis runs a script as one step: no command of another client comes between.
 _CONSUME = """
@@ -16,9 +22,30 @@ return {1, used}
 """
 
 
-class LocalCache(locmem.LocMemCache):
+class CountedReads(BaseCache):
+    """Counts reads, hits, misses and failures."""
+
+    label: ClassVar[str]
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        """Return a value, counted as a hit, or else the default."""
+        metrics.django_cache_get_total.labels(self.label).inc()
+        try:
+            value = super().get(key, None, version)
+        except Exception:  # each client of a cache has its own
+            metrics.django_cache_get_fail_total.labels(self.label).inc()
+            raise
+        if value is None:
+            metrics.django_cache_misses_total.labels(self.label).inc()
+            return default
+        metrics.django_cache_hits_total.labels(self.label).inc()
+        return value
+
+
+class LocalCache(CountedReads, locmem.LocMemCache):
     """Cache in the memory of the process, for a service with one worker."""
 
+    label = "locmem"
     _consuming = threading.Lock()  # of all instances: Django makes one for each thread
 
     def consume(self, key: str, cost: int, *, limit: int, timeout_seconds: int) -> tuple[bool, int]:
@@ -61,8 +88,10 @@ class RedisClient(redis.RedisCacheClient):
         return value
 
 
-class RedisCache(redis.RedisCache):
+class RedisCache(CountedReads, redis.RedisCache):
     """Cache in Redis, for a service with several workers."""
+
+    label = "native_redis"
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)

@@ -5,13 +5,18 @@ databases are the same in all workers and must not be added up: they have their 
 """
 
 import os
+import threading
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_prometheus.exports import ExportToDjangoView
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import mark_process_dead
+from prometheus_client.registry import Collector
 
 DATABASE_REGISTRY = CollectorRegistry()
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -22,6 +27,29 @@ REQUEST_SECONDS = Histogram(
     ["route", "method", "status"],
     buckets=[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 )
+
+
+class CachedCollector(Collector):
+    """Gauges of the databases: Prometheus may ask often, and each worker would read the same."""
+
+    def __init__(
+        self, read: Callable[[], list[GaugeMetricFamily]], *, max_age_seconds: float
+    ) -> None:
+        self._read, self._max_age_seconds = read, max_age_seconds
+        self._reading = threading.Lock()
+        self._families: list[GaugeMetricFamily] = []
+        self._read_at = float("-inf")
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return all families of samples, read anew if they are too old."""
+        with self._reading:
+            if time.monotonic() - self._read_at >= self._max_age_seconds:
+                self._families = self._read()
+                self._read_at = time.monotonic()
+            return self._families
+
+    def reset(self) -> None:
+        self._read_at = float("-inf")
 
 
 def observe(request: HttpRequest, status: int, seconds: float) -> None:

@@ -86,9 +86,8 @@ def test_figures_are_cached(api, website, clock):
 def test_figures_of_a_database_that_is_down_are_missing(api, analytics_away, caplog):
     result = figures(api)
     assert result[ROWS].keys() == result[BYTES].keys() == OF_THE_MAIN_DATABASE
-    assert caplog.messages == [
-        "Tables of 'analytics' cannot be measured: the analytics database is away"
-    ]
+    [message] = [each for each in caplog.messages if each.startswith("Tables of ")]
+    assert message == "Tables of 'analytics' cannot be measured: the analytics database is away"
 
 
 def test_all_databases_may_be_down(api, analytics_away, main_database_away):
@@ -98,4 +97,4 @@ def test_all_databases_may_be_down(api, analytics_away, main_database_away):
 def test_a_database_that_is_down_is_not_queried_again_at_once(api, analytics_away, caplog):
     for _ in range(3):
         assert figures(api)[ROWS].keys() == OF_THE_MAIN_DATABASE
-    assert len(caplog.messages) == 1
+    assert len([each for each in caplog.messages if each.startswith("Tables of ")]) == 1

@@ -1,1 +1,1 @@
-"""Django's backend for PostgreSQL with deadlines; Django looks for its classes in `base`."""
+"""Django's backend for PostgreSQL, with deadlines and metrics; its classes must be in `base`."""

@@ -1,4 +1,8 @@
-"""Connections to PostgreSQL that stop waiting at the deadline of the thread."""
+"""Connections to PostgreSQL that stop waiting at the deadline of the thread, and are measured.
+
+django-prometheus counts connections, statements and errors of each database, and times statements,
+for about 8 microseconds each. A post of an event has none: its row goes by COPY, in a group.
+"""
 
 import time
 from typing import Any, TypeVar
@@ -6,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
+from django_prometheus.db.common import DatabaseWrapperMixin, ExportingCursorWrapper
 from psycopg.abc import PQGen, PQGenConn
 
 from config.db import deadline
@@ -66,7 +71,7 @@ class Connection(psycopg.Connection[Any]):
         raise psycopg.OperationalError(TIMED_OUT)
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DeadlineWrapper(base.DatabaseWrapper):
     """Django's own, with connections that have deadlines."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
@@ -89,3 +94,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS):
             usable: bool = super().is_usable()
         return usable
+
+
+class DatabaseWrapper(DatabaseWrapperMixin, DeadlineWrapper):
+    """Counts connections and statements as django-prometheus's own backend does."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the parameters of a connection whose cursors count."""
+        params: dict[str, Any] = super().get_connection_params()
+        factory = ExportingCursorWrapper(params["cursor_factory"], self.alias, self.vendor)
+        return params | {"cursor_factory": factory}
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor of the connection's factory: the mixin's way is that of psycopg 2."""
+        return base.DatabaseWrapper.create_cursor(self, name)
