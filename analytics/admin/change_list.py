@@ -13,7 +13,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
@@ -27,6 +28,7 @@ from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
+MAX_TEXT = 1000  # characters of a field in a list, which may hold a megabyte
 DATABASE_FAILURES = (OperationalError, InterfaceError)
 TOO_SLOW = "This takes too long; narrow the time or the filters."
 AWAY = "The database does not answer; try again in a moment."
@@ -75,16 +77,25 @@ class KeysetChangeList(ChangeList):
         self.title = self.opts.verbose_name_plural.capitalize()
 
     def _read(self, limit: int) -> list[Any]:
-        rows = self.queryset.defer(*self.model_admin.list_defer)
+        rows = self.queryset.defer(*self.model_admin.list_defer, *self._texts())
+        rows = rows.annotate(**{f"{name}_start": Left(name, MAX_TEXT) for name in self._texts()})
         if self.before:
             rows = rows.filter(id__lt=self.before)
         if self.after:
             rows = rows.filter(id__gt=self.after)
         try:
-            return list(rows[:limit])
+            found = list(rows[:limit])
         except DATABASE_FAILURES as error:
             self.failure = log_failure(error)
             return []
+        for row in found:
+            for name in self._texts():
+                setattr(row, name, getattr(row, f"{name}_start"))
+        return found
+
+    def _texts(self) -> list[str]:
+        """Return the fields of texts without a limit, of which a list reads only the beginning."""
+        return [field.name for field in self.opts.fields if isinstance(field, TextField)]
 
 
 class StreamAdmin(ReadOnlyAdmin):

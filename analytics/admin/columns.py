@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from analytics.admin.formatting import EMPTY, changelist_url, link, pretty_json, truncate
+from analytics.admin.formatting import EMPTY, MAX_LINK, changelist_url, link, pretty_json, truncate
 
 Column = Callable[[Any], SafeString | str]
 
@@ -29,8 +29,10 @@ def search_column(field: str, title: str = "", *, limit: int | None = None) -> C
         text = getattr(row, field)
         if not text:
             return EMPTY
-        url = f"{changelist_url(type(row))}?{urlencode({'q': text})}"
-        return link(url, truncate(text, limit=limit) if limit else text)
+        shown = truncate(text, limit=limit) if limit else text
+        if len(text) > MAX_LINK:
+            return shown
+        return link(f"{changelist_url(type(row))}?{urlencode({'q': text})}", shown)
 
     return _named(column, field, title)
 

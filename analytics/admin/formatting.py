@@ -1,9 +1,9 @@
 """Cells of admin pages: times, texts, links, JSON."""
 
-import json
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,17 +11,27 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from config.api.stored_json import shorten
+
 EMPTY = "-"
+MAX_TOOLTIP = 300  # characters
+MAX_LINK = 500  # of a text that a link searches for; longer ones have none
+MAX_GROWTH = 8  # of JSON by its indentation; nested arrays of small numbers grow more
+SMALL_JSON = 4000  # bytes; it may grow as it likes
 
 
 def format_time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def truncate(text: str, *, limit: int = 36) -> SafeString:
-    """Return a text on one line, cut to a limit, with the whole text as its tooltip."""
-    shortened = Truncator(text).chars(limit)
-    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', text, shortened)
+def truncate(text: str, *, limit: int = 36, tooltip: int = MAX_TOOLTIP) -> SafeString:
+    """Return a text on one line, cut to a limit, with more of it as its tooltip."""
+    beginning = Truncator(text[: tooltip + 1])
+    return format_html(
+        '<span class="whitespace-nowrap" title="{}">{}</span>',
+        beginning.chars(tooltip),
+        beginning.chars(limit),
+    )
 
 
 def link(url: str, text: str | SafeString) -> SafeString:
@@ -30,7 +40,8 @@ def link(url: str, text: str | SafeString) -> SafeString:
 
 def filter_link(text: str, *, limit: int = 36, **filters: Any) -> SafeString:
     """Return a text, cut to a limit, as a link to the same list with other filters."""
-    return link(f"?{urlencode(filters)}", truncate(text, limit=limit))
+    shortened = truncate(text, limit=limit)
+    return link(f"?{urlencode(filters)}", shortened) if len(text) <= MAX_LINK else shortened
 
 
 def may_view(user: Any, model: type[Model]) -> bool:
@@ -52,6 +63,9 @@ def object_link(user: Any, model: type[Model], pk: object, text: str) -> SafeStr
 
 
 def pretty_json(value: Any) -> SafeString:
-    """Return JSON as an indented block."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text)
+    """Return JSON as a block, indented unless that makes it many times as long."""
+    compact = msgspec.json.encode(shorten(value))
+    text = msgspec.json.format(compact, indent=2)
+    if len(text) > max(SMALL_JSON, MAX_GROWTH * len(compact)):
+        text = compact
+    return format_html('<pre class="overflow-x-auto text-xs">{}</pre>', text.decode())

@@ -30,6 +30,7 @@ from config.api.outcomes import Outcome
 from config.api.problems import Problem
 from config.api.rules import at_least, at_most, matching, valid_url
 from config.api.serializers import StrictSerializer
+from config.api.stored_json import shorten
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from websites import lookup
@@ -237,6 +238,7 @@ class EventView(ApiView):
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
+        event.properties = shorten(event.properties)
         return self.respond(200, FullEvent.from_attributes(event))
 
 

@@ -28,12 +28,22 @@ class FunnelEventAdmin(UserStreamAdmin):
     icon = "filter_alt"
     filter_form = FunnelFilterForm
     list_defer = ("event_data",)
-    session = search_column("session_id", "session", limit=36)
-    list_display = ("time", "user_events", text_column("event_type", "type"), session)
+    list_display = (
+        *("time", "user_events", text_column("event_type", "type")),
+        search_column("session_id", "session", limit=36),
+    )
     search_fields = ("session_id__by_hash",)
     search_help_text = "Exact email of the user, session or event id"
     fieldsets: ClassVar = [
-        (None, {"fields": ["id", "time", "account", "event_type", session]}),
+        (
+            None,
+            {
+                "fields": [
+                    *("id", "time", "account", "event_type"),
+                    search_column("session_id", "session"),
+                ]
+            },
+        ),
         ("Event data", {"fields": [json_column("event_data")]}),
     ]
 

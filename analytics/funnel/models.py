@@ -66,4 +66,4 @@ class FunnelEvent(Stream):
         ]
 
     def __str__(self) -> str:
-        return self.event_type
+        return self.event_type[:100]  # it may be a megabyte

@@ -18,6 +18,7 @@ from analytics.sessions.models import PageView, Session
 from websites.models import User
 
 MAX_PAGE_VIEWS = 100
+MAX_URL = 2048  # characters of a tooltip; page views have no page of their own
 PAGE_VIEW_COLUMNS = (
     *("Time (UTC)", "Path", "Title", "Referrer"),
     *("Bio page", "Link clicked", "Duration", "Scrolled"),
@@ -128,9 +129,9 @@ def _table_of(views: Sequence[PageView]) -> dict[str, Any]:
     rows = [
         (
             truncate(format_time(view.created_at)),
-            truncate(view.path, limit=28),
+            truncate(view.path, limit=28, tooltip=MAX_URL),
             truncate(view.title or EMPTY, limit=18),
-            truncate(view.referrer or EMPTY, limit=20),
+            truncate(view.referrer or EMPTY, limit=20, tooltip=MAX_URL),
             truncate(str(view.bio_page_id or EMPTY), limit=10),
             truncate(str(view.link_clicked or EMPTY), limit=10),
             EMPTY if view.duration_seconds is None else f"{view.duration_seconds:g} s",
