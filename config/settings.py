@@ -2,18 +2,20 @@
 
 import secrets
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import dj_database_url
 from environs import Env, EnvError, validate
 
-from config.api.client_address import Network, parse_networks
+from config.api.client_address import parse_networks
 from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres
 
+Value = TypeVar("Value")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)  # collects all errors, which seal() raises together
@@ -86,20 +88,18 @@ except EnvError as error:
     _abort(" ".join(f"{name}: {' '.join(messages)}" for name, messages in errors.items()))
 
 
-def _networks(name: str, texts: list[str]) -> list[Network]:
+def _parsed(name: str, texts: list[str], parse: Callable[[list[str]], Value], kind: str) -> Value:
     try:
-        return parse_networks(texts)
+        return parse(texts)
     except ValueError as error:
-        _abort(f"{name} must list addresses and networks: {error}.")
+        _abort(f"{name} must list {kind}: {error}.")
 
 
-TRUSTED_PROXIES = _networks("TRUSTED_PROXIES", trusted_proxies)
-ADMIN_ALLOWED_IPS = _networks("ADMIN_ALLOWED_IPS", admin_allowed_ips)
-
-try:
-    CORS_ALLOWED_ORIGINS = parse_origins(cors_allowed_origins)
-except ValueError as error:
-    _abort(f"CORS_ALLOWED_ORIGINS must list origins like https://app.example, or *: {error}.")
+NETWORKS = "addresses and networks"
+ORIGINS = "origins like https://app.example, or *"
+TRUSTED_PROXIES = _parsed("TRUSTED_PROXIES", trusted_proxies, parse_networks, NETWORKS)
+ADMIN_ALLOWED_IPS = _parsed("ADMIN_ALLOWED_IPS", admin_allowed_ips, parse_networks, NETWORKS)
+CORS_ALLOWED_ORIGINS = _parsed("CORS_ALLOWED_ORIGINS", cors_allowed_origins, parse_origins, ORIGINS)
 
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
     _abort("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")

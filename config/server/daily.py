@@ -5,6 +5,7 @@ database; the others try again, and find it done.
 """
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from config.server.serving import stop_with_parent
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 600
 STOP_SECONDS = 1
+EXPLAINED = (1, 75)  # exit codes of a run that failed and logged why, or that another host does
 COMMAND = (sys.executable, "manage.py", "maintenance")
 
 
@@ -52,14 +54,22 @@ class Maintenance:
         if self._process:
             self._check_end(self._process)
         elif self._is_due():
-            self._started_on = _today()
+            self._start()
+
+    def _start(self) -> None:
+        self._started_on = _today()
+        try:
             self._process = subprocess.Popen(
                 COMMAND,
                 cwd=settings.BASE_DIR,
+                env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)},
                 stdout=subprocess.DEVNULL,  # it logs to stderr
                 start_new_session=True,  # a Ctrl-C is passed on by terminate()
                 preexec_fn=stop_with_parent(),
             )
+        except OSError as error:
+            logger.error("Maintenance cannot be started now: %s", error)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _is_due(self) -> bool:
         is_on = settings.MAINTENANCE == "daily"
@@ -72,8 +82,11 @@ class Maintenance:
         self._process = None
         if code == 0:
             self._done_on = self._started_on
-        else:  # it failed, and logged why; or another host is at work, and may not come to its end
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return
+        if code not in EXPLAINED:
+            logger.error("Maintenance ended with exit code %s", code)
+        # Another host that is at work may not come to its end.
+        self._retry_at = time.monotonic() + RETRY_SECONDS
 
 
 def _today() -> date:

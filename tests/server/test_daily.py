@@ -92,6 +92,31 @@ def test_a_run_that_did_not_come_to_its_end_is_tried_again(maintenance, started,
     assert len(started) == 2
 
 
+@pytest.mark.parametrize(("code", "lines"), [(1, 0), (75, 0), (-9, 1)])
+def test_only_an_end_that_nothing_explains_is_logged(maintenance, started, caplog, code, lines):
+    maintenance.tick()
+    started[0].code = code
+    maintenance.tick()
+    assert caplog.messages == [f"Maintenance ended with exit code {code}"] * lines
+
+
+def test_a_machine_without_room_for_a_process_is_no_obstacle(
+    maintenance, started, clock, caplog, monkeypatch
+):
+    def refuse(command, **options):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("config.server.daily.subprocess.Popen", refuse)
+        for _ in range(2):
+            maintenance.tick()
+    [message] = caplog.messages
+    assert message.endswith("Resource temporarily unavailable")
+    clock.move(seconds=daily.RETRY_SECONDS)
+    maintenance.tick()
+    assert len(started) == 1
+
+
 def test_it_can_be_turned_off(maintenance, started, settings):
     settings.MAINTENANCE = "off"
     maintenance.tick()
