@@ -61,7 +61,15 @@ class SessionAdmin(StreamAdmin):
     search_help_text = "Exact session or user id"
     change_form_after_template = "admin/session_page_views.html"
     fieldsets: ClassVar = [
-        (None, {"fields": ["id", "time", "last_active", "duration", "page_views", "is_bounced"]}),
+        (
+            None,
+            {
+                "fields": [
+                    *("id", "time", "last_active", "last_heartbeat"),
+                    *("duration", "page_views", "is_bounced"),
+                ]
+            },
+        ),
         ("Visitor", {"fields": ["visitor_hash", "user", "country", "city"]}),
         ("Origin", {"fields": ["referrer_domain", "referrer", "landing_page", "bio_page_id"]}),
         (
@@ -94,6 +102,10 @@ class SessionAdmin(StreamAdmin):
     @admin.display(description="last active (UTC)")
     def last_active(self, session: Session) -> str:
         return format_time(session.last_active_at)
+
+    @admin.display(description="last heartbeat (UTC)")
+    def last_heartbeat(self, session: Session) -> str:
+        return format_time(session.last_heartbeat_at) if session.last_heartbeat_at else EMPTY
 
     @admin.display(description="duration")
     def duration(self, session: Session) -> str:

@@ -169,7 +169,11 @@ class HeartbeatView(TrackView):
 
     @endpoint(ingest=True, rate="RATE_HEARTBEAT", responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
-        """Add 30 seconds to a session whose page is visible."""
+        """Note that the page of a session is visible.
+
+        The session gets longer by the whole seconds since its last heartbeat, or else its start,
+        at most 30.
+        """
         self.require_tracking()
         ingest.heartbeat(require_id(id))
         return self.respond(200, DONE, Outcome.STORED)

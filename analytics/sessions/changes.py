@@ -10,7 +10,8 @@ ids, then the page views that were left by theirs. Filling in a duration never w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connections
@@ -23,6 +24,7 @@ from config.db import uuid7
 from config.db.routers import ANALYTICS
 
 PAGE_VIEWS = Table.of(PageView)
+HEARTBEAT_SECONDS = 30  # between two of them; what one adds at most
 LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
 
 
@@ -32,7 +34,7 @@ class Touch:
 
     session_id: UUID
     active_at: datetime | None = None
-    seconds: int = 0
+    heartbeat_at: datetime | None = None
     user_id: UUID | None = None
     page_view: PageViewRow | None = None
 
@@ -82,20 +84,34 @@ CHANGES = Updates(ANALYTICS, _apply)
 # statement began: PostgreSQL then adds to its latest version.
 # Each condition on ids is written for the changed table, too: so months without them are pruned,
 # and the rest is found by the primary key, whatever the estimate for unnest.
-_UPDATE_SESSIONS = """
+# Heartbeats count whole seconds: rounded down alike, the times of all of them lose none. Their
+# seconds come from an interval, since Citus lets nothing that knows a time zone change a row. When
+# another process stored a later one than the first of these, no more than the rest is added.
+_SECONDS = """floor(extract(epoch FROM
+        greatest(session.last_heartbeat_at, session.created_at) - timestamptz 'epoch'
+    ))"""
+_UPDATE_SESSIONS = f"""
 WITH locked AS (
     SELECT id FROM analytics_session WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE analytics_session AS session SET
     page_views = session.page_views + given.page_views,
     bounced = session.page_views + given.page_views < 2,
-    duration_seconds = session.duration_seconds + given.seconds,
+    duration_seconds = session.duration_seconds + least(
+        given.seconds_between
+            + least(greatest(given.first_beat - {_SECONDS}, 0), {HEARTBEAT_SECONDS}),
+        greatest(given.last_beat - {_SECONDS}, 0)
+    ),
+    last_heartbeat_at = greatest(session.last_heartbeat_at, given.heartbeat_at),
     last_active_at = greatest(session.last_active_at, given.active_at),
     user_id = coalesce(given.user_id, session.user_id)
 FROM unnest(
-    %(ids)s, %(page_views)s::int[], %(seconds)s::int[], %(active_at)s::timestamptz[],
-    %(user_ids)s::uuid[]
-) AS given (id, page_views, seconds, active_at, user_id)
+    %(ids)s, %(page_views)s::int[], %(active_at)s::timestamptz[], %(user_ids)s::uuid[],
+    %(heartbeat_at)s::timestamptz[], %(first_beats)s::bigint[], %(last_beats)s::bigint[],
+    %(seconds_between)s::bigint[]
+) AS given (
+    id, page_views, active_at, user_id, heartbeat_at, first_beat, last_beat, seconds_between
+)
 -- Joined with the others, `locked` would invite nested loops over the whole group.
 WHERE (SELECT count(*) FROM locked) > 0
     AND session.id = given.id AND session.id = ANY (%(ids)s)
@@ -109,18 +125,40 @@ def _update_sessions(touches: Sequence[Touch]) -> set[UUID]:
     for touch in touches:
         by_id.setdefault(touch.session_id, []).append(touch)
     each = by_id.values()
+    heartbeats = [_heartbeats(some) for some in each]
     arrays = {
         "ids": list(by_id),
         "page_views": [sum(one.page_view is not None for one in some) for some in each],
-        "seconds": [sum(one.seconds for one in some) for some in each],
         "active_at": [
             max((one.active_at for one in some if one.active_at), default=None) for some in each
         ],
         "user_ids": [  # the last one who was named
             next((one.user_id for one in reversed(some) if one.user_id), None) for some in each
         ],
+        "heartbeat_at": [beats.last_at for beats in heartbeats],
+        "first_beats": [beats.first for beats in heartbeats],
+        "last_beats": [beats.last for beats in heartbeats],
+        "seconds_between": [beats.seconds_between for beats in heartbeats],
     }
     return _ids(_UPDATE_SESSIONS, arrays)
+
+
+class _Heartbeats(NamedTuple):
+    """Those of one session: the last one, the seconds of first and last, and what lies between."""
+
+    last_at: datetime | None = None
+    first: int | None = None
+    last: int | None = None
+    seconds_between: int = 0
+
+
+def _heartbeats(touches: Sequence[Touch]) -> _Heartbeats:
+    times = [each.heartbeat_at for each in touches if each.heartbeat_at]
+    if not times:
+        return _Heartbeats()
+    seconds = sorted(uuid7.to_ms(at) // 1000 for at in times)
+    between = sum(min(after - before, HEARTBEAT_SECONDS) for before, after in pairwise(seconds))
+    return _Heartbeats(max(times), seconds[0], seconds[-1], between)
 
 
 # Locked in order as sessions are.

@@ -19,7 +19,6 @@ from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 
 SESSIONS = Table.of(Session)
-HEARTBEAT_SECONDS = 30
 
 
 def start(row: SessionRow) -> None:
@@ -37,8 +36,9 @@ def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) ->
 
 
 def heartbeat(session_id: UUID) -> None:
-    """Add 30 seconds to a session that is active now."""
-    _change(Touch(session_id, uuid7.now(), seconds=HEARTBEAT_SECONDS))
+    """Add the seconds since the last heartbeat, at most 30, to a session that is active now."""
+    now = uuid7.now()
+    _change(Touch(session_id, now, heartbeat_at=now))
 
 
 def identify(session_id: UUID, user_id: UUID) -> None:
@@ -78,6 +78,7 @@ def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionR
         bounced=True,
         duration_seconds=0,
         last_active_at=uuid7.time_of(id),
+        last_heartbeat_at=None,
     )
 
 

@@ -46,6 +46,7 @@ class SessionRow(NamedTuple):
     bounced: bool
     duration_seconds: int
     last_active_at: datetime
+    last_heartbeat_at: datetime | None
 
 
 class Session(Stream):
@@ -79,6 +80,7 @@ class Session(Stream):
     bounced = models.BooleanField(default=True)
     duration_seconds = models.IntegerField(default=0)
     last_active_at = models.DateTimeField()
+    last_heartbeat_at = models.DateTimeField(null=True)
 
     objects = SessionQuerySet.as_manager()
 

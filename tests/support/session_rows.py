@@ -35,6 +35,7 @@ BARE_ROW = {
     "page_views": 0,
     "bounced": True,
     "duration_seconds": 0,
+    "last_heartbeat_at": None,
     **dict.fromkeys(COLUMNS.values()),
 }
 FULL_SESSION = {

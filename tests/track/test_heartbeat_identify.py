@@ -50,13 +50,21 @@ def identify(api, id, token, **more):
 # Heartbeats
 
 
-def test_a_heartbeat_adds_thirty_seconds(api, session, clock):
-    clock.set(AT + timedelta(seconds=31))
+def test_a_heartbeat_adds_what_has_passed_since_the_last_one(api, session, clock):
+    clock.set(AT + timedelta(seconds=21))
     assert_ok(heartbeat(api, session.pk))
-    assert session_use(session) == (30, AT + timedelta(seconds=31), None)
+    assert session_use(session) == (21, AT + timedelta(seconds=21), None)
     clock.set(AT + timedelta(milliseconds=60_123))
     assert_ok(heartbeat(api, str(session.pk).upper()))
-    assert session_use(session) == (60, AT + timedelta(milliseconds=60_123), None)
+    assert session_use(session) == (51, AT + timedelta(milliseconds=60_123), None)
+
+
+def test_heartbeats_at_once_add_no_more_than_one(api, session, clock):
+    clock.set(AT + timedelta(seconds=12))
+    for _ in range(5):
+        assert_ok(heartbeat(api, session.pk))
+        clock.move(milliseconds=25)
+    assert session_use(session)[0] == 12
 
 
 def test_a_heartbeat_is_no_page_view_and_of_one_session_only(api, session):

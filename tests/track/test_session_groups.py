@@ -59,8 +59,8 @@ def test_every_change_of_a_group_counts(clock):
         *(changed, changed, new, changed, changed, unknown),
         *(changed, changed, changed, new, unknown),
     ]
-    assert session_state(busy) == (3, False, 60, AT + timedelta(seconds=9), second)
-    assert session_state(calm) == (0, True, 30, AT + timedelta(seconds=5), None)
+    assert session_state(busy) == (3, False, 5, AT + timedelta(seconds=9), second)
+    assert session_state(calm) == (0, True, 5, AT + timedelta(seconds=5), None)
     assert PageView.objects.get(id=left).scroll_depth == 50
     assert durations(busy) == [2.5, 1.0, None]
 
@@ -78,7 +78,8 @@ def test_events_sessions_and_page_views_share_a_group():
     assert session_state(new.id)[:2] == (1, True)
 
 
-def test_a_rejected_change_fails_alone_in_its_group():
+def test_a_rejected_change_fails_alone_in_its_group(clock):
+    clock.set(uuid7.from_ms(AT_MS + 30_000))
     many = [start_session() for _ in range(99)]
     full = start_session(duration_seconds=LARGEST)
     everyone = [*many[:42], full, *many[42:]]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from analytics.ingest import commit
 from analytics.sessions import ingest
 from analytics.sessions.models import PageView, Session, SessionRow
 from config.api.errors import RowRefused
@@ -19,6 +20,7 @@ from tests.support.session_writes import (
     start_session,
     view_page,
     view_row,
+    writes_of,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -53,6 +55,7 @@ def test_a_session_is_stored_as_it_is():
         bounced=True,
         duration_seconds=0,
         last_active_at=AT,
+        last_heartbeat_at=None,
     )
     ingest.start(row)
     assert list(Session.objects.values_list()) == [row]
@@ -141,12 +144,51 @@ def test_leave_of_an_unknown_page_view_changes_nothing():
     assert durations(session_id) == [None]
 
 
-def test_a_heartbeat_adds_thirty_seconds_and_is_active_now(clock):
+def test_a_heartbeat_adds_what_has_passed_and_is_active_now(clock):
     session_id, other = start_session(), start_session()
-    clock.set(uuid7.from_ms(AT_MS + 60_001))
+    clock.set(uuid7.from_ms(AT_MS + 29_001))
     ingest.heartbeat(session_id)
-    assert session_state(session_id) == (0, True, 30, uuid7.from_ms(AT_MS + 60_001), None)
+    assert session_state(session_id) == (0, True, 29, uuid7.from_ms(AT_MS + 29_001), None)
     assert session_state(other) == (0, True, 0, AT, None)
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "seconds"),
+    [
+        ([0, 20, 40, 60, 80], 0),
+        ([999], 0),
+        ([1000], 1),
+        ([30_999], 30),
+        ([31_000, 61_000], 60),
+        ([86_400_000, 86_415_000], 45),  # at most 30 each
+        ([*range(900, 10_000, 900)], 9),  # rounding loses none
+        ([20_000, 10_000, 15_000, 21_000], 21),  # a clock that goes backwards
+        ([-10_000, 0, 1000], 1),  # also to before the start
+    ],
+)
+def test_heartbeats_add_whole_seconds_since_the_last_one(clock, times_ms, seconds):
+    one_by_one, in_one_group = start_session(), start_session()
+    writes = []
+    for ms in times_ms:
+        clock.set(uuid7.from_ms(AT_MS + ms))
+        ingest.heartbeat(one_by_one)
+        writes += writes_of(lambda: ingest.heartbeat(in_one_group))
+    commit.store_group("analytics", writes)
+    last = (seconds, uuid7.from_ms(AT_MS + max(times_ms)))
+    heartbeats = Session.objects.values_list("duration_seconds", "last_heartbeat_at")
+    assert [heartbeats.get(id=id) for id in (one_by_one, in_one_group)] == [last, last]
+
+
+def test_heartbeats_after_a_later_one_of_another_process_add_the_rest(clock):
+    session_id = start_session()
+    clock.set(uuid7.from_ms(AT_MS + 8000))
+    writes = writes_of(lambda: ingest.heartbeat(session_id))
+    clock.set(uuid7.from_ms(AT_MS + 10_000))
+    ingest.heartbeat(session_id)
+    clock.set(uuid7.from_ms(AT_MS + 12_000))
+    writes += writes_of(lambda: ingest.heartbeat(session_id))
+    commit.store_group("analytics", writes)
+    assert session_state(session_id)[2] == 12
 
 
 def test_identify_sets_the_user_in_place_of_any_other():

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from analytics.ingest.bulk_copy import Rows
-from analytics.sessions.changes import PAGE_VIEWS
-from analytics.sessions.ingest import HEARTBEAT_SECONDS, SESSIONS
+from analytics.sessions.changes import HEARTBEAT_SECONDS, PAGE_VIEWS
+from analytics.sessions.ingest import SESSIONS
 from analytics.sessions.models import PageViewRow, SessionRow
 from analytics.sessions.referrers import referrer_domain
 from config.db import uuid7
@@ -73,7 +73,8 @@ def _session(day: StreamDay, visit: _Visit) -> SessionRow:
     random, dataset, visitor = day.random, day.dataset, visit.visitor
     start, count = visit.times[0], len(visit.pages)
     beats = (visit.end - start) // (HEARTBEAT_SECONDS * 1000)
-    last = max(visit.times[-1], start + beats * HEARTBEAT_SECONDS * 1000)
+    last_beat = start + beats * HEARTBEAT_SECONDS * 1000
+    last = max(visit.times[-1], last_beat)
     has_campaign = random.random() < HAS_CAMPAIGN
     return SessionRow(
         id=visit.session_id,
@@ -103,6 +104,7 @@ def _session(day: StreamDay, visit: _Visit) -> SessionRow:
         bounced=count < 2,
         duration_seconds=beats * HEARTBEAT_SECONDS,
         last_active_at=uuid7.from_ms(last),
+        last_heartbeat_at=uuid7.from_ms(last_beat) if beats else None,
     )
 
 
