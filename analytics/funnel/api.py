@@ -10,9 +10,9 @@ from analytics.funnel.ingest import store
 from analytics.funnel.responses import TRACKED, Tracked
 from analytics.funnel.view import TrackView
 from config import runtime
-from config.api.errors import EventDataTooLarge
+from config.api import idempotency
+from config.api.errors import Conflict, EventDataTooLarge
 from config.api.fields import OPTIONAL, JsonObject, Text
-from config.api.outcomes import Outcome
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import AnyCaseBearerAuthentication, caller_of
@@ -49,15 +49,20 @@ class FunnelEventsView(TrackView):
         rate="RATE_TRACK",
         request=TRACK,
         responses={200: Tracked},
-        errors=(EventDataTooLarge(10_000),),
+        errors=(EventDataTooLarge(10_000), Conflict(idempotency.IN_USE)),
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Store one funnel event of the user of the token."""
+        """Store one funnel event of the user of the token.
+
+        With an `Idempotency-Key`, sending again is harmless: one event is stored.
+        """
         item = TRACK.run_validation(self.json())
+        key = idempotency.key_of(request._request)
         self.require_tracking()
         require_size(item["properties"] or "{}", runtime.current().max_event_data_bytes)
-        store(item, caller_of(request).user_id)
-        return self.respond(200, TRACKED, Outcome.STORED)
+        outcome = store(item, caller_of(request).user_id, key)
+        return self.respond(200, TRACKED, outcome)
 
 
 def require_size(properties: str, max_bytes: int) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from analytics.funnel.models import FunnelEvent, FunnelEventRow
-from analytics.ingest import writer
+from analytics.ingest import retries
 from analytics.ingest.bulk_copy import Table
+from config.api.outcomes import Outcome
 from config.db import uuid7
 
 logger = logging.getLogger(__name__)
@@ -17,18 +18,24 @@ TABLE = Table.of(FunnelEvent)
 TRACKED = Counter("analytics_event_tracked", "Funnel events that were stored.")
 
 
-def store(item: dict[str, Any], user_id: UUID) -> None:
-    """Store one event of a user; raises StorageUnavailable, or RowRefused for a deleted user."""
-    now = uuid7.now_ms()
+def store(item: dict[str, Any], user_id: UUID, key: UUID | None) -> Outcome:
+    """Store one event of a user, with its key as id: STORED or DUPLICATE.
+
+    Raises Conflict for a key of another user's event, StorageUnavailable, or RowRefused for a
+    deleted user.
+    """
+    id = key or uuid7.new_id_now()
     row = FunnelEventRow(
-        id=uuid7.new_id(now),
-        created_at=uuid7.from_ms(now),
+        id=id,
+        created_at=uuid7.time_of(id),
         user_id=user_id,
         session_id=item["sessionId"],
         event_type=item["event"],
         event_data=item["properties"] or "{}",
     )
-    writer.write_one(TABLE, row)
-    TRACKED.inc()
-    # Cut, because a name may be as long as a body.
-    logger.debug("[analytics] Event tracked: %.1000s for user %s", row.event_type, user_id)
+    outcome = retries.write_one(TABLE, row)
+    if outcome is Outcome.STORED:
+        TRACKED.inc()
+        # Cut, because a name may be as long as a body.
+        logger.debug("[analytics] Event tracked: %.1000s for user %s", row.event_type, user_id)
+    return outcome

@@ -10,7 +10,7 @@ from config.api import registry
 from config.api.bodies import Body
 from config.api.errors import RowRefused, StorageUnavailable
 from config.api.outcomes import Dropped, Outcome
-from config.api.view import ApiView
+from config.api.view import ApiView, as_api_error
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,10 @@ class TrackView(ApiView):
             raise Dropped(Outcome.KILL_SWITCH)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        match exc:
-            case Dropped():
-                outcome = exc.outcome
-            case StorageUnavailable() | RowRefused():
-                outcome = Outcome.WRITE_FAILED
-                logger.warning("Event not stored: %s", type(exc).__name__)  # the writer logged why
-            case _:
-                return super().handle_exception(exc)
-        return self.respond(200, self.body_if_dropped, outcome)
+        if isinstance(exc, Dropped):
+            return self.respond(200, self.body_if_dropped, exc.outcome)
+        error = as_api_error(exc)
+        if isinstance(error, StorageUnavailable | RowRefused):
+            logger.warning("Event not stored: %s", type(error).__name__)  # it was logged why
+            return self.respond(200, self.body_if_dropped, Outcome.WRITE_FAILED)
+        return super().handle_exception(error)

@@ -42,6 +42,12 @@ def assert_track_error(
     assert_response(response, status, {"success": False, "error": error}, headers)
 
 
+def assert_conflict(response):
+    """Demand the error of a key that another user's event has."""
+    expected = (409, "CONFLICT", "Idempotency key already in use", "common.conflict")
+    assert_track_error(response, *expected)
+
+
 def assert_invalid(response, *messages):
     """Demand a validation error with these messages, and no row."""
     expected = (400, "VALIDATION_ERROR", "Validation failed", "common.validation_failed")
