@@ -1,6 +1,7 @@
 """Authentication classes of the APIs: bearer tokens and login sessions."""
 
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -18,7 +19,7 @@ NO_SESSION = "Valid session required"
 class BearerAuthentication(BaseAuthentication):
     """Require `Authorization: Bearer <token>`, the scheme in exactly this case."""
 
-    scheme = "bearer"  # its name in the description of the API
+    schemes: ClassVar[tuple[str, ...]] = ("bearer",)  # their names in the description of the API
     errors = (NotAuthenticated(), InvalidCredentials())
 
     def authenticate(self, request: Request) -> tuple[Caller, str]:
@@ -43,7 +44,7 @@ class AnyCaseBearerAuthentication(BearerAuthentication):
 class SessionAuthentication(BaseAuthentication):
     """Require the login session of an active user, and no page of another site."""
 
-    scheme = "session"
+    schemes: ClassVar[tuple[str, ...]] = ("session",)
     errors = (Forbidden(CROSS_SITE), Forbidden(NO_SESSION))
 
     def authenticate(self, request: Request) -> tuple[User, None]:
@@ -54,6 +55,33 @@ class SessionAuthentication(BaseAuthentication):
         if user is None:
             raise Forbidden(NO_SESSION)
         return user, None
+
+
+class BearerOrSessionAuthentication(BaseAuthentication):
+    """Require a bearer token, or without an `Authorization` header the session of a browser."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("bearer", "session")
+    errors = BearerAuthentication.errors
+
+    def authenticate(self, request: Request) -> tuple[Caller | User, str | None]:
+        """Return the caller and the token, or the user and the session's key.
+
+        Raises NotAuthenticated or InvalidCredentials.
+        """
+        if "Authorization" in request.headers:
+            return AnyCaseBearerAuthentication().authenticate(request)
+        try:
+            user, _ = SessionAuthentication().authenticate(request)
+        except Forbidden:
+            raise NotAuthenticated from None
+        return user, request._request.session.session_key
+
+
+def user_id_of(request: Request) -> UUID:
+    """Return the id of the user of an endpoint that requires a token or a session."""
+    user: Any = request.user
+    user_id: UUID = user.pk
+    return user_id
 
 
 def caller_of(request: Request) -> Caller:

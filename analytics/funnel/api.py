@@ -15,7 +15,7 @@ from config.api.errors import Conflict, EventDataTooLarge
 from config.api.fields import OPTIONAL, JsonObject, Text
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
-from websites.authentication import AnyCaseBearerAuthentication, caller_of
+from websites.authentication import BearerOrSessionAuthentication, user_id_of
 
 
 class TrackSerializer(StrictSerializer):
@@ -45,7 +45,7 @@ class FunnelEventsView(TrackView):
 
     @endpoint(
         ingest=True,
-        authentication=AnyCaseBearerAuthentication,
+        authentication=BearerOrSessionAuthentication,
         rate="RATE_TRACK",
         request=TRACK,
         responses={200: Tracked},
@@ -55,13 +55,16 @@ class FunnelEventsView(TrackView):
     def post(self, request: Request) -> HttpResponse:
         """Store one funnel event of the user of the token.
 
+        Without an `Authorization` header the user is that of the session of the browser; no page
+        of another origin may send it.
+
         With an `Idempotency-Key`, sending again is harmless: one event is stored.
         """
         item = TRACK.run_validation(self.json())
         key = idempotency.key_of(request._request)
         self.require_tracking()
         require_size(item["properties"] or "{}", runtime.current().max_event_data_bytes)
-        outcome = store(item, caller_of(request).user_id, key)
+        outcome = store(item, user_id_of(request), key)
         return self.respond(200, TRACKED, outcome)
 
 

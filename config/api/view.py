@@ -124,7 +124,7 @@ class ApiView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        if request.auth:  # a token, which a logout may revoke before the request is recorded
+        if request.auth:  # what a logout may revoke before the request is recorded
             self.annotate(user_id=request.user.pk)
 
     def annotate(self, **found: Any) -> None:

@@ -161,6 +161,8 @@ def test_public_routes_take_more_types(path, media_types):
         ("/api/v1/events", "post", None),
         ("/api/v1/events", "get", [{}, {"bearer": []}]),
         ("/api/v1/websites", "get", [{"bearer": []}]),
+        ("/api/v1/analytics/track", "post", [{"bearer": []}, {"session": []}]),
+        ("/api/analytics/collect", "post", [{"session": []}]),
     ],
 )
 def test_an_operation_describes_its_authentication(path, method, security):

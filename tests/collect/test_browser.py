@@ -1,4 +1,4 @@
-"""The collect API in a real browser: cookies, origins, logout"""
+"""Collect and track in a real browser: cookies, origins, logout"""
 
 import http.server
 import shutil
@@ -25,7 +25,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-COLLECT = "/api/analytics/collect"
+COLLECT, TRACK = "/api/analytics/collect", "/api/v1/analytics/track"
 SEND = """async ([address, options, event]) => {
     const body = JSON.stringify(event);
     const answer = await fetch(address, {method: "POST", body: body, ...options});
@@ -136,6 +136,22 @@ def test_a_page_of_the_service_collects_until_its_user_logs_out(service, page):
     refused = [403, {"success": False, "error": "Valid session required"}]
     assert page.evaluate(SEND, [COLLECT, AS_JSON, EVENT]) == refused
     assert service.stored() == before + 2
+
+
+def test_a_page_of_the_service_tracks_with_its_session(service, page):
+    service.log_in(page)
+    event = {"event": "bio_link_click"}
+    tracked = [200, {"success": True, "data": {"tracked": True}}]
+    assert page.evaluate(SEND, [TRACK, AS_JSON, event]) == tracked
+    with another_origin("127.0.0.1") as other, page.context.new_page() as second:
+        second.goto(other)
+        address = service.address + TRACK
+        with second.expect_response(address) as answered:
+            second.evaluate(SEND, [address, AS_TEXT, event])
+        assert answered.value.status == 401
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log in").wait_for()
+    assert page.evaluate(SEND, [TRACK, AS_JSON, event])[0] == 401
 
 
 # Pages of 127.0.0.1 are of the same site, whatever their port: the browser sends them the cookie.

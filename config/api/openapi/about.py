@@ -17,8 +17,8 @@ manage them.
   one counts. Refused is what could not be stored: NUL characters, numbers that are not finite, more
   than 64 levels. A lone surrogate, as in a text that was cut, is stored as U+FFFD.
 * Pages of every origin may call the public routes, those of the origins in `CORS_ALLOWED_ORIGINS`
-  the others too, never with credentials. Preflights allow every header. Routes that live by a
-  cookie are for pages of this service alone.
+  the others too, never with credentials. Preflights allow every header. The cookie of a session
+  counts from pages of this service alone, and where there is no `Authorization` header.
 * The public routes also read JSON as `text/plain` and `application/x-www-form-urlencoded`: browsers
   send the first without a preflight, `curl -d` sends the second.
 """

@@ -11,6 +11,7 @@ from drf_spectacular import openapi
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import ResolvedComponent
+from rest_framework.authentication import BaseAuthentication
 
 from config.api.bodies import Body
 from config.api.cors import is_listable, is_public
@@ -90,9 +91,9 @@ class AutoSchema(openapi.AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         declared = self.endpoint
         if declared.authentication:
-            return [{declared.authentication.scheme: []}]  # type: ignore[attr-defined]
+            return _security(declared.authentication)
         if declared.optional_authentication:
-            return [{}, {declared.optional_authentication.scheme: []}]  # type: ignore[attr-defined]
+            return [{}, *_security(declared.optional_authentication)]
         return []
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
@@ -240,6 +241,11 @@ class AutoSchema(openapi.AutoSchema):
         if serializer.partial:  # all that it has may be left out
             return {key: value for key, value in schema.items() if key != "required"}
         return schema
+
+
+def _security(authentication: type[BaseAuthentication]) -> list[dict[str, list[str]]]:
+    """Return the schemes of which a request needs one."""
+    return [{scheme: []} for scheme in authentication.schemes]  # type: ignore[attr-defined]
 
 
 def _example_name(shape: StrictSerializer | List | type[Body]) -> str:
