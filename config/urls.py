@@ -6,15 +6,15 @@ from django.urls import include, path, re_path
 from config import views
 
 urlpatterns = [
+    path("", include("analytics.urls")),  # first: they are by far the most requests
+    path("", include("activity.urls")),
+    path("", include("websites.urls")),
     path("health/live", views.LiveView.as_view()),
     path("health/ready", views.ReadyView.as_view()),
     path("metrics", views.MetricsView.as_view()),
     path("api/schema/", views.schema),
     path("api/docs/", views.docs),
     path("admin/", admin.site.urls),
-    path("", include("websites.urls")),
-    path("", include("analytics.urls")),
-    path("", include("activity.urls")),
     re_path(r"", views.unknown_path, name="unknown"),
 ]
 handler400 = views.bad_request
