@@ -42,9 +42,14 @@ def is_public(path: str) -> bool:
     return _is_public(path) is not None
 
 
+def lives_by_cookie(path: str) -> bool:
+    """Return whether a path lives by the cookie of a login session."""
+    return _is_same_origin(path) is not None
+
+
 def is_listable(path: str) -> bool:
     """Return whether pages of CORS_ALLOWED_ORIGINS may call a path."""
-    return path.startswith("/api/") and not is_public(path) and not _is_same_origin(path)
+    return path.startswith("/api/") and not is_public(path) and not lives_by_cookie(path)
 
 
 def parse_origins(texts: Iterable[str]) -> frozenset[str]:
