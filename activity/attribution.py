@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-from django.contrib import auth
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest
 
+from activity.facts import RequestFacts
 from config.api.errors import InvalidCredentials
-from config.api.view import annotations
-from websites import tokens
+from websites import sessions, tokens
 
 MAX_ID_LENGTH = 128
 RETRY_SECONDS = 1.0
@@ -34,11 +31,11 @@ class Attribution:
         return "authenticated_user" if self.user_id else "anonymous"
 
 
-def attribution_of(request: HttpRequest) -> Attribution:
+def attribution_of(facts: RequestFacts) -> Attribution:
     """Return the attribution of a request, once its view is done."""
-    annotated, path = annotations(request), stored_text(request.path_info)
+    annotated, path = facts.annotations, stored_text(facts.path)
     return Attribution(
-        user_id=text_of(annotated.get("user_id") or _user_id_of(request)),
+        user_id=text_of(annotated.get("user_id") or _user_id_of(facts)),
         session_id=text_of(annotated.get("session_id") or _session_in(path)),
         project_id=text_of(annotated.get("project_id") or _project_in(path)),
     )
@@ -87,18 +84,17 @@ def _after_last(name: str, segments: Sequence[str]) -> str | None:
     return "".join(segments[before + 1 : before + 2]) or None
 
 
-def _user_id_of(request: HttpRequest) -> object:
+def _user_id_of(facts: RequestFacts) -> object:
     """Return the id of the user of a bearer token, or without one of a login session."""
     global _asks_again_at
-    if time.monotonic() < _asks_again_at:
+    if not (facts.authorization or facts.session_key) or time.monotonic() < _asks_again_at:
         return None
     try:
-        if header := request.headers.get("Authorization"):
-            scheme, _, token = header.partition(" ")
+        if facts.authorization:
+            scheme, _, token = facts.authorization.partition(" ")
             return tokens.verify(token.strip()).user_id if scheme.lower() == "bearer" else None
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and hasattr(request, "session"):
-            # DRF has put None in place of the user that Django would look up.
-            return (getattr(request, "user", None) or auth.get_user(request)).pk
+        user = sessions.user_of_key(facts.session_key)
+        return user and user.pk
     except InvalidCredentials:
         return None
     except (DatabaseError, InterfaceError):

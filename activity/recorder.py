@@ -5,25 +5,24 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from prometheus_client import Counter
 
 from activity.attribution import Attribution, attribution_of, step_in, stored_text, text_of
 from activity.event_types import event_type_of
+from activity.facts import RequestFacts
 from activity.models import ActivityEvent, ActivityRow
-from analytics.ingest import writer
+from analytics.ingest import background, writer
+from analytics.ingest.background import Sink
 from analytics.ingest.bulk_copy import Table
 from config import runtime
 from config.api import address_hash, request_body
-from config.api.client_address import client_address
 from config.api.errors import Invalid
-from config.db import deadline, uuid7
+from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -32,21 +31,23 @@ LOST = Counter("millrace_activity_lost", "Rows of the recorder that were not sto
 MAX_PATH_LENGTH = 2048
 MAX_METHOD_LENGTH = 16
 MAX_METADATA_BYTES = 16_384
-LOOKUP_SECONDS = 0.5  # that the thread of a request may wait for databases after the answer
 WARNING_SECONDS = 1.0
 STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
+
+
+class Step(NamedTuple):
+    """A step of the host project, until its row is made."""
+
+    event_type: str
+    begun_ms: int
+    facts: RequestFacts | None
+    ids: Mapping[str, object]
+    metadata: dict[str, Any]
+
+
 _warning = threading.Lock()
 _lost_since_warning = 0
 _warns_again_at = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RequestTiming:
-    """When a request came, how long it took, and the status of its response."""
-
-    begun_ms: int
-    duration_ms: int
-    status_code: int
 
 
 def is_recorded(path: str) -> bool:
@@ -62,17 +63,9 @@ def store(row: ActivityRow) -> None:
     writer.write_one(TABLE, row)
 
 
-def record_request(request: HttpRequest, timing: RequestTiming) -> None:
+def record_request(facts: RequestFacts) -> None:
     """Record a request that was answered; whatever goes wrong is logged and counted."""
-    try:
-        with deadline.within(LOOKUP_SECONDS):
-            if runtime.current().activity_enabled:
-                _enqueue(_row_of_request(request, timing), _request_id_of(request))
-    except (DatabaseError, InterfaceError):
-        count_lost(_request_id_of(request))
-    except Exception:  # the response is sent already: a log line is all that is left to do
-        logger.exception("The recorder failed")
-        count_lost(_request_id_of(request))
+    background.put(SINK, facts)
 
 
 def record_step(
@@ -91,77 +84,76 @@ def record_step(
         request_body.parse(text.encode())
     except Invalid as error:
         raise ValueError(f"The metadata: {error.problems[0].context['reason']}.") from error
-    try:
-        with deadline.within(LOOKUP_SECONDS):
-            if runtime.current().activity_enabled:
-                row = _row_of_step(event_type, request, ids, metadata)
-                _enqueue(row, _request_id_of(request))
-    except (DatabaseError, InterfaceError):
-        count_lost(_request_id_of(request))
+    begun_ms = uuid7.now_ms()
+    facts = RequestFacts.of(request, begun_ms=begun_ms) if request else None
+    background.put(SINK, Step(event_type, begun_ms, facts, ids, metadata))
 
 
-def _row_of_request(request: HttpRequest, timing: RequestTiming) -> ActivityRow:
-    attribution, path = attribution_of(request), stored_text(request.path_info)
-    metadata, step = _metadata_of(request, attribution), step_in(path)
+def make_row(item: "RequestFacts | Step") -> ActivityRow | None:
+    """Return the row of a request or a step, None while the recorder is off."""
+    if not runtime.current().activity_enabled:
+        return None
+    return row_of_step(item) if isinstance(item, Step) else row_of_request(item)
+
+
+def row_of_request(facts: RequestFacts) -> ActivityRow:
+    """Return the row of a request."""
+    attribution, path = attribution_of(facts), stored_text(facts.path)
+    metadata, step = _metadata_of(facts, attribution), step_in(path)
     if step:
         metadata["step_number"] = step
-    method = str(request.method)
     return ActivityRow(
-        id=uuid7.new_id(timing.begun_ms),
-        created_at=uuid7.from_ms(timing.begun_ms),
-        event_type=event_type_of(method, path, timing.status_code),
+        id=uuid7.new_id(facts.begun_ms),
+        created_at=uuid7.from_ms(facts.begun_ms),
+        event_type=event_type_of(facts.method, path, facts.status_code),
         user_id=attribution.user_id,
         session_id=attribution.session_id,
         project_id=attribution.project_id,
-        method=method[:MAX_METHOD_LENGTH],
+        method=facts.method[:MAX_METHOD_LENGTH],
         path=path[:MAX_PATH_LENGTH],
-        status_code=timing.status_code,
-        duration_ms=timing.duration_ms,
+        status_code=facts.status_code,
+        duration_ms=facts.duration_ms,
         metadata=request_body.compact(metadata)[0],
     )
 
 
-def _row_of_step(
-    event_type: str,
-    request: HttpRequest | None,
-    ids: Mapping[str, object],
-    metadata: dict[str, Any],
-) -> ActivityRow:
-    attribution = attribution_of(request) if request else Attribution()
-    given = {name: text_of(id) for name, id in ids.items() if id is not None}
-    attribution = replace(attribution, **given)
-    own = _metadata_of(request, attribution)
-    id = uuid7.new_id_now()
+def row_of_step(step: Step) -> ActivityRow:
+    """Return the row of a step; what it names itself counts more than its request."""
+    facts = step.facts
+    given = {name: text_of(id) for name, id in step.ids.items() if id is not None}
+    attribution = replace(attribution_of(facts) if facts else Attribution(), **given)
+    metadata = step.metadata | _metadata_of(facts, attribution)
     return ActivityRow(
-        id=id,
-        created_at=uuid7.time_of(id),
-        event_type=event_type,
+        id=uuid7.new_id(step.begun_ms),
+        created_at=uuid7.from_ms(step.begun_ms),
+        event_type=step.event_type,
         user_id=attribution.user_id,
         session_id=attribution.session_id,
         project_id=attribution.project_id,
-        method=str(request.method)[:MAX_METHOD_LENGTH] if request else "",
-        path=stored_text(request.path_info)[:MAX_PATH_LENGTH] if request else "",
+        method=facts.method[:MAX_METHOD_LENGTH] if facts else "",
+        path=stored_text(facts.path)[:MAX_PATH_LENGTH] if facts else "",
         status_code=200,
         duration_ms=0,
-        metadata=request_body.compact(metadata | own)[0],
+        metadata=request_body.compact(metadata)[0],
     )
 
 
-def _metadata_of(request: HttpRequest | None, attribution: Attribution) -> dict[str, Any]:
+def _metadata_of(facts: RequestFacts | None, attribution: Attribution) -> dict[str, Any]:
     """Return the recorder's own keys."""
     metadata = {"actor_type": attribution.actor_type}
-    if request:
-        metadata["request_id"] = _request_id_of(request)
-        metadata["remote_addr"] = address_hash.hash_address(client_address(request))
+    if facts:
+        metadata["request_id"] = facts.request_id
+        metadata["remote_addr"] = address_hash.hash_address(facts.address)
     return metadata
 
 
-def _request_id_of(request: HttpRequest | None) -> str:
-    return getattr(request, "request_id", "-")
+def on_drop(item: "RequestFacts | Step") -> None:
+    """Count a row that is lost."""
+    facts = item.facts if isinstance(item, Step) else item
+    count_lost(facts.request_id if facts else "-")
 
 
-def _enqueue(row: ActivityRow, request_id: str) -> None:
-    writer.enqueue(TABLE, row, partial(count_lost, request_id))
+SINK = Sink(TABLE, make_row, on_drop)
 
 
 def count_lost(request_id: str) -> None:

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from activity import attribution, recorder
-from analytics.ingest import writer
+from analytics.ingest import background, writer
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
@@ -18,7 +18,7 @@ from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
 from tests.support.databases import connect_to_analytics, failing
-from tests.support.inline_writer import InlineWriter
+from tests.support.inline_writer import InlineBackground, InlineWriter
 from tests.support.openapi import assert_described
 from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
@@ -62,8 +62,11 @@ def _writer(request):
     is_real = bool(marker and marker.kwargs.get("transaction"))
     is_real = is_real or bool({"transactional_db", "live_server"} & set(request.fixturenames))
     writer.reset(writer.GroupWriter if is_real else InlineWriter)
+    background.reset(background.BackgroundWriter if is_real else InlineBackground)
     yield
-    writer.reset(InlineWriter)  # a thread's connection would keep the database from being dropped
+    # A thread's connection would keep the database from being dropped.
+    writer.reset(InlineWriter)
+    background.reset(InlineBackground)
 
 
 @pytest.fixture
@@ -71,8 +74,8 @@ def make_writer():
     """Start a writer of the analytics database, as another process would have it."""
     started = []
 
-    def make(**options):
-        started.append(writer.GroupWriter("analytics", **options))
+    def make():
+        started.append(writer.GroupWriter("analytics"))
         return started[-1]
 
     yield make

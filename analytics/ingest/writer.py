@@ -5,13 +5,11 @@ stores it in one transaction (commit.py) and wakes all whose rows were in it. Th
 While one group is being committed the next one gathers, so that an event that comes alone is
 written at once, and groups grow with the load.
 
-Rows that nobody waits for have a writer of their own, with a connection of its own and a bounded
-queue: neither a lock on their table nor a failure may delay requests.
+Rows that nobody waits for are stored by background.py.
 """
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,10 +31,6 @@ from config.db import deadline, uuid7
 logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 10_000
-MAX_WAITING_ROWS = 10_000  # of those that nobody waits for; beyond them none is taken
-PAUSE_SECONDS = 0.05  # before each of their groups, so that there are few
-
-OnDrop = Callable[[], None]  # called when an item that nobody waits for is lost; must not raise
 
 WAITING_ROWS = Gauge(
     "millrace_write_waiting_rows",
@@ -61,9 +55,6 @@ class Writer(Protocol):
     def write(self, target: Target, items: Sequence[Any]) -> list[Outcome]:
         """Return, after the commit, the outcome of each item, or raise StorageUnavailable."""
 
-    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
-        """Take an item that nobody waits for, and call `on_drop` if it is not stored."""
-
     def drain(self, seconds: float) -> None:
         """Wait until everything that was handed over is stored or dropped, at most so long."""
 
@@ -74,12 +65,6 @@ class Writer(Protocol):
         """Return how the writer stands."""
 
 
-class WriterFactory(Protocol):
-    """Makes the writer of a database, which pauses before each of its groups."""
-
-    def __call__(self, alias: str, *, pause_seconds: float = 0) -> Writer: ...
-
-
 class _Waiting:
     """What one request handed over, and its outcomes once `done` is released.
 
@@ -87,28 +72,20 @@ class _Waiting:
     a lock of their own that the waking thread still holds.
     """
 
-    __slots__ = ("done", "on_drop", "outcomes", "write")
+    __slots__ = ("done", "outcomes", "write")
 
-    def __init__(self, write: Write, on_drop: OnDrop | None = None) -> None:
+    def __init__(self, write: Write) -> None:
         self.write = write
-        self.on_drop = on_drop
         self.outcomes: list[Outcome] | None = None  # None: not known to be committed
         self.done = threading.Lock()
         self.done.acquire()
-
-    def finish(self) -> None:
-        """Wake whoever waits, or call `on_drop` where nobody does and something is lost."""
-        self.done.release()
-        if self.on_drop and (self.outcomes is None or Outcome.WRITE_FAILED in self.outcomes):
-            self.on_drop()
 
 
 class GroupWriter:
     """A thread that stores what many requests hand over in one transaction after another."""
 
-    def __init__(self, alias: str, *, pause_seconds: float = 0) -> None:
+    def __init__(self, alias: str) -> None:
         self._alias = alias
-        self._pause_seconds = pause_seconds
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._waiting_gauge = WAITING_ROWS.labels(alias)
@@ -132,15 +109,6 @@ class GroupWriter:
             self._withdraw(waiting)
             raise StorageUnavailable
         return waiting.outcomes
-
-    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
-        """Queue an item unless the queue is full."""
-        with self._changed:
-            has_room = self._waiting_rows < MAX_WAITING_ROWS
-            if has_room:
-                self._append(_Waiting(Write(target, [item]), on_drop))
-        if not has_room:
-            on_drop()
 
     def drain(self, seconds: float) -> None:
         """Wait until no group is waiting or being written."""
@@ -177,31 +145,24 @@ class GroupWriter:
         while (group := self._next_group()) is not None:
             self._store(group)
             for waiting in group:
-                waiting.finish()
+                waiting.done.release()
             with self._changed:
                 self._is_writing = False
                 self._changed.notify_all()
         connections[self._alias].close()
 
     def _next_group(self) -> list[_Waiting] | None:
-        """Wait until something is there and take all of it; None once the writer is stopped.
-
-        The group is empty when all of it was withdrawn in between.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_stopped)
-            if not self._waiting:
-                return None
-        time.sleep(self._pause_seconds)
+        """Wait until something is there and take all of it; None once the writer is stopped."""
         group: list[_Waiting] = []
         items = 0
         with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_stopped)
             while self._waiting and items < MAX_GROUP_ROWS:
                 group.append(self._waiting.popleft())
                 items += len(group[-1].write.items)
             self._count_waiting(-items)
-            self._is_writing = True
-        return group
+            self._is_writing = bool(group)
+        return group or None
 
     def _store(self, group: Sequence[_Waiting]) -> None:
         """Commit a group and set the outcomes; the thread survives whatever goes wrong."""
@@ -220,9 +181,8 @@ class GroupWriter:
             waiting.outcomes = each
 
 
-_factory: WriterFactory = GroupWriter
+_factory: Callable[[str], Writer] = GroupWriter
 _writers: dict[str, Writer] = {}  # by alias, started by the first row that needs one
-_background_writers: dict[str, Writer] = {}  # of rows that nobody waits for
 _starting = threading.Lock()
 
 
@@ -233,7 +193,7 @@ def write(target: Target, items: Sequence[Any]) -> list[Outcome]:
     refuses the row. Changes: what their stream says. Raises StorageUnavailable when the commit is
     not confirmed in time; it may still happen.
     """
-    return _writer(_writers, target.alias).write(target, items)
+    return _writer(target.alias).write(target, items)
 
 
 def write_one(target: Target, item: Any) -> Outcome:
@@ -244,30 +204,19 @@ def write_one(target: Target, item: Any) -> Outcome:
     return outcome
 
 
-def enqueue(target: Target, item: Any, on_drop: OnDrop) -> None:
-    """Store a row with others, waiting for nothing; call `on_drop` if it is not stored.
-
-    It is called at once when too many rows wait already, else later, by the writer's thread. What
-    is queued when the process stops is stored before it ends.
-    """
-    background = _writer(_background_writers, target.alias, pause_seconds=PAUSE_SECONDS)
-    background.enqueue(target, item, on_drop)
-
-
 def drain() -> None:
     """Wait until everything that was handed over is stored or dropped, for a bounded time."""
-    for writer in (*_writers.values(), *_background_writers.values()):
+    for writer in _writers.values():
         writer.drain(settings.WRITE_TIMEOUT_SECONDS)
 
 
-def reset(factory: WriterFactory = GroupWriter) -> None:
+def reset(factory: Callable[[str], Writer] = GroupWriter) -> None:
     """Stop all writers; those that the next rows start are made by a factory."""
     global _factory
-    for writer in (*_writers.values(), *_background_writers.values()):
+    for writer in _writers.values():
         writer.stop(settings.WRITE_TIMEOUT_SECONDS)
     with _starting:
         _writers.clear()
-        _background_writers.clear()
         _factory = factory
 
 
@@ -277,10 +226,10 @@ def state(alias: str) -> State:
     return writer.state() if writer else State()
 
 
-def _writer(started: dict[str, Writer], alias: str, *, pause_seconds: float = 0) -> Writer:
+def _writer(alias: str) -> Writer:
     with _starting:
-        if alias not in started:
-            if not started:  # unlike atexit, this also works in a worker that its server forked
+        if alias not in _writers:
+            if not _writers:  # unlike atexit, this also works in a worker that its server forked
                 Finalize(None, drain, exitpriority=10)
-            started[alias] = _factory(alias, pause_seconds=pause_seconds)
-        return started[alias]
+            _writers[alias] = _factory(alias)
+        return _writers[alias]

@@ -80,7 +80,7 @@ class Buffer(Body):
     """The writer of the process that answers."""
 
     buffer_size: Annotated[int, Meta(ge=0, description="Rows that wait now.")]
-    max_buffer_size: Annotated[int, Meta(ge=1, description="Rows that may wait.")]
+    max_buffer_size: Annotated[int, Meta(ge=1, description="Rows that one transaction takes.")]
     flush_interval_seconds: Count
     last_flush: Annotated[Timestamp | None, Meta(description="Its last commit.")]
     events_pending: Count
@@ -91,7 +91,7 @@ class Buffer(Body):
         """Return the state of a writer."""
         return cls(
             buffer_size=state.waiting_rows,
-            max_buffer_size=writer.MAX_WAITING_ROWS,
+            max_buffer_size=writer.MAX_GROUP_ROWS,
             flush_interval_seconds=FLUSH_INTERVAL_SECONDS,
             last_flush=iso(state.last_commit_at) if state.last_commit_at else None,
             events_pending=state.waiting_rows,

@@ -124,7 +124,9 @@ class ApiView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        if request.auth:  # what a logout may revoke before the request is recorded
+        # Of a token and a session the token counts; a logout may revoke it before the request is
+        # recorded.
+        if request.auth or (request.user and not request.headers.get("Authorization")):
             self.annotate(user_id=request.user.pk)
 
     def annotate(self, **found: Any) -> None:

@@ -180,13 +180,13 @@ def test_a_row_that_the_database_rejects_is_lost(api, lost, caplog, monkeypatch)
 
 
 def test_an_error_in_the_recorder_breaks_no_response(api, lost, caplog, monkeypatch):
-    def crash(request):
+    def crash(facts):
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr("activity.recorder.attribution_of", crash)
     assert api.get("/nothing").status_code == 404
     assert lost() == 1
-    assert "The recorder failed" in caplog.messages
+    assert "A row of activity could not be made" in caplog.messages
 
 
 def test_rows_of_requests_have_ids_of_their_time(api):

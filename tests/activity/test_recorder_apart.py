@@ -7,7 +7,7 @@ from django.db import connections
 
 from activity.models import ActivityEvent
 from analytics.events.models import Event
-from analytics.ingest import writer
+from analytics.ingest import background
 from tests.support.api import Api
 from tests.support.databases import connect_to_analytics
 from tests.support.events import PATH, event_of
@@ -25,7 +25,7 @@ def _warm(api, website):
     """Let the writers run and know the website."""
     lookup.active_site(website.tracking_code)
     assert api.post(PATH, event_of(website)).status_code == 201
-    writer.drain()
+    background.drain()
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_lock_on_its_table_delays_no_request(api, website):
 def test_a_rejection_of_its_rows_fails_no_request(website):
     event = event_of(website)
     responses = run_concurrently(*[lambda: Api().post(PATH, event)] * 20)
-    writer.drain()
+    background.drain()
     assert {response.status_code for response in responses} == {201}
     assert Event.objects.count() == 21
     assert ActivityEvent.objects.count() == 1

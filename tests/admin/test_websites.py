@@ -67,6 +67,7 @@ def test_revoked_tokens_are_no_business_of_staff():
     assert "token_blacklist" not in apps
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_websites_are_listed_with_owner_and_code_in_few_queries(
     staff_api, make_user, make_website, django_assert_max_num_queries
 ):

@@ -1,7 +1,6 @@
 """Group commit: groups, rejected rows, batches and the writer's state"""
 
 import time
-from functools import partial
 
 import pytest
 from django.db import connections
@@ -117,55 +116,12 @@ def test_rows_that_wait_for_a_group_are_one_transaction():
     assert Event.objects.count() == 21
 
 
-def enqueue(*rows):
-    """Enqueue rows; return the list of those that are dropped, by their `os`."""
-    lost: list[str] = []
-    for each in rows:
-        writer.enqueue(TABLE, each, partial(lost.append, each.os))
-    return lost
-
-
-def test_queued_rows_are_written_in_few_transactions():
-    lost = enqueue(*(new_row(os=str(n)) for n in range(100)))
-    writer.drain()
-    assert lost == []
-    assert Event.objects.count() == 100
-    with connections["analytics"].cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT xmin::text) FROM analytics_event")
-        [transactions] = cursor.fetchone()
-    assert transactions <= 10  # usually one
-
-
-def test_a_full_queue_drops_rows(monkeypatch):
-    monkeypatch.setattr(writer, "MAX_WAITING_ROWS", 2)
-    monkeypatch.setattr(writer, "PAUSE_SECONDS", 1.0)  # long enough to fill it
-    lost = enqueue(*(new_row(os=str(n)) for n in range(4)))
-    assert lost == ["2", "3"]
-    assert writer.write(TABLE, [new_row(os="waited")]) == [Outcome.STORED]
-    writer.drain()
-    assert {event["os"] for event in stored_rows()} == {"0", "1", "waited"}
-    assert enqueue(new_row(os="later")) == []  # there is room again
-    writer.drain()
-    assert Event.objects.filter(os="later").exists()
-
-
 def test_a_lone_surrogate_does_not_affect_other_rows(monkeypatch):
     good, bad = new_row(), new_row(session_id="\ud800")
     group = [Write(TABLE, [row]) for row in (good, bad, new_row())]
     outcomes = commit.store_group("analytics", group)
     assert outcomes == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
     assert Event.objects.count() == 2
-
-
-def test_each_lost_row_of_the_queue_is_reported(monkeypatch):
-    lost: list[str] = []
-    with rejecting_rows("session_id <> 'refused'"):
-        for session_id in ("good", "refused", "fine"):
-            row = new_row(session_id=session_id)
-            writer.enqueue(TABLE, row, partial(lost.append, session_id))
-        writer.drain()
-    assert lost == ["refused"]
-    assert {event["session_id"] for event in stored_rows()} == {"good", "fine"}
 
 
 def test_a_rejected_row_and_a_duplicate_do_not_affect_others_of_their_group(website):

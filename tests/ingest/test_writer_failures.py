@@ -135,16 +135,6 @@ def test_rows_that_no_group_has_taken_are_withdrawn(settings):
     assert not Event.objects.filter(os="withdrawn").exists()
 
 
-def test_a_writer_goes_on_after_all_of_a_group_was_withdrawn(settings, make_writer):
-    group_writer = make_writer(pause_seconds=0.2)
-    settings.WRITE_TIMEOUT_SECONDS = 0.01
-    with pytest.raises(StorageUnavailable):
-        group_writer.write(TABLE, [new_row(os="withdrawn")])
-    settings.WRITE_TIMEOUT_SECONDS = TIMEOUT_SECONDS
-    assert group_writer.write(TABLE, [new_row(os="later")]) == [Outcome.STORED]
-    assert [event["os"] for event in stored_rows()] == ["later"]
-
-
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_after_a_lost_connection_the_next_write_just_works(api, website, path):
     body = event_of(website) if path == PATH else {"events": [event_of(website)]}

@@ -1,4 +1,4 @@
-"""The writer of tests whose transaction is rolled back"""
+"""The writers of tests whose transaction is rolled back"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from analytics.ingest import commit
+from analytics.ingest import background, commit
+from analytics.ingest.background import Sink
 from analytics.ingest.commit import Target, Write
-from analytics.ingest.writer import OnDrop, State
+from analytics.ingest.writer import State
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -17,7 +18,7 @@ from config.db import uuid7
 class InlineWriter:
     """A writer that writes in the caller's thread, and so within its transaction."""
 
-    def __init__(self, alias: str, *, pause_seconds: float = 0) -> None:
+    def __init__(self, alias: str) -> None:
         self._alias = alias
         self._committed_rows = 0
         self._last_commit_at: datetime | None = None
@@ -28,15 +29,6 @@ class InlineWriter:
             return self._store(Write(target, items))
         except (OperationalError, InterfaceError) as error:
             raise StorageUnavailable from error
-
-    def enqueue(self, target: Target, item: Any, on_drop: OnDrop) -> None:
-        """Write an item at once."""
-        try:
-            [outcome] = self._store(Write(target, [item]))
-        except (OperationalError, InterfaceError):
-            outcome = Outcome.WRITE_FAILED
-        if outcome is Outcome.WRITE_FAILED:
-            on_drop()
 
     def drain(self, seconds: float) -> None:
         """Return at once: nothing waits."""
@@ -53,3 +45,20 @@ class InlineWriter:
         self._committed_rows += commit.count_new_rows([write], [outcomes])
         self._last_commit_at = uuid7.now()
         return outcomes
+
+
+class InlineBackground:
+    """Stores each item in the caller's thread, and so within its transaction."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def put(self, item: Any) -> None:
+        """Store an item at once."""
+        background.store(self._sink, [item])
+
+    def drain(self, seconds: float) -> None:
+        """Return at once: nothing waits."""
+
+    def stop(self, seconds: float) -> None:
+        """Return at once: there is no thread."""
