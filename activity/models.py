@@ -68,6 +68,7 @@ class ActivityEvent(Stream):
     objects = ActivityEventQuerySet.as_manager()
 
     class Meta:
+        db_table = "activity_events"
         verbose_name = "activity"
         verbose_name_plural = "activity"
         # All of them partial: most requests are anonymous successes, which no index holds.

@@ -8,7 +8,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import connections
-from django.db.migrations.operations import CreateModel
+from django.db.migrations.operations import AlterModelTable, CreateModel
 from django.db.models import Model
 from psycopg import sql
 
@@ -77,6 +77,59 @@ class CreatePartitionedModel(CreateModel):
         table = schema_editor.quote_name(model._meta.db_table)
         default = schema_editor.quote_name(f"{model._meta.db_table}_default")
         schema_editor.execute(f"CREATE TABLE {default} PARTITION OF {table} DEFAULT")
+
+
+class RenamePartitionedTable(AlterModelTable):
+    """Rename a model's table, and all that carries its name: partitions, indexes, constraints.
+
+    Nothing is rewritten. From the lock until the commit, a few milliseconds, all use of the table
+    waits. While a transaction of somebody else keeps the lock away, writers wait behind it; so it
+    is given up soon, nothing is changed, and the migration can be repeated.
+    """
+
+    lock_timeout = "2s"  # an autovacuum that is in the way is cancelled after one
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        old = from_state.apps.get_model(app_label, self.name)._meta.db_table
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
+            # The lock includes the partitions.
+            cursor.execute(f"LOCK TABLE {schema_editor.quote_name(old)} IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(_NAMED_AFTER, {"table": old})
+            found = cursor.fetchall()
+        for kind, name in found:
+            names = {"table": old, "old": name, "new": model._meta.db_table + name[len(old) :]}
+            quoted = {key: schema_editor.quote_name(value) for key, value in names.items()}
+            schema_editor.execute(_RENAME[kind].format(**quoted))
+
+
+_RENAME = {
+    "constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
+    "index": "ALTER INDEX {old} RENAME TO {new}",  # and the constraint that it serves
+    "table": "ALTER TABLE {old} RENAME TO {new}",
+}
+# Constraints without an index are renamed with those of the partitions, if these have the same
+# name: after an upgrade from PostgreSQL 17, NOT NULL has another one in each.
+_NAMED_AFTER = """
+    WITH tree AS (SELECT relid::oid AS id FROM pg_partition_tree(%(table)s)),
+    named (kind, name) AS (
+        SELECT 'constraint', conname FROM pg_constraint
+        WHERE conrelid IN (TABLE tree) AND contype IN ('c', 'n')
+        GROUP BY conname HAVING count(*) = (SELECT count(*) FROM tree)
+        UNION ALL
+        SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END, relname
+        FROM pg_class LEFT JOIN pg_index ON indexrelid = oid
+        WHERE oid IN (TABLE tree) OR indrelid IN (TABLE tree)
+    )
+    SELECT kind, name FROM named
+    WHERE name = %(table)s OR starts_with(name, %(table)s || '_')
+    ORDER BY kind
+"""
 
 
 def partition_name(model: type[Model], month: Month) -> str:

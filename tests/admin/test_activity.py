@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 ROWS = "/admin/activity/activityevent/"
-TABLE = "activity_activityevent"
+TABLE = "activity_events"
 
 
 def store(ms=AT_MS, **fields):
