@@ -2,10 +2,19 @@
 
 import os
 
+from django.conf import settings
+from django.core.signals import request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, reset_queries
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+# Both cost each request more than the search for its route. Old connections are also closed when a
+# request has finished, and queries are kept in debug mode only.
+request_started.disconnect(close_old_connections)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
 
 from config.api import outcome_counts  # noqa: E402 - models can be imported only now
 
