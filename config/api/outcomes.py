@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 
 from prometheus_client import Counter
 
@@ -25,8 +26,13 @@ class Outcome(Enum):
 
     def count(self, api: str, events: int = 1) -> None:
         """Count events of an API with this outcome."""
-        outcome, _, reason = self.value.partition("; reason=")
-        INGESTED.labels(api=api, outcome=outcome, reason=reason).inc(events)
+        _counter(api, self).inc(events)
+
+
+@cache
+def _counter(api: str, outcome: Outcome) -> Counter:
+    name, _, reason = outcome.value.partition("; reason=")
+    return INGESTED.labels(api=api, outcome=name, reason=reason)
 
 
 def best_of(outcomes: Mapping[Outcome, int]) -> Outcome:

@@ -40,7 +40,7 @@ def check_size(request: HttpRequest, max_bytes: int) -> None:
 
 def read(request: HttpRequest, max_bytes: int) -> bytes:
     """Return the whole body; raises BodyTooLarge without reading on beyond the limit."""
-    is_chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    is_chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
     # Without a Content-Length, Django takes the body for empty. Granian ends the stream itself.
     stream = request.META["wsgi.input"] if is_chunked else request
     try:
@@ -58,8 +58,8 @@ def check_type(request: HttpRequest, *, public: bool) -> None:
     Public routes read the types as JSON that a page may send without a preflight, but for
     multipart.
     """
-    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    media_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     is_json = media_type in _JSON_TYPES or (public and media_type in _SIMPLE_TYPES)
     if not is_json or encoding not in ("", "identity"):
         raise UnsupportedMediaType

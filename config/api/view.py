@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
@@ -97,7 +98,7 @@ class ApiView(APIView):
 
     api: ClassVar[Api]
 
-    @property
+    @cached_property
     def endpoint(self) -> endpoint:
         return endpoint_of(type(self), self.request.method)
 

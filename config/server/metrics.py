@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -55,7 +56,12 @@ class CachedCollector(Collector):
 def observe(request: HttpRequest, status: int, seconds: float) -> None:
     """Count a request by its route, which unlike its path is one of a few."""
     method = request.method if request.method in METHODS else "other"
-    REQUEST_SECONDS.labels(_route_of(request), method, str(status)).observe(seconds)
+    _histogram(_route_of(request), str(method), status).observe(seconds)
+
+
+@cache
+def _histogram(route: str, method: str, status: int) -> Histogram:
+    return REQUEST_SECONDS.labels(route, method, str(status))
 
 
 def _route_of(request: HttpRequest) -> str:
