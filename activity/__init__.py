@@ -20,7 +20,8 @@ def record(
     It does not wait for the commit. A row that cannot be stored is lost with a warning, as those
     of requests are, and raises nothing. While `activity_enabled` is off nothing is recorded.
 
-    event_type: 1 to 64 characters of a-z, 0-9, `_`, `-`, `.`; raises ValueError otherwise.
+    event_type: 1 to 64 characters of a-z, 0-9, `_`, `-`, `.`, not beginning with `frontend_`;
+        raises ValueError otherwise.
     request: the request in which it happens, if any. It gives user, session and project, unless
         the other arguments do, and method, path and client.
     user_id, session_id, project_id: ids of any kind, kept as text; at most 128 characters.

@@ -2,19 +2,19 @@
 
 import re
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
 from activity import recorder
-from activity.models import ActivityRow
+from activity.models import PREFIX, ActivityRow
 from activity.responses import Accepted
 from config import runtime
-from config.api import address_hash, registry, request_body
+from config.api import address_hash, idempotency, registry, request_body
 from config.api.client_address import client_address
-from config.api.errors import Invalid, SwitchedOff
+from config.api.errors import Conflict, Invalid, SwitchedOff
 from config.api.fields import OPTIONAL, StrictField, Text
-from config.api.outcomes import Outcome
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
@@ -22,7 +22,6 @@ from config.db import uuid7
 from websites.authentication import BearerAuthentication
 
 PATH = "/api/v1/activity/events"
-PREFIX = "frontend_"
 MAX_METADATA_BYTES = 16_384
 SERVER_KEY = "_request"
 MAX_AGENT_LENGTH = 512
@@ -113,21 +112,29 @@ class ActivityView(ApiView):
         optional_authentication=BearerAuthentication,
         request=ACTIVITY,
         responses={202: Accepted},
-        errors=(SwitchedOff(), Invalid(Problem("too_large", ("metadata",)))),
+        errors=(
+            SwitchedOff(),
+            Invalid(Problem("too_large", ("metadata",))),
+            Conflict(idempotency.IN_USE),
+        ),
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Store one thing that happened in a front end."""
+        """Store one thing that happened in a front end.
+
+        With an `Idempotency-Key`, sending again is harmless: one event is stored.
+        """
         body = request_body.read(request._request, self.endpoint.max_body_bytes)
         if not runtime.current().activity_enabled:
             raise SwitchedOff
         if body:
             request_body.check_type(request._request, public=True)
         sent = ACTIVITY.run_validation(request_body.parse(body))
+        id = idempotency.key_of(request._request) or uuid7.new_id_now()
         caller_id = caller_id_of(request)
         metadata = (sent["metadata"] or {}) | {SERVER_KEY: facts_of(request)}
-        row = row_of(sent, caller_id, request_body.compact(metadata)[0])
-        recorder.store(row)
-        return self.respond(202, Accepted(), Outcome.STORED)
+        row = row_of(id, sent, caller_id, request_body.compact(metadata)[0])
+        return self.respond(202, Accepted(), recorder.store(row))
 
 
 def facts_of(request: Request) -> dict[str, str]:
@@ -146,9 +153,8 @@ def caller_id_of(request: Request) -> str | None:
     return str(caller.user_id)
 
 
-def row_of(sent: dict[str, Any], user_id: str | None, metadata: str) -> ActivityRow:
+def row_of(id: UUID, sent: dict[str, Any], user_id: str | None, metadata: str) -> ActivityRow:
     """Return the row of an event; its request has a row of its own."""
-    id = uuid7.new_id_now()
     return ActivityRow(
         id=id,
         created_at=uuid7.time_of(id),

@@ -17,6 +17,15 @@ class StatusClass(models.Func):
     output_field = models.IntegerField()
 
 
+PREFIX = "frontend_"  # of the types of what front ends send, and of no others
+# The recorder's rows belong to no caller, whoever made the request.
+OWNER = models.Case(
+    models.When(event_type__startswith=PREFIX, then="user_id"),
+    default=models.Value("recorder"),
+    output_field=models.TextField(),
+)
+
+
 class ActivityEventQuerySet(StreamQuerySet):
     """Many rows of activity."""
 

@@ -15,13 +15,14 @@ from prometheus_client import Counter
 from activity.attribution import Attribution, attribution_of, step_in, stored_text, text_of
 from activity.event_types import event_type_of
 from activity.facts import RequestFacts
-from activity.models import ActivityEvent, ActivityRow
-from analytics.ingest import background, writer
+from activity.models import OWNER, PREFIX, ActivityEvent, ActivityRow
+from analytics.ingest import background, retries
 from analytics.ingest.background import Sink
 from analytics.ingest.bulk_copy import Table
 from config import runtime
 from config.api import address_hash, request_body
 from config.api.errors import Invalid
+from config.api.outcomes import Outcome
 from config.db import uuid7
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ MAX_PATH_LENGTH = 2048
 MAX_METHOD_LENGTH = 16
 MAX_METADATA_BYTES = 16_384
 WARNING_SECONDS = 1.0
-STEP_TYPE = re.compile(r"[a-z0-9_.-]{1,64}")
+STEP_TYPE = re.compile(rf"(?!{PREFIX})[a-z0-9_.-]{{1,64}}")
 
 
 class Step(NamedTuple):
@@ -58,9 +59,13 @@ def is_recorded(path: str) -> bool:
     )
 
 
-def store(row: ActivityRow) -> None:
-    """Store a row; raises StorageUnavailable, or RowRefused when the database refuses it."""
-    writer.write_one(TABLE, row)
+def store(row: ActivityRow) -> Outcome:
+    """Store a row of a front end: STORED or DUPLICATE.
+
+    Raises Conflict for the id of a row that the caller did not send, StorageUnavailable, or
+    RowRefused when the database refuses it.
+    """
+    return retries.write_one(TABLE, row, owner=OWNER)
 
 
 def record_request(facts: RequestFacts) -> None:
@@ -76,7 +81,9 @@ def record_step(
 ) -> None:
     """Record a step of the host project, as `activity.record` describes."""
     if not STEP_TYPE.fullmatch(event_type):
-        raise ValueError(f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and .")
+        raise ValueError(
+            f"{event_type!r} is no event type: 1 to 64 of a-z, 0-9, _, - and ., not {PREFIX}*"
+        )
     text, size_bytes = request_body.compact(metadata)
     if size_bytes > MAX_METADATA_BYTES:
         raise ValueError(f"The metadata has {size_bytes} bytes, more than {MAX_METADATA_BYTES}.")

@@ -70,7 +70,7 @@ def test_ids_are_cut_and_nul_is_replaced():
     assert only_row().session_id == "?"
 
 
-@pytest.mark.parametrize("event_type", ["", "Invoice", "a b", "x" * 65, "a\n", "é"])
+@pytest.mark.parametrize("event_type", ["", "Invoice", "a b", "x" * 65, "a\n", "é", "frontend_a"])
 def test_a_bad_type_is_a_mistake_of_the_caller(event_type):
     with pytest.raises(ValueError, match="is no event type"):
         activity.record(event_type)
