@@ -17,7 +17,7 @@ from config.api.outcomes import Outcome
 from config.api.registry import APIS
 from config.api.view import METHODS, ApiView, endpoint_of
 from tests.support.openapi import assert_described, validator
-from tests.support.responses import assert_error
+from tests.support.responses import assert_error, run_concurrently
 
 SCHEMA, DOCS = "/api/schema/", "/api/docs/"
 JSON, YAML = "application/json", "application/yaml"
@@ -289,3 +289,9 @@ def test_the_description_can_be_private(api, settings, path):
 @pytest.mark.parametrize("path", [SCHEMA[:-1], DOCS[:-1]])
 def test_paths_of_pages_are_exact_too(api, path):
     assert_error(api.get(path), 404, "NOT_FOUND", "Route not found")
+
+
+def test_threads_may_ask_for_the_document_at_once():
+    document.cache_clear()
+    first, *others = run_concurrently(*[document] * 2)
+    assert all(other == first for other in others)

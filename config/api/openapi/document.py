@@ -1,6 +1,7 @@
 """The whole OpenAPI document, made once by each process that is asked for it."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -16,9 +17,13 @@ MEDIA_TYPES = [  # the best first
 FORMATS = {"json": "application/json", "yaml": "application/yaml"}
 
 
+_making = Lock()  # what drf-spectacular loads at its first use is not safe for threads
+
+
 @cache
 def document() -> Any:
-    return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    with _making:
+        return SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 
 
 @cache
