@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from analytics.funnel.view import TrackView
 from analytics.sessions import bots, ingest, tracking_tokens
 from analytics.sessions.responses import DONE, Done, Identified
+from config.api import idempotency
 from config.api.client_address import client_address
 from config.api.fields import OPTIONAL, ClampedNumber, RoundedNumber, Text, Uuid
 from config.api.outcomes import Dropped, Outcome
@@ -105,22 +106,25 @@ class SessionsView(TrackView):
         rate="RATE_SESSION",
         request=SESSION,
         responses={200: Identified},
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
         """Begin a session of a visitor.
 
-        Nothing is stored of bots, without consent, or for a page without its tracking token.
+        Nothing is stored of bots, without consent, or for a page without its tracking token. With
+        an `Idempotency-Key`, sending again is harmless: the same id, and `duplicate`.
         """
         sent = SESSION.run_validation(self.json())
+        key = idempotency.key_of(request._request)
         user_agent = str(request.headers.get("User-Agent", ""))
         self.require_tracking()
         require_human(user_agent)
         require_consent(sent)
         require_tracking_token(sent)
-        row = ingest.session_row(sent, user_agent, client_address(request._request))
-        ingest.start(row)
+        row = ingest.session_row(sent, user_agent, client_address(request._request), key=key)
+        outcome = ingest.start(row)
         self.annotate(session_id=row.id)
-        return self.respond(200, Identified.of(row.id), Outcome.STORED)
+        return self.respond(200, Identified.of(row.id), outcome)
 
 
 class PageViewsView(TrackView):
@@ -133,14 +137,19 @@ class PageViewsView(TrackView):
         rate="RATE_PAGEVIEW",
         request=PAGE_VIEW,
         responses={200: Identified},
+        takes_key=True,
     )
     def post(self, request: Request) -> HttpResponse:
-        """Store a page view of a session."""
+        """Store a page view of a session.
+
+        With an `Idempotency-Key`, sending again is harmless: the same id, and `duplicate`.
+        """
         sent = PAGE_VIEW.run_validation(self.json())
+        key = idempotency.key_of(request._request)
         self.require_tracking()
-        row = ingest.page_view_row(sent, require_id(sent["sessionId"]))
-        ingest.view(row)
-        return self.respond(200, Identified.of(row.id), Outcome.STORED)
+        row = ingest.page_view_row(sent, require_id(sent["sessionId"]), key=key)
+        outcome = ingest.view(row, has_key=key is not None)
+        return self.respond(200, Identified.of(row.id), outcome)
 
 
 class LeaveView(TrackView):

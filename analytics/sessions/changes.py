@@ -2,6 +2,7 @@
 
 Whatever the size of the group (analytics/ingest/commit.py), it takes one UPDATE of sessions, one
 UPDATE of the page views that were left, and for new page views one INSERT and one UPDATE more.
+Where page views have keys of clients, two SELECTs come first, which find those that come again.
 
 Locks come in one order in every process, so that no two wait for each other: sessions by their
 ids, then the page views that were left by theirs. Filling in a duration never waits for a lock.
@@ -30,13 +31,14 @@ LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What one request changes in a session."""
+    """What one request changes in a session; a page view with a client's key may come again."""
 
     session_id: UUID
     active_at: datetime | None = None
     heartbeat_at: datetime | None = None
     user_id: UUID | None = None
     page_view: PageViewRow | None = None
+    has_key: bool = False
 
     @property
     def adds_row(self) -> bool:
@@ -57,24 +59,55 @@ class Leave:
 
 
 def _apply(changes: Sequence[Touch | Leave]) -> list[Outcome]:
-    """Make the changes of a group, each of which counts."""
+    """Make the changes of a group, each of which counts, but for page views that come again."""
+    repeated = _repeated(changes)
+    made = iter(_make([change for n, change in enumerate(changes) if n not in repeated]))
+    return [Outcome.DUPLICATE if n in repeated else next(made) for n in range(len(changes))]
+
+
+def _make(changes: Sequence[Touch | Leave]) -> list[Outcome]:
     touches = [change for change in changes if isinstance(change, Touch)]
     leaves = [change for change in changes if isinstance(change, Leave)]
-    found: set[UUID] = set()  # the sessions and the page views that exist
-    if touches:
-        found |= _update_sessions(touches)
-    if leaves:
-        found |= _update_left(leaves)
-    views = [each.page_view for each in touches if each.page_view and each.session_id in found]
+    # Sessions and page views that exist; one of each may have the same id, a client's key.
+    sessions = _update_sessions(touches) if touches else set()
+    left = _update_left(leaves) if leaves else set()
+    views = [each.page_view for each in touches if each.page_view and each.session_id in sessions]
     if views:
         _insert(views)
         _fill_in(views)
-    return [_outcome(change, found) for change in changes]
+    are_found = [
+        change.page_view_id in left if isinstance(change, Leave) else change.session_id in sessions
+        for change in changes
+    ]
+    return [Outcome.STORED if is_found else Outcome.UNKNOWN_SESSION for is_found in are_found]
 
 
-def _outcome(change: Touch | Leave, found: set[UUID]) -> Outcome:
-    changed = change.page_view_id if isinstance(change, Leave) else change.session_id
-    return Outcome.STORED if changed in found else Outcome.UNKNOWN_SESSION
+def _repeated(changes: Sequence[Touch | Leave]) -> set[int]:
+    """Return the positions of page views of known sessions whose ids are stored, or come before.
+
+    Where another process stores one of the others meanwhile, `_insert` fails, and the group is
+    tried again.
+    """
+    keyed = {
+        n: (change.session_id, change.page_view.id)
+        for n, change in enumerate(changes)
+        if isinstance(change, Touch) and change.page_view and change.has_key
+    }
+    if not keyed:
+        return set()
+    sessions = _ids(_SESSIONS_OF, {"ids": [session_id for session_id, _ in keyed.values()]})
+    stored = _ids(_PAGE_VIEWS_OF, {"ids": [id for _, id in keyed.values()]})
+    repeated = set()
+    for n, (session_id, id) in keyed.items():
+        if session_id in sessions:
+            if id in stored:
+                repeated.add(n)
+            stored.add(id)
+    return repeated
+
+
+_SESSIONS_OF = "SELECT id FROM analytics_session WHERE id = ANY (%(ids)s)"
+_PAGE_VIEWS_OF = "SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s)"
 
 
 CHANGES = Updates(ANALYTICS, _apply)
@@ -193,7 +226,8 @@ def _update_left(leaves: Sequence[Leave]) -> set[UUID]:
 
 
 def _insert(views: Sequence[PageViewRow]) -> None:
-    columns = [list(column) for column in zip(*views, strict=True)]
+    in_order = sorted(views, key=lambda view: view.id)  # else two with the same keys may deadlock
+    columns = [list(column) for column in zip(*in_order, strict=True)]
     with connections[ANALYTICS].cursor() as cursor:
         cursor.execute(PAGE_VIEWS.insert_sql, columns)
         if cursor.rowcount != len(views):

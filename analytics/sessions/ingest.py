@@ -21,13 +21,20 @@ from config.db import uuid7
 SESSIONS = Table.of(Session)
 
 
-def start(row: SessionRow) -> None:
-    writer.write_one(SESSIONS, row)
+def start(row: SessionRow) -> Outcome:
+    """Store a session: STORED, or DUPLICATE for one whose key is known.
+
+    Whoever sends that key is the same caller, nobody, even if the visitor has been identified.
+    """
+    return writer.write_one(SESSIONS, row)
 
 
-def view(row: PageViewRow) -> None:
-    """Store a page view, count it in its session, and fill in the duration of the one before."""
-    _change(Touch(row.session_id, row.created_at, page_view=row))
+def view(row: PageViewRow, *, has_key: bool = False) -> Outcome:
+    """Store a page view, count it in its session, and fill in the duration of the one before.
+
+    STORED, or DUPLICATE for one whose key is known, in whichever session: it changes nothing.
+    """
+    return _change(Touch(row.session_id, row.created_at, page_view=row, has_key=has_key))
 
 
 def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) -> None:
@@ -45,9 +52,14 @@ def identify(session_id: UUID, user_id: UUID) -> None:
     _change(Touch(session_id, user_id=user_id))
 
 
-def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionRow:
-    """Return the row of a session that begins now; of the client's address only a place stays."""
-    id = uuid7.new_id_now()
+def session_row(
+    sent: dict[str, Any], user_agent: str, address: str, *, key: UUID | None
+) -> SessionRow:
+    """Return the row of a session that begins now, or at the time of its key.
+
+    Of the client's address only a place stays.
+    """
+    id = key or uuid7.new_id_now()
     agent = agent_of(user_agent)
     place = visitors.place_of(address)
     return SessionRow(
@@ -82,9 +94,9 @@ def session_row(sent: dict[str, Any], user_agent: str, address: str) -> SessionR
     )
 
 
-def page_view_row(sent: dict[str, Any], session_id: UUID) -> PageViewRow:
-    """Return the row of a page that is entered now."""
-    id = uuid7.new_id_now()
+def page_view_row(sent: dict[str, Any], session_id: UUID, *, key: UUID | None) -> PageViewRow:
+    """Return the row of a page that is entered now, or at the time of its key."""
+    id = key or uuid7.new_id_now()
     return PageViewRow(
         id=id,
         created_at=uuid7.time_of(id),
@@ -99,7 +111,8 @@ def page_view_row(sent: dict[str, Any], session_id: UUID) -> PageViewRow:
     )
 
 
-def _change(change: Touch | Leave) -> None:
+def _change(change: Touch | Leave) -> Outcome:
     outcome = writer.write_one(CHANGES, change)
-    if outcome is not Outcome.STORED:
+    if outcome is Outcome.UNKNOWN_SESSION:
         raise Dropped(outcome)
+    return outcome

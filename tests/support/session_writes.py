@@ -96,6 +96,6 @@ def store_in_one_group(*calls):
     return [outcome for [outcome] in outcomes]
 
 
-def view_calls(*rows):
+def view_calls(*rows, has_key=False):
     """Return a call for each of these page views."""
-    return [lambda row=row: ingest.view(row) for row in rows]
+    return [lambda row=row: ingest.view(row, has_key=has_key) for row in rows]

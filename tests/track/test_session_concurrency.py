@@ -77,7 +77,7 @@ def _processes(request, monkeypatch, make_writer):
 def test_fifty_page_views_of_one_session_at_once_are_all_counted():
     session_id = start_session()
     rows = [view_row(session_id, n * 1000) for n in range(50)]
-    assert run_concurrently(*view_calls(*rows)) == [None] * 50
+    assert run_concurrently(*view_calls(*rows)) == [Outcome.STORED] * 50
     assert session_state(session_id) == (50, False, 0, rows[-1].created_at, None)
     assert PageView.objects.of_session(session_id).count() == 50
 
@@ -87,7 +87,7 @@ def test_fifty_page_views_of_one_session_at_once_are_all_counted():
 def test_first_and_second_page_views_at_once_end_the_bounce_of_each_session():
     many = [start_session() for _ in range(25)]
     rows = [view_row(id, n * 1000) for id in many for n in range(2)]
-    assert run_concurrently(*view_calls(*rows)) == [None] * 50
+    assert run_concurrently(*view_calls(*rows)) == [Outcome.STORED] * 50
     assert {session_state(id)[:2] for id in many} == {(2, False)}
 
 
@@ -103,10 +103,43 @@ def test_changes_of_all_kinds_at_once_all_count(clock):
         *(lambda id=id: ingest.leave(id, duration=1, scroll_depth=2) for id in left * 2),
         *view_calls(*(view_row(id, n * 1000) for id in many for n in range(1, 4))),
     ]
-    assert run_concurrently(*calls) == [None] * len(calls)
+    run_concurrently(*calls)
     assert {session_state(id)[:3] for id in many} == {(4, False, 20)}
     assert Session.objects.for_user(NOBODY).count() == 5
     assert PageView.objects.filter(id__in=left, duration_seconds=1, scroll_depth=2).count() == 5
+
+
+@with_threads
+@pytest.mark.usefixtures("_processes")
+@pytest.mark.parametrize("sessions", [1, 50])
+def test_fifty_page_views_with_one_key_at_once_count_as_one(sessions):
+    many = [start_session() for _ in range(sessions)] * (50 // sessions)
+    id = view_row(many[0]).id
+    rows = [view_row(session_id, id=id) for session_id in many]
+    outcomes = run_concurrently(*view_calls(*rows, has_key=True))
+    assert sorted(each.name for each in outcomes) == ["DUPLICATE"] * 49 + ["STORED"]
+    assert sum(session_state(session_id)[0] for session_id in {*many}) == 1
+    assert PageView.objects.count() == 1
+
+
+@with_threads
+def test_two_writers_with_the_same_keys_in_opposite_orders_store_each_once(make_writer):
+    sessions = [start_session(), start_session()]
+    ids = [view_row(sessions[0], n).id for n in range(200)]
+
+    def changes(session_id, order):
+        rows = [view_row(session_id, id=id, created_at=uuid7.time_of(id)) for id in order]
+        writes = writes_of(*view_calls(*rows, has_key=True))
+        return [item for write in writes for item in write.items]
+
+    outcomes = run_concurrently(
+        lambda: make_writer().write(CHANGES, changes(sessions[0], ids)),
+        lambda: make_writer().write(CHANGES, changes(sessions[1], ids[::-1])),
+    )
+    assert sum(each.count(Outcome.STORED) for each in outcomes) == 200
+    assert sum(each.count(Outcome.DUPLICATE) for each in outcomes) == 200
+    assert sum(session_state(session_id)[0] for session_id in sessions) == 200
+    assert PageView.objects.count() == 200
 
 
 def apply_by_scanning(changes):
@@ -117,7 +150,7 @@ def apply_by_scanning(changes):
 
 
 @with_threads
-@pytest.mark.usefixtures("never_apart")
+@pytest.mark.usefixtures("never_apart", "clock")
 def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(make_writer):
     one, other = make_writer(), make_writer()
     rows = [session_row() for _ in range(200)]

@@ -78,6 +78,47 @@ def test_events_sessions_and_page_views_share_a_group():
     assert session_state(new.id)[:2] == (1, True)
 
 
+def test_of_page_views_with_one_key_the_first_of_a_known_session_counts():
+    one, other = start_session(), start_session()
+    stored, new = view_page(one), view_row(one, 9000)
+    outcomes = store_in_one_group(
+        *view_calls(
+            view_row(NOBODY, id=new.id), new, new, view_row(other, id=new.id), has_key=True
+        ),
+        *view_calls(view_row(one, id=stored), view_row(NOBODY, id=stored), has_key=True),
+        *view_calls(view_row(other, 9000)),
+        lambda: ingest.heartbeat(other),
+    )
+    unknown, repeated = Outcome.UNKNOWN_SESSION, Outcome.DUPLICATE
+    assert outcomes == [
+        *(unknown, Outcome.STORED, repeated, repeated),
+        *(repeated, unknown, Outcome.STORED, Outcome.STORED),
+    ]
+    assert (session_state(one)[0], session_state(other)[0]) == (2, 1)
+    assert durations(one) == [9.0, None]
+    assert durations(other) == [None]
+
+
+def test_a_bad_page_view_fails_alone_among_repeated_ones():
+    session_id = start_session()
+    stored = view_page(session_id)
+    bad, good = view_row(session_id, 1000, path="a\0b"), view_row(session_id, 2000)
+    rows = [view_row(session_id, id=stored), bad, good, good]
+    outcomes = store_in_one_group(*view_calls(*rows, has_key=True))
+    expected = [Outcome.DUPLICATE, Outcome.WRITE_FAILED, Outcome.STORED, Outcome.DUPLICATE]
+    assert outcomes == expected
+    assert session_state(session_id)[0] == 2
+
+
+def test_the_end_of_a_page_view_is_not_that_of_a_session_with_its_id():
+    session_id = start_session()
+    outcomes = store_in_one_group(
+        lambda: ingest.leave(session_id, duration=1, scroll_depth=None),
+        lambda: ingest.heartbeat(session_id),
+    )
+    assert outcomes == [Outcome.UNKNOWN_SESSION, Outcome.STORED]
+
+
 def test_a_rejected_change_fails_alone_in_its_group(clock):
     clock.set(uuid7.from_ms(AT_MS + 30_000))
     many = [start_session() for _ in range(99)]
@@ -137,6 +178,7 @@ def test_a_group_costs_as_many_statements_as_one_call(number):
 
     assert cost(lambda _: ingest.start(session_row()), many) == 1
     assert cost(view, many) == 3
+    assert cost(lambda id: ingest.view(view_row(id, next(after)), has_key=True), many) == 5
     assert cost(lambda _: view(NOBODY), many) == 1
     assert cost(lambda id: ingest.leave(id, duration=1, scroll_depth=None), left) == 1
     assert cost(ingest.heartbeat, many) == 1
