@@ -82,6 +82,10 @@ def _make(changes: Sequence[Touch | Leave]) -> list[Outcome]:
     return [Outcome.STORED if is_found else Outcome.UNKNOWN_SESSION for is_found in are_found]
 
 
+_SESSIONS_OF = "SELECT id FROM analytics_session WHERE id = ANY (%(ids)s)"
+_PAGE_VIEWS_OF = "SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s)"
+
+
 def _repeated(changes: Sequence[Touch | Leave]) -> set[int]:
     """Return the positions of page views of known sessions whose ids are stored, or come before.
 
@@ -104,10 +108,6 @@ def _repeated(changes: Sequence[Touch | Leave]) -> set[int]:
                 repeated.add(n)
             stored.add(id)
     return repeated
-
-
-_SESSIONS_OF = "SELECT id FROM analytics_session WHERE id = ANY (%(ids)s)"
-_PAGE_VIEWS_OF = "SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s)"
 
 
 CHANGES = Updates(ANALYTICS, _apply)

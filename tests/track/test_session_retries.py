@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from uuid import UUID
 
 import pytest
 
+from analytics.ingest import writer
 from tests.support.activity import row_of
 from tests.support.keys import DUPLICATE, INVALID_KEYS, KEY, NOT_A_KEY, header, key_of
 from tests.support.metrics import outcome_counter
@@ -248,7 +250,10 @@ def test_without_the_database_a_retry_is_no_error(api, path, request):
 
 @with_threads
 @pytest.mark.parametrize("path", [SESSION, PAGE_VIEW])
-def test_of_fifty_at_once_one_is_stored(api, settings, path):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_of_fifty_at_once_one_is_stored(api, settings, monkeypatch, make_writer, path, processes):
+    writers, turn = [make_writer() for _ in range(processes)], count()
+    monkeypatch.setattr(writer, "write", lambda *what: writers[next(turn) % processes].write(*what))
     settings.RATE_SESSION = settings.RATE_PAGEVIEW = "100/m"
     body = body_of(path)
     posts = [partial(api.post, path, body, headers=header())] * 50
