@@ -11,7 +11,7 @@ PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
 	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
 
-.PHONY: run test lint bench lock
+.PHONY: run test lint bench soak lock
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -29,8 +29,13 @@ lint: .venv/dev.stamp
 		manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 
+# Runs of a minute and more.
+soak: .venv/dev.stamp
+	@$(PYTHON) -m pytest -s -o python_files="soak_*.py" tests/soak
+
+# make bench AGAINST=PATH loads the server of another checkout too, in turn with this one.
 bench: .venv/dev.stamp
-	@exec $(PYTHON) -m tests.bench
+	@exec $(PYTHON) -m tests.bench $(if $(AGAINST),--against "$(AGAINST)")
 
 # Needs uv; add UPGRADE=--upgrade for newer versions. Extras stay, because pip before 23.3 takes the
 # newest coverage[toml] for one that is not pinned, whatever coverage is pinned to.

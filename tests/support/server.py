@@ -119,10 +119,12 @@ class Server:
 
 
 @contextmanager
-def serving(environment: Environment) -> Iterator[Server]:
-    """Run the server; stop it at the end unless it has ended before."""
+def serving(
+    environment: Environment, *, root: Path = ROOT, python: str = sys.executable
+) -> Iterator[Server]:
+    """Run the server of a checkout; stop it at the end unless it has ended before."""
     with subprocess.Popen(
-        SERVE, cwd=ROOT, env=environment, text=True, start_new_session=True,
+        [python, *SERVE[1:]], cwd=root, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         try:
