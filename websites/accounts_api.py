@@ -11,6 +11,7 @@ from config.api.cors import is_cross_site
 from config.api.dialects.base import Messages
 from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
+from config.api.ratelimit import RateLimit
 from config.api.rules import at_least, at_most, email_address, matching
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
@@ -27,6 +28,7 @@ from websites.accounts_responses import (
     UserBody,
 )
 from websites.authentication import CROSS_SITE, BearerAuthentication, caller_of
+from websites.login_throttle import LOGIN_LIMIT
 
 
 def messages(*, failed: str = "Request failed") -> Messages:
@@ -96,7 +98,7 @@ class RegisterView(ApiView):
     api = registry.ACCOUNTS
 
     @endpoint(
-        rate="RATE_AUTH",
+        rate=RateLimit("RATE_AUTH"),
         messages=messages(failed="Registration failed"),
         request=REGISTER,
         responses={201: Registered},
@@ -116,7 +118,7 @@ class LoginView(ApiView):
     api = registry.ACCOUNTS
 
     @endpoint(
-        rate="RATE_AUTH",
+        rate=LOGIN_LIMIT,
         messages=messages(failed="Login failed"),
         request=LOGIN,
         responses={200: LoggedIn},
@@ -136,7 +138,7 @@ class RefreshView(ApiView):
     api = registry.ACCOUNTS
 
     @endpoint(
-        rate="RATE_AUTH",
+        rate=RateLimit("RATE_AUTH"),
         messages=messages(),
         request=REFRESH,
         responses={200: Refreshed},
@@ -186,7 +188,7 @@ class SessionView(ApiView):
     api = registry.ACCOUNTS
 
     @endpoint(
-        rate="RATE_AUTH",
+        rate=LOGIN_LIMIT,
         messages=messages(failed="Login failed"),
         request=LOGIN,
         responses={204: None},

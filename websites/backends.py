@@ -3,15 +3,16 @@
 import math
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from config.api import ratelimit
 from config.api.errors import Forbidden, InvalidCredentials, RateLimited
 from websites import accounts
+from websites.login_throttle import LOGIN_LIMIT
 from websites.models import User
+
+TOO_MANY_ATTEMPTS = "too_many_attempts"
 
 
 class AccountBackend(ModelBackend):
@@ -29,14 +30,16 @@ class AccountBackend(ModelBackend):
             return None
         try:
             if request:
-                ratelimit.count(request, settings.RATE_AUTH)
+                LOGIN_LIMIT.count(request)
             return accounts.authenticate(
                 request or HttpRequest(), email=username, password=password
             )
         except (InvalidCredentials, Forbidden):
             return None
         except RateLimited as error:
-            minutes = math.ceil(error.retry_after_seconds / 60)
+            seconds = error.retry_after_seconds
             raise ValidationError(
-                f"Too many attempts to log in; try again in {minutes} min.", code="rate_limited"
+                "Too many attempts to log in; try again in %(minutes)s min.",
+                code=TOO_MANY_ATTEMPTS,
+                params={"minutes": math.ceil(seconds / 60), "seconds": seconds},
             ) from error

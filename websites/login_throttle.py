@@ -1,8 +1,9 @@
-"""Limit on failed logins of one account in a fixed window.
+"""Limits on logins: on attempts of one client, and on failures of one account.
 
-All strangers share one counter. A network from which the account was logged in to has a counter of
-its own, so that strangers cannot lock out an owner who comes from there. Unknown emails are counted
-like known ones, so that nobody learns which exist. The cache holds neither emails nor addresses.
+All ways to log in share one counter of attempts. Of failures, all strangers share one. A network
+from which the account was logged in to has one of its own, so that strangers cannot lock out an
+owner who comes from there. Unknown emails are counted like known ones, so that nobody learns which
+exist. The cache holds neither emails nor addresses.
 """
 
 from django.core.cache import cache
@@ -10,8 +11,9 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from config.api.client_address import network_of
-from config.api.ratelimit import FailOpenCache, Quota
+from config.api.ratelimit import FailOpenCache, Quota, RateLimit
 
+LOGIN_LIMIT = RateLimit("RATE_AUTH", shared="all ways to log in")
 KNOWN_SECONDS = 30 * 86_400  # since the last login
 
 

@@ -1,4 +1,4 @@
-"""Paths of the accounts and websites APIs and of the login page."""
+"""Paths of the accounts and websites APIs and of the login pages."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/auth/logout", accounts_api.LogoutView.as_view()),
     path("api/v1/auth/me", accounts_api.MeView.as_view()),
     path("api/v1/auth/session", accounts_api.SessionView.as_view()),
+    path("admin/login/", views.admin_login),
     path("accounts/login/", views.LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),
     path("api/v1/websites", websites_api.WebsitesView.as_view()),

@@ -1,9 +1,8 @@
-"""The login page."""
+"""The login pages."""
 
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views
 from django.contrib.auth.forms import AuthenticationForm
@@ -14,9 +13,10 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from config.api import ratelimit
 from config.api.errors import Forbidden, InvalidCredentials, RateLimited
 from websites import accounts, sessions
+from websites.backends import TOO_MANY_ATTEMPTS
+from websites.login_throttle import LOGIN_LIMIT
 from websites.models import User
 
 INPUT = {
@@ -63,7 +63,7 @@ class LoginView(views.LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            ratelimit.count(request, settings.RATE_AUTH)
+            LOGIN_LIMIT.count(request)
             return super().post(request, *args, **kwargs)
         except RateLimited as error:
             return self.too_many_attempts(error.retry_after_seconds)
@@ -94,3 +94,14 @@ class LoginView(views.LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         admin_context = admin.site.each_context(self.request)
         return admin_context | super().get_context_data(**kwargs) | {"title": "Log in"}
+
+
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """Serve /admin/login/, the admin's own page; too many attempts are a 429 there, too."""
+    response = admin.site.login(request)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    for error in form.non_field_errors().as_data() if form else ():
+        if error.code == TOO_MANY_ATTEMPTS:
+            response.status_code = 429
+            response["Retry-After"] = str(error.params["seconds"])
+    return response

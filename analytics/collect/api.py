@@ -20,6 +20,7 @@ from config.api.client_address import client_address
 from config.api.errors import Conflict, Invalid, RowRefused
 from config.api.fields import OPTIONAL, JsonObject, Text
 from config.api.outcomes import Outcome
+from config.api.ratelimit import RateLimit
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import SessionAuthentication, user_of
@@ -63,7 +64,7 @@ class CollectView(QuotaView):
     @endpoint(
         ingest=True,
         authentication=SessionAuthentication,
-        rate="RATE_COLLECT",
+        rate=RateLimit("RATE_COLLECT"),
         max_body="MAX_BATCH_BODY_BYTES",
         request=(EVENT, BATCH),
         array=Events(),

@@ -13,6 +13,7 @@ from config import runtime
 from config.api import idempotency
 from config.api.errors import Conflict, EventDataTooLarge
 from config.api.fields import OPTIONAL, JsonObject, Text
+from config.api.ratelimit import RateLimit
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import BearerOrSessionAuthentication, user_id_of
@@ -46,7 +47,7 @@ class FunnelEventsView(TrackView):
     @endpoint(
         ingest=True,
         authentication=BearerOrSessionAuthentication,
-        rate="RATE_TRACK",
+        rate=RateLimit("RATE_TRACK"),
         request=TRACK,
         responses={200: Tracked},
         errors=(EventDataTooLarge(10_000), Conflict(idempotency.IN_USE)),

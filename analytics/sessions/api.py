@@ -14,6 +14,7 @@ from config.api import idempotency
 from config.api.client_address import client_address
 from config.api.fields import OPTIONAL, ClampedNumber, RoundedNumber, Text, Uuid
 from config.api.outcomes import Dropped, Outcome
+from config.api.ratelimit import RateLimit, address_and_user_agent, id_in_path
 from config.api.rules import at_least
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
@@ -23,6 +24,12 @@ from websites.authentication import AnyCaseBearerAuthentication, caller_of
 GRANTED = "granted"
 MAX_ADDRESS = 2048  # characters of a text that is a web address or part of one
 MAX_LABEL = 255
+SESSION_LIMIT = RateLimit(
+    "RATE_SESSION", per="User-Agent of a client address", name_of=address_and_user_agent
+)
+PAGE_VIEW_LIMIT = RateLimit("RATE_PAGEVIEW", per="session")
+LEAVE_LIMIT = RateLimit("RATE_LEAVE", per="page view", name_of=id_in_path)
+HEARTBEAT_LIMIT = RateLimit("RATE_HEARTBEAT", per="session", name_of=id_in_path)
 
 
 class Cut(Text):
@@ -103,7 +110,7 @@ class SessionsView(TrackView):
 
     @endpoint(
         ingest=True,
-        rate="RATE_SESSION",
+        rate=SESSION_LIMIT,
         request=SESSION,
         responses={200: Identified},
         takes_key=True,
@@ -134,7 +141,7 @@ class PageViewsView(TrackView):
 
     @endpoint(
         ingest=True,
-        rate="RATE_PAGEVIEW",
+        rate=PAGE_VIEW_LIMIT,
         request=PAGE_VIEW,
         responses={200: Identified},
         takes_key=True,
@@ -146,6 +153,7 @@ class PageViewsView(TrackView):
         """
         sent = PAGE_VIEW.run_validation(self.json())
         key = idempotency.key_of(request._request)
+        PAGE_VIEW_LIMIT.count_name(request._request, sent["sessionId"])
         self.require_tracking()
         row = ingest.page_view_row(sent, require_id(sent["sessionId"]), key=key)
         outcome = ingest.view(row, has_key=key is not None)
@@ -157,7 +165,7 @@ class LeaveView(TrackView):
 
     body_if_dropped = DONE
 
-    @endpoint(ingest=True, rate="RATE_LEAVE", request=LEAVE, responses={200: Done})
+    @endpoint(ingest=True, rate=LEAVE_LIMIT, request=LEAVE, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Set how long a page was looked at, and how far.
 
@@ -176,7 +184,7 @@ class HeartbeatView(TrackView):
 
     body_if_dropped = DONE
 
-    @endpoint(ingest=True, rate="RATE_HEARTBEAT", responses={200: Done})
+    @endpoint(ingest=True, rate=HEARTBEAT_LIMIT, responses={200: Done})
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Note that the page of a session is visible.
 

@@ -1,4 +1,4 @@
-"""Django's caches, extended by what rate limits need: a counter that stops at its limit.
+"""Django's caches, extended by what rate limits need: counters that stop at their limits.
 
 Reads are counted under the names of django-prometheus, whose own backend for Redis needs another
 client. What requests count is no read, so that only quotas of collect and of logins have any.
@@ -6,7 +6,8 @@ client. What requests count is no read, so that only quotas of collect and of lo
 
 import functools
 import threading
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from django.core.cache.backends import locmem, redis
 from django.core.cache.backends.base import BaseCache
@@ -14,12 +15,22 @@ from django_prometheus.cache import metrics
 
 # Redis runs a script as one step: no command of another client comes between.
 _CONSUME = """
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
-if used + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return {0, used} end
-used = redis.call('INCRBY', KEYS[1], ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+local cost, seconds, used = tonumber(ARGV[1]), ARGV[2], 0
+for i, key in ipairs(KEYS) do
+    used = tonumber(redis.call('GET', key) or '0')
+    if used + cost > tonumber(ARGV[i + 2]) then return {0, used} end
+    used = redis.call('INCRBY', key, cost)
+    redis.call('EXPIRE', key, seconds)
+end
 return {1, used}
 """
+
+
+class Counter(NamedTuple):
+    """A counter by its key in the cache, and what it may not exceed."""
+
+    key: str
+    limit: int
 
 
 class CountedReads(BaseCache):
@@ -48,18 +59,22 @@ class LocalCache(CountedReads, locmem.LocMemCache):
     label = "locmem"
     _consuming = threading.Lock()  # of all instances: Django makes one for each thread
 
-    def consume(self, key: str, cost: int, *, limit: int, timeout_seconds: int) -> tuple[bool, int]:
-        """Add a cost to a counter unless it would exceed the limit.
+    def consume(
+        self, counters: Sequence[Counter], cost: int, *, timeout_seconds: int
+    ) -> tuple[bool, int]:
+        """Add a cost to counters, one after the other, until it would exceed the limit of one.
 
-        Return whether it was added, and the counter's value.
+        Return whether it was added to all, and the value of the last one that was looked at.
         """
+        used = 0
         with self._consuming:
-            used: int = self.get(key, 0)
-            fits = used + cost <= limit
-            if fits:
+            for key, limit in counters:
+                used = locmem.LocMemCache.get(self, key, 0)  # which counts no read
+                if used + cost > limit:
+                    return False, used
                 used += cost
                 self.set(key, used, timeout_seconds)
-        return fits, used
+        return True, used
 
 
 class RedisClient(redis.RedisCacheClient):
@@ -97,12 +112,12 @@ class RedisCache(CountedReads, redis.RedisCache):
         super().__init__(server, params)
         self._class = RedisClient
 
-    def consume(self, key: str, cost: int, *, limit: int, timeout_seconds: int) -> tuple[bool, int]:
-        """Add a cost to a counter unless it would exceed the limit.
-
-        Return whether it was added, and the counter's value.
-        """
-        key = self.make_and_validate_key(key)
-        client: Any = self._cache.get_client(key, write=True)
-        fits, used = client.eval(_CONSUME, 1, key, cost, limit, timeout_seconds)
+    def consume(
+        self, counters: Sequence[Counter], cost: int, *, timeout_seconds: int
+    ) -> tuple[bool, int]:
+        """Add a cost to counters as LocalCache does, in one round trip."""
+        keys = [self.make_and_validate_key(key) for key, _ in counters]
+        limits = [limit for _, limit in counters]
+        client: Any = self._cache.get_client(write=True)
+        fits, used = client.eval(_CONSUME, len(keys), *keys, cost, timeout_seconds, *limits)
         return bool(fits), used

@@ -31,7 +31,7 @@ from config.api.errors import (
 from config.api.fields import List
 from config.api.outcomes import Outcome, best_of
 from config.api.problems import problems_of
-from config.api.ratelimit import FixedWindow
+from config.api.ratelimit import FixedWindow, RateLimit
 from config.api.registry import Api
 from config.api.serializers import StrictSerializer
 
@@ -47,7 +47,7 @@ class endpoint:
 
     ingest: its responses carry X-Event-Outcome.
     authentication: who may call.
-    rate: the setting that limits its requests.
+    rate: the limit on its requests.
     max_body: the setting that limits its body.
     messages: the error messages that only this endpoint has.
 
@@ -64,7 +64,7 @@ class endpoint:
 
     ingest: bool = False
     authentication: type[BaseAuthentication] | None = None
-    rate: str | None = None
+    rate: RateLimit | None = None
     max_body: str = "MAX_BODY_BYTES"
     messages: Messages = field(default_factory=Messages)
     optional_authentication: type[BaseAuthentication] | None = None

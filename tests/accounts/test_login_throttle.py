@@ -8,6 +8,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.exceptions import ValidationError
 from django.test import override_settings
+from django.test.client import MULTIPART_CONTENT
 
 from config.api.ratelimit_cache import LocalCache
 from tests.support.accounts import PASSWORD
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 LOGIN, ADMIN = "/api/v1/auth/login", "/admin/login/"
 SESSION, PAGE = "/api/v1/auth/session", "/accounts/login/"
+LOGGED_IN = {LOGIN: 200, SESSION: 204, PAGE: 302, ADMIN: 302}
 WRONG = (401, "UNAUTHORIZED", "Invalid email or password")
 NOW = 1_800_000_000 + 600.25  # ten minutes into an hour
 TOO_MANY = (429, "RATE_LIMITED", "Too many requests", {"Retry-After": "3000"})
@@ -52,7 +54,7 @@ def log_in(api, email=KNOWN, password="wrong", address=None, path=LOGIN):
 def log_in_to_admin(client, email, password, address=None, path=ADMIN):
     """Try to log in on a page, as a stranger unless an address is given."""
     body = {"username": email, "password": password}
-    return client.post(path, body, REMOTE_ADDR=address or next(addresses))
+    return client.post(path, body, MULTIPART_CONTENT, REMOTE_ADDR=address or next(addresses))
 
 
 def lock_strangers_out(api, email=KNOWN):
@@ -61,8 +63,8 @@ def lock_strangers_out(api, email=KNOWN):
     assert_error(log_in(api, email, PASSWORD), *TOO_MANY)
 
 
-def errors_of(response):
-    assert response.status_code == 200
+def errors_of(response, status=200):
+    assert response.status_code == status
     return response.context["form"].non_field_errors()
 
 
@@ -143,8 +145,10 @@ def test_the_admin_counts_with_the_api(api, client, make_user):
         [error] = errors_of(log_in_to_admin(client, staff.email, "wrong"))
         assert error.startswith("Please enter the correct email and password")
     assert_error(log_in(api, staff.email), *WRONG)
-    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD))
+    response = log_in_to_admin(client, staff.email, PASSWORD)
+    [error] = errors_of(response, 429)
     assert error == "Too many attempts to log in; try again in 50 min."
+    assert response["Retry-After"] == "3000"
     assert "_auth_user_id" not in client.session
 
 
@@ -161,6 +165,25 @@ def test_the_session_of_a_browser_counts_with_the_api(api):
     for _ in range(3):
         log_in(api)
     assert_error(log_in(api, password=PASSWORD, path=SESSION), *TOO_MANY)
+
+
+@pytest.mark.parametrize(
+    ("door", "path"),
+    [(log_in, LOGIN), (log_in, SESSION), (log_in_to_admin, PAGE), (log_in_to_admin, ADMIN)],
+)
+def test_the_eleventh_login_is_rejected_over_all_ways_to_log_in(api, door, path):
+    for n, way in enumerate([LOGIN, SESSION] * 3, start=1):
+        status = log_in(api, f"{n}@example.com", address=HOME, path=way).status_code
+        assert status == 401
+    for n, way in enumerate([PAGE, ADMIN] * 2, start=7):
+        response = log_in_to_admin(api, f"{n}@example.com", "wrong", HOME, way)
+        assert response.status_code == 200
+    response = door(api, KNOWN, PASSWORD, HOME, path)
+    assert response.status_code == 429
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert "_auth_user_id" not in api.session
+    assert api.post("/api/v1/auth/refresh", {}, REMOTE_ADDR=HOME).status_code == 400
+    assert log_in(api, KNOWN, PASSWORD).status_code == 200  # of another address
 
 
 def test_staff_log_in_to_the_admin(client, make_user):
@@ -181,8 +204,10 @@ def test_one_client_may_not_try_many_accounts_in_the_admin(client, settings, mak
     staff = make_user("staff@example.com", is_staff=True)
     for email in ("a@example.com", "b@example.com"):
         errors_of(log_in_to_admin(client, email, "wrong", "192.0.2.1"))
-    [error] = errors_of(log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.1"))
+    response = log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.1")
+    [error] = errors_of(response, 429)
     assert error == "Too many attempts to log in; try again in 1 min."
+    assert 1 <= int(response["Retry-After"]) <= 60
     assert log_in_to_admin(client, staff.email, PASSWORD, "192.0.2.2").status_code == 302
 
 
@@ -194,7 +219,7 @@ def test_failures_of_others_do_not_lock_out_an_owner_on_a_known_network(make_use
     owner, stranger = make_user("owner@example.com", is_staff=True), Api()
 
     def enter():
-        return door(Api(), owner.email, PASSWORD, HOME, path).status_code in (200, 204, 302)
+        return door(Api(), owner.email, PASSWORD, HOME, path).status_code == LOGGED_IN[path]
 
     assert enter()
     lock_strangers_out(stranger, owner.email)

@@ -169,6 +169,41 @@ def test_an_operation_describes_its_authentication(path, method, security):
     assert document()["paths"][path][method].get("security") == security
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "limit"),
+    [
+        ("auth/register", "post", "`10/m` (`RATE_AUTH`)"),
+        ("auth/login", "post", "`10/m` for all ways to log in together (`RATE_AUTH`)"),
+        ("auth/session", "post", "`10/m` for all ways to log in together (`RATE_AUTH`)"),
+        ("analytics/track", "post", "`60/m` (`RATE_TRACK`)"),
+        (
+            *("analytics/session", "post"),
+            "`10/m` for each User-Agent of a client address, "
+            "and 20 times as much for each client address (`RATE_SESSION`)",
+        ),
+        (
+            *("analytics/pageview", "post"),
+            "`30/m` for each session, and 20 times as much for each client address "
+            "(`RATE_PAGEVIEW`)",
+        ),
+        (
+            *("analytics/pageview/{id}/leave", "patch"),
+            "`10/m` for each page view, and 20 times as much for each client address "
+            "(`RATE_LEAVE`)",
+        ),
+        (
+            *("analytics/session/{id}/heartbeat", "patch"),
+            "`5/30s` for each session, and 20 times as much for each client address "
+            "(`RATE_HEARTBEAT`)",
+        ),
+    ],
+)
+def test_an_operation_describes_its_limit(path, method, limit):
+    operation = document()["paths"][f"/api/v1/{path}"][method]
+    assert operation["description"].endswith(f"Limit: {limit}.")
+    assert "Retry-After" in operation["responses"]["429"]["headers"]
+
+
 def test_an_ingest_route_lists_its_outcomes():
     responses = document()["paths"]["/api/v1/events"]["post"]["responses"]
     headers = {

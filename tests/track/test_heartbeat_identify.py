@@ -16,7 +16,6 @@ from tests.support.sessions import (
     all_rows,
     assert_error,
     assert_ok,
-    assert_rate_limited,
     dropped_header,
     fail_writes,
     ingested_total,
@@ -87,16 +86,6 @@ def test_a_heartbeat_of_an_unknown_session_changes_nothing(api, session, id):
 def test_heartbeats_and_identifications_are_patches(api, session, action, method):
     response = api.generic(method, session_path(session.pk, action))
     assert_error(response, 405, headers={"Allow": "PATCH"})
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_sixth_heartbeat_of_half_a_minute_is_rejected(api, session):
-    for number in range(5):
-        assert heartbeat(api, f"x{number}").status_code == 200
-    response = heartbeat(api, session.pk)
-    assert 1 <= int(response["Retry-After"]) <= 30
-    assert_rate_limited(response, int(response["Retry-After"]))
-    assert session_use(session) == (0, AT, None)
 
 
 # Bodies are ignored

@@ -14,7 +14,6 @@ from tests.support.sessions import (
     all_rows,
     assert_error,
     assert_ok,
-    assert_rate_limited,
     dropped_header,
     leave,
     leave_path,
@@ -164,17 +163,3 @@ def test_leave_accepts_no_other_type(api, page_view, method, content_type, size,
 def test_leave_accepts_patch_and_post(api, page_view, method):
     response = api.generic(method, leave_path(page_view.pk))
     assert_error(response, 405, headers={"Allow": "POST, PATCH"})
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_eleventh_leave_is_rejected_over_all_ids_and_both_methods(api, page_view):
-    for number in range(10):
-        method = ("PATCH", "POST")[number % 2]
-        headers = {"X-Forwarded-For": f"192.0.2.{number}"}  # of a stranger, without effect
-        answer = leave(api, f"x{number}", {"duration": 1}, method, headers=headers)
-        assert answer.status_code == 200
-    for method in ("PATCH", "POST"):
-        response = leave(api, page_view.pk, {"duration": 1}, method)
-        assert 1 <= int(response["Retry-After"]) <= 60
-        assert_rate_limited(response, int(response["Retry-After"]))
-    assert left(page_view) == (None, None)

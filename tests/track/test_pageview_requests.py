@@ -14,7 +14,6 @@ from tests.support.sessions import (
     TOO_LONG,
     UNKNOWN_ID,
     assert_error,
-    assert_rate_limited,
     assert_stored,
     dropped_header,
     fail_writes,
@@ -113,21 +112,6 @@ def test_another_type_is_not_read(api, session_id, content_type):
 
 def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
-
-
-# The rate limit
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_thirty_first_of_a_minute_is_rejected(api, session_id):
-    for _ in range(10):
-        assert api.post(PATH, page_view_of(UNKNOWN_ID)).status_code == 200
-        assert api.post(PATH, page_view_of(session_id)).status_code == 200
-        assert api.post(PATH, page_view_of(5)).status_code == 400
-    response = api.post(PATH, page_view_of(session_id))
-    assert 1 <= int(response["Retry-After"]) <= 60
-    assert_rate_limited(response, int(response["Retry-After"]))
-    assert len(stored_page_views()) == 10
 
 
 # Failures of storage

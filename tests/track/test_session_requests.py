@@ -15,7 +15,6 @@ from tests.support.sessions import (
     SECRET,
     TOO_LONG,
     assert_error,
-    assert_rate_limited,
     assert_stored,
     dropped_header,
     fail_writes,
@@ -150,34 +149,6 @@ def test_another_type_or_encoding_is_not_read(api, content_type, encoding):
 
 def test_a_body_over_the_limit_is_rejected(api):
     assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
-
-
-# The rate limit
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_eleventh_of_a_minute_is_rejected_whatever_became_of_the_others(api):
-    for body in ({}, session_of(visitorId=5), {"visitorId": "x"}, *[session_of()] * 7):
-        assert api.post(PATH, body).status_code in (200, 400)
-    response = api.post(PATH, session_of())
-    assert 1 <= int(response["Retry-After"]) <= 60
-    assert_rate_limited(response, int(response["Retry-After"]))
-    assert len(stored_sessions()) == 7
-    assert_stored(api.post(PATH, session_of(), REMOTE_ADDR="192.0.2.7"))
-
-
-@pytest.mark.usefixtures("clock")
-def test_rejected_methods_do_not_count_towards_the_limit(api):
-    for _ in range(11):
-        assert api.get(PATH).status_code == 405
-    assert_stored(api.post(PATH, session_of()))
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_limit_comes_before_the_size_of_the_body(api, settings):
-    settings.RATE_SESSION = "1/m"
-    assert_error(api.post_bytes(PATH, b"x" * TOO_LONG, "text/html"), 413)
-    assert api.post_bytes(PATH, b"x" * TOO_LONG, "text/html").status_code == 429
 
 
 # Failures of storage

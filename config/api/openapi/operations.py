@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from drf_spectacular import openapi
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
@@ -84,8 +83,7 @@ class AutoSchema(openapi.AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]
         about = self._docstring()[1]
-        rate = self.endpoint.rate
-        limit = f"Limit: `{getattr(settings, rate)}` (`{rate}`)." if rate else ""
+        limit = self.endpoint.rate.about if self.endpoint.rate else ""
         return "\n\n".join(filter(None, [about, limit]))
 
     def get_auth(self) -> list[dict[str, list[str]]]:
