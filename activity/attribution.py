@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -58,8 +59,10 @@ def stored_text(text: str) -> str:
 
 
 def step_in(path: str) -> str | None:
-    """Return the segment after the last `step` of a path, None without one."""
-    return _after_last("step", path.split("/"))
+    """Return the segment after a `step` of a path, the last that has one; None without any."""
+    pairs = pairwise(path.split("/"))
+    steps = [after for segment, after in pairs if segment == "step" and after]
+    return steps[-1] if steps else None
 
 
 def _session_in(path: str) -> str | None:
