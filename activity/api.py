@@ -15,10 +15,12 @@ from config.api import address_hash, idempotency, registry, request_body
 from config.api.client_address import client_address
 from config.api.errors import Conflict, Invalid, SwitchedOff
 from config.api.fields import OPTIONAL, StrictField, Text
+from config.api.json_object import JsonObject
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
+from config.db.json_text import compact
 from websites.authentication import BearerAuthentication
 
 PATH = "/api/v1/activity/events"
@@ -63,10 +65,9 @@ class Trimmed(Text):
         return super().json_schema() | {"maxLength": self.max_length, "description": about}
 
 
-class Members(StrictField):
+class Members(JsonObject):
     """An object of any content and a limited size, to which the server adds."""
 
-    json_types, type_code = (dict,), "dict_type"
     schema: ClassVar = {
         "type": "object",
         "description": (
@@ -75,11 +76,9 @@ class Members(StrictField):
         ),
     }
 
-    def to_internal_value(self, data: dict[str, Any]) -> dict[str, Any]:
-        _, size_bytes = request_body.compact(data)
-        if size_bytes > MAX_METADATA_BYTES:
-            self.fail("too_large", data, max_bytes=MAX_METADATA_BYTES)
-        return data
+    def to_internal_value(self, data: dict[str, Any]) -> str:
+        text = super().to_internal_value(data)
+        return compact(text.encode(), without=SERVER_KEY).decode() if SERVER_KEY in data else text
 
 
 class ActivitySerializer(StrictSerializer):
@@ -89,7 +88,7 @@ class ActivitySerializer(StrictSerializer):
     sessionId = Trimmed(128, **OPTIONAL)
     projectId = Trimmed(128, **OPTIONAL)
     page = Trimmed(512, **OPTIONAL)
-    metadata = Members(**OPTIONAL)
+    metadata = Members(max_bytes=lambda: MAX_METADATA_BYTES, **OPTIONAL)
 
     example: ClassVar[Any] = {
         "type": "button_click",
@@ -129,11 +128,11 @@ class ActivityView(ApiView):
             raise SwitchedOff
         if body:
             request_body.check_type(request._request, public=True)
-        sent = ACTIVITY.run_validation(request_body.parse(body))
+        sent = ACTIVITY.read(request_body.parse_with_text(body))
         id = idempotency.key_of(request._request) or uuid7.new_id_now()
         caller_id = caller_id_of(request)
-        metadata = (sent["metadata"] or {}) | {SERVER_KEY: facts_of(request)}
-        row = row_of(id, sent, caller_id, request_body.compact(metadata)[0])
+        metadata = with_facts(sent["metadata"] or "{}", facts_of(request))
+        row = row_of(id, sent, caller_id, metadata)
         return self.respond(202, Accepted(), recorder.store(row))
 
 
@@ -143,6 +142,13 @@ def facts_of(request: Request) -> dict[str, str]:
         "user_agent": request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH],
         "remote_addr": address_hash.hash_address(client_address(request._request)),
     }
+
+
+def with_facts(metadata: str, facts: dict[str, str]) -> str:
+    """Return the JSON text of an object with what the server knows as its last member."""
+    added = request_body.compact({SERVER_KEY: facts})[0]
+    members = metadata[1:-1].strip()
+    return f"{{{members},{added[1:]}" if members else added
 
 
 def caller_id_of(request: Request) -> str | None:

@@ -8,6 +8,7 @@ from django.db import models
 
 from activity.event_types import REQUEST
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
+from config.db.json_text import JsonTextField
 
 
 class StatusClass(models.Func):
@@ -72,7 +73,7 @@ class ActivityEvent(Stream):
     path = models.TextField()
     status_code = models.SmallIntegerField()
     duration_ms = models.IntegerField()
-    metadata = models.JSONField()
+    metadata = JsonTextField()
 
     objects = ActivityEventQuerySet.as_manager()
 

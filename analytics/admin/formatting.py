@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from config.api.stored_json import shorten
+from config.db.json_text import text_of
 
 EMPTY = "-"
 MAX_TOOLTIP = 300  # characters
@@ -64,7 +64,7 @@ def object_link(user: Any, model: type[Model], pk: object, text: str) -> SafeStr
 
 def pretty_json(value: Any) -> SafeString:
     """Return JSON as a block, indented unless that makes it many times as long."""
-    compact = msgspec.json.encode(shorten(value))
+    compact = msgspec.json.format(text_of(value), indent=-1)
     text = msgspec.json.format(compact, indent=2)
     if len(text) > max(SMALL_JSON, MAX_GROWTH * len(compact)):
         text = compact

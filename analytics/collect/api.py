@@ -18,9 +18,11 @@ from config import runtime
 from config.api import address_hash, idempotency, registry
 from config.api.client_address import client_address
 from config.api.errors import Conflict, Invalid, RowRefused
-from config.api.fields import OPTIONAL, JsonObject, Text
+from config.api.fields import OPTIONAL, Text
+from config.api.json_object import JsonObject
 from config.api.outcomes import Outcome
 from config.api.ratelimit import RateLimit
+from config.api.request_body import Json
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
 from websites.authentication import SessionAuthentication, user_of
@@ -45,15 +47,18 @@ class ItemSerializer(EventSerializer, idempotency.KeyedSerializer):
     """One event of a batch."""
 
 
+ITEM = ItemSerializer()
+
+
 class BatchSerializer(StrictSerializer):
     """Some events, each of which is read for itself."""
 
-    events = Events()
+    events = Events(ITEM)
 
     example: ClassVar[Any] = {"events": Events.example}
 
 
-EVENT, ITEM, BATCH = EventSerializer(), ItemSerializer(), BatchSerializer()
+EVENT, BATCH = EventSerializer(), BatchSerializer()
 
 
 class CollectView(QuotaView):
@@ -83,19 +88,21 @@ class CollectView(QuotaView):
         With an `Idempotency-Key`, or in a batch an `idempotency_key` of its own, an event may be
         sent again: it is stored once.
         """
-        sent, quota = self.batch_json(), quota_of(request)
-        if is_batch(sent):
-            events = BATCH.run_validation(sent)["events"]
+        sent, quota = self.sent_batch(), quota_of(request)
+        if is_batch(sent.value):
+            events = BATCH.read(sent)["events"]
             quota.consume(len(events))
             return self.post_batch([read(event) for event in events])
         quota.consume(1)
-        item = EVENT.run_validation(sent)
-        return self.post_single(idempotency.with_key(request._request, sent, item))
+        item = EVENT.read(sent)
+        return self.post_single(idempotency.with_key(request._request, sent.value, item))
 
-    def json(self) -> Any:
-        """Return the JSON value of the body; an array stands for a batch of its items."""
-        sent = super().json()
-        return {"events": sent} if isinstance(sent, list) else sent
+    def sent(self) -> Json:
+        """Return the JSON of the body; an array stands for a batch of its items."""
+        sent = super().sent()
+        if not isinstance(sent.value, list):
+            return sent
+        return Json({"events": sent.value}, b'{"events":%s}' % sent.text)
 
     def post_single(self, item: Item) -> HttpResponse:
         """Store an event; raises Conflict or RowRefused."""

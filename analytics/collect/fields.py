@@ -4,8 +4,10 @@ import re
 from typing import Any, ClassVar
 from unicodedata import category
 
-from config.api.fields import List, StrictField
+from config.api.compiled import JsonText
+from config.api.fields import List, StrictField, with_texts
 from config.api.rules import Rule
+from config.api.serializers import StrictSerializer
 from config.api.timestamps import DATE_PATTERN, NotADate, is_event_time, parse_date
 
 MAX_BATCH = 100
@@ -43,8 +45,12 @@ class Events(List):
         {"event_type": "click", "event_data": "nav_menu"},
     ]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, item: StrictSerializer | None = None, **kwargs: Any) -> None:
         super().__init__(min_length=1, max_length=MAX_BATCH, **kwargs)
+        self.item = item
+
+    def with_text(self, value: Any, text: JsonText) -> Any:
+        return with_texts(self.item, value, text)
 
     def json_schema(self) -> dict[str, Any]:
         about = "Events as single ones are; each may have an `idempotency_key`, a UUIDv7."

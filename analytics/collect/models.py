@@ -9,6 +9,7 @@ from django.db import models
 
 from analytics.streams.base import Stream, StreamQuerySet
 from config.db import uuid7
+from config.db.json_text import JsonTextField
 
 DASHBOARD_TYPES = ("page_view", "button_click", "form_submit", "error_encountered")
 _PUBLIC_ID = re.compile(r"evt_([0-9a-f]{32})")
@@ -53,7 +54,7 @@ class CollectedEvent(Stream):
     received_at = models.DateTimeField(editable=False)
     user_id = models.UUIDField()
     event_type = models.CharField(max_length=64)
-    event_data = models.JSONField()
+    event_data = JsonTextField()
     ip_hash = models.CharField(
         "IP hash", max_length=32, help_text="Mark of the address, of one day of UTC."
     )

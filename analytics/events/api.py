@@ -25,12 +25,12 @@ from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages
 from config.api.errors import Conflict, Invalid, MissingParameter, NotFound
-from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text, Uuid
+from config.api.fields import OPTIONAL, Choice, List, Text, Uuid
+from config.api.json_object import JsonObject
 from config.api.outcomes import Outcome
 from config.api.problems import Problem
 from config.api.rules import at_least, at_most, matching, valid_url
 from config.api.serializers import StrictSerializer
-from config.api.stored_json import shorten
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from websites import lookup
@@ -133,7 +133,8 @@ class ListQuery(StrictSerializer):
     cursor = Uuid(default=None, error_messages={"uuid_parsing": "Invalid cursor"})
 
 
-EVENT, BATCH, LIST_QUERY = EventSerializer(), BatchSerializer(), ListQuery()
+EVENT, BATCH = EventSerializer().compile(), BatchSerializer().compile()
+LIST_QUERY = ListQuery()
 
 
 class EventsView(ApiView):
@@ -153,7 +154,7 @@ class EventsView(ApiView):
 
         With an `id` of the client's own, sending again is harmless: 200 and `duplicate`.
         """
-        item = EVENT.run_validation(self.json())
+        item = EVENT.read(self.sent())
         site = lookup.active_site(item["trackingCode"])
         if site is None:
             raise NotFound(UNKNOWN_CODE)
@@ -207,8 +208,7 @@ class EventBatchView(ApiView):
         An event that breaks a rule, or whose website is unknown, fails alone. Only when all of them
         break rules is the request a 400.
         """
-        sent = self.batch_json()
-        items = BATCH.run_validation(sent)["events"]
+        items = BATCH.read(self.sent_batch())["events"]
         if not runtime.current().events_enabled:
             return self.respond_batch(201, batch_body([]), Counter(map(outcome_while_off, items)))
         results = store_batch(items)
@@ -238,8 +238,7 @@ class EventView(ApiView):
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
-        event.properties = shorten(event.properties)
-        return self.respond(200, FullEvent.from_attributes(event))
+        return self.respond(200, FullEvent.of(event))
 
 
 def outcome_while_off(item: Any) -> Outcome:

@@ -9,6 +9,7 @@ from django.db import models
 
 from analytics.events.deleted_websites import deleted_websites
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
+from config.db.json_text import JsonTextField
 
 
 class EventType(models.TextChoices):
@@ -73,7 +74,7 @@ class Event(Stream):
     browser = models.CharField(max_length=100, null=True)
     os = models.CharField("OS", max_length=100, null=True)
     location = models.CharField(max_length=100, null=True)
-    properties = models.JSONField(null=True)
+    properties = JsonTextField(null=True)
 
     objects = EventQuerySet.as_manager()
 

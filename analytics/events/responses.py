@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType, json
 
 from analytics.events.ingest import StoreResult
 from analytics.events.models import DeviceType, Event, EventRow, EventType
 from config.api.bodies import AlwaysFalse, AlwaysTrue, Body, Count, Timestamp, enum, iso
 from config.api.dialects.flat import Details
 from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused
+from config.db.json_text import text_of
 
 INVALID_EVENT = "Invalid event data"
 ERROR_CODES: dict[type[ApiError], str] = {  # of the items of a batch that were not stored
@@ -71,6 +72,13 @@ class FullEvent(EventBody):
     properties: dict[str, Any] | None
 
     example: ClassVar[Any] = EXAMPLE | {"properties": {"articleId": "art-123", "readingTime": 5}}
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Return the body of an event, its properties with every digit that came."""
+        body = cls.from_attributes(event)
+        body.properties = Raw(json.format(text_of(event.properties), indent=-1))  # type: ignore[assignment]
+        return body
 
 
 class ListedEvent(Body, rename="camel"):

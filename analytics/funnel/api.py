@@ -12,10 +12,12 @@ from analytics.funnel.view import TrackView
 from config import runtime
 from config.api import idempotency
 from config.api.errors import Conflict, EventDataTooLarge
-from config.api.fields import OPTIONAL, JsonObject, Text
+from config.api.fields import OPTIONAL, Text
+from config.api.json_object import JsonObject
 from config.api.ratelimit import RateLimit
 from config.api.serializers import StrictSerializer
 from config.api.view import endpoint
+from config.db.json_text import fit
 from websites.authentication import BearerOrSessionAuthentication, user_id_of
 
 
@@ -61,18 +63,20 @@ class FunnelEventsView(TrackView):
 
         With an `Idempotency-Key`, sending again is harmless: one event is stored.
         """
-        item = TRACK.run_validation(self.json())
+        item = TRACK.read(self.sent())
         key = idempotency.key_of(request._request)
         self.require_tracking()
-        require_size(item["properties"] or "{}", runtime.current().max_event_data_bytes)
-        outcome = store(item, user_id_of(request), key)
+        properties = fitting(item["properties"] or "{}", runtime.current().max_event_data_bytes)
+        outcome = store(item | {"properties": properties}, user_id_of(request), key)
         return self.respond(200, TRACKED, outcome)
 
 
-def require_size(properties: str, max_bytes: int) -> None:
-    """Raise EventDataTooLarge for compact JSON of more bytes than the cap."""
-    if len(properties.encode()) > max_bytes:
+def fitting(properties: str, max_bytes: int) -> str:
+    """Return JSON, made compact if it is too long; raises EventDataTooLarge if it still is."""
+    text = fit(properties.encode(), max_bytes)
+    if text is None:
         raise EventDataTooLarge(max_bytes)
+    return text
 
 
 urlpatterns = [

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
+from config.db.json_text import JsonTextField
 from config.db.routers import MAIN
 
 
@@ -49,7 +50,7 @@ class FunnelEvent(Stream):
     )
     session_id = models.TextField(null=True)
     event_type = models.TextField()
-    event_data = models.JSONField()
+    event_data = JsonTextField()
 
     objects = FunnelEventQuerySet.as_manager()
 

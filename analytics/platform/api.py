@@ -24,8 +24,10 @@ from config import runtime
 from config.api import idempotency, registry, request_body
 from config.api.bodies import iso
 from config.api.errors import Conflict
-from config.api.fields import OPTIONAL, Choice, JsonObject, List, Text
+from config.api.fields import OPTIONAL, Choice, List, Text
+from config.api.json_object import JsonObject
 from config.api.outcomes import Outcome
+from config.api.request_body import Json
 from config.api.rules import at_least, at_most
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
@@ -76,7 +78,8 @@ class BatchSerializer(StrictSerializer):
     }
 
 
-EVENT, BATCH = EventSerializer(), BatchSerializer()
+EVENT, BATCH = EventSerializer().compile(), BatchSerializer().compile()
+NULL = Json(None, b"null")
 
 
 class PlatformView(ApiView):
@@ -84,10 +87,10 @@ class PlatformView(ApiView):
 
     api = registry.PLATFORM
 
-    def json(self) -> Any:
-        """Return the JSON value of the request's body, None for an empty one."""
+    def sent(self) -> Json:
+        """Return the JSON of the request's body, null for an empty one."""
         body = self.body()
-        return request_body.parse(body) if body else None
+        return request_body.parse_with_text(body) if body else NULL
 
     def rows(self, *items: dict[str, Any], client_id: str | None = None) -> list[PlatformEventRow]:
         """Return the rows of events of the caller."""
@@ -115,9 +118,9 @@ class PlatformEventsView(PlatformView):
 
         With an `Idempotency-Key`, sending again is harmless: the same id, and `duplicate`.
         """
-        sent = self.json()
-        item = EVENT.run_validation(sent)
-        [row] = self.rows(idempotency.with_key(request._request, sent, item))
+        sent = self.sent()
+        item = EVENT.read(sent)
+        [row] = self.rows(idempotency.with_key(request._request, sent.value, item))
         is_on = runtime.current().platform_enabled
         outcome = store(row) if is_on else Outcome.KILL_SWITCH
         return self.respond(200, TrackedEvent.of(row.id), outcome)
@@ -139,8 +142,7 @@ class PlatformBatchView(PlatformView):
         An event with an `idempotency_key` may be sent again: it is stored once, and counts as
         queued. One whose key another user's event has fails alone.
         """
-        sent = self.batch_json()
-        batch = BATCH.run_validation(sent)
+        batch = BATCH.read(self.sent_batch())
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
         if not runtime.current().platform_enabled:
             body = QueuedBatch.of(len(rows), failed=0)

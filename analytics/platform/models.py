@@ -10,6 +10,7 @@ from django.db.models.functions import TruncHour
 
 from analytics.platform import totals
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
+from config.db.json_text import JsonTextField
 
 
 class Category(models.TextChoices):
@@ -89,7 +90,7 @@ class PlatformEvent(Stream):
     event_name = models.CharField(max_length=100)
     category = models.CharField(max_length=11, choices=Category)
     priority = models.CharField(max_length=8, choices=Priority)
-    properties = models.JSONField()
+    properties = JsonTextField()
     session_id = models.TextField(null=True)
     page_url = models.TextField("page URL", null=True)
     referrer = models.TextField(null=True)

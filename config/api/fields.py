@@ -3,17 +3,20 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Union
 from uuid import UUID
 
+import msgspec
 from django.core.exceptions import ValidationError as DjangoError
+from msgspec import Meta
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from config.api import request_body
+from config.api.compiled import Compiled, JsonText, compiled_field
 from config.api.errors import Invalid
 from config.api.problems import Problem, problems_of
 from config.api.rules import Rule, maximum, minimum
+from config.api.serializers import StrictSerializer
 from config.db import uuid7
 
 # Of a field that may be absent or null, both of which become None.
@@ -60,6 +63,10 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
         message = str(self.error_messages.get(key, ""))
         raise Invalid(Problem(key, input=input, context=context, message=message))
 
+    def with_text(self, value: Any, text: JsonText) -> Any:
+        """Return the value of a JSON text, with the texts of objects whose texts are kept."""
+        return value
+
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this field, null aside."""
         schema = dict(self.schema)
@@ -70,6 +77,18 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
             else:
                 schema |= more
         return schema
+
+    def compiled(self) -> Compiled:
+        """Return what a decoder accepts for this field, null aside, and what reads that further.
+
+        Together they accept what `run_validation` does, and return the same.
+        """
+        if not {str, bool, int, float}.issuperset(self.json_types):
+            name = f"{type(self).__name__} {self.field_name}"
+            raise TypeError(
+                f"The field {name} cannot be compiled: it needs a `compiled` of its own"
+            )
+        return Compiled(Union[self.json_types], self.run_validation)  # noqa: UP007
 
     @cached_property
     def _accepts(self) -> Sequence[Callable[[Any], bool]]:
@@ -98,6 +117,17 @@ class Text(StrictField):
     json_types, type_code = (str,), "string_type"
     schema: ClassVar = {"type": "string"}
 
+    def compiled(self) -> Compiled:
+        rules: list[Any] = self.validators
+        metas = [Meta(**rule.limits) for rule in rules if getattr(rule, "limits", None)]
+        kind = Annotated[str, *metas] if metas else str
+        is_plain = all(
+            getattr(type(self), name) is getattr(StrictField, name)
+            for name in ("run_validation", "to_internal_value")
+        )
+        is_whole = is_plain and len(metas) == len(rules)
+        return Compiled(kind, None if is_whole else self.run_validation)
+
 
 class Choice(StrictField):
     """One of a few texts."""
@@ -112,6 +142,9 @@ class Choice(StrictField):
         if data not in self.choices:
             self.fail("enum", data)
         return data
+
+    def compiled(self) -> Compiled:
+        return Compiled(Literal[self.choices])
 
     def fail(self, key: str, input: Any = None, **context: Any) -> NoReturn:
         super().fail(key, input, expected=self.choices, **context)
@@ -179,29 +212,6 @@ class RoundedNumber(ClampedNumber):
         return schema | {"description": f"Rounded half up. {schema['description']}"}
 
 
-class JsonObject(StrictField):
-    """An object of any content, stored as compact JSON text; `max_bytes` gives the cap in force.
-
-    Without one, the caller has to check the size.
-    """
-
-    json_types, type_code = (dict,), "dict_type"
-    schema: ClassVar = {
-        "type": "object",
-        "description": "Any object, of a limited number of bytes as compact JSON.",
-    }
-
-    def __init__(self, *, max_bytes: Callable[[], int] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.max_bytes = max_bytes
-
-    def to_internal_value(self, data: dict[str, Any]) -> str:
-        text, size_bytes = request_body.compact(data)
-        if self.max_bytes and size_bytes > self.max_bytes():
-            self.fail("too_large", data, max_bytes=self.max_bytes())
-        return text
-
-
 class Uuid(StrictField):
     """A UUID of any version, in canonical form."""
 
@@ -259,6 +269,16 @@ class List(StrictField):
             )
         return values
 
+    def with_text(self, value: Any, text: JsonText) -> Any:
+        return with_texts(self.child, value, text)
+
+    def compiled(self) -> Compiled:
+        child = compiled_field(self.child) if self.child else Compiled(Any)
+        limits = Meta(min_length=self.min_length, max_length=self.max_length)
+        kind = Annotated[list[child.type], limits]  # type: ignore[name-defined]
+        read = child.read
+        return Compiled(kind, read and (lambda items: [read(item) for item in items]))
+
     def json_schema(self) -> dict[str, Any]:
         about = {"description": "Invalid items fail alone, as long as one is valid."}
         return {
@@ -267,3 +287,11 @@ class List(StrictField):
             "maxItems": self.max_length,
             **(about if self.allow_invalid else {}),
         }
+
+
+def with_texts(item: Any, value: Any, text: JsonText) -> Any:
+    """Return the value of a JSON text, items of a list with the texts of their objects."""
+    if type(value) is not list or not isinstance(item, StrictField | StrictSerializer):
+        return value
+    texts = msgspec.json.decode(text, type=list[msgspec.Raw])
+    return [item.with_text(*pair) for pair in zip(value, texts, strict=True)]

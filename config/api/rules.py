@@ -15,8 +15,8 @@ class Rule:
     """A validator, as DRF's fields have them: raises Invalid for a value that breaks it.
 
     `message` is a template of `context`; without one the default message of the code is sent.
-    `schema` is the rule in JSON Schema, as far as that can express it. Once a `final` rule is
-    broken, the rules after it are skipped.
+    `schema` is the rule in JSON Schema, as far as that can express it; `limits` are all of it as
+    msgspec's Meta has them. Once a `final` rule is broken, the rules after it are skipped.
     """
 
     accepts: Callable[[Any], bool]
@@ -25,6 +25,7 @@ class Rule:
     _: KW_ONLY
     context: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
     final: bool = False
 
     def __call__(self, value: Any) -> None:
@@ -43,6 +44,7 @@ def at_least(characters: int, message: str = "") -> Rule:
         message,
         context=context,
         schema=schema,
+        limits=context,
     )
 
 
@@ -55,6 +57,7 @@ def at_most(characters: int, message: str = "", *, final: bool = False) -> Rule:
         message,
         context=context,
         schema=schema,
+        limits=context,
         final=final,
     )
 

@@ -33,6 +33,7 @@ from config.api.outcomes import Outcome, best_of
 from config.api.problems import problems_of
 from config.api.ratelimit import FixedWindow, RateLimit
 from config.api.registry import Api
+from config.api.request_body import EMPTY, Json
 from config.api.serializers import StrictSerializer
 
 logger = logging.getLogger(__name__)
@@ -143,13 +144,17 @@ class ApiView(APIView):
 
     def json(self) -> Any:
         """Return the JSON value of the request's body, {} for an empty one."""
-        body = self.body()
-        return request_body.parse(body) if body else {}
+        return self.sent().value
 
-    def batch_json(self) -> Any:
-        """Return the JSON value of a batch's body; if it is refused, all its events are counted."""
-        sent = self.json()
-        vars(self.request)["events"] = events_in(sent)
+    def sent(self) -> Json:
+        """Return the JSON of the request's body, {} for an empty one."""
+        body = self.body()
+        return request_body.parse_with_text(body) if body else EMPTY
+
+    def sent_batch(self) -> Json:
+        """Return the JSON of a batch's body; if it is refused, all its events are counted."""
+        sent = self.sent()
+        vars(self.request)["events"] = events_in(sent.value)
         return sent
 
     def body(self) -> bytes:

@@ -8,7 +8,8 @@ from django.test import RequestFactory
 from analytics.funnel.dialect import DIALECT
 from config.api.dialects.base import Messages
 from config.api.errors import Forbidden, Invalid, RowRefused, StorageUnavailable
-from config.api.fields import OPTIONAL, Integer, JsonObject, Number, Text, Uuid
+from config.api.fields import OPTIONAL, Integer, Number, Text, Uuid
+from config.api.json_object import JsonObject
 from config.api.problems import Problem
 from config.api.serializers import StrictSerializer
 
