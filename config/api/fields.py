@@ -84,10 +84,8 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
         Together they accept what `run_validation` does, and return the same.
         """
         if not {str, bool, int, float}.issuperset(self.json_types):
-            name = f"{type(self).__name__} {self.field_name}"
-            raise TypeError(
-                f"The field {name} cannot be compiled: it needs a `compiled` of its own"
-            )
+            reason = "it has JSON types of its own, and no `compiled`"
+            raise TypeError(f"The field {self.field_name} cannot be compiled: {reason}")
         return Compiled(Union[self.json_types], self.run_validation)  # noqa: UP007
 
     @cached_property
