@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rest_framework.fields import empty
 
+from config.api.compiled import Compiled
 from config.api.fields import StrictField, Text
 from config.api.timestamps import EARLIEST_MS, is_event_time
 from config.db import uuid7
@@ -18,6 +19,11 @@ class Referrer(Text):
 
     def run_validation(self, data: Any = empty) -> Any:
         return None if data == "" else super().run_validation(data)
+
+    def compiled(self) -> Compiled:
+        kind, _ = super().compiled()
+        read = self.run_validation
+        return Compiled(kind, lambda text: read(text) if text else None)
 
     def json_schema(self) -> dict[str, Any]:
         schema = super().json_schema()

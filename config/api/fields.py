@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 from config.api.compiled import Compiled, JsonText, compiled_field
 from config.api.errors import Invalid
 from config.api.problems import Problem, problems_of
-from config.api.rules import Rule, maximum, minimum
+from config.api.rules import Rule, checked_by, maximum, minimum
 from config.api.serializers import StrictSerializer
 from config.db import uuid7
 
@@ -117,14 +117,21 @@ class Text(StrictField):
 
     def compiled(self) -> Compiled:
         rules: list[Any] = self.validators
-        metas = [Meta(**rule.limits) for rule in rules if getattr(rule, "limits", None)]
-        kind = Annotated[str, *metas] if metas else str
-        is_plain = all(
-            getattr(type(self), name) is getattr(StrictField, name)
-            for name in ("run_validation", "to_internal_value")
+        limits = [Meta(**rule.limits) for rule in rules if isinstance(rule, Rule) and rule.limits]
+        kind = Annotated[str, *limits] if limits else str
+        if not self._is_its_rules():
+            return Compiled(kind, self.run_validation)
+        others = [rule for rule in rules if not rule.limits]
+        return Compiled(kind, checked_by(others) if others else None)
+
+    def _is_its_rules(self) -> bool:
+        """Return whether rules are all that is done with a text."""
+        kind = type(self)
+        return (
+            kind.run_validation is StrictField.run_validation
+            and kind.to_internal_value is StrictField.to_internal_value
+            and all(isinstance(rule, Rule) for rule in self.validators)
         )
-        is_whole = is_plain and len(metas) == len(rules)
-        return Compiled(kind, None if is_whole else self.run_validation)
 
 
 class Choice(StrictField):

@@ -31,7 +31,10 @@ class JsonObject(StrictField):
         return TextObject(value, bytes(text)) if type(value) is dict else value
 
     def to_internal_value(self, data: dict[str, Any]) -> str:
-        text = text_of(data)
+        return self._fitting(text_of(data), data)
+
+    def _fitting(self, text: bytes, data: dict[str, Any] | None = None) -> str:
+        """Return a text, made compact if it is too long."""
         max_bytes = self.max_bytes() if self.max_bytes else len(text)
         fitting = fit(text, max_bytes)
         if fitting is None:
@@ -47,4 +50,4 @@ class JsonObject(StrictField):
             return None
         if not text.startswith(b"{"):
             self.fail(self.type_code)
-        return self.to_internal_value(TextObject({}, text))
+        return self._fitting(text)

@@ -1,13 +1,13 @@
 """Rules: the validators of serializer fields."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from config.api.errors import Invalid
 from config.api.problems import Problem
-from config.api.web_urls import host_of
+from config.api.web_urls import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Rule:
     _: KW_ONLY
     context: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] = field(default_factory=dict)
-    limits: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
     final: bool = False
 
     def __call__(self, value: Any) -> None:
@@ -87,7 +87,7 @@ def valid_url(message: str = "") -> Rule:
         "pattern": r"^[A-Za-z][A-Za-z0-9+.\-]*://[^\s]*$",
         "description": "A URL with a host, of any scheme but javascript, data, vbscript and blob.",
     }
-    return Rule(lambda text: host_of(text) is not None, "url_parsing", message, schema=schema)
+    return Rule(is_url, "url_parsing", message, schema=schema)
 
 
 def minimum(number: int) -> Rule:
@@ -100,3 +100,14 @@ def maximum(number: int) -> Rule:
     """Require a number of at most this value."""
     context, schema = {"le": number}, {"maximum": number}
     return Rule(lambda value: value <= number, "less_than_equal", context=context, schema=schema)
+
+
+def checked_by(rules: Sequence[Rule]) -> Callable[[Any], Any]:
+    """Return what returns a value that breaks none of some rules; raises Invalid."""
+
+    def check(value: Any) -> Any:
+        for rule in rules:
+            rule(value)
+        return value
+
+    return check

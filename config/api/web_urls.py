@@ -9,6 +9,8 @@ _URL = re.compile(
     r"(?::0*([0-9]{0,5}))?(?:[/?#]|\Z)",  # port
     re.IGNORECASE | re.ASCII,
 )
+# Most URLs are of this form, which takes a third of the time.
+_COMMON_URL = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?:/[!-~]*)?").fullmatch
 _HTTP = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f]")
 _FORBIDDEN_SCHEMES = ("javascript", "data", "vbscript", "blob")  # their text is code, or no address
@@ -34,6 +36,11 @@ def host_of(url: str) -> str | None:
     if not host:
         return "" if scheme == "file" else None
     return host if _ASCII_NAME.fullmatch(host) or _is_ipv6(host) or _is_name(host) else None
+
+
+def is_url(url: str) -> bool:
+    """Return whether a text is a valid URL."""
+    return _COMMON_URL(url) is not None or host_of(url) is not None
 
 
 def is_http(url: str) -> bool:
