@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
-from config.api.web_urls import host_of, is_http
+from config.api.web_urls import host_of, is_http, is_url
 
 
 @pytest.mark.parametrize(
@@ -204,3 +204,14 @@ def test_no_text_is_too_strange(text):
         assert host or text.lower().startswith("file://")
         assert host in text
         assert not any(character.isspace() or character < "!" for character in text)
+
+
+PIECES = [*"aZ-_.:/?#@[]% \x7f\n\\é5", "http://", "https://", "HTTP://", "ftp://", "a.b", "://"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+@example("https://a.example/x\n")
+@example("https://a.example\n")
+@example("http://a.b/\x00")
+def test_a_url_is_what_has_a_host(text):
+    assert is_url(text) is (host_of(text) is not None)
