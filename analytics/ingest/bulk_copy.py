@@ -16,6 +16,7 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from django.db.models import Model
 from psycopg import sql
 
+from analytics.ingest.copy_text import ColumnWriter, chunks, writer_of
 from config.api.outcomes import Outcome
 from config.db.routers import home
 
@@ -26,7 +27,7 @@ OnNewRows = Callable[[Sequence[Row]], None]
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity, for each row handed over
 class Table:
     """Where rows go: a model's table with its columns, in the order of the model's fields.
 
@@ -37,6 +38,7 @@ class Table:
     alias: str
     model: type[Model]
     copy_sql: str
+    writers: tuple[ColumnWriter, ...]  # one for each column
     insert_sql: str
     on_new_rows: OnNewRows | None = None
 
@@ -58,6 +60,7 @@ class Table:
             alias=home(model),
             model=model,
             copy_sql=sql.SQL("COPY {table} ({columns}) FROM STDIN").format(**names).as_string(),
+            writers=tuple(writer_of(str(field.db_type(connection))) for field in fields),
             insert_sql=sql.SQL(
                 "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) "
                 "ON CONFLICT (id) DO NOTHING RETURNING id"
@@ -84,8 +87,8 @@ def copy_rows(rows: Rows) -> RowOutcomes:
             connection.cursor() as cursor,
             cursor.copy(table.copy_sql) as copy,
         ):
-            for row in ordered:
-                copy.write_row(row)
+            for lines in chunks(ordered, table.writers):
+                copy.write(lines)
     outcomes = {id: Outcome.STORED for by_id in rows.values() for id in by_id}
     _call_hooks(rows, outcomes)
     return outcomes
@@ -119,7 +122,8 @@ def _call_hooks(rows: Rows, outcomes: RowOutcomes) -> None:
 
     The hooks lock rows that every process writes to, so they come as late as they can.
     """
-    for table in sorted(rows, key=lambda table: table.copy_sql):
+    with_hooks = [table for table in rows if table.on_new_rows]
+    for table in sorted(with_hooks, key=lambda table: table.copy_sql):
         new = [row for id, row in rows[table].items() if outcomes[id] is Outcome.STORED]
         if table.on_new_rows and new:
             table.on_new_rows(new)
