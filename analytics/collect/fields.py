@@ -4,8 +4,8 @@ import re
 from typing import Any, ClassVar
 from unicodedata import category
 
-from config.api.compiled import JsonText
-from config.api.fields import List, StrictField, with_texts
+from config.api.compiled import JsonText, with_texts
+from config.api.fields import List, StrictField
 from config.api.rules import Rule
 from config.api.serializers import StrictSerializer
 from config.api.timestamps import DATE_PATTERN, NotADate, is_event_time, parse_date

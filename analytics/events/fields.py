@@ -21,9 +21,8 @@ class Referrer(Text):
         return None if data == "" else super().run_validation(data)
 
     def compiled(self) -> Compiled:
-        kind, _ = super().compiled()
-        read = self.run_validation
-        return Compiled(kind, lambda text: read(text) if text else None)
+        kind, read = self._compiled_rules()
+        return Compiled(kind, lambda text: (read(text) if read else text) if text else None)
 
     def json_schema(self) -> dict[str, Any]:
         schema = super().json_schema()

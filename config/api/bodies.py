@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self
 
@@ -47,5 +47,6 @@ AlwaysFalse = Annotated[bool, enum([False])]
 Count = Annotated[int, Meta(ge=0)]
 
 
+@lru_cache(maxsize=1024)  # most events of a batch have one time
 def iso(at: datetime) -> Timestamp:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

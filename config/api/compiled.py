@@ -78,3 +78,11 @@ def decoder_of(compiled: Compiled) -> Callable[[bytes], Any]:
             return None
 
     return decoder
+
+
+def with_texts(item: Any, value: Any, text: JsonText) -> Any:
+    """Return the value of a JSON text, if it is a list with the texts that its items keep."""
+    if type(value) is not list or not hasattr(item, "with_text"):
+        return value
+    texts = msgspec.json.decode(text, type=list[msgspec.Raw])
+    return [item.with_text(*pair) for pair in zip(value, texts, strict=True)]

@@ -6,17 +6,15 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Union
 from uuid import UUID
 
-import msgspec
 from django.core.exceptions import ValidationError as DjangoError
 from msgspec import Meta
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from config.api.compiled import Compiled, JsonText, compiled_field
+from config.api.compiled import Compiled, JsonText, compiled_field, with_texts
 from config.api.errors import Invalid
 from config.api.problems import Problem, problems_of
 from config.api.rules import Rule, checked_by, maximum, minimum
-from config.api.serializers import StrictSerializer
 from config.db import uuid7
 
 # Of a field that may be absent or null, both of which become None.
@@ -116,22 +114,21 @@ class Text(StrictField):
     schema: ClassVar = {"type": "string"}
 
     def compiled(self) -> Compiled:
-        rules: list[Any] = self.validators
-        limits = [Meta(**rule.limits) for rule in rules if isinstance(rule, Rule) and rule.limits]
-        kind = Annotated[str, *limits] if limits else str
-        if not self._is_its_rules():
-            return Compiled(kind, self.run_validation)
-        others = [rule for rule in rules if not rule.limits]
-        return Compiled(kind, checked_by(others) if others else None)
+        kind, read = self._compiled_rules()
+        own = type(self).run_validation, type(self).to_internal_value
+        if own == (StrictField.run_validation, StrictField.to_internal_value):
+            return Compiled(kind, read)
+        return Compiled(kind, self.run_validation)
 
-    def _is_its_rules(self) -> bool:
-        """Return whether rules are all that is done with a text."""
-        kind = type(self)
-        return (
-            kind.run_validation is StrictField.run_validation
-            and kind.to_internal_value is StrictField.to_internal_value
-            and all(isinstance(rule, Rule) for rule in self.validators)
-        )
+    def _compiled_rules(self) -> Compiled:
+        """Return what accepts a text that breaks no rule."""
+        rules: list[Any] = self.validators
+        if not all(isinstance(rule, Rule) for rule in rules):
+            return Compiled(str, self.run_validation)
+        limits = [Meta(**rule.limits) for rule in rules if rule.limits]
+        others = [rule for rule in rules if not rule.limits]
+        kind = Annotated[str, *limits] if limits else str
+        return Compiled(kind, checked_by(others) if others else None)
 
 
 class Choice(StrictField):
@@ -292,11 +289,3 @@ class List(StrictField):
             "maxItems": self.max_length,
             **(about if self.allow_invalid else {}),
         }
-
-
-def with_texts(item: Any, value: Any, text: JsonText) -> Any:
-    """Return the value of a JSON text, items of a list with the texts of their objects."""
-    if type(value) is not list or not isinstance(item, StrictField | StrictSerializer):
-        return value
-    texts = msgspec.json.decode(text, type=list[msgspec.Raw])
-    return [item.with_text(*pair) for pair in zip(value, texts, strict=True)]
