@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from uuid_utils import compat
@@ -44,7 +45,9 @@ def new_id_now() -> UUID:
 
 def new_ids(times: Sequence[int]) -> list[UUID]:
     """Return one new id for each time; ids of equal times ascend in the order given."""
-    ids = sorted(map(new_id, times))
+    ids = sorted(map(new_id, times), key=attrgetter("int"))  # UUIDs compare slowly
+    if len(set(times)) <= 1:
+        return ids
     result = ids.copy()
     for position, id in zip(sorted(range(len(times)), key=times.__getitem__), ids, strict=True):
         result[position] = id
