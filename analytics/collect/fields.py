@@ -50,7 +50,7 @@ class Events(List):
         self.item = item
 
     def with_text(self, value: Any, text: JsonText) -> Any:
-        return with_texts(self.item, value, text)
+        return with_texts(self.item, value, text, at_most=MAX_BATCH)
 
     def json_schema(self) -> dict[str, Any]:
         about = "Events as single ones are; each may have an `idempotency_key`, a UUIDv7."

@@ -257,7 +257,7 @@ def required_owner_id(request: Request) -> UUID | None:
 def page_of(site: Site, query: dict[str, Any]) -> EventPage:
     """Return one page of a website's events, the newest first."""
     limit, offset, cursor = query["limit"], query["offset"], query["cursor"]
-    matching = Event.objects.of_website(site.id)
+    matching = Event.objects.of_website(site.id).defer("properties")
     if query["eventType"]:
         matching = matching.of_type(query["eventType"])
     start = 0 if cursor else offset

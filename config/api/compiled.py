@@ -80,9 +80,12 @@ def decoder_of(compiled: Compiled) -> Callable[[bytes], Any]:
     return decoder
 
 
-def with_texts(item: Any, value: Any, text: JsonText) -> Any:
-    """Return the value of a JSON text, if it is a list with the texts that its items keep."""
-    if type(value) is not list or not hasattr(item, "with_text"):
+def with_texts(item: Any, value: Any, text: JsonText, *, at_most: int) -> Any:
+    """Return the value of a JSON text; if it is a list, with the texts that its items keep.
+
+    A list of more items, which will be refused, stays as it is.
+    """
+    if type(value) is not list or len(value) > at_most or not hasattr(item, "with_text"):
         return value
     texts = msgspec.json.decode(text, type=list[msgspec.Raw])
     return [item.with_text(*pair) for pair in zip(value, texts, strict=True)]

@@ -61,10 +61,6 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
         message = str(self.error_messages.get(key, ""))
         raise Invalid(Problem(key, input=input, context=context, message=message))
 
-    def with_text(self, value: Any, text: JsonText) -> Any:
-        """Return the value of a JSON text, with the texts of objects whose texts are kept."""
-        return value
-
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this field, null aside."""
         schema = dict(self.schema)
@@ -272,7 +268,7 @@ class List(StrictField):
         return values
 
     def with_text(self, value: Any, text: JsonText) -> Any:
-        return with_texts(self.child, value, text)
+        return with_texts(self.child, value, text, at_most=self.max_length)
 
     def compiled(self) -> Compiled:
         child = compiled_field(self.child) if self.child else Compiled(Any)

@@ -112,13 +112,13 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     def with_text(self, value: Any, text: JsonText) -> Any:
         """Return the value of a JSON text, with the texts of objects whose texts are kept."""
-        if type(value) is not dict:
+        if type(value) is not dict or not self._fields_with_texts:
             return value
-        texts = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        texts = self._texts.decode(text)
         found = {
-            name: field.with_text(value[name], texts[name])
-            for name, field in self.fields.items()
-            if name in value and hasattr(field, "with_text")
+            name: field.with_text(value[name], getattr(texts, name))
+            for name, field in self._fields_with_texts.items()
+            if name in value
         }
         return value | found
 
@@ -133,6 +133,15 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     def _is_consistent(self, values: dict[str, Any]) -> bool:
         return not self.problems_between(values, values)
+
+    @cached_property
+    def _fields_with_texts(self) -> dict[str, Any]:
+        return {name: field for name, field in self.fields.items() if hasattr(field, "with_text")}
+
+    @cached_property
+    def _texts(self) -> msgspec.json.Decoder[Any]:
+        members = [(name, msgspec.Raw, None) for name in self._fields_with_texts]
+        return msgspec.json.Decoder(msgspec.defstruct("Texts", members))
 
     @cached_property
     def _plan(self) -> Sequence[_Step]:
