@@ -11,7 +11,7 @@ from maxminddb import InvalidDatabaseError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from analytics.sessions import visitors
-from analytics.streams import partitions, retention
+from analytics.streams import json_columns, partitions, retention
 from analytics.streams.base import streams
 from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
 from analytics.streams.partitions import MONTHS_AHEAD, Month, partition_name
@@ -90,6 +90,18 @@ def default_partitions() -> CheckMessage:
     if not found:
         return Info("empty")
     return Warning(found, hint="Every read looks there too: run manage.py partitions --move.")
+
+
+@doctor.check("json columns", 503, "streams")
+def json_columns_keep_digits() -> CheckMessage:
+    """Check that no table was too large for the migrations to make its free-form data json."""
+    statements = json_columns.statements()
+    if not statements:
+        return Info("all keep every digit")
+    return Warning(
+        f"{len(statements)} are jsonb still, in which numbers may grow fifty-fold",
+        hint=f"In a quiet hour, for it locks the table: {' '.join(statements)}",
+    )
 
 
 @doctor.check("retention", 601, "upkeep")

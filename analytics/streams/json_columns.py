@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from django.db import connections
 from django.db.migrations import AlterField
+
+from analytics.streams.base import streams
+from config.db.json_text import JsonTextField
+from config.db.routers import home
 
 MAX_BYTES = 1 << 30  # of a table with its indexes, which PostgreSQL rewrites in about ten seconds
 LATER = """
   {table} has {bytes:,} bytes: its column {column} stays jsonb for now. The service works with it,
   but 1e308 takes 309 bytes, and an event with a number such as 1e-20000 is refused. In a quiet hour
   (nobody can read or write the table meanwhile), run
-      ALTER TABLE {table} ALTER COLUMN {column} TYPE json;
+      {statement}
 """
 
 
@@ -27,7 +32,32 @@ class AlterToJsonText(AlterField):
         if size <= MAX_BYTES:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         else:
-            print(LATER.format(table=table, bytes=size, column=self.name))
+            change = statement(table, self.name)
+            print(LATER.format(table=table, bytes=size, column=self.name, statement=change))
+
+
+def statement(table: str, column: str) -> str:
+    """Return the SQL that makes a column one of type json."""
+    return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE json;"
+
+
+def statements() -> list[str]:
+    """Return the SQL for the columns that the migrations have left as they were."""
+    return [
+        statement(model._meta.db_table, str(field.column))
+        for model in streams()
+        for field in model._meta.concrete_fields
+        if isinstance(field, JsonTextField)
+        and _type_of(home(model), model._meta.db_table, str(field.column)) == "jsonb"
+    ]
+
+
+def _type_of(alias: str, table: str, column: str) -> str:
+    sql = "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass"
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"{sql} AND attname = %s", [table, column])
+        [name] = cursor.fetchone()
+    return str(name)
 
 
 def _size_of(schema_editor: Any, table: str) -> int:

@@ -4,6 +4,7 @@ import pytest
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
+from analytics.checks import json_columns_keep_digits
 from analytics.events.models import Event
 from analytics.streams import json_columns
 from config.db.json_text import JsonTextField
@@ -55,6 +56,13 @@ def test_a_large_table_stays_and_the_statement_is_printed(migrate, monkeypatch, 
     assert column_type() == "jsonb"
     statement = "ALTER TABLE analytics_event ALTER COLUMN properties TYPE json;"
     assert statement in capsys.readouterr().out
+    warning = json_columns_keep_digits()
+    assert warning.msg == "1 are jsonb still, in which numbers may grow fifty-fold"
+    assert warning.hint == f"In a quiet hour, for it locks the table: {statement}"
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(statement)
+    assert column_type() == "json"
+    assert json_columns_keep_digits().msg == "all keep every digit"
 
 
 def test_events_are_stored_in_jsonb_and_read_from_it(migrate, api, website):
