@@ -1,6 +1,7 @@
 """The domain of a website, and the host by which two domains are the same."""
 
 from contextlib import suppress
+from ipaddress import IPv6Address
 
 import idna
 
@@ -21,6 +22,20 @@ def normalised_host(domain: str) -> str:
     """Return the host that a valid domain means: ASCII, lower case, no leading www."""
     host = (host_of(as_url(domain)) or domain).lower().rstrip(".")
     return _ascii_form(host).removeprefix("www.")
+
+
+def canonical_host(host: str) -> str:
+    """Return the one spelling of a valid host: ASCII, lower case, no trailing dot."""
+    if host.startswith("["):
+        return f"[{IPv6Address(host[1:-1])}]"
+    name = host.lower().rstrip(".")
+    return name if name.isascii() else _ascii_form(name)
+
+
+def without_www(host: str) -> str:
+    """Return a host without a leading www., unless www is the name below a suffix: www.com."""
+    rest = host.removeprefix("www.")
+    return rest if "." in rest else host
 
 
 def _ascii_form(host: str) -> str:

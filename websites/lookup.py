@@ -10,11 +10,15 @@ from uuid import UUID
 from cachetools import TTLCache
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from websites.models import RetiredCode, Website
+from websites.traffic_filter import TrafficFilter
 
 MAX_AGE_SECONDS = 4.0  # a website that is deactivated must stop within five
 CACHE_SIZE = 10_000
+# Columns of a website that a TrafficFilter is made of.
+FILTER_COLUMNS = ("honour_privacy_signals", "allowed_hosts", "ignored_networks")
 MAX_CODE_LENGTH = 64
 
 
@@ -24,6 +28,15 @@ class Site:
 
     id: UUID
     user_id: UUID
+    filter: TrafficFilter | None = None
+
+    def excludes_client(self, request: HttpRequest) -> bool:
+        """Return whether it wants no events that come in a request."""
+        return self.filter is not None and self.filter.excludes_client(request)
+
+    def excludes_url(self, url: str) -> bool:
+        """Return whether it wants no events of a URL."""
+        return self.filter is not None and self.filter.excludes_url(url)
 
 
 def _clock() -> float:
@@ -84,9 +97,10 @@ def _read(codes: Sequence[str]) -> dict[str, Site]:
     """Return the active websites with some codes, current or retired, and remember all codes."""
     current = Website.objects.filter(is_active=True, tracking_code__in=codes)
     retired = RetiredCode.objects.valid().filter(code__in=codes, website__is_active=True)
-    rows = current.order_by().values_list("tracking_code", "id", "user_id")
-    rows = rows.union(retired.values_list("code", "website_id", "website__user_id"), all=True)
-    found = {code: Site(id, user_id) for code, id, user_id in rows}
+    rows = current.order_by().values_list("tracking_code", "id", "user_id", *FILTER_COLUMNS)
+    of_website = [f"website__{column}" for column in ("user_id", *FILTER_COLUMNS)]
+    rows = rows.union(retired.values_list("code", "website_id", *of_website), all=True)
+    found = {code: Site(id, user, TrafficFilter.of(*rest)) for code, id, user, *rest in rows}
     with _lock:
         _known.update(found)
         _unknown.update((code, True) for code in codes if code not in found)

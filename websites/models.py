@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -70,6 +71,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return uuid7.time_of(self.id)
 
 
+def default_page_rules() -> dict[str, Any]:
+    """Return the rules of a new website: pages are paths without a query."""
+    return {"queryKeys": [], "trailingSlash": "keep", "patterns": []}
+
+
 class WebsiteQuerySet(models.QuerySet["Website"]):
     def owned_by(self, user_id: UUID) -> "WebsiteQuerySet":
         return self.filter(user_id=user_id)
@@ -86,6 +92,11 @@ class Website(models.Model):
     description = models.TextField(max_length=1000, null=True, blank=True)  # noqa: DJ001 - null in responses
     tracking_code = models.CharField(max_length=64, unique=True, editable=False)
     is_active = models.BooleanField(default=True, help_text="Takes events, and shows them.")
+    timezone = models.CharField("time zone", max_length=64, default="UTC")
+    honour_privacy_signals = models.BooleanField(default=False)
+    allowed_hosts = models.JSONField(default=list)
+    ignored_networks = models.JSONField(default=list)
+    page_rules = models.JSONField(default=default_page_rules)
     updated_at = models.DateTimeField(editable=False)
 
     objects = WebsiteQuerySet.as_manager()
@@ -128,10 +139,14 @@ class Website(models.Model):
             self.save()
         return retired
 
-    def change(self, **values: Any) -> None:
-        """Store new values of some fields; raise DoesNotExist if it was deleted meanwhile."""
+    def change(self, *, page_rules: Mapping[str, Any] | None = None, **values: Any) -> None:
+        """Store new values of some fields, and some page rules.
+
+        Raises DoesNotExist if it was deleted meanwhile.
+        """
         with transaction.atomic(using="default"):
             self.refresh_from_db(from_queryset=Website.objects.select_for_update())
+            self.page_rules |= page_rules or {}
             for name, value in values.items():
                 setattr(self, name, value)
             self.save()

@@ -17,4 +17,5 @@ urlpatterns = [
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),
     path("api/v1/websites", websites_api.WebsitesView.as_view()),
     path("api/v1/websites/<str:id>", websites_api.WebsiteView.as_view()),
+    path("api/v1/websites/<str:id>/settings", websites_api.SettingsView.as_view()),
 ]

@@ -19,7 +19,8 @@ from config.db import uuid7
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain
 from websites.models import Website
-from websites.websites_responses import Deleted, WebsiteBody, WebsiteList
+from websites.settings import SETTINGS
+from websites.websites_responses import Deleted, WebsiteBody, WebsiteList, WebsiteSettings
 
 NOT_FOUND = "Website not found"
 TAKEN = "This domain is already registered for your account"
@@ -129,6 +130,39 @@ class WebsiteView(ApiView):
         return self.respond(200, Deleted())
 
 
+class SettingsView(ApiView):
+    """/api/v1/websites/:id/settings"""
+
+    api = registry.WEBSITES
+
+    @bearer(
+        failed="Failed to fetch settings",
+        responses={200: WebsiteSettings},
+        errors=(NotFound(NOT_FOUND),),
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Show the settings of a website."""
+        return self.respond(200, WebsiteSettings.of(_own_website(request, id)))
+
+    @bearer(
+        failed="Failed to update settings",
+        request=SETTINGS,
+        responses={200: WebsiteSettings},
+        errors=(NotFound(NOT_FOUND),),
+    )
+    def put(self, request: Request, id: str) -> HttpResponse:
+        """Change settings of a website; what is left out stays.
+
+        They count within five seconds. Events that they leave out are answered as while the switch
+        of events is off, with `X-Event-Outcome: dropped; reason=website_settings`.
+        """
+        website = _own_website(request, id)  # a 404 comes before a 400
+        changes = SETTINGS.run_validation(self.json())
+        with _existing():
+            website.change(**changes)
+        return self.respond(200, WebsiteSettings.of(website))
+
+
 def _own_website(request: Request, id: str) -> Website:
     """Return a website of the caller; raises NotFound."""
     websites = Website.objects.owned_by(caller_of(request).user_id)
@@ -143,9 +177,16 @@ def _own_website(request: Request, id: str) -> Website:
 def _unique_host() -> Iterator[None]:
     """Raise Conflict for a second website of the same host."""
     try:
-        with transaction.atomic(using="default"):
+        with _existing(), transaction.atomic(using="default"):
             yield
     except IntegrityError as error:
         raise Conflict(TAKEN) from error
-    except Website.DoesNotExist as error:  # deleted meanwhile
+
+
+@contextmanager
+def _existing() -> Iterator[None]:
+    """Raise NotFound for a website that was deleted meanwhile."""
+    try:
+        yield
+    except Website.DoesNotExist as error:
         raise NotFound(NOT_FOUND) from error

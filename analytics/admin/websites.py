@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from analytics.admin import website_settings
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import EMPTY, format_time, truncate
 from analytics.events import traffic
@@ -82,6 +83,18 @@ class WebsiteAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.computed_fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        may_change = self.has_change_permission(request, obj)
+        return [*found, website_settings.fieldset(may_change=may_change)] if obj else found
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if obj and self.has_change_permission(request, obj):
+            kwargs["form"] = website_settings.WebsiteForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Set the traffic of the websites of a page on them, by one query."""

@@ -9,7 +9,7 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.events.fields import Clamped, EventId, Referrer, UnixMilliseconds
-from analytics.events.ingest import ID_IN_USE, row_of, store, store_batch
+from analytics.events.ingest import ID_IN_USE, Item, row_of, store, store_batch
 from analytics.events.models import DeviceType, Event, EventType
 from analytics.events.responses import (
     INVALID_EVENT,
@@ -158,12 +158,20 @@ class EventsView(ApiView):
         site = lookup.active_site(item["trackingCode"])
         if site is None:
             raise NotFound(UNKNOWN_CODE)
-        if not runtime.current().events_enabled:
-            body = EventBody.from_attributes(row_of(item, site))
-            return self.respond(201, body, Outcome.KILL_SWITCH)
+        drop_outcome = self.drop_outcome(site, item)
+        if drop_outcome:
+            return self.respond(201, EventBody.from_attributes(row_of(item, site)), drop_outcome)
         result = store(item, site)
         status = 201 if result.outcome is Outcome.STORED else 200
         return self.respond(status, EventBody.from_attributes(result.stored), result.outcome)
+
+    def drop_outcome(self, site: Site, item: Item) -> Outcome | None:
+        """Return why an event is not to be stored, None if it is."""
+        if not runtime.current().events_enabled:
+            return Outcome.KILL_SWITCH
+        if site.excludes_url(item["url"]) or site.excludes_client(self.request._request):
+            return Outcome.WEBSITE_SETTINGS
+        return None
 
     @endpoint(
         messages=messages(invalid="Invalid query parameters", failed="Failed to fetch events"),
@@ -211,7 +219,7 @@ class EventBatchView(ApiView):
         items = BATCH.read(self.sent_batch())["events"]
         if not runtime.current().events_enabled:
             return self.respond_batch(201, batch_body([]), Counter(map(outcome_while_off, items)))
-        results = store_batch(items)
+        results = store_batch(items, request._request)
         body, outcomes = batch_body(results), Counter(result.outcome for result in results)
         return self.respond_batch(201 if body.success else 207, body, outcomes)
 

@@ -1,8 +1,10 @@
 """Ingest of website events: from validated values to committed rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from django.http import HttpRequest
 
 from analytics.events.models import Event, EventRow
 from analytics.ingest import writer
@@ -23,7 +25,7 @@ class StoreResult(NamedTuple):
     """What became of one event of a request.
 
     event: what is stored under its id, now or since an earlier request.
-    error: why nothing is.
+    error: why nothing is; neither is there of an event that its website does not want.
     is_repeated: an earlier event of the same request has its id.
     """
 
@@ -52,13 +54,15 @@ def store(item: Item, site: Site) -> StoreResult:
     return result
 
 
-def store_batch(items: Sequence[Item | Invalid]) -> list[StoreResult]:
-    """Store the valid events of a batch whose websites are known, in one transaction."""
+def store_batch(items: Sequence[Item | Invalid], request: HttpRequest) -> list[StoreResult]:
+    """Store the valid events of a batch that their websites want, in one transaction."""
     valid = [item for item in items if not isinstance(item, Invalid)]
     sites = lookup.active_sites(item["trackingCode"] for item in valid)
-    known = [(item, sites[item["trackingCode"]]) for item in valid if item["trackingCode"] in sites]
-    results = iter(_store(rows_of(known)))
-    return [_refused(item, sites) or next(results) for item in items]
+    closed = {site.id for site in sites.values() if site.excludes_client(request)}
+    found = [_assigned(item, sites, closed) for item in items]
+    wanted = [each for each in found if not isinstance(each, StoreResult)]
+    stored = iter(_store(rows_of(wanted)))
+    return [each if isinstance(each, StoreResult) else next(stored) for each in found]
 
 
 def rows_of(events: Sequence[tuple[Item, Site]]) -> list[EventRow]:
@@ -125,12 +129,20 @@ def _result(
     return StoreResult(outcome, stored)
 
 
-def _refused(item: Item | Invalid, sites: Mapping[str, Site]) -> StoreResult | None:
-    """Return the result of an event that breaks a rule or whose website is unknown, else None."""
+def _assigned(
+    item: Item | Invalid, sites: Mapping[str, Site], closed: Set[UUID]
+) -> tuple[Item, Site] | StoreResult:
+    """Return an event with its website, or why it is not stored.
+
+    closed: the websites that want nothing of this client.
+    """
     if isinstance(item, Invalid):
         return StoreResult(Outcome.REJECTED, error=item)
     code = item["trackingCode"]
-    if code in sites:
-        return None
-    error = NotFound(f'Website with tracking code "{code:.64}" not found')
-    return StoreResult(Outcome.REJECTED, error=error)
+    site = sites.get(code)
+    if site is None:
+        error = NotFound(f'Website with tracking code "{code:.64}" not found')
+        return StoreResult(Outcome.REJECTED, error=error)
+    if site.filter and (site.id in closed or site.excludes_url(item["url"])):
+        return StoreResult(Outcome.WEBSITE_SETTINGS)
+    return item, site

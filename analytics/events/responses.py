@@ -213,8 +213,8 @@ def batch_body(results: Sequence[StoreResult]) -> CreatedBatch | PartialBatch:
     for index, result in enumerate(results):
         if result.error:
             errors.append(ItemError.of(index, result.error))
-        elif not result.is_repeated:
-            events.append(BriefEvent.of(result.stored))
+        elif result.event and not result.is_repeated:
+            events.append(BriefEvent.of(result.event))
     created = len(events)
     if errors:
         message = f"Created {created} events with {len(errors)} errors"

@@ -5,6 +5,7 @@ import unicodedata
 from ipaddress import IPv6Address
 
 from config.api.web_urls import host_of
+from websites.domains import without_www
 
 DIRECT = "direct"
 MAX_HOST_LENGTH = 253  # of a name in the DNS
@@ -24,12 +25,6 @@ def canonical_host(host: str) -> str:
     if host.startswith("["):
         return f"[{IPv6Address(host[1:-1])}]"
     return ".".join(map(_unicode_label, host.removesuffix(".").split(".")))
-
-
-def without_www(host: str) -> str:
-    """Return a host without a leading www., unless www is the name below a suffix: www.com."""
-    rest = host.removeprefix("www.")
-    return rest if "." in rest else host
 
 
 def _unicode_label(label: str) -> str:

@@ -17,6 +17,7 @@ class Outcome(Enum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     KILL_SWITCH = "dropped; reason=kill_switch"
+    WEBSITE_SETTINGS = "dropped; reason=website_settings"
     BOT = "dropped; reason=bot"
     NO_CONSENT = "dropped; reason=no_consent"
     UNVERIFIED = "dropped; reason=unverified"

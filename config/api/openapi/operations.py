@@ -46,8 +46,13 @@ class StrictFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
         schema: Schema = self.target.json_schema()
         if isinstance(self.target, List) and self.target.child:
+            child = self.target.child
             items = "contains" if self.target.allow_invalid else "items"
-            schema[items] = auto_schema.resolve_serializer(self.target.child, direction).ref
+            schema[items] = (
+                child.json_schema()
+                if isinstance(child, StrictField)
+                else auto_schema.resolve_serializer(child, direction).ref
+            )
         return schema
 
 
