@@ -69,11 +69,10 @@ def rows_of(events: Sequence[tuple[Item, Site]]) -> list[EventRow]:
     """Return the rows of events; those of one time get ascending ids."""
     now = uuid7.now_ms()
     times = [_time_of(item, now) for item, _ in events]
-    created_at = {ms: uuid7.from_ms(ms) for ms in set(times)}
     return [
         EventRow(  # by position, in the order of the columns: names would take as long again
             item["id"] or new_id,
-            created_at[ms],
+            uuid7.from_ms(ms),
             site.id,
             item["eventType"],
             item["url"],

@@ -1,4 +1,4 @@
-"""Serializers compiled into decoders, which read valid bodies ten times as fast.
+"""Serializers compiled into decoders, which read valid bodies in two fifths of the time.
 
 msgspec decodes JSON into a Struct that has the fields of a serializer, and checks types, choices
 and lengths on its way; what else a field demands is checked after it. What either refuses is read
