@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 
 from activity import attribution, recorder
 from analytics.ingest import background, writer
+from analytics.ingest.group_writer import GroupWriter
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
@@ -23,6 +24,7 @@ from tests.support.openapi import assert_described
 from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
 from tests.support.server import migrate, production_environment
+from tests.support.writer import OtherProcess
 from websites import lookup, sessions, tokens
 from websites.models import User, Website
 
@@ -61,7 +63,7 @@ def _writer(request):
     marker = request.node.get_closest_marker("django_db")
     is_real = bool(marker and marker.kwargs.get("transaction"))
     is_real = is_real or bool({"transactional_db", "live_server"} & set(request.fixturenames))
-    writer.reset(writer.GroupWriter if is_real else InlineWriter)
+    writer.reset(GroupWriter if is_real else InlineWriter)
     background.reset(background.BackgroundWriter if is_real else InlineBackground)
     yield
     # A thread's connection would keep the database from being dropped.
@@ -70,17 +72,17 @@ def _writer(request):
 
 
 @pytest.fixture
-def make_writer():
-    """Start a writer of the analytics database, as another process would have it."""
+def make_process():
+    """Start the writers of another process."""
     started = []
 
     def make():
-        started.append(writer.GroupWriter("analytics"))
+        started.append(OtherProcess())
         return started[-1]
 
     yield make
     for each in started:
-        each.stop(seconds=5)
+        each.stop()
 
 
 @pytest.fixture(autouse=True)

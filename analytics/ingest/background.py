@@ -132,7 +132,9 @@ def _row_of(sink: Sink, item: Any) -> Row | None:
 def _outcomes(sink: Sink, rows: Sequence[Row]) -> list[Outcome]:
     try:
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS):
-            [outcomes] = commit.store_group(sink.table.alias, [commit.Write(sink.table, rows)])
+            started = time.perf_counter()
+            [outcomes] = commit.store_group(sink.table, [rows])
+            commit.observe([rows], time.perf_counter() - started)
     except (DatabaseError, InterfaceError):
         return [Outcome.WRITE_FAILED] * len(rows)
     except Exception:

@@ -6,11 +6,10 @@ repeated with INSERT, which leaves known rows alone and can be bisected down to 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
-from uuid import UUID
 
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.models import Model
@@ -32,7 +31,8 @@ class Table:
     """Where rows go: a model's table with its columns, in the order of the model's fields.
 
     `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
-    transaction. It must take its locks in the same order in every process.
+    transaction. It must take its locks in the same order in every process, and comes after all rows
+    are stored, since what it locks others may wait for.
     """
 
     alias: str
@@ -70,63 +70,40 @@ class Table:
             on_new_rows=on_new_rows,
         )
 
+    @property
+    def name(self) -> str:
+        return str(self.model._meta.model_name)
 
-Rows = Mapping[Table, Mapping[UUID, Row]]
-RowOutcomes = dict[UUID, Outcome]
 
-
-def copy_rows(rows: Rows) -> RowOutcomes:
-    """Store rows that are all new, by one COPY for each table, within an open transaction.
+def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
+    """Store rows that are all new, by COPY.
 
     Raises DatabaseError when one of them is known or bad; nothing is stored then.
     """
-    for table, ordered in _ordered(rows):
-        connection = connections[table.alias]
-        with (
-            connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
-            connection.cursor() as cursor,
-            cursor.copy(table.copy_sql) as copy,
-        ):
-            for lines in chunks(ordered, table.writers):
-                copy.write(lines)
-    outcomes = {id: Outcome.STORED for by_id in rows.values() for id in by_id}
-    _call_hooks(rows, outcomes)
-    return outcomes
+    connection = connections[table.alias]
+    with (
+        connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
+        connection.cursor() as cursor,
+        cursor.copy(table.copy_sql) as copy,
+    ):
+        for lines in chunks(rows, table.writers):
+            copy.write(lines)
+    if table.on_new_rows:
+        table.on_new_rows(rows)
+    return [Outcome.STORED] * len(rows)
 
 
-def insert_ignoring_duplicates(rows: Rows) -> RowOutcomes:
+def insert_ignoring_duplicates(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     """Store rows of which some may be known or bad, within an open transaction.
 
     A row whose id is known is a DUPLICATE and changes nothing; a bad one is WRITE_FAILED.
     """
-    outcomes: RowOutcomes = {}
-    for table, ordered in _ordered(rows):
-        inserted = bisect_on_error(table.alias, ordered, partial(_insert, table))
-        outcomes |= {row[0]: outcome for row, outcome in zip(ordered, inserted, strict=True)}
-    _call_hooks(rows, outcomes)
+    outcomes = bisect_on_error(table.alias, rows, partial(_insert, table))
+    pairs = zip(rows, outcomes, strict=True)
+    new = [row for row, outcome in pairs if outcome is Outcome.STORED]
+    if table.on_new_rows and new:
+        table.on_new_rows(new)
     return outcomes
-
-
-def _ordered(rows: Rows) -> list[tuple[Table, list[Row]]]:
-    """Return tables and rows in an order that is the same in every process.
-
-    A row waits for another process that is storing its id, so two with the same ids would
-    deadlock if they took them in different orders.
-    """
-    tables = sorted(rows, key=lambda table: table.copy_sql)
-    return [(table, sorted(rows[table].values(), key=lambda row: row[0].int)) for table in tables]
-
-
-def _call_hooks(rows: Rows, outcomes: RowOutcomes) -> None:
-    """Call `on_new_rows` of each table, in one order everywhere, and after all rows are stored.
-
-    The hooks lock rows that every process writes to, so they come as late as they can.
-    """
-    with_hooks = [table for table in rows if table.on_new_rows]
-    for table in sorted(with_hooks, key=lambda table: table.copy_sql):
-        new = [row for id, row in rows[table].items() if outcomes[id] is Outcome.STORED]
-        if table.on_new_rows and new:
-            table.on_new_rows(new)
 
 
 def bisect_on_error(
@@ -166,9 +143,30 @@ def is_serialization_failure(error: Exception) -> bool:
     return _sqlstate(error)[:2] == "40"  # transaction_rollback
 
 
+def is_of_no_use(error: Exception) -> bool:
+    """Return whether an error says that no connection to this server can write, or go on.
+
+    After a failover a connection may still lead to the server that is a standby now.
+    """
+    state = _sqlstate(error)
+    return state == "25006" or state[:4] == "57P0"  # read_only_sql_transaction; it shuts down
+
+
+def columns_of(rows: Sequence[Row]) -> list[list[str | None]]:
+    """Return the values of each column, as texts: the parameters of `insert_sql`.
+
+    An array has one type, and psycopg refuses one of 80 and 55.5. PostgreSQL reads each text as
+    the type of its column, as it does in COPY.
+    """
+    return [
+        [None if value is None else str(value) for value in column]
+        for column in zip(*rows, strict=True)
+    ]
+
+
 def _insert(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     with connections[table.alias].cursor() as cursor:
-        cursor.execute(table.insert_sql, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(table.insert_sql, columns_of(rows))
         new = {id for (id,) in cursor.fetchall()}
     return [Outcome.STORED if row[0] in new else Outcome.DUPLICATE for row in rows]
 

@@ -1,38 +1,35 @@
-"""One transaction for a group: what many requests handed over, stored and committed together.
+"""One transaction for a group: what many requests handed to one target, stored together.
 
-Locks are taken in one order in every process, so that no two wait for each other: first new rows
-(which lock only their own ids), then what `on_new_rows` counts, then changes of rows.
+No transaction touches two targets, so that a lock on one table delays no rows of another. Within
+one, locks are taken in the same order in every process: new rows by their ids, then what
+`on_new_rows` counts.
 """
 
 import time
-from collections.abc import Sequence
-from itertools import islice
-from typing import Any, NamedTuple
-from uuid import UUID
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import chain, islice
+from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.transaction import Atomic
 from prometheus_client import Histogram
 
 from analytics.ingest.bulk_copy import (
     Row,
-    RowOutcomes,
-    Rows,
     Table,
     copy_rows,
     insert_ignoring_duplicates,
+    is_of_no_use,
     is_row_error,
     is_serialization_failure,
 )
-from analytics.ingest.updates import (
-    ChangeOutcomes,
-    PendingChanges,
-    Updates,
-    apply_all,
-    apply_bisecting,
-)
+from analytics.ingest.updates import Updates, apply_bisecting
 from config.api.outcomes import Outcome
 
 ATTEMPTS = 3
+YIELD_SECONDS = 0.02  # that the other one of a deadlock gets
 GROUP_ROWS = Histogram(
     "millrace_write_group_rows",
     "Rows and changes that one transaction wrote.",
@@ -41,102 +38,126 @@ GROUP_ROWS = Histogram(
 GROUP_SECONDS = Histogram("millrace_write_seconds", "Time that one transaction of rows took.")
 
 Target = Table | Updates
+Store = Callable[[], list[Outcome]]
 
 
-class Write(NamedTuple):
-    """What one request hands over: rows of a table, or changes of one kind."""
+def store_group(target: Target, group: Sequence[Sequence[Any]]) -> list[list[Outcome]]:
+    """Store what each request of a group handed over; return the outcomes of each, in order.
 
-    target: Target
-    items: Sequence[Any]
-
-
-def store_group(alias: str, group: Sequence[Write]) -> list[list[Outcome]]:
-    """Store a group in one transaction; return the outcome of each item of each write, in order.
-
-    Of rows with the same id the first is stored and the others are DUPLICATE. Raises an error of
-    the database, or UnicodeError, when the commit is not confirmed.
+    Of rows with the same id the first is stored and the others are DUPLICATE. Without any item it
+    only proves that the database takes writes. Raises an error of the database, or UnicodeError,
+    when the commit is not confirmed.
     """
-    rows: dict[Table, dict[UUID, Row]] = {}
-    pending: dict[Updates, list[Any]] = {}
-    for target, items in group:
-        if isinstance(target, Updates):
-            pending.setdefault(target, []).extend(items)
-            continue
-        by_id = rows.setdefault(target, {})
-        for row in items:
-            by_id.setdefault(row[0], row)
-    started = time.perf_counter()
-    of_rows, of_changes = _commit(alias, rows, pending)
-    GROUP_ROWS.observe(len(of_rows) + sum(map(len, of_changes.values())))
-    GROUP_SECONDS.observe(time.perf_counter() - started)
-    return _split(group, of_rows, of_changes)
+    if not any(group):
+        require_writable(target.alias)
+        return [[] for _ in group]
+    store = _store_changes if isinstance(target, Updates) else _store_rows
+    outcomes = iter(store(target, group))  # type: ignore[arg-type]
+    return [list(islice(outcomes, len(items))) for items in group]
 
 
-def count_new_rows(group: Sequence[Write], outcomes: Sequence[Sequence[Outcome]]) -> int:
+def require_writable(alias: str) -> None:
+    """Raise an error of the database if it does not answer, or takes no writes."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
+        [is_read_only] = cursor.fetchone()
+    if is_read_only:
+        connections[alias].close()  # the next one may lead to the server that is primary now
+        raise OperationalError("the database is read-only")
+
+
+def observe(group: Sequence[Sequence[Any]], seconds: float) -> None:
+    """Count a group that was stored."""
+    GROUP_ROWS.observe(sum(map(len, group)))
+    GROUP_SECONDS.observe(seconds)
+
+
+def count_new_rows(
+    target: Target, group: Sequence[Sequence[Any]], outcomes: Sequence[Sequence[Outcome]]
+) -> int:
     """Return how many rows a group added; most changes add none."""
-    count = 0
-    for (target, items), each in zip(group, outcomes, strict=True):
-        if isinstance(target, Table):
-            count += each.count(Outcome.STORED)
-        else:
-            pairs = zip(items, each, strict=True)
-            count += sum(item.adds_row for item, outcome in pairs if outcome is Outcome.STORED)
-    return count
+    if isinstance(target, Table):
+        return sum(each.count(Outcome.STORED) for each in outcomes)
+    pairs = zip(chain.from_iterable(group), chain.from_iterable(outcomes), strict=True)
+    return sum(item.adds_row for item, outcome in pairs if outcome is Outcome.STORED)
 
 
-def _split(
-    group: Sequence[Write], of_rows: RowOutcomes, of_changes: ChangeOutcomes
-) -> list[list[Outcome]]:
-    """Give each write of a group the outcomes of its own items."""
-    next_of_changes = {updates: iter(outcomes) for updates, outcomes in of_changes.items()}
-
-    def outcome_of(row: Row) -> Outcome:
-        outcome = of_rows[row[0]]
-        if outcome is Outcome.STORED:
-            of_rows[row[0]] = Outcome.DUPLICATE  # for whoever sent this id after it
-        return outcome
-
-    return [
-        list(islice(next_of_changes[target], len(items)))
-        if isinstance(target, Updates)
-        else [outcome_of(row) for row in items]
-        for target, items in group
-    ]
+def _store_rows(table: Table, group: Sequence[Sequence[Row]]) -> list[Outcome]:
+    rows = list(chain.from_iterable(group))
+    first = {row[0]: row for row in reversed(rows)}
+    # A row waits for another process that is storing its id, so two with the same ids would
+    # deadlock if they took them in different orders.
+    ordered = sorted(first.values(), key=lambda row: row[0].int)
+    stored = _commit(
+        table.alias,
+        partial(copy_rows, table, ordered),
+        partial(insert_ignoring_duplicates, table, ordered),
+        is_one_statement=table.on_new_rows is None,
+    )
+    outcomes = {row[0]: outcome for row, outcome in zip(ordered, stored, strict=True)}
+    if len(rows) == len(ordered):
+        return [outcomes[row[0]] for row in rows]
+    return [_take_outcome(outcomes, row) for row in rows]
 
 
-def _commit(alias: str, rows: Rows, pending: PendingChanges) -> tuple[RowOutcomes, ChangeOutcomes]:
-    """Store rows and make changes in one transaction, as if all were new and good.
+def _take_outcome(outcomes: dict[Any, Outcome], row: Row) -> Outcome:
+    """Return the outcome of a row's id, which is DUPLICATE for whoever sent it after the first."""
+    outcome = outcomes[row[0]]
+    if outcome is Outcome.STORED:
+        outcomes[row[0]] = Outcome.DUPLICATE
+    return outcome
 
-    Where that fails because of a row, or in a deadlock, the whole is tried again in the way that
-    sorts out known and bad rows. Where the connection turns out to be lost, as after a restart of
-    PostgreSQL, it is tried again on a new one.
+
+def _store_changes(updates: Updates, group: Sequence[Sequence[Any]]) -> list[Outcome]:
+    changes = list(chain.from_iterable(group))
+    return _commit(
+        updates.alias,
+        partial(updates.apply, changes),
+        partial(apply_bisecting, updates, changes),
+        is_one_statement=False,
+    )
+
+
+def _commit(
+    alias: str, store: Store, store_carefully: Store, *, is_one_statement: bool
+) -> list[Outcome]:
+    """Store a group in one transaction, as if all in it were new and good.
+
+    Where that fails because of a row, or in a deadlock, it is tried again in the way that sorts
+    out known and bad rows. Where the connection turns out to be lost, as after a restart of
+    PostgreSQL, or to be one to a standby, it is tried again on a new one.
     """
-    store, apply = copy_rows, apply_all
+    connection = connections[alias]
     for attempt in range(1, ATTEMPTS + 1):
-        used = connections[alias].connection
+        used = connection.connection
         is_in_commit = False
         try:
-            with transaction.atomic(using=alias):
-                results = store(rows), apply(pending)
+            with _transaction(connection, is_one_statement=is_one_statement):
+                outcomes = store()
                 is_in_commit = True
-            return results
+            return outcomes
         except (DatabaseError, InterfaceError, UnicodeError) as error:
+            if is_of_no_use(error):
+                connection.close()
             # When COMMIT itself fails nobody knows whether it was done. Rows could be sent again,
             # since their ids are known, but a change, such as a count, would be made twice.
             if is_in_commit or attempt == ATTEMPTS:
                 raise
+            if is_serialization_failure(error):
+                time.sleep(YIELD_SECONDS)  # or the other would wait for the same rows again
             if is_row_error(error) or is_serialization_failure(error):
-                store, apply = insert_ignoring_duplicates, apply_bisecting
-            elif used is None or not _is_lost(alias, used):
+                store, is_one_statement = store_carefully, False
+            elif used is None or not used.closed:
                 raise
     raise AssertionError("unreachable")
 
 
-def _is_lost(alias: str, connection: Any) -> bool:
-    """Return whether a connection that was in use is closed, and make Django open another.
+def _transaction(connection: Any, *, is_one_statement: bool) -> AbstractContextManager[Any]:
+    """Return a transaction; one statement is one by itself, and saves two round trips.
 
-    On its way out of the transaction Django may have opened another one already.
+    When the connection is lost within it, it may have been committed. It is repeated all the same:
+    rows that it stored are DUPLICATE then.
     """
-    if connection.closed and connections[alias].connection is connection:
-        connections[alias].close()
-    return bool(connection.closed)
+    if is_one_statement and not connection.in_atomic_block:
+        return nullcontext()
+    return Atomic(connection.alias, savepoint=True, durable=False)

@@ -1,6 +1,6 @@
 """Changes of rows, made for a whole group at once by a few statements over arrays."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,9 +16,9 @@ class Change(Protocol):
         """Whether it also stores a new row."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Updates:
-    """One kind of change in one database.
+    """One kind of change in one database, with a name for people.
 
     `apply` makes the changes of a group, in order, within an open transaction, and returns the
     outcome of each. It raises DatabaseError when one of them is bad, and may then be called again
@@ -26,21 +26,10 @@ class Updates:
     """
 
     alias: str
+    name: str
     apply: Callable[[Sequence[Any]], list[Outcome]]
 
 
-PendingChanges = Mapping[Updates, Sequence[Change]]
-ChangeOutcomes = dict[Updates, list[Outcome]]
-
-
-def apply_all(pending: PendingChanges) -> ChangeOutcomes:
-    """Make changes of which none is bad; raises DatabaseError when one of them is."""
-    return {updates: updates.apply(changes) for updates, changes in pending.items()}
-
-
-def apply_bisecting(pending: PendingChanges) -> ChangeOutcomes:
+def apply_bisecting(updates: Updates, changes: Sequence[Change]) -> list[Outcome]:
     """Make changes of which some may be bad; only these are WRITE_FAILED."""
-    return {
-        updates: bisect_on_error(updates.alias, changes, updates.apply)
-        for updates, changes in pending.items()
-    }
+    return bisect_on_error(updates.alias, changes, updates.apply)

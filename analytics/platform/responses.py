@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from analytics.ingest import writer
+from analytics.ingest.group_writer import MAX_GROUP_ROWS, State
 from analytics.platform import stats
 from config.api.bodies import AlwaysTrue, Body, Count, Timestamp, iso
 from config.db import uuid7
@@ -87,11 +87,11 @@ class Buffer(Body):
     events_flushed_total: Count
 
     @classmethod
-    def of(cls, state: writer.State) -> Self:
+    def of(cls, state: State) -> Self:
         """Return the state of a writer."""
         return cls(
             buffer_size=state.waiting_rows,
-            max_buffer_size=writer.MAX_GROUP_ROWS,
+            max_buffer_size=MAX_GROUP_ROWS,
             flush_interval_seconds=FLUSH_INTERVAL_SECONDS,
             last_flush=iso(state.last_commit_at) if state.last_commit_at else None,
             events_pending=state.waiting_rows,
@@ -117,7 +117,7 @@ class Stats(Body):
     }
 
     @classmethod
-    def of(cls, numbers: stats.Stats, state: writer.State) -> Self:
+    def of(cls, numbers: stats.Stats, state: State) -> Self:
         """Return the numbers of events, and the state of the writer."""
         return cls(
             total_events=numbers.total,

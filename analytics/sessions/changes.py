@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connections
 
-from analytics.ingest.bulk_copy import Table
+from analytics.ingest.bulk_copy import Table, columns_of
 from analytics.ingest.updates import Updates
 from analytics.sessions.models import PageView, PageViewRow
 from config.api.outcomes import Outcome
@@ -110,7 +110,7 @@ def _repeated(changes: Sequence[Touch | Leave]) -> set[int]:
     return repeated
 
 
-CHANGES = Updates(ANALYTICS, _apply)
+CHANGES = Updates(ANALYTICS, "session_changes", _apply)
 
 # UPDATE alone would lock rows in the order in which its plan meets them. So `locked` locks all of
 # them by id, and is counted before the first one is changed. A row may have changed since the
@@ -212,10 +212,15 @@ RETURNING page_view.id
 
 
 def _update_left(leaves: Sequence[Leave]) -> set[UUID]:
-    """Set what is known of page views that were left; return the ids of those that exist."""
-    durations = {each.page_view_id: each.duration for each in leaves}
+    """Set what is known of page views that were left; return the ids of those that exist.
+
+    An array has one type, and psycopg refuses one of 80 and 55.5.
+    """
+    durations = {each.page_view_id: float(each.duration) for each in leaves}
     depths = {
-        each.page_view_id: each.scroll_depth for each in leaves if each.scroll_depth is not None
+        each.page_view_id: float(each.scroll_depth)
+        for each in leaves
+        if each.scroll_depth is not None
     }
     arrays = {
         "ids": list(durations),
@@ -227,9 +232,8 @@ def _update_left(leaves: Sequence[Leave]) -> set[UUID]:
 
 def _insert(views: Sequence[PageViewRow]) -> None:
     in_order = sorted(views, key=lambda view: view.id)  # else two with the same keys may deadlock
-    columns = [list(column) for column in zip(*in_order, strict=True)]
     with connections[ANALYTICS].cursor() as cursor:
-        cursor.execute(PAGE_VIEWS.insert_sql, columns)
+        cursor.execute(PAGE_VIEWS.insert_sql, columns_of(in_order))
         if cursor.rowcount != len(views):
             raise IntegrityError("a page view with this id exists")  # and would be counted again
 

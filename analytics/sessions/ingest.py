@@ -39,7 +39,7 @@ def view(row: PageViewRow, *, has_key: bool = False) -> Outcome:
 
 def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) -> None:
     """Set for how many seconds a page was looked at, and if given how far, in per cent."""
-    _change(Leave(page_view_id, float(duration), scroll_depth))
+    _change(Leave(page_view_id, duration, scroll_depth))
 
 
 def heartbeat(session_id: UUID) -> None:

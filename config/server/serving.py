@@ -25,7 +25,7 @@ READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
-OTHER_CONNECTIONS = 7  # of a worker: two writers, the outcome counts, four health checks
+OTHER_CONNECTIONS = 12  # of a worker: seven writers, the outcome counts, four health checks
 GRANIAN_FLAGS = (
     *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
     *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10"),

@@ -174,7 +174,7 @@ def test_many_losses_are_one_warning_a_second(api, lost, caplog, clock, request)
 
 
 def test_a_row_that_the_database_rejects_is_lost(api, lost, caplog, monkeypatch):
-    monkeypatch.setattr(commit, "store_group", lambda alias, group: [[Outcome.WRITE_FAILED]])
+    monkeypatch.setattr(commit, "store_group", lambda table, group: [[Outcome.WRITE_FAILED]])
     assert api.get("/nothing").status_code == 404
     assert lost() == 1
 

@@ -97,11 +97,11 @@ def test_options_without_a_method_is_no_preflight(api, path):
     assert_readable(response)
 
 
-def away(rows):
+def away(table, rows):
     raise OperationalError("the analytics database is away")
 
 
-def crash(rows):
+def crash(table, rows):
     raise RuntimeError("a secret")
 
 

@@ -103,7 +103,7 @@ def test_a_body_may_have_four_mebibytes(api, website, size, status):
 
 
 def test_without_the_analytics_database_nothing_is_stored(batch, website, monkeypatch):
-    def refuse(rows):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:

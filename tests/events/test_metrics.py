@@ -25,7 +25,7 @@ def counted(api):
     return outcome_counter(api, "events")
 
 
-def away(rows):
+def away(table, rows):
     raise OperationalError("the analytics database is away")
 
 

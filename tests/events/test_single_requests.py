@@ -205,7 +205,7 @@ def test_the_website_comes_before_the_duplicate(api, website):
 
 
 def test_without_the_analytics_database_storage_is_unavailable(api, website, monkeypatch):
-    def refuse(rows):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)

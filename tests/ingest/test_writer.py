@@ -4,11 +4,12 @@ import time
 
 import pytest
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from analytics.events.ingest import TABLE
-from analytics.events.models import Event
+from analytics.events.models import Event, EventType
 from analytics.ingest import commit, writer
-from analytics.ingest.commit import Write
+from analytics.ingest.group_writer import State
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -118,8 +119,8 @@ def test_rows_that_wait_for_a_group_are_one_transaction():
 
 def test_a_lone_surrogate_does_not_affect_other_rows(monkeypatch):
     good, bad = new_row(), new_row(session_id="\ud800")
-    group = [Write(TABLE, [row]) for row in (good, bad, new_row())]
-    outcomes = commit.store_group("analytics", group)
+    group = [[row] for row in (good, bad, new_row())]
+    outcomes = commit.store_group(TABLE, group)
     assert outcomes == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
     assert Event.objects.count() == 2
 
@@ -135,8 +136,7 @@ def test_a_rejected_row_and_a_duplicate_do_not_affect_others_of_their_group(webs
         [new_row()],
     ]
     with rejecting_rows("session_id <> 'refused'"):
-        group = [Write(TABLE, rows) for rows in requests]
-        outcomes = commit.store_group("analytics", group)
+        outcomes = commit.store_group(TABLE, requests)
     new, was_known, refused = Outcome.STORED, Outcome.DUPLICATE, Outcome.WRITE_FAILED
     assert outcomes == [[new], [was_known], [refused], [new, refused, was_known, new], [new]]
     assert Event.objects.count() == 5
@@ -144,10 +144,19 @@ def test_a_rejected_row_and_a_duplicate_do_not_affect_others_of_their_group(webs
 
 def test_of_one_id_within_a_group_the_first_one_is_new():
     row = new_row()
-    group = [Write(TABLE, [row]) for _ in range(3)]
-    outcomes = commit.store_group("analytics", group)
+    outcomes = commit.store_group(TABLE, [[row]] * 3)
     assert outcomes == [[Outcome.STORED], [Outcome.DUPLICATE], [Outcome.DUPLICATE]]
     assert Event.objects.count() == 1
+
+
+def test_columns_of_mixed_types_cost_one_insert_of_known_and_new_rows():
+    texts = [EventType.CLICK, "plain"]  # psycopg tells the first from a plain text
+    group = [[new_row(session_id=text, os=text)] for text in texts]
+    commit.store_group(TABLE, group[:1])
+    with CaptureQueriesContext(connections["analytics"]) as queries:
+        outcomes = commit.store_group(TABLE, group)
+    assert outcomes == [[Outcome.DUPLICATE], [Outcome.STORED]]
+    assert sum("INSERT" in query["sql"] for query in queries) == 1
 
 
 # Batches
@@ -193,14 +202,14 @@ def test_many_batches_at_once_are_all_stored(website):
 
 
 def test_a_writer_reports_waiting_and_committed_rows():
-    assert writer_state() == writer.State()
+    assert writer_state() == State()
     assert writer_threads() == []
     started = uuid7.now()
     with writer_paused() as go:
         known = new_row()
         with write_in_thread(known, new_row(), known) as response:
             wait_until(lambda: writer_state().waiting_rows, seconds=TIMEOUT_SECONDS)
-            assert writer_state() == writer.State(waiting_rows=3)
+            assert writer_state() == State(waiting_rows=3)
             go.set()
             assert response() == [Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE]
     after = writer_state()

@@ -50,9 +50,9 @@ LATE = 1.0  # seconds that an answer may come after its time limit
 # Two processes with the same ids
 
 
-def test_two_writers_with_the_same_ids_in_opposite_order_both_succeed(make_writer):
+def test_two_writers_with_the_same_ids_in_opposite_order_both_succeed(make_process):
     rows = [new_row() for _ in range(200)]
-    one, other = make_writer(), make_writer()
+    one, other = make_process(), make_process()
     forth, back = run_concurrently(
         lambda: one.write(TABLE, rows), lambda: other.write(TABLE, list(reversed(rows)))
     )
@@ -173,7 +173,7 @@ def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, 
 
 
 def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, monkeypatch):
-    def crash(rows):
+    def crash(table, rows):
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:

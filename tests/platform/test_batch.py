@@ -152,7 +152,7 @@ def test_a_batch_of_which_the_database_rejects_every_row(api, token, without_ref
 
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_without_the_analytics_database(api, token, monkeypatch, path):
-    def refuse(rows):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
     body = MINIMAL_EVENT if path == PATH else {"events": [MINIMAL_EVENT, MINIMAL_EVENT]}

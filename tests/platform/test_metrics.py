@@ -39,7 +39,7 @@ def test_events_while_the_switch_is_off(api, token, counted):
 
 
 def test_events_without_a_database(api, token, counted, monkeypatch):
-    def away(rows):
+    def away(table, rows):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", away)

@@ -9,7 +9,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from analytics.ingest import writer
-from analytics.ingest.writer import State
+from analytics.ingest.group_writer import State
 from tests.support.databases import failing
 from tests.support.platform import (
     BATCH_PATH,
@@ -201,7 +201,7 @@ def test_unhealthy_while_the_analytics_database_is_down(api, monkeypatch):
 def test_unhealthy_while_the_analytics_database_does_not_respond_in_time(api, monkeypatch):
     monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     asked_enough = threading.Event()
-    monkeypatch.setattr("config.server.health.responds", lambda alias: asked_enough.wait(60))
+    monkeypatch.setattr("config.server.health.takes_writes", lambda alias: asked_enough.wait(60))
     response = api.get(HEALTH_PATH)
     asked_enough.set()
     assert_unhealthy(response)

@@ -94,8 +94,8 @@ def test_hours_are_those_of_utc():
 
 
 @IN_TRANSACTIONS
-def test_two_processes_take_turns_at_the_same_totals(make_writer):
-    one, other = make_writer(), make_writer()
+def test_two_processes_take_turns_at_the_same_totals(make_process):
+    one, other = make_process(), make_process()
     keys = [(category, AT + n * HOUR) for category in Category.values for n in range(5)]
 
     def write(through, keys):

@@ -39,7 +39,7 @@ def test_checks_after_a_timeout_do_not_run(monkeypatch):
         return go.wait(60)
 
     with monkeypatch.context() as patch:
-        patch.setattr(health, "responds", silent)
+        patch.setattr(health, "takes_writes", silent)
         patch.setattr(health, "TIMEOUT_SECONDS", 0.01)
         for _ in range(10):
             assert health.check_databases("analytics") == {"analytics": False}
@@ -53,7 +53,7 @@ def test_not_ready_while_a_database_does_not_respond_in_time(api, monkeypatch):
     released = threading.Event()
     monkeypatch.setattr("config.server.health.TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(
-        "config.server.health.responds", lambda alias: alias == "default" or released.wait(60)
+        "config.server.health.takes_writes", lambda alias: alias == "default" or released.wait(60)
     )
     response = api.get("/health/ready")
     released.set()

@@ -183,7 +183,9 @@ def stored_in_metrics(connection: Connection) -> float:
 
 def waiting_in_metrics(connection: Connection) -> float:
     """Return how many rows wait for the analytics database, as a worker reports it."""
-    return in_metrics(connection, 'millrace_write_waiting_rows{database="analytics"}')
+    return in_metrics(
+        connection, 'millrace_write_waiting_rows{database="analytics",target="event"}'
+    )
 
 
 def in_metrics(connection: Connection, name: str) -> float:

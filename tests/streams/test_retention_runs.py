@@ -186,7 +186,7 @@ def test_the_totals_of_platform_events_stay_right(user):
     ]  # fmt: skip
     partitions.create(PlatformEvent, Month(2030, 12))
     with transaction.atomic(using="analytics"):
-        copy_rows({PLATFORM_EVENTS: {row.id: row for row in rows}})
+        copy_rows(PLATFORM_EVENTS, rows)
     assert PlatformTotal.objects.get().events == 9
     keep_days(platform=60)
     lines = run_retention()

@@ -8,8 +8,8 @@ from django.db import InterfaceError, OperationalError
 
 from analytics.ingest import background, commit
 from analytics.ingest.background import Sink
-from analytics.ingest.commit import Target, Write
-from analytics.ingest.writer import State
+from analytics.ingest.commit import Target
+from analytics.ingest.group_writer import State
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -18,15 +18,15 @@ from config.db import uuid7
 class InlineWriter:
     """A writer that writes in the caller's thread, and so within its transaction."""
 
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._committed_rows = 0
         self._last_commit_at: datetime | None = None
 
-    def write(self, target: Target, items: Sequence[Any]) -> list[Outcome]:
+    def write(self, items: Sequence[Any]) -> list[Outcome]:
         """Write items at once."""
         try:
-            return self._store(Write(target, items))
+            return self._store(items)
         except (OperationalError, InterfaceError) as error:
             raise StorageUnavailable from error
 
@@ -40,9 +40,13 @@ class InlineWriter:
         """Return what was committed; nothing ever waits here."""
         return State(0, self._committed_rows, self._last_commit_at)
 
-    def _store(self, write: Write) -> list[Outcome]:
-        [outcomes] = commit.store_group(self._alias, [write])
-        self._committed_rows += commit.count_new_rows([write], [outcomes])
+    def is_well(self) -> bool:
+        """Return True: there is no thread that could hang."""
+        return True
+
+    def _store(self, items: Sequence[Any]) -> list[Outcome]:
+        [outcomes] = commit.store_group(self._target, [items])
+        self._committed_rows += commit.count_new_rows(self._target, [items], [outcomes])
         self._last_commit_at = uuid7.now()
         return outcomes
 

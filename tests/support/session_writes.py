@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from analytics.ingest import commit, writer
-from analytics.ingest.commit import Write
 from analytics.sessions import ingest
+from analytics.sessions.changes import CHANGES
 from analytics.sessions.models import PageView, PageViewRow, Session, SessionRow
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
@@ -75,25 +75,26 @@ def durations(session_id):
     return list(views.values_list("duration_seconds", flat=True))
 
 
-def writes_of(*calls):
-    """Return what calls hand to the writer."""
-    writes = []
+def changes_of(*calls):
+    """Return what calls hand to the writer of changes."""
+    changes = []
 
     def gather(target, items):
-        writes.append(Write(target, items))
+        assert target is CHANGES
+        changes.extend(items)
         return [Outcome.STORED]
 
     with _handing_over, pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "write", gather)
         for call in calls:
             call()
-    return writes
+    return changes
 
 
 def store_in_one_group(*calls):
     """Store in one group what calls hand to the writer; return what became of each."""
-    outcomes = commit.store_group("analytics", writes_of(*calls))
-    return [outcome for [outcome] in outcomes]
+    [outcomes] = commit.store_group(CHANGES, [changes_of(*calls)])
+    return outcomes
 
 
 def view_calls(*rows, has_key=False):

@@ -134,7 +134,7 @@ def switch(text):
 def fail_writes(monkeypatch):
     """Let every write end as without the analytics database."""
 
-    def refuse(self, target, items):
+    def refuse(self, items):
         raise StorageUnavailable
 
     monkeypatch.setattr(InlineWriter, "write", refuse)

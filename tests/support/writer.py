@@ -7,6 +7,7 @@ from django.db import connections
 
 from analytics.events.ingest import TABLE
 from analytics.ingest import commit, writer
+from analytics.ingest.group_writer import GroupWriter
 from tests.support.events import new_row
 
 TIMEOUT_SECONDS = 30.0  # seconds after which a test gives up
@@ -14,13 +15,13 @@ TIMEOUT_SECONDS = 30.0  # seconds after which a test gives up
 
 @contextmanager
 def writer_paused():
-    """Keep the writer's thread busy; yields the event that lets it go on."""
+    """Keep the writer's thread of events busy; yields the event that lets it go on."""
     store, is_held, go = commit.store_group, threading.Event(), threading.Event()
 
-    def held(alias, group):
+    def held(target, group):
         is_held.set()
         assert go.wait(TIMEOUT_SECONDS)
-        return store(alias, group)
+        return store(target, group)
 
     commit.store_group = held
     try:
@@ -62,6 +63,25 @@ def rejecting_rows(condition):
             yield
         finally:
             cursor.execute(f"{table} DROP CONSTRAINT {name}")
+
+
+class OtherProcess:
+    """The writers that another process would have."""
+
+    def __init__(self):
+        self._writers = {}
+        self._starting = threading.Lock()
+
+    def write(self, target, items):
+        """Write as `writer.write` does."""
+        with self._starting:
+            if target not in self._writers:
+                self._writers[target] = GroupWriter(target)
+        return self._writers[target].write(items)
+
+    def stop(self):
+        for each in self._writers.values():
+            each.stop(seconds=5)
 
 
 def writer_state():

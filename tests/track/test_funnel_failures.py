@@ -37,7 +37,7 @@ def failing(*statement):
 
 
 class _NoWriter(InlineWriter):
-    def write(self, target, items):
+    def write(self, items):
         raise StorageUnavailable
 
 

@@ -109,12 +109,10 @@ def test_a_retry_whose_owner_cannot_be_read_is_no_error(api, token, monkeypatch)
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 @pytest.mark.parametrize("processes", [1, 2])
-def test_of_fifty_retries_at_once_one_is_stored(api, token, monkeypatch, processes):
-    writers, turn = [writer.GroupWriter("default") for _ in range(processes)], count()
-    monkeypatch.setattr(writer, "write", lambda *what: writers[next(turn) % processes].write(*what))
+def test_of_fifty_retries_at_once_one_is_stored(api, token, monkeypatch, make_process, processes):
+    started, turn = [make_process() for _ in range(processes)], count()
+    monkeypatch.setattr(writer, "write", lambda *what: started[next(turn) % processes].write(*what))
     post = partial(api.post, PATH, FULL_EVENT, token=token, headers=header())
     outcomes = [response["X-Event-Outcome"] for response in run_concurrently(*[post] * 50)]
-    for each in writers:
-        each.stop(seconds=5)
     assert sorted(outcomes) == ["duplicate"] * 49 + ["stored"]
     assert len(stored_rows()) == 1

@@ -25,6 +25,7 @@ from tests.support.events import AT_MS
 from tests.support.responses import run_concurrently
 from tests.support.session_writes import (
     NOBODY,
+    changes_of,
     durations,
     session_row,
     session_state,
@@ -32,7 +33,6 @@ from tests.support.session_writes import (
     view_calls,
     view_page,
     view_row,
-    writes_of,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -51,7 +51,7 @@ def watching():
 def never_apart(monkeypatch):
     """Let a second, careful try fail: a deadlock would lead to one."""
 
-    def refuse(wanted):
+    def refuse(updates, changes):
         raise AssertionError("a second try")
 
     monkeypatch.setattr(commit, "apply_bisecting", refuse)
@@ -61,14 +61,14 @@ def never_apart(monkeypatch):
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
-def _processes(request, monkeypatch, make_writer):
+def _processes(request, monkeypatch, make_process):
     """Spread what is written over the writers of so many processes."""
-    writers = [make_writer() for _ in range(request.param)]
+    processes = [make_process() for _ in range(request.param)]
     turn = count()
     monkeypatch.setattr(
         writer,
         "write",
-        lambda target, items: writers[next(turn) % len(writers)].write(target, items),
+        lambda target, items: processes[next(turn) % len(processes)].write(target, items),
     )
 
 
@@ -123,18 +123,17 @@ def test_fifty_page_views_with_one_key_at_once_count_as_one(sessions):
 
 
 @with_threads
-def test_two_writers_with_the_same_keys_in_opposite_orders_store_each_once(make_writer):
+def test_two_writers_with_the_same_keys_in_opposite_orders_store_each_once(make_process):
     sessions = [start_session(), start_session()]
     ids = [view_row(sessions[0], n).id for n in range(200)]
 
     def changes(session_id, order):
         rows = [view_row(session_id, id=id, created_at=uuid7.time_of(id)) for id in order]
-        writes = writes_of(*view_calls(*rows, has_key=True))
-        return [item for write in writes for item in write.items]
+        return changes_of(*view_calls(*rows, has_key=True))
 
     outcomes = run_concurrently(
-        lambda: make_writer().write(CHANGES, changes(sessions[0], ids)),
-        lambda: make_writer().write(CHANGES, changes(sessions[1], ids[::-1])),
+        lambda: make_process().write(CHANGES, changes(sessions[0], ids)),
+        lambda: make_process().write(CHANGES, changes(sessions[1], ids[::-1])),
     )
     assert sum(each.count(Outcome.STORED) for each in outcomes) == 200
     assert sum(each.count(Outcome.DUPLICATE) for each in outcomes) == 200
@@ -151,8 +150,8 @@ def apply_by_scanning(changes):
 
 @with_threads
 @pytest.mark.usefixtures("never_apart", "clock")
-def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(make_writer):
-    one, other = make_writer(), make_writer()
+def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(make_process):
+    one, other = make_process(), make_process()
     rows = [session_row() for _ in range(200)]
     left = [view_row(row.id) for row in rows]
     one.write(ingest.SESSIONS, sorted(rows, reverse=True))  # so they lie in the table
@@ -160,12 +159,11 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
     after = count(1)
 
     def changes():
-        writes = writes_of(
+        return changes_of(
             *(lambda row=row: ingest.heartbeat(row.id) for row in rows),
             *view_calls(*(view_row(row.id, next(after)) for row in rows)),
             *(lambda row=row: ingest.leave(row.id, duration=1, scroll_depth=1) for row in left),
         )
-        return [item for write in writes for item in write.items]
 
     def rounds(group_writer, kind, *, backwards):
         for _ in range(5):
@@ -173,7 +171,7 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
             result = group_writer.write(kind, items[::-1] if backwards else items)
             assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(result)
 
-    scanning = Updates("analytics", apply_by_scanning)
+    scanning = Updates("analytics", "scanning", apply_by_scanning)
     run_concurrently(
         lambda: rounds(one, CHANGES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),

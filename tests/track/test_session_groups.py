@@ -7,19 +7,15 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.events.ingest import TABLE
-from analytics.events.models import Event
-from analytics.ingest import writer
 from analytics.sessions import ingest
 from analytics.sessions.models import PageView
 from config.api.errors import RowRefused
 from config.api.outcomes import Outcome
 from config.db import uuid7
-from tests.support.events import AT, AT_MS, new_row
+from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     durations,
-    session_row,
     session_state,
     start_session,
     store_in_one_group,
@@ -63,19 +59,6 @@ def test_every_change_of_a_group_counts(clock):
     assert session_state(calm) == (0, True, 5, AT + timedelta(seconds=5), None)
     assert PageView.objects.get(id=left).scroll_depth == 50
     assert durations(busy) == [2.5, 1.0, None]
-
-
-def test_events_sessions_and_page_views_share_a_group():
-    new = session_row()
-    outcomes = store_in_one_group(
-        lambda: ingest.view(view_row(new.id)),
-        lambda: writer.write(TABLE, [new_row()]),
-        lambda: ingest.start(new),  # new rows come first
-        lambda: ingest.heartbeat(NOBODY),
-    )
-    assert outcomes == [Outcome.STORED, Outcome.STORED, Outcome.STORED, Outcome.UNKNOWN_SESSION]
-    assert Event.objects.count() == 1
-    assert session_state(new.id)[:2] == (1, True)
 
 
 def test_of_page_views_with_one_key_the_first_of_a_known_session_counts():
@@ -125,17 +108,15 @@ def test_a_rejected_change_fails_alone_in_its_group(clock):
     full = start_session(duration_seconds=LARGEST)
     everyone = [*many[:42], full, *many[42:]]
     outcomes = store_in_one_group(
-        lambda: writer.write(TABLE, [new_row()]),
         *(lambda id=id: ingest.heartbeat(id) for id in everyone),
         *view_calls(*map(view_row, everyone)),
     )
-    expected = [Outcome.STORED] + [Outcome.STORED] * 100 + [Outcome.STORED] * 100
-    expected[1 + 42] = Outcome.WRITE_FAILED
+    expected = [Outcome.STORED] * 200
+    expected[42] = Outcome.WRITE_FAILED
     assert outcomes == expected
     assert {session_state(id)[:3] for id in many} == {(1, True, 30)}
     assert session_state(full)[:3] == (1, True, LARGEST)
     assert PageView.objects.count() == 100
-    assert Event.objects.count() == 1
 
 
 def test_a_rejected_page_view_fails_alone_and_is_not_counted():
@@ -176,7 +157,6 @@ def test_a_group_costs_as_many_statements_as_one_call(number):
     def view(session_id):
         ingest.view(view_row(session_id, next(after)))
 
-    assert cost(lambda _: ingest.start(session_row()), many) == 1
     assert cost(view, many) == 3
     assert cost(lambda id: ingest.view(view_row(id, next(after)), has_key=True), many) == 5
     assert cost(lambda _: view(NOBODY), many) == 1
@@ -185,14 +165,39 @@ def test_a_group_costs_as_many_statements_as_one_call(number):
     assert cost(lambda id: ingest.identify(id, NOBODY), many) == 1
 
 
-def test_a_group_of_everything_costs_five_statements():
+def test_a_group_of_all_changes_costs_four_statements():
     session_id = start_session()
     left = view_page(session_id)
     sent = statements(
         lambda: ingest.view(view_row(session_id, 1)),
-        lambda: ingest.start(session_row()),
         lambda: ingest.leave(left, duration=1, scroll_depth=None),
         lambda: ingest.heartbeat(session_id),
         lambda: ingest.identify(session_id, NOBODY),
     )
-    assert len(sent) == 5
+    assert len(sent) == 4
+
+
+def test_numbers_of_one_column_may_be_whole_or_not():
+    many = [start_session() for _ in range(100)]
+    left = sorted(view_page(id) for id in many)
+    seconds, depths = [80, 55.5] * 50, [50.5, 100, None, 0] * 25
+    sent = statements(
+        *(
+            lambda given=given: ingest.leave(given[0], duration=given[1], scroll_depth=given[2])
+            for given in zip(left, seconds, depths, strict=True)
+        )
+    )
+    assert len(sent) == 1
+    views = PageView.objects.order_by("id").values_list("duration_seconds", "scroll_depth")
+    assert list(views) == list(zip(seconds, depths, strict=True))
+
+
+def test_numbers_of_rows_may_be_whole_or_not():
+    session_id = start_session()
+    rows = [
+        view_row(session_id, n, duration_seconds=seconds, scroll_depth=depth)
+        for n, (seconds, depth) in enumerate([(80, None), (55.5, 1), (None, 0.5)])
+    ]
+    assert len(statements(*view_calls(*rows))) == 3
+    views = PageView.objects.order_by("id").values_list("duration_seconds", "scroll_depth")
+    assert list(views) == [(80, None), (55.5, 1), (None, 0.5)]

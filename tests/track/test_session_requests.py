@@ -187,7 +187,7 @@ def test_a_crash_is_reported_without_details(api, monkeypatch):
 
 @pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 def test_a_failure_in_the_writers_thread_is_reported(api, monkeypatch):
-    def refuse(rows):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
     monkeypatch.setattr(commit, "copy_rows", refuse)

@@ -251,9 +251,9 @@ def test_without_the_database_a_retry_is_no_error(api, path, request):
 @with_threads
 @pytest.mark.parametrize("path", [SESSION, PAGE_VIEW])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_of_fifty_at_once_one_is_stored(api, settings, monkeypatch, make_writer, path, processes):
-    writers, turn = [make_writer() for _ in range(processes)], count()
-    monkeypatch.setattr(writer, "write", lambda *what: writers[next(turn) % processes].write(*what))
+def test_of_fifty_at_once_one_is_stored(api, settings, monkeypatch, make_process, path, processes):
+    started, turn = [make_process() for _ in range(processes)], count()
+    monkeypatch.setattr(writer, "write", lambda *what: started[next(turn) % processes].write(*what))
     settings.RATE_SESSION = settings.RATE_PAGEVIEW = "100/m"
     body = body_of(path)
     posts = [partial(api.post, path, body, headers=header())] * 50

@@ -6,6 +6,7 @@ import pytest
 
 from analytics.ingest import commit
 from analytics.sessions import ingest
+from analytics.sessions.changes import CHANGES
 from analytics.sessions.models import PageView, Session, SessionRow
 from config.api.errors import RowRefused
 from config.db import uuid7
@@ -13,6 +14,7 @@ from tests.support.events import AT, AT_MS
 from tests.support.session_writes import (
     NOBODY,
     VISITOR,
+    changes_of,
     durations,
     raises_unknown_session,
     session_row,
@@ -20,7 +22,6 @@ from tests.support.session_writes import (
     start_session,
     view_page,
     view_row,
-    writes_of,
 )
 
 pytestmark = pytest.mark.django_db(databases=["analytics"])
@@ -168,12 +169,12 @@ def test_a_heartbeat_adds_what_has_passed_and_is_active_now(clock):
 )
 def test_heartbeats_add_whole_seconds_since_the_last_one(clock, times_ms, seconds):
     one_by_one, in_one_group = start_session(), start_session()
-    writes = []
+    changes = []
     for ms in times_ms:
         clock.set(uuid7.from_ms(AT_MS + ms))
         ingest.heartbeat(one_by_one)
-        writes += writes_of(lambda: ingest.heartbeat(in_one_group))
-    commit.store_group("analytics", writes)
+        changes += changes_of(lambda: ingest.heartbeat(in_one_group))
+    commit.store_group(CHANGES, [changes])
     last = (seconds, uuid7.from_ms(AT_MS + max(times_ms)))
     heartbeats = Session.objects.values_list("duration_seconds", "last_heartbeat_at")
     assert [heartbeats.get(id=id) for id in (one_by_one, in_one_group)] == [last, last]
@@ -182,12 +183,12 @@ def test_heartbeats_add_whole_seconds_since_the_last_one(clock, times_ms, second
 def test_heartbeats_after_a_later_one_of_another_process_add_the_rest(clock):
     session_id = start_session()
     clock.set(uuid7.from_ms(AT_MS + 8000))
-    writes = writes_of(lambda: ingest.heartbeat(session_id))
+    changes = changes_of(lambda: ingest.heartbeat(session_id))
     clock.set(uuid7.from_ms(AT_MS + 10_000))
     ingest.heartbeat(session_id)
     clock.set(uuid7.from_ms(AT_MS + 12_000))
-    writes += writes_of(lambda: ingest.heartbeat(session_id))
-    commit.store_group("analytics", writes)
+    changes += changes_of(lambda: ingest.heartbeat(session_id))
+    commit.store_group(CHANGES, [changes])
     assert session_state(session_id)[2] == 12
 
 

@@ -7,10 +7,9 @@ from activity.attribution import Attribution
 from activity.event_types import event_type_of
 from activity.models import ActivityRow
 from activity.recorder import TABLE
-from analytics.ingest.bulk_copy import Rows
 from config.api import address_hash
 from config.db import uuid7
-from tests.traffic.day import StreamDay
+from tests.traffic.day import Rows, StreamDay
 
 # Method, path, status of a success, share in percent, shortest duration in milliseconds.
 ROUTES = (

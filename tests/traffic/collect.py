@@ -5,10 +5,9 @@ from hashlib import sha256
 
 from analytics.collect.ingest import TABLE
 from analytics.collect.models import DASHBOARD_TYPES, CollectedEventRow
-from analytics.ingest.bulk_copy import Rows
 from config.api import address_hash
 from config.db import uuid7
-from tests.traffic.day import StreamDay
+from tests.traffic.day import Rows, StreamDay
 
 TYPES = (*DASHBOARD_TYPES, "wizard.step")
 WEIGHTS = (60, 24, 8, 3, 5)

@@ -1,12 +1,12 @@
 """One day of one stream, as its generator receives it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from random import Random
 from uuid import UUID
 
-from analytics.ingest.bulk_copy import Rows
+from analytics.ingest.bulk_copy import Row, Table
 from tests.traffic.dataset import Dataset
 
 DAY_MS = 86_400_000
@@ -43,6 +43,7 @@ class StreamDay:
         return seeded_id(self.random, ms)
 
 
+Rows = Mapping[Table, Mapping[UUID, Row]]
 Generate = Callable[[StreamDay], Rows]
 
 

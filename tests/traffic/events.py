@@ -4,10 +4,9 @@ from uuid import UUID
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import EventRow, EventType
-from analytics.ingest.bulk_copy import Rows
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers, random_session_id
-from tests.traffic.day import StreamDay
+from tests.traffic.day import Rows, StreamDay
 
 EVENTS_PER_VISIT = 4  # on average
 MAX_PAUSE_MS = 90_000  # between two events of a visit

@@ -1,11 +1,10 @@
 """Traffic of platform: users of a product at work, with an error now and then."""
 
-from analytics.ingest.bulk_copy import Rows
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import Category, PlatformEventRow, Priority
 from config.db import uuid7
 from tests.traffic.dataset import random_referrers, random_session_id
-from tests.traffic.day import StreamDay
+from tests.traffic.day import Rows, StreamDay
 
 # Name, category, priority, share in percent.
 KINDS = (

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
 
-from analytics.ingest.bulk_copy import Rows, copy_rows, insert_ignoring_duplicates
+from analytics.ingest.bulk_copy import copy_rows, insert_ignoring_duplicates
 from analytics.streams import partitions
 from analytics.streams.base import streams
 from analytics.streams.partitions import Month
@@ -17,7 +17,7 @@ from config.db import deadline, uuid7
 from config.db.routers import MAIN, home
 from tests.traffic import activity, collect, dataset, events, funnel, platform, sessions
 from tests.traffic.dataset import Dataset
-from tests.traffic.day import Generate, StreamDay, seeded_id
+from tests.traffic.day import Generate, Rows, StreamDay, seeded_id
 from websites.models import User, Website
 
 GROWTH = 0.6  # of the traffic, from the first day to the last
@@ -131,7 +131,8 @@ def _write(rows: Rows, *, is_new: bool) -> None:
     [alias] = {table.alias for table in rows}
     with deadline.long_transaction(alias) as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
-        (copy_rows if is_new else insert_ignoring_duplicates)(rows)
+        for table, by_id in rows.items():
+            (copy_rows if is_new else insert_ignoring_duplicates)(table, list(by_id.values()))
 
 
 def _start(day: date) -> datetime:

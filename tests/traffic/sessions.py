@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from analytics.ingest.bulk_copy import Rows
 from analytics.sessions.changes import HEARTBEAT_SECONDS, PAGE_VIEWS
 from analytics.sessions.ingest import SESSIONS
 from analytics.sessions.models import PageViewRow, SessionRow
 from analytics.sessions.referrers import referrer_domain
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers
-from tests.traffic.day import StreamDay
+from tests.traffic.day import Rows, StreamDay
 
 CONTINUES = 0.65  # the share of visitors who open another page
 MAX_READING_MS = 120_000  # of one page
