@@ -29,7 +29,7 @@ from psycopg import sql
 PORT = 5432  # names the socket file; nothing listens on TCP
 MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux has 107
 SYSTEM_USER = "pgserver"
-START_TIMEOUT_SECONDS = 300  # crash recovery of a large database
+START_TIMEOUT_SECONDS = 1800  # crash recovery reads up to max_wal_size
 ORPHANS_TIMEOUT_SECONDS = 20  # processes of a killed server end their query first
 
 

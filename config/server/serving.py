@@ -20,6 +20,7 @@ from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from config.db.embedded_postgres import EmbeddedPostgres
+from config.db.postgres_settings import fitting_settings
 
 READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
@@ -81,7 +82,8 @@ def databases() -> Iterator[EmbeddedPostgres | None]:
         yield None
         return
     wanted = connections_wanted() * len(settings.DATABASES)
-    options = {"max_connections": str(max(200, wanted + 20))}
+    options = fitting_settings(settings.VAR_DIR / "postgres")
+    options["max_connections"] = str(max(200, wanted + 20))
     with EmbeddedPostgres(settings.VAR_DIR, options=options) as server:
         for database in settings.DATABASES.values():
             server.create_database(database["NAME"])

@@ -211,6 +211,22 @@ def test_a_transaction_that_stays_open(monkeypatch):
 # Migrations
 
 
+SMALL = ("1GB", "128MB", "5min", 2**30, 2**27, 300)
+LARGE = ("8GB", "512MB", "30min", 2**33, 2**29, 1800)
+
+
+@pytest.mark.parametrize("small", [(0, 1, 2), (0,), (1,), (2,), ()])
+def test_settings_that_are_postgresqls_defaults(monkeypatch, settings, small):
+    row = [SMALL[n] if n % 3 in small else LARGE[n] for n in range(6)]
+    monkeypatch.setattr(database_checks, "fetch_row", lambda alias, query: row)
+    level, found, advice = look("settings of analytics")
+    assert found == "max_wal_size {}, shared_buffers {}, checkpoint_timeout {}".format(*row[:3])
+    assert level is (Warning if small else Info)
+    assert (advice or "").startswith("PostgreSQL's defaults are for tiny machines" if small else "")
+    settings.EMBEDDED = True
+    assert look("settings of analytics")[0] is Info
+
+
 def test_pending_migrations_are_named():
     with connections["analytics"].cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'analytics' AND name > '0006'")

@@ -17,6 +17,7 @@ from config.db.embedded_postgres import EmbeddedPostgres, database_url
 OPTIONS = {
     # Nothing here outlives the run, so nothing has to reach the disk.
     **{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+    **{"shared_buffers": "256MB", "max_wal_size": "2GB", "checkpoint_timeout": "30min"},
     "autovacuum": "off",  # plans must not depend on when it came to count a few rows
 }
 
