@@ -6,6 +6,7 @@ import jwt
 import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
+from hypothesis import HealthCheck, settings
 
 from activity import attribution, recorder
 from analytics.ingest import background, writer
@@ -27,6 +28,10 @@ from tests.support.server import migrate, production_environment
 from tests.support.writer import OtherProcess
 from websites import lookup, sessions, tokens
 from websites.models import User, Website
+
+# On a busy machine an example may take long, and nothing is wrong with it.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,7 @@ from config.api.request_body import parse_with_text
 from config.api.serializers import StrictSerializer
 from tests.support.events import AT_MS, ID
 
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that do not matter
 pytestmark = pytest.mark.django_db
 
 STREAMS = [
@@ -89,7 +90,7 @@ def outcome_of(read, sent):
 
 
 @pytest.mark.parametrize("kind", STREAMS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=CHECKS)
 @given(data=st.data())
 def test_both_accept_the_same_and_read_the_same(kind, data):
     body, is_repeated = data.draw(bodies(kind))
@@ -104,7 +105,7 @@ def test_both_accept_the_same_and_read_the_same(kind, data):
 
 
 @pytest.mark.parametrize("kind", [events.BatchSerializer, platform.BatchSerializer])
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=CHECKS)
 @given(data=st.data())
 def test_so_they_do_with_batches(kind, data):
     item = {

@@ -12,6 +12,7 @@ from config.api.errors import Invalid
 from config.api.request_body import parse_with_text
 from config.db.json_text import compact, fit
 
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that do not matter
 DIGITS = st.text("0123456789", min_size=1, max_size=30)
 NUMBERS = st.builds(
     "{}{}{}{}".format,
@@ -65,7 +66,7 @@ def accepted(text):
 
 
 @pytest.mark.django_db(databases=["default", "analytics"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=CHECKS)
 @given(OBJECTS)
 @example(r'{"\\u0000": 1e-99999, "": -0.0}')
 def test_what_is_accepted_can_be_stored(text):

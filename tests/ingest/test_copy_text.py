@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analytics.ingest.copy_text import CHUNK_ROWS, chunks, writer_of
 
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # that do not matter
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 TYPES = {
@@ -69,13 +70,13 @@ def copy_and_read(cursor, rows):
     return cursor.fetchall()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=CHECKS)
 @given(rows=ROWS)
 def test_rows_come_back_as_they_went_in(cursor, rows):
     assert copy_and_read(cursor, rows) == rows
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=CHECKS)
 @given(text=TEXTS)
 def test_a_text_comes_back_whatever_its_neighbours(cursor, text):
     rest = (None,) * 8
