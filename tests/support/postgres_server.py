@@ -34,6 +34,11 @@ class Postgres:
         postmaster = int((self._server.data_dir / "postmaster.pid").read_text().split()[0])
         return [postmaster, *children(postmaster)]
 
+    @property
+    def log(self) -> str:
+        """All that the server has logged."""
+        return self._server.log_file.read_text(errors="replace")
+
     def kill(self) -> None:
         """End every process of the server by SIGKILL."""
         kill_all(*self.processes)
