@@ -97,7 +97,10 @@ class BackgroundWriter:
             time.sleep(PAUSE_SECONDS)
             self._wake.clear()
             while group := self._next_group():
-                store(self._sink, group)
+                try:
+                    store(self._sink, group)
+                except BaseException:  # whatever it is, rows to come need this thread
+                    logger.exception("Rows lost")
             with self._changed:
                 self._is_busy = False
                 self._changed.notify_all()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
 
+import psycopg
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.models import Model
 from psycopg import sql
@@ -81,10 +82,11 @@ def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     Raises DatabaseError when one of them is known or bad; nothing is stored then.
     """
     connection = connections[table.alias]
+    connection.ensure_connection()
     with (
         connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
-        connection.cursor() as cursor,
-        cursor.copy(table.copy_sql) as copy,
+        # Nor does it need Django's cursor, which takes a tenth of the time of a small group.
+        psycopg.Cursor(connection.connection).copy(table.copy_sql) as copy,
     ):
         for lines in chunks(rows, table.writers):
             copy.write(lines)

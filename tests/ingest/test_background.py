@@ -83,6 +83,25 @@ def test_an_item_of_which_no_row_can_be_made_is_dropped_alone(lost, caplog):
     assert {event["os"] for event in stored_rows()} == {"good", "fine"}
 
 
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_an_error_in_the_thread_does_not_end_it(lost, caplog, error):
+    def make_row(os):
+        if os == "bad":
+            raise error
+        return new_row(os=os)
+
+    def drop(item):
+        lost.append(item)
+        raise error  # it must not, but who knows
+
+    sink = Sink(TABLE, make_row, drop)
+    for os in ("bad", "fine"):
+        background.put(sink, os)
+        background.drain()
+    assert {event["os"] for event in stored_rows()} == {"fine"}
+    assert "Rows lost" in caplog.messages
+
+
 def test_an_item_without_a_row_is_not_lost(lost):
     background.put(Sink(TABLE, lambda item: None, lost.append), "unwanted")
     background.drain()
