@@ -22,6 +22,8 @@ from config.db.routers import home
 
 logger = logging.getLogger(__name__)
 
+ROW_ERRORS = {"54", "P0"}  # program_limit_exceeded, raise_exception of a trigger
+
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
 OnNewRows = Callable[[Sequence[Row]], None]
 Item = TypeVar("Item")
@@ -132,12 +134,12 @@ def bisect_on_error(
 
 
 def is_row_error(error: Exception) -> bool:
-    """Return whether an error is about a row: its data, a constraint, or a limit on its size.
+    """Return whether an error is about a row: its data, a constraint, a limit, what a trigger says.
 
     A text that UTF-8 cannot encode, such as a lone surrogate, fails before it is sent.
     """
     is_of_data = isinstance(error, DataError | IntegrityError | UnicodeError)
-    return is_of_data or _sqlstate(error)[:2] == "54"  # program_limit_exceeded
+    return is_of_data or _sqlstate(error)[:2] in ROW_ERRORS
 
 
 def is_serialization_failure(error: Exception) -> bool:

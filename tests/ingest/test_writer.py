@@ -142,6 +142,23 @@ def test_a_rejected_row_and_a_duplicate_do_not_affect_others_of_their_group(webs
     assert Event.objects.count() == 5
 
 
+def test_a_row_that_a_trigger_rejects_does_not_affect_others_of_its_group():
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN IF new.os = 'bad' THEN RAISE 'not this one'; END IF; RETURN new; END$$; "
+            "CREATE TRIGGER only_for_this_test BEFORE INSERT ON analytics_event "
+            "FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse()"
+        )
+        try:
+            group = [[new_row()], [new_row(os="bad")], [new_row()]]
+            outcomes = commit.store_group(TABLE, group)
+        finally:
+            cursor.execute("DROP TRIGGER only_for_this_test ON analytics_event")
+    assert outcomes == [[Outcome.STORED], [Outcome.WRITE_FAILED], [Outcome.STORED]]
+    assert Event.objects.count() == 2
+
+
 def test_of_one_id_within_a_group_the_first_one_is_new():
     row = new_row()
     outcomes = commit.store_group(TABLE, [[row]] * 3)
