@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
 
-import psycopg
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.db.models import Model
 from psycopg import sql
@@ -84,11 +83,10 @@ def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     Raises DatabaseError when one of them is known or bad; nothing is stored then.
     """
     connection = connections[table.alias]
-    connection.ensure_connection()
     with (
         connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
-        # Nor does it need Django's cursor, which takes a tenth of the time of a small group.
-        psycopg.Cursor(connection.connection).copy(table.copy_sql) as copy,
+        connection.cursor() as cursor,
+        cursor.copy(table.copy_sql) as copy,
     ):
         for lines in chunks(rows, table.writers):
             copy.write(lines)
