@@ -234,7 +234,7 @@ def test_without_the_analytics_database(api, monkeypatch, analytics_away):
 
 
 def test_a_write_that_is_not_confirmed(api, monkeypatch):
-    def refuse(self, target, items):
+    def refuse(self, items):
         raise StorageUnavailable
 
     with monkeypatch.context() as patch:
