@@ -19,7 +19,13 @@ LATER = """
 
 
 class AlterToJsonText(AlterField):
-    """Make a column of type json of one of type jsonb, unless its table is large."""
+    """Make a column of type json of one of type jsonb, unless its table is large.
+
+    While a transaction of somebody else keeps the lock away, writers wait behind it; so it is given
+    up soon, nothing is changed, and the migration can be repeated.
+    """
+
+    lock_timeout = "2s"
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
@@ -30,6 +36,9 @@ class AlterToJsonText(AlterField):
         table = model._meta.db_table
         size = _size_of(schema_editor, table)
         if size <= MAX_BYTES:
+            with schema_editor.connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
+                cursor.execute("SET LOCAL statement_timeout = 0")  # that of requests is too short
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         else:
             change = statement(table, self.name)

@@ -1,7 +1,7 @@
 """Columns of free-form data that were jsonb, small ones and large ones"""
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from analytics.checks import json_columns_keep_digits
@@ -26,11 +26,16 @@ def column_type():
 
 
 @pytest.fixture
-def migrate():
-    """Make the column jsonb, and return what makes it json."""
-    connection = connections["analytics"]
-    with connection.cursor() as cursor:
+def _jsonb():
+    """Make the column one of type jsonb, as older versions did."""
+    with connections["analytics"].cursor() as cursor:
         cursor.execute("ALTER TABLE analytics_event ALTER COLUMN properties TYPE jsonb")
+
+
+@pytest.fixture
+def migrate():
+    """Call that makes the column one of type json."""
+    connection = connections["analytics"]
     state = MigrationLoader(connection).project_state(("analytics", "0008_session_heartbeats"))
     operation = json_columns.AlterToJsonText("Event", "properties", JsonTextField(null=True))
     to_state = state.clone()
@@ -43,6 +48,7 @@ def migrate():
     return run
 
 
+@pytest.mark.usefixtures("_jsonb")
 def test_a_small_table_is_changed_with_its_rows(migrate):
     stored = store_event(properties={"a": [1.5, None]})
     migrate()
@@ -50,6 +56,14 @@ def test_a_small_table_is_changed_with_its_rows(migrate):
     assert Event.objects.get(pk=stored.pk).properties == {"a": [1.5, None]}
 
 
+def test_a_table_in_use_is_not_waited_for(migrate, foreign, monkeypatch):
+    monkeypatch.setattr(json_columns.AlterToJsonText, "lock_timeout", "50ms")
+    foreign.execute("LOCK TABLE analytics_event_default IN ACCESS SHARE MODE")
+    with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic("analytics"):
+        migrate()
+
+
+@pytest.mark.usefixtures("_jsonb")
 def test_a_large_table_stays_and_the_statement_is_printed(migrate, monkeypatch, capsys):
     monkeypatch.setattr(json_columns, "MAX_BYTES", 0)
     migrate()
@@ -65,7 +79,8 @@ def test_a_large_table_stays_and_the_statement_is_printed(migrate, monkeypatch, 
     assert json_columns_keep_digits().msg == "all keep every digit"
 
 
-def test_events_are_stored_in_jsonb_and_read_from_it(migrate, api, website):
+@pytest.mark.usefixtures("_jsonb")
+def test_events_are_stored_in_jsonb_and_read_from_it(api, website):
     sent = event_of(website, properties={"a": 0.1234567890123456, "b": {"c": None}})
     id = api.post(PATH, sent).json()["id"]
     assert api.get(f"{PATH}/{id}").json()["properties"] == sent["properties"]
