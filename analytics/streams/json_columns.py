@@ -9,7 +9,7 @@ from analytics.streams.base import streams
 from config.db.json_text import JsonTextField
 from config.db.routers import home
 
-MAX_BYTES = 1 << 30  # of a table with its indexes, which PostgreSQL rewrites in about ten seconds
+MAX_BYTES = 1 << 30  # of a table with its indexes, which PostgreSQL rewrites in half a minute
 LATER = """
   {table} has {bytes:,} bytes: its column {column} stays jsonb for now. The service works with it,
   but 1e308 takes 309 bytes, and an event with a number such as 1e-20000 is refused. In a quiet hour
