@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
+from django.utils.functional import cached_property
 from django_prometheus.db.common import DatabaseWrapperMixin, ExportingCursorWrapper
 from psycopg.abc import PQGen, PQGenConn
 
 from config.db import deadline
+from config.db.backend.errors import ErrorWrapper
 
 Value = TypeVar("Value")
 POLL_SECONDS = 0.1  # psycopg's default
@@ -78,6 +80,11 @@ class DeadlineWrapper(base.DatabaseWrapper):
         """Connect, without Django's pool and its option isolation_level."""
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return Connection.connect(**conn_params)
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        """Return the block in which errors of psycopg become Django's."""
+        return ErrorWrapper(self)
 
     def ensure_connection(self) -> None:
         """Connect unless there is an open connection.
