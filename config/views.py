@@ -170,7 +170,7 @@ class ReadyView(ApiView):
 
     @endpoint(responses={200: Ready, 503: Unready})
     def get(self, request: Request) -> HttpResponse:
-        """Tell whether both databases answer within two seconds."""
+        """Tell whether both databases take writes within two seconds, and this process too."""
         is_up = health.check_databases(*connections)
         databases = DatabaseStates(
             default="ok" if is_up[MAIN] else "unavailable",
