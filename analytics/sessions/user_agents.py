@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from ua_parser import OS, parse_os, parse_user_agent
+from ua_parser import OS, UserAgent, parse_os, parse_user_agent
 
 MAX_LENGTH = 512  # as much as is read and remembered; of 200,000 real ones one is longer
 MAX_NAME_LENGTH = 255  # of a browser, of a system
@@ -82,6 +82,7 @@ class Agent:
     browser: str | None = None
     os: str | None = None
     os_version: str | None = None
+    browser_version: str | None = None
 
 
 def agent_of(user_agent: str) -> Agent:
@@ -97,11 +98,11 @@ def without_model(user_agent: str) -> str:
 @lru_cache(maxsize=4096)
 def _agent_of(user_agent: str) -> Agent:
     text = user_agent.lower()
-    browser = _browser(user_agent, text)
+    browser, browser_version = _browser(user_agent, text)
     os, version = _system(user_agent, text)
     device = _device(text, os=os, browser=browser)
     # The HTTP library of an app names neither device nor system: what the app says is better.
-    return Agent(device, browser, os, version) if device else Agent()
+    return Agent(device, browser, os, version, browser_version) if device else Agent()
 
 
 def _device(text: str, *, os: str | None, browser: str | None) -> str | None:
@@ -119,12 +120,14 @@ def _device(text: str, *, os: str | None, browser: str | None) -> str | None:
     return DESKTOP if os or browser else None
 
 
-def _browser(user_agent: str, text: str) -> str | None:
+def _browser(user_agent: str, text: str) -> tuple[str | None, str | None]:
+    """Return the name and the version of the browser."""
     found = parse_user_agent(without_model(user_agent))
     if found is None or (found.family in _NO_BROWSERS and not _BROWSER.search(text)):
-        return None
+        return None, None
     name = unquote(found.family).strip()
-    return (name if name.isprintable() else found.family)[:MAX_NAME_LENGTH] or None
+    name = (name if name.isprintable() else found.family)[:MAX_NAME_LENGTH]
+    return (name, _version(found)) if name else (None, None)
 
 
 def _system(user_agent: str, text: str) -> tuple[str | None, str | None]:
@@ -155,6 +158,6 @@ def _version_in_app(user_agent: str) -> str | None:
     return (found[1] or found[2])[:MAX_NAME_LENGTH] if found else None
 
 
-def _version(os: OS) -> str | None:
-    parts = (os.major, os.minor, os.patch, os.patch_minor)
+def _version(found: OS | UserAgent) -> str | None:
+    parts = (found.major, found.minor, found.patch, found.patch_minor)
     return ".".join(part for part in parts if part)[:MAX_NAME_LENGTH] or None

@@ -11,6 +11,7 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 MAX_NAME_LENGTH = 255  # of a place
+ENGLISH_NAME = ("names", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Place:
 
     country: str | None = None
     city: str | None = None
+    region: str | None = None
+    country_code: str | None = None  # ISO 3166-1, two letters
 
 
 def hash_visitor_id(visitor_id: str) -> str:
@@ -36,7 +39,12 @@ def place_of(address: str) -> Place:
         # file was spoilt after the start. The message of some of these holds the address.
         logger.debug("No place found: %s", type(error).__name__)
         return Place()
-    return Place(country=_english_name(found, "country"), city=_english_name(found, "city"))
+    return Place(
+        country=_text_at(found, "country", *ENGLISH_NAME),
+        city=_text_at(found, "city", *ENGLISH_NAME),
+        region=_text_at(found, "subdivisions", 0, *ENGLISH_NAME),
+        country_code=_country_code(found),
+    )
 
 
 def reset() -> None:
@@ -50,8 +58,16 @@ def places(path: str) -> maxminddb.Reader:
     return maxminddb.open_database(path)
 
 
-def _english_name(found: Any, kind: str) -> str | None:
-    """Return the name of a country or a city in a record, of whatever shape that is."""
-    for key in (kind, "names", "en"):
-        found = found.get(key) if isinstance(found, dict) else None
+def _country_code(found: Any) -> str | None:
+    code = _text_at(found, "country", "iso_code") or ""
+    return code.upper() if len(code) == 2 and code.isascii() and code.isalpha() else None
+
+
+def _text_at(found: Any, *path: str | int) -> str | None:
+    """Return a text in a record, which may be of any shape."""
+    for step in path:
+        if isinstance(step, int):
+            found = found[step] if isinstance(found, list) and len(found) > step else None
+        else:
+            found = found.get(step) if isinstance(found, dict) else None
     return found[:MAX_NAME_LENGTH] if isinstance(found, str) else None

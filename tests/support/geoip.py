@@ -15,9 +15,13 @@ class Number(NamedTuple):
     kind: int
 
 
-def city_record(country, city=None):
+def city_record(country, city=None, *, code="XX", region=None):
     """Return a record as MaxMind's city database has them."""
-    record = {"country": {"iso_code": "XX", "names": {"de": "falsch", "en": country}}}
+    record: dict[str, Any] = {
+        "country": {"iso_code": code, "names": {"de": "falsch", "en": country}}
+    }
+    if region:
+        record["subdivisions"] = [{"iso_code": "1", "names": {"de": "falsch", "en": region}}]
     if city:
         record["city"] = {"names": {"de": "falsch", "en": city}}
     return record

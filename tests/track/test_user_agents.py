@@ -1,12 +1,13 @@
 """Devices, browsers and systems by User-Agent"""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 import ua_parser
 
 from analytics.sessions import user_agents
-from analytics.sessions.user_agents import Agent, agent_of
+from analytics.sessions.user_agents import Agent
 from tests.support.user_agents import PEOPLE
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
@@ -14,6 +15,25 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
 )
+
+
+def agent_of(user_agent):
+    """Return what a User-Agent says, the version of the browser aside."""
+    return replace(user_agents.agent_of(user_agent), browser_version=None)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "version"),
+    [
+        (IPHONE, "17.2"),
+        (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} Safari/537.36", "142.0.0.0"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "145.0"),
+        ("Dalvik/2.1.0 (Linux; U; Android 15; Pixel 9)", None),
+        ("", None),
+    ],
+)
+def test_a_browser_has_a_version(user_agent, version):
+    assert user_agents.agent_of(user_agent).browser_version == version
 
 
 @pytest.mark.parametrize(("user_agent", "agent"), PEOPLE.items())

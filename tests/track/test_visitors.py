@@ -31,14 +31,14 @@ def use_places(settings, tmp_path):
     return use
 
 
-ISTANBUL = city_record("Turkey", "Istanbul")
+ISTANBUL = city_record("Turkey", "Istanbul", code="TR")
 
 
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("198.51.100.7", Place("Turkey", "Istanbul")),
-        ("2001:db8::7", Place("Germany", None)),
+        ("198.51.100.7", Place("Turkey", "Istanbul", country_code="TR")),
+        ("2001:db8::7", Place("Germany", country_code="XX")),
         ("203.0.113.9", Place()),
         ("192.0.2.1", Place()),
         ("unknown", Place()),
@@ -56,9 +56,28 @@ def test_an_address_has_a_country_and_a_city(use_places, address, expected):
     assert visitors.place_of(address) == expected
 
 
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (city_record("Germany", "Munich", code="de", region="Bavaria"), ("DE", "Bavaria")),
+        (city_record("Nowhere", code="X1"), (None, None)),
+        (city_record("Nowhere", code="DEU"), (None, None)),
+        (city_record("Nowhere", code=""), (None, None)),
+        ({"country": {"iso_code": ["DE"]}, "subdivisions": []}, (None, None)),
+        ({"country": {"iso_code": "DE"}, "subdivisions": ["BY"]}, ("DE", None)),
+        ({"country": {"iso_code": "DE"}, "subdivisions": {"names": "x"}}, ("DE", None)),
+        ({"subdivisions": [{"names": {"en": "x" * 20}}]}, (None, "x" * 20)),
+    ],
+)
+def test_an_address_has_a_code_of_its_country_and_a_region(use_places, record, expected):
+    use_places({"198.51.100.0/24": record})
+    place = visitors.place_of("198.51.100.7")
+    assert (place.country_code, place.region) == expected
+
+
 def test_a_database_of_ipv4_knows_no_ipv6_address(use_places):
     use_places({"198.51.100.0/24": ISTANBUL}, ip_version=4)
-    assert visitors.place_of("198.51.100.7") == Place("Turkey", "Istanbul")
+    assert visitors.place_of("198.51.100.7") == Place("Turkey", "Istanbul", country_code="TR")
     assert visitors.place_of("2001:db8::7") == Place()
 
 
