@@ -34,7 +34,8 @@ class Table:
 
     `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
     transaction. It must take its locks in the same order in every process, and comes after all rows
-    are stored, since what it locks others may wait for.
+    are stored, since what it locks others may wait for. Rows of the table `beside` may be handed
+    over among its own, and are stored in the same transaction.
     """
 
     alias: str
@@ -43,9 +44,16 @@ class Table:
     writers: tuple[ColumnWriter, ...]  # one for each column
     insert_sql: str
     on_new_rows: OnNewRows | None = None
+    beside: Self | None = None
 
     @classmethod
-    def of(cls, model: type[Model], *, on_new_rows: OnNewRows | None = None) -> Self:
+    def of(
+        cls,
+        model: type[Model],
+        *,
+        on_new_rows: OnNewRows | None = None,
+        beside: Self | None = None,
+    ) -> Self:
         """Return the table of a model whose first field is `id`."""
         fields = model._meta.concrete_fields
         connection = connections[home(model)]
@@ -70,11 +78,26 @@ class Table:
             .format(**names)
             .as_string(),
             on_new_rows=on_new_rows,
+            beside=beside,
         )
 
     @property
     def name(self) -> str:
         return str(self.model._meta.model_name)
+
+    def split(self, rows: Sequence[Row]) -> "Parts":
+        """Return rows, in their order, by their tables: own ones last, for `on_new_rows`."""
+        if self.beside is None:
+            return [(self, rows)]
+        row_type = self.beside.model.row  # type: ignore[attr-defined]
+        others = [row for row in rows if type(row) is row_type]
+        if not others:
+            return [(self, rows)]
+        own = [row for row in rows if type(row) is not row_type]
+        return [(self.beside, others), (self, own)] if own else [(self.beside, others)]
+
+
+Parts = Sequence[tuple[Table, Sequence[Row]]]  # tables, with rows that are stored in this order
 
 
 def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:

@@ -1,8 +1,8 @@
 """One transaction for a group: what many requests handed to one target, stored together.
 
-No transaction touches two targets, so that a lock on one table delays no rows of another. Within
-one, locks are taken in the same order in every process: new rows by their ids, then what
-`on_new_rows` counts.
+No transaction touches two targets, so that a lock on one table delays no rows of another, but for
+those that are handed over beside them. Within one, locks are taken in the same order in every
+process: new rows by their ids, then what `on_new_rows` counts.
 """
 
 import time
@@ -16,7 +16,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.transaction import Atomic
 from prometheus_client import Histogram
 
+from analytics.ingest import insert_together
 from analytics.ingest.bulk_copy import (
+    Parts,
     Row,
     Table,
     copy_rows,
@@ -88,16 +90,27 @@ def _store_rows(table: Table, group: Sequence[Sequence[Row]]) -> list[Outcome]:
     # A row waits for another process that is storing its id, so two with the same ids would
     # deadlock if they took them in different orders.
     ordered = sorted(first.values(), key=lambda row: row[0].int)
+    parts = table.split(ordered)
+    are_few = len(parts) > 1 and len(ordered) <= insert_together.MAX_ROWS
     stored = _commit(
         table.alias,
-        partial(copy_rows, table, ordered),
-        partial(insert_ignoring_duplicates, table, ordered),
-        is_one_statement=table.on_new_rows is None,
+        partial(insert_together.insert_together if are_few else _copy_each, parts),
+        partial(_insert_each, parts),
+        is_one_statement=table.on_new_rows is None and (are_few or len(parts) == 1),
     )
-    outcomes = {row[0]: outcome for row, outcome in zip(ordered, stored, strict=True)}
+    split = chain.from_iterable(rows for _, rows in parts)
+    outcomes = {row[0]: outcome for row, outcome in zip(split, stored, strict=True)}
     if len(rows) == len(ordered):
         return [outcomes[row[0]] for row in rows]
     return [_take_outcome(outcomes, row) for row in rows]
+
+
+def _copy_each(parts: Parts) -> list[Outcome]:
+    return [outcome for table, rows in parts for outcome in copy_rows(table, rows)]
+
+
+def _insert_each(parts: Parts) -> list[Outcome]:
+    return [outcome for table, rows in parts for outcome in insert_ignoring_duplicates(table, rows)]
 
 
 def _take_outcome(outcomes: dict[Any, Outcome], row: Row) -> Outcome:
