@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 from hypothesis import HealthCheck, settings
 
 from activity import attribution, recorder
+from analytics.events import client_contexts
 from analytics.ingest import background, writer
 from analytics.ingest.group_writer import GroupWriter
 from analytics.sessions import visitors
@@ -54,6 +55,7 @@ def _empty_caches():
     tokens.reset()
     sessions.reset()
     visitors.reset()
+    client_contexts.reset()
     address_hash.reset()
     attribution.reset()
     recorder.reset()

@@ -161,7 +161,7 @@ class EventsView(ApiView):
         drop_outcome = self.drop_outcome(site, item)
         if drop_outcome:
             return self.respond(201, EventBody.from_attributes(row_of(item, site)), drop_outcome)
-        result = store(item, site)
+        result = store(item, site, request._request)
         status = 201 if result.outcome is Outcome.STORED else 200
         return self.respond(status, EventBody.from_attributes(result.stored), result.outcome)
 

@@ -1,26 +1,27 @@
-"""Websites that have events but are deleted."""
+"""Websites that are deleted and have rows yet."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
 
 from config.db import deadline, uuid7
 from config.db.routers import ANALYTICS
 from websites.models import User, Website
 
-# The websites of events are read first, from one database, and the known ones afterwards from
+# The websites of rows are read first, from one database, and the known ones afterwards from
 # another, which may be a replica that lags behind: a younger website may only seem deleted.
 MIN_AGE = timedelta(minutes=10)
 LOOKUP_BATCH = 1_000
 
-# One jump in the index for each website, instead of a scan of all events.
-_WEBSITES_OF_EVENTS = """
+# One jump in the index for each website, instead of a scan of all rows.
+_WEBSITES_OF_ROWS = """
 WITH RECURSIVE site (id) AS (
-    (SELECT website_id FROM analytics_event ORDER BY website_id LIMIT 1)
+    (SELECT website_id FROM {table} ORDER BY website_id LIMIT 1)
     UNION ALL
     SELECT (
-        SELECT website_id FROM analytics_event WHERE website_id > site.id
+        SELECT website_id FROM {table} WHERE website_id > site.id
         ORDER BY website_id LIMIT 1
     )
     FROM site WHERE site.id IS NOT NULL
@@ -29,14 +30,14 @@ SELECT id FROM site WHERE id IS NOT NULL
 """
 
 
-def deleted_websites(now: datetime) -> list[UUID]:
-    """Return the websites of events that the main database does not know.
+def deleted_websites(model: type[Model], now: datetime) -> list[UUID]:
+    """Return the websites of rows that the main database does not know.
 
     Raises ImproperlyConfigured if it knows no user either: then it is probably the wrong one.
     """
     newest = uuid7.floor(now - MIN_AGE)
     with deadline.long_transaction(ANALYTICS) as cursor:
-        cursor.execute(_WEBSITES_OF_EVENTS)
+        cursor.execute(_WEBSITES_OF_ROWS.format(table=model._meta.db_table))
         ids = [id for (id,) in cursor.fetchall() if id < newest]
     if ids and not User.objects.exists():
         raise ImproperlyConfigured(

@@ -6,16 +6,18 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from analytics.events.models import Event, EventRow
+from analytics.events import client_contexts
+from analytics.events.models import ClientContext, Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
-from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused
+from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
 
-TABLE = Table.of(Event)
+CONTEXTS = Table.of(ClientContext)
+TABLE = Table.of(Event, beside=CONTEXTS)
 ID_IN_USE = "Event id already in use"
 
 Item = dict[str, Any]  # what the serializer made of one event
@@ -46,9 +48,9 @@ def row_of(item: Item, site: Site) -> EventRow:
     return row
 
 
-def store(item: Item, site: Site) -> StoreResult:
+def store(item: Item, site: Site, request: HttpRequest) -> StoreResult:
     """Store one event; raises Conflict, RowRefused or StorageUnavailable."""
-    [result] = _store(rows_of([(item, site)]))
+    [result] = _store(rows_of([(item, site)]), request)
     if result.error:
         raise result.error
     return result
@@ -61,7 +63,7 @@ def store_batch(items: Sequence[Item | Invalid], request: HttpRequest) -> list[S
     closed = {site.id for site in sites.values() if site.excludes_client(request)}
     found = [_assigned(item, sites, closed) for item in items]
     wanted = [each for each in found if not isinstance(each, StoreResult)]
-    stored = iter(_store(rows_of(wanted)))
+    stored = iter(_store(rows_of(wanted), request))
     return [each if isinstance(each, StoreResult) else next(stored) for each in found]
 
 
@@ -95,14 +97,14 @@ def _time_of(item: Item, now: int) -> int:
     return uuid7.ms_of(item["id"]) if item["id"] else now
 
 
-def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
-    """Store rows; of several with one id only the first goes to the writer."""
+def _store(rows: Sequence[EventRow], request: HttpRequest) -> list[StoreResult]:
+    """Store rows that came in a request; of several with one id only the first is written."""
     first: dict[UUID, EventRow] = {}
     for row in rows:
         first.setdefault(row.id, row)
     if not first:
         return []
-    written = writer.write(TABLE, list(first.values()))
+    written = _write(list(first.values()), request)
     if written.count(Outcome.STORED) == len(rows):
         return [StoreResult(Outcome.STORED, row) for row in rows]
     outcomes = dict(zip(first, written, strict=True))
@@ -114,6 +116,20 @@ def _store(rows: Sequence[EventRow]) -> list[StoreResult]:
         _result(row, outcomes[row.id], stored[row.id], is_first=row is first[row.id])
         for row in rows
     ]
+
+
+def _write(rows: list[EventRow], request: HttpRequest) -> list[Outcome]:
+    """Write rows, and contexts of new sessions beside them; return the outcomes of the rows."""
+    first_events = client_contexts.first_events(request, rows)
+    if not first_events:
+        return writer.write(TABLE, rows)
+    contexts = client_contexts.contexts_of(request, first_events)
+    client_contexts.remember(first_events)  # others may come before the commit
+    try:
+        return writer.write(TABLE, [*rows, *contexts])[: len(rows)]
+    except StorageUnavailable:
+        client_contexts.forget(first_events)
+        raise
 
 
 def _result(

@@ -92,4 +92,64 @@ class Event(Stream):
 
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
-        return [cls.objects.of_website(id) for id in deleted_websites(now)]
+        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+
+
+class ClientContextRow(NamedTuple):
+    """A row of client contexts, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    website_id: UUID
+    session_id: str
+    country: str | None
+    region: str | None
+    city: str | None
+    browser: str | None
+    browser_version: str | None
+    os: str | None
+    os_version: str | None
+    device: str | None
+    language: str | None
+    screen: str | None
+    is_bot: bool
+
+
+class ClientContext(Stream):
+    """What requests told of a visitor's browser in a session; `created_at` is that of the event.
+
+    There may be several of a session, since each process stores one, and one more if the first page
+    view comes later. For each column the earliest value counts, after what events say themselves.
+    """
+
+    retention_setting: ClassVar = "event_retention_days"
+    row: ClassVar = ClientContextRow
+
+    website_id = models.UUIDField()
+    session_id = models.CharField(max_length=255)
+    country = models.CharField(max_length=2, null=True, help_text="ISO 3166-1, two letters.")
+    region = models.CharField(max_length=255, null=True)
+    city = models.CharField(max_length=255, null=True)
+    browser = models.CharField(max_length=255, null=True)
+    browser_version = models.CharField(max_length=255, null=True)
+    os = models.CharField("OS", max_length=255, null=True)
+    os_version = models.CharField("OS version", max_length=255, null=True)
+    device = models.CharField(max_length=7, null=True, choices=DeviceType)
+    language = models.CharField(max_length=35, null=True)
+    screen = models.CharField(max_length=11, null=True, help_text="Width x height in CSS pixels.")
+    is_bot = models.BooleanField()
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The contexts of sessions: WHERE website_id = … AND session_id__by_hash = ….
+            models.Index("website_id", TextHash("session_id"), name="context_session_hash")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.browser}, {self.os}"
+
+    @classmethod
+    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]

@@ -27,6 +27,7 @@ def test_the_homes_are_those_of_the_design():
             "PlatformTotal",
             "PlatformHour",
             "DailySalt",
+            "ClientContext",
             "MaintenanceRun",
             "MaintenanceFailure",
             "OutcomeCount",

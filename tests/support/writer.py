@@ -53,11 +53,11 @@ def write_in_thread(*rows):
 
 
 @contextmanager
-def rejecting_rows(condition):
+def rejecting_rows(condition, table="analytics_event"):
     """Let PostgreSQL reject new rows that break a condition."""
     with connections["analytics"].cursor() as cursor:
         name = "only_for_this_test"
-        table = "ALTER TABLE analytics_event"
+        table = f"ALTER TABLE {table}"
         cursor.execute(f"{table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
         try:
             yield

@@ -54,6 +54,14 @@ PLACES = (
     ("France", "Paris", "Europe/Paris", "fr-FR", 12),
     ("Japan", "Tokyo", "Asia/Tokyo", "ja-JP", 10),
 )
+COUNTRY_CODES = {
+    "United States": "US",
+    "Germany": "DE",
+    "Türkiye": "TR",
+    "United Kingdom": "GB",
+    "France": "FR",
+    "Japan": "JP",
+}
 REFERRERS: tuple[tuple[str | None, int], ...] = (
     (None, 45),
     ("https://www.google.com/", 30),

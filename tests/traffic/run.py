@@ -27,10 +27,10 @@ VARIATION = 0.15  # of each day, at random
 # order decides which of them rounding favours.
 GENERATORS: tuple[tuple[Generate, float], ...] = (
     (collect.collected_events, 10),
-    (events.website_events, 80),
+    (events.website_events, 120),
     (funnel.funnel_events, 5),
     (platform.platform_events, 10),
-    (sessions.sessions, 15),
+    (sessions.sessions, 20),
     (activity.activity, 20),
 )
 
