@@ -11,7 +11,7 @@ PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
 	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
 
-.PHONY: run test lint bench soak lock
+.PHONY: run test lint bench soak script lock
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -36,6 +36,10 @@ soak: .venv/dev.stamp
 # make bench AGAINST=PATH loads the server of another checkout too, in turn with this one.
 bench: .venv/dev.stamp
 	@exec $(PYTHON) -m tests.bench $(if $(AGAINST),--against "$(AGAINST)")
+
+# After a change of tracker.js.
+script: .venv/dev.stamp
+	@exec $(PYTHON) -m websites.tracker.build
 
 # Needs uv; add UPGRADE=--upgrade for newer versions. Extras stay, because pip before 23.3 takes the
 # newest coverage[toml] for one that is not pinned, whatever coverage is pinned to.

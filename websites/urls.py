@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from websites import accounts_api, views, websites_api
+from websites.tracker.views import tracker_js
 
 urlpatterns = [
     path("api/v1/auth/register", accounts_api.RegisterView.as_view()),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("api/v1/auth/logout", accounts_api.LogoutView.as_view()),
     path("api/v1/auth/me", accounts_api.MeView.as_view()),
     path("api/v1/auth/session", accounts_api.SessionView.as_view()),
+    path("tracker.js", tracker_js),
     path("admin/login/", views.admin_login),
     path("accounts/login/", views.LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),

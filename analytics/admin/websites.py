@@ -23,6 +23,7 @@ from analytics.events import traffic
 from config.db import deadline
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
+from websites.tracker.snippet import script_line
 
 TRAFFIC_TIMEOUT_SECONDS = 2.0
 # Fields that the list sends, and the confirmation once more.
@@ -75,7 +76,9 @@ class WebsiteAdmin(ModelAdmin):
     autocomplete_fields = ("user",)
     actions = ("pause_selected", "resume_selected")
     actions_detail = ("pause", "resume", "rotate")
-    computed_fields: ClassVar = ("state", "code", "old_codes", "first_event", "created", "updated")
+    computed_fields: ClassVar = (
+        *("state", "code", "old_codes", "script", "first_event", "created", "updated"),
+    )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("user", "name", "domain", "description")
@@ -117,6 +120,7 @@ class WebsiteAdmin(ModelAdmin):
         row = super().get_object(request, object_id, from_field)
         if row:
             row.events_url = request.build_absolute_uri("/api/v1/events")
+            row.script_url = request.build_absolute_uri("/tracker.js")
         return row
 
     @admin.display(description="name", ordering="name")
@@ -152,6 +156,10 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="first event")
     def first_event(self, website: Any) -> SafeString:
         return copyable(curl_line(website.events_url, website.tracking_code))
+
+    @admin.display(description="for its pages")
+    def script(self, website: Any) -> SafeString:
+        return copyable(script_line(website.script_url, website.tracking_code))
 
     @display(description="state", label={"Active": "success", "Paused": "warning"})
     def state(self, website: Website) -> str:

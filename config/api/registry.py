@@ -45,7 +45,7 @@ EVENTS = Api(
     "events",
     "Page views, clicks and custom events of websites with tracking codes.",
     switch="events_enabled",
-    public=("api/v1/events", "api/v1/events/batch"),
+    public=("api/v1/events", "api/v1/events/batch", "tracker.js"),
     packages=("analytics.events",),
 )
 TRACK = Api(

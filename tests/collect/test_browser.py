@@ -1,7 +1,6 @@
 """Collect and track in a real browser: cookies, origins, logout"""
 
 import http.server
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,21 +9,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
 from config.db.embedded_postgres import database_url
+from tests.support.browser import NEEDS_BROWSER, launched
 from tests.support.collect import EVENT
 from tests.support.live_client import PASSWORD, register
 from tests.support.processes import temporary_directory
 from tests.support.server import first_run_environment, serving
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 COLLECT, TRACK = "/api/analytics/collect", "/api/v1/analytics/track"
 SEND = """async ([address, options, event]) => {
     const body = JSON.stringify(event);
@@ -34,10 +27,7 @@ SEND = """async ([address, options, event]) => {
 AS_JSON = {"headers": {"Content-Type": "application/json"}}
 AS_TEXT = {"mode": "no-cors", "credentials": "include"}  # what needs no leave of the service
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 class Service:
@@ -74,10 +64,8 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

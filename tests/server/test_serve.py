@@ -85,6 +85,8 @@ def test_the_first_run_prints_what_a_first_event_needs(environment, port):
         response = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
         assert response.splitlines()[-1] == "201", response
         assert stored_events(environment) == (1,)
+        [script] = re.findall(r'src="([^"]+)"', server.value_of("For its pages"))
+        assert urlopen(script).headers["Content-Type"] == "text/javascript; charset=utf-8"
         assert urlopen(server.value_of("Admin")).status == 200
 
 

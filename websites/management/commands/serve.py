@@ -12,6 +12,7 @@ from django.db import OperationalError
 from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from config.server import daily, serving
 from websites import first_run
+from websites.tracker.snippet import script_line
 
 
 class Command(BaseCommand):
@@ -61,6 +62,8 @@ class Command(BaseCommand):
             self._print("Tracking code", website.tracking_code)
             url = serving.address("/api/v1/events")
             self._print("First event", first_run.curl_line(url, website.tracking_code))
+            script = script_line(serving.address("/tracker.js"), website.tracking_code)
+            self._print("For its pages", script)
         self.stdout.write("Ready. Ctrl-C stops it.")
         self.stdout.flush()
 
