@@ -24,7 +24,7 @@ def timezones() -> frozenset[str]:
 def valid(kind: str, accepts: Callable[[str], bool], expected: str) -> Rule:
     """Return a rule whose message quotes the value, which may be one of a hundred."""
     message = f"Invalid {kind} '{{input!s:.64}}'. Expected {expected}"
-    schema = {"description": f"{expected.capitalize()}."}
+    schema = {"description": f"{expected[0].upper()}{expected[1:]}."}
     return Rule(accepts, "value_error", message, schema=schema)
 
 

@@ -152,7 +152,8 @@ class EventsView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Store one event of a website.
 
-        With an `id` of the client's own, sending again is harmless: 200 and `duplicate`.
+        With an `id` of the client's own, sending again is harmless: 200 and `duplicate`. An event
+        that the settings of the website leave out gets its 201, with an id that leads nowhere.
         """
         item = EVENT.read(self.sent())
         site = lookup.active_site(item["trackingCode"])
@@ -214,7 +215,8 @@ class EventBatchView(ApiView):
         """Store up to 1000 events, of one website or several.
 
         An event that breaks a rule, or whose website is unknown, fails alone. Only when all of them
-        break rules is the request a 400.
+        break rules is the request a 400. One that the settings of its website leave out is missing
+        in `events`, and is no error.
         """
         items = BATCH.read(self.sent_batch())["events"]
         if not runtime.current().events_enabled:
