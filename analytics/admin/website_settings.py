@@ -37,10 +37,9 @@ def fieldset(*, may_change: bool) -> tuple[str, dict[str, Any]]:
 class Lines(forms.CharField):
     """A list of texts."""
 
-    widget = UnfoldAdminTextareaWidget
-
     def __init__(self, help_text: str) -> None:
-        super().__init__(required=False, help_text=f"{help_text} One a line.")
+        widget = UnfoldAdminTextareaWidget({"rows": 3})
+        super().__init__(required=False, widget=widget, help_text=f"{help_text} One a line.")
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
