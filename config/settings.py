@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import dj_database_url
 from environs import Env, EnvError, validate
 
-from config.api.client_address import parse_networks
+from config.api.addresses import parse_networks
 from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres

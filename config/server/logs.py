@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import django.db
 import psycopg
 
-from config.api.client_address import parse_address
+from config.api.addresses import parse_address
 
 MAX_ERROR_LENGTH = 2000  # some exceptions repeat all of their input
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

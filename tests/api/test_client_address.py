@@ -3,12 +3,8 @@
 import pytest
 from django.test import RequestFactory
 
-from config.api.client_address import (
-    client_address,
-    drop_untrusted_forwarding,
-    parse_networks,
-    rate_key,
-)
+from config.api.addresses import parse_networks, rate_key
+from config.api.client_address import client_address, drop_untrusted_forwarding
 
 
 @pytest.fixture(autouse=True)

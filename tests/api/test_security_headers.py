@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from config.api.client_address import parse_networks
+from config.api.addresses import parse_networks
 from tests.support.accounts import PASSWORD
 from tests.support.responses import assert_error
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from config.api.client_address import parse_networks
+from config.api.addresses import parse_networks
 from tests.support.api import Api
 from tests.support.collect import EVENT, PATH, assert_error, assert_session_required, assert_stored
 

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.utils import timezone
 
-from config.api.client_address import parse_networks
+from config.api.addresses import parse_networks
 from tests.support.activity import row_of
 from tests.support.api import Api
 from tests.support.collect import log_in

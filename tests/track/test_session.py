@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from config.api.client_address import parse_networks
+from config.api.addresses import parse_networks
 from config.db import uuid7
 from tests.support.geoip import city_record, write_places
 from tests.support.session_rows import COLUMNS, session_row, stored_sessions
