@@ -5,17 +5,20 @@ for about 8 microseconds each. A post of an event has none: its row goes by COPY
 """
 
 import time
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, TypeVar, cast
 
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
 from django.utils.functional import cached_property
-from django_prometheus.db.common import DatabaseWrapperMixin, ExportingCursorWrapper
+from django_prometheus.db import connection_errors_total, connections_total
+from django_prometheus.db.common import ExportingCursorWrapper
 from psycopg.abc import PQGen, PQGenConn
 
-from config.db import deadline
+from config.db import cooperative, deadline, pool
 from config.db.backend.errors import ErrorWrapper
+from config.db.pool import Pool
 
 Value = TypeVar("Value")
 POLL_SECONDS = 0.1  # psycopg's default
@@ -40,19 +43,26 @@ class Connection(psycopg.Connection[Any]):
         """
         limit = deadline.remaining()
         if limit is None:
-            return super().wait(gen, interval, timeout)
+            return self._wait(gen, interval, timeout)
         try:
             if limit <= 0:  # psycopg would still send the statement
                 raise psycopg.OperationalError(TIMED_OUT)
             with deadline.waiting():
-                return super().wait(
-                    gen, interval, limit if timeout is None else min(limit, timeout)
-                )
+                return self._wait(gen, interval, limit if timeout is None else min(limit, timeout))
         except psycopg.OperationalError:
             if deadline.remaining() == 0:
                 # The result may still arrive, and the next query would take it for its own.
                 self.close()
             raise
+
+    def _wait(self, gen: PQGen[Value], interval: float, seconds: float | None) -> Value:
+        if not cooperative.is_patched():
+            return super().wait(gen, interval, seconds)
+        try:
+            return cooperative.wait(gen, self.pgconn.socket, seconds)
+        except cooperative.TimedOut as error:
+            self.close()  # at once: timers of gevent may be a little early
+            raise psycopg.OperationalError(TIMED_OUT) from error
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn["Connection"]:
@@ -73,12 +83,25 @@ class Connection(psycopg.Connection[Any]):
         raise psycopg.OperationalError(TIMED_OUT)
 
 
-class DeadlineWrapper(base.DatabaseWrapper):
-    """Django's own, with connections that have deadlines."""
+class PooledWrapper(base.DatabaseWrapper):
+    """Django's own, with connections that have deadlines, and may be borrowed for a request."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lender: Pool | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
-        """Connect, without Django's pool and its option isolation_level."""
+        """Borrow a connection or open one, without Django's pool and its option isolation_level."""
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        self._lender = pool.current(self.alias)
+        connect = partial(self.open_connection, conn_params)
+        if self._lender is None:
+            return connect()
+        connection = self._lender.borrow(connect)
+        pool.remember(self)
+        return cast(Connection, connection)
+
+    def open_connection(self, conn_params: dict[str, Any]) -> Connection:
         return Connection.connect(**conn_params)
 
     @cached_property
@@ -96,22 +119,44 @@ class DeadlineWrapper(base.DatabaseWrapper):
             self.close()
         super().ensure_connection()
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Leave a borrowed connection to `pool.give_back`."""
+        if self._lender is None:
+            super().close_if_unusable_or_obsolete()
+
     def is_usable(self) -> bool:
         """Return whether the server answers; Django also asks outside of any deadline."""
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS):
             usable: bool = super().is_usable()
         return usable
 
+    def _close(self) -> None:
+        lender, self._lender = self._lender, None
+        if lender and self.connection is not None:
+            lender.give_back(self.connection)
+        else:
+            super()._close()  # type: ignore[misc]
 
-class DatabaseWrapper(DatabaseWrapperMixin, DeadlineWrapper):
-    """Counts connections and statements as django-prometheus's own backend does."""
+
+class DatabaseWrapper(PooledWrapper):
+    """Counts connections and statements under the names of django-prometheus."""
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the parameters of a connection whose cursors count."""
         params: dict[str, Any] = super().get_connection_params()
-        factory = ExportingCursorWrapper(params["cursor_factory"], self.alias, self.vendor)
-        return params | {"cursor_factory": factory}
+        return params | {"cursor_factory": counting_cursor(params["cursor_factory"], self.alias)}
 
-    def create_cursor(self, name: str | None = None) -> Any:
-        """Return a cursor of the connection's factory: the mixin's way is that of psycopg 2."""
-        return base.DatabaseWrapper.create_cursor(self, name)
+    def open_connection(self, conn_params: dict[str, Any]) -> Connection:
+        """Open a connection, and count it, or its failure."""
+        connections_total.labels(self.alias, self.vendor).inc()
+        try:
+            return super().open_connection(conn_params)
+        except Exception:
+            connection_errors_total.labels(self.alias, self.vendor).inc()
+            raise
+
+
+@cache
+def counting_cursor(kind: type, alias: str) -> Any:
+    """Return a class of cursors that counts; making one takes longer than most statements."""
+    return ExportingCursorWrapper(kind, alias, base.DatabaseWrapper.vendor)

@@ -1,0 +1,46 @@
+"""Waiting for PostgreSQL in a greenlet, so that the others of its thread go on meanwhile.
+
+psycopg waits by select.poll where gevent has patched it, which sets up more for each wait than most
+statements take.
+"""
+
+import sys
+from functools import cache
+from typing import TypeVar
+
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready, Wait
+
+Value = TypeVar("Value")
+
+
+class TimedOut(Exception):
+    """An operation has taken too long; what it was for may still happen."""
+
+
+@cache
+def is_patched() -> bool:
+    """Return whether this process runs on greenlets, as the workers of `serve` do."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("select"))
+
+
+def wait(operation: PQGen[Value], fileno: int, seconds: float | None) -> Value:
+    """Wait for an operation on a connection; raise TimedOut when it takes longer."""
+    from gevent import Timeout, get_hub
+
+    hub = get_hub()
+    try:
+        wanted = next(operation)
+        if wanted == Wait.W:  # a socket is writable, but after very much data
+            wanted = operation.send(Ready.W)
+        with Timeout(seconds, False):
+            while True:
+                hub.wait(
+                    hub.loop.io(fileno, wanted, priority=hub.loop.MAXPRI)
+                )  # libev numbers events as psycopg does
+                wanted = operation.send(Ready(wanted))
+    except StopIteration as result:
+        value: Value = result.value
+        return value
+    raise TimedOut
