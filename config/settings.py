@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import dj_database_url
+from django.conf import global_settings
 from environs import Env, EnvError, validate
 
 from config.api.addresses import parse_networks
@@ -224,6 +225,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "admin:index"  # for staff; others have no page
 SESSION_ENGINE = "websites.sessions"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PASSWORD_HASHERS = ["websites.hashers.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
