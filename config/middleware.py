@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from uuid import uuid4
 
 from django.conf import settings
@@ -12,7 +14,7 @@ from config.api import cors
 from config.api.client_address import drop_untrusted_forwarding, forwarded_address
 from config.db import deadline
 from config.server import logs, metrics
-from config.views import bad_request, not_found
+from config.views import bad_request, not_found, request_timeout
 
 PAGE_SECONDS = 30.0
 BODILESS = (204, 304)  # HTTP forbids a Content-Length in them
@@ -46,6 +48,23 @@ def request_id(get_response: GetResponse) -> GetResponse:
             # Without it the client waits for what the server does after the response.
             response.setdefault("Content-Length", str(len(response.content)))
         return response
+
+    return middleware
+
+
+def decoded_headers(get_response: GetResponse) -> GetResponse:
+    """Read the values of headers as UTF-8, or else as Latin-1, as which WSGI gives all of them.
+
+    Cookies, path and query are decoded by Django.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        for name, value in request.META.items():
+            is_header = name.startswith("HTTP_") and name != "HTTP_COOKIE"
+            if is_header and not value.isascii():
+                with suppress(UnicodeError):
+                    request.META[name] = value.encode("latin-1").decode()
+        return get_response(request)
 
     return middleware
 
@@ -97,6 +116,19 @@ def request_deadline(get_response: GetResponse) -> GetResponse:
         is_api = request.path_info.startswith("/api/")
         with deadline.within(settings.WRITE_TIMEOUT_SECONDS if is_api else PAGE_SECONDS):
             return get_response(request)
+
+    return middleware
+
+
+def complete_request(get_response: GetResponse) -> GetResponse:
+    """Respond 408 when the body did not come whole in time, whatever a page made of that."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        has_timed_out = getattr(request.META["wsgi.input"], "has_timed_out", False)
+        if has_timed_out and response.status_code != HTTPStatus.REQUEST_TIMEOUT:
+            return request_timeout(request)
+        return response
 
     return middleware
 

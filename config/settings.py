@@ -27,7 +27,7 @@ VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).absolute()
 HOST = env.str("HOST", "127.0.0.1", validate=validate.Length(min=1))
 PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535))
 WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
-THREADS = env.int("THREADS", 32, validate=validate.Range(1, 1024))
+DB_CONNECTIONS = env.int("DB_CONNECTIONS", 20, validate=validate.Range(1, 1000))
 DATABASE_URL = env.str("DATABASE_URL", "")
 ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
 LOG_FORMAT = env.str("LOG_FORMAT", "", validate=validate.OneOf(["", "json", "text"]))
@@ -63,6 +63,12 @@ admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
 HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", 4_194_304, validate=validate.Range(min=1))
+REQUEST_TIMEOUT_SECONDS = env.float(
+    "REQUEST_TIMEOUT_SECONDS", 10.0, validate=validate.Range(min=0.1, max=600)
+)
+MAX_CONNECTIONS_PER_ADDRESS = env.int(
+    "MAX_CONNECTIONS_PER_ADDRESS", 512, validate=validate.Range(min=1)
+)
 WRITE_TIMEOUT_SECONDS = env.float(
     "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
 )
@@ -185,6 +191,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "activity.middleware.record",  # outermost: it sees the final response
+    "config.middleware.decoded_headers",
     "config.middleware.trusted_forwarding",  # before anything reads a header
     "config.middleware.request_id",
     "config.middleware.request_metrics",
@@ -192,6 +199,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.request_deadline",
+    "config.middleware.complete_request",
     "config.middleware.allowed_origins",
     "config.middleware.allowed_host",
     "config.middleware.admin_allowlist",

@@ -17,7 +17,14 @@ from rest_framework.request import Request
 
 from config.api.bodies import Body
 from config.api.client_address import is_loopback
-from config.api.errors import ApiError, BadRequest, Forbidden, MethodNotAllowed, NotFound
+from config.api.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    RequestTimeout,
+)
 from config.api.openapi.document import FORMATS, MEDIA_TYPES, rendered
 from config.api.registry import EVENTS, HEALTH, Api
 from config.api.view import ApiView, endpoint, endpoint_of, error_response
@@ -79,6 +86,13 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Respond to a request that Django refuses before it finds the route."""
     return _error_at_path(request, BadRequest())
+
+
+def request_timeout(request: HttpRequest) -> HttpResponse:
+    """Respond to a request whose body did not come whole in time."""
+    if request.path_info.startswith(PAGES):
+        return HttpResponse("Request timed out", status=408, content_type="text/plain")
+    return _error_at_path(request, RequestTimeout())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

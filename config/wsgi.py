@@ -2,19 +2,39 @@
 
 import os
 
+import django
 from django.conf import settings
-from django.core.signals import request_started
-from django.core.wsgi import get_wsgi_application
+from django.core.cache import close_caches
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import resolve
 from django.utils.module_loading import import_string
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+from config.db import pool
 
-# Both cost each request more than the search for its route. Old connections are also closed when a
-# request has finished, and queries are kept in debug mode only.
-request_started.disconnect(close_old_connections)
+
+class Handler(WSGIHandler):
+    """Django's, in which no client that takes its response slowly keeps database connections."""
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            return super().get_response(request)
+        finally:
+            pool.give_back()
+
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
+application = Handler()
+
+# Each costs a request more than the search for its route. Connections are given back above, and
+# queries are kept in debug mode only.
+for signal in (request_started, request_finished):
+    signal.disconnect(close_old_connections)
+request_finished.disconnect(close_caches)  # which ours have nothing to do for
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
 

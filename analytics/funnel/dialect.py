@@ -105,6 +105,8 @@ def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
             return 405, code, message, "common.method_not_allowed", {}
         case errors.Conflict():
             return 409, "CONFLICT", error.message, "common.conflict", {}
+        case errors.RequestTimeout():
+            return 408, "REQUEST_TIMEOUT", "Request timed out", "common.request_timeout", {}
         case errors.BodyTooLarge():
             code, message = "PAYLOAD_TOO_LARGE", "Request body is too large"
             return 413, code, message, "common.payload_too_large", {"max": error.limit_bytes}

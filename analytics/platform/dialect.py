@@ -68,6 +68,8 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 405, "Method Not Allowed"
         case errors.Conflict():
             return 409, error.message
+        case errors.RequestTimeout():
+            return 408, "Request timed out"
         case errors.BodyTooLarge():
             return 413, "Request body is too large"
         case errors.UnsupportedMediaType():

@@ -81,6 +81,10 @@ class Conflict(ApiError):
         self.message = message
 
 
+class RequestTimeout(ApiError):
+    """The body has not come whole in time."""
+
+
 class BodyTooLarge(ApiError):
     """The body is too large; it may have `limit_bytes` bytes."""
 

@@ -40,7 +40,7 @@ _cleaned_slot: datetime | None = None  # in which old counts were last deleted
 def start() -> None:
     """Write the counts of this process every few seconds from now on, and when it ends."""
     threading.Thread(target=_run, name="outcome-counts", daemon=True).start()
-    # The workers of granian are children of multiprocessing, for which atexit does not run.
+    # Unlike atexit, this also works in the child of a multiprocessing parent.
     Finalize(None, flush, exitpriority=10)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest
 
-from config.api.errors import BodyTooLarge, Invalid, UnsupportedMediaType
+from config.api.errors import BodyTooLarge, Invalid, RequestTimeout, UnsupportedMediaType
 from config.api.problems import Problem
 
 MAX_DEPTH = 64
@@ -52,14 +52,19 @@ def check_size(request: HttpRequest, max_bytes: int) -> None:
 
 
 def read(request: HttpRequest, max_bytes: int) -> bytes:
-    """Return the whole body; raises BodyTooLarge without reading on beyond the limit."""
-    is_chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-    # Without a Content-Length, Django takes the body for empty. Granian ends the stream itself.
+    """Return the whole body; raises BodyTooLarge without reading on beyond the limit.
+
+    Raises RequestTimeout for a body that the server has not got in time.
+    """
+    is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    # Without a Content-Length, Django takes the body for empty. The server ends the stream itself.
     stream = request.META["wsgi.input"] if is_chunked else request
     try:
         body: bytes = stream.read(max_bytes + 1)
-    except OSError:  # the client disconnected
-        raise _invalid("Invalid JSON") from None
+    except OSError as error:
+        if TimeoutError in (type(error), type(error.__cause__)):  # Django wraps it
+            raise RequestTimeout from None
+        raise _invalid("Invalid JSON") from None  # the client disconnected
     if len(body) > max_bytes:
         raise BodyTooLarge(max_bytes)
     return body

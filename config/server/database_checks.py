@@ -90,7 +90,7 @@ def free_connections(alias: str) -> CheckMessage:
     found = f"room for {free} of {most}, this host may ask for {wanted}"
     if free >= wanted:
         return Info(found)
-    return Warning(found, hint="Raise max_connections, or lower WORKERS or THREADS.")
+    return Warning(found, hint="Raise max_connections, or lower WORKERS or DB_CONNECTIONS.")
 
 
 @database_check("transactions", 209)

@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-import django.db
-import psycopg
-
 from config.api.addresses import parse_address
 
 MAX_ERROR_LENGTH = 2000  # some exceptions repeat all of their input
@@ -75,6 +72,9 @@ class CrashFilter(logging.Filter):
 
 def error_message(error: BaseException) -> str:
     """Return the message of an exception, without rows and values if it is of a database."""
+    import django.db  # not above: the parent process of the workers formats its lines here too
+    import psycopg
+
     text = str(error)
     if len(text) > MAX_ERROR_LENGTH:
         text = f"{text[:MAX_ERROR_LENGTH]}..."

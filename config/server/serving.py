@@ -1,4 +1,4 @@
-"""The server: granian, and on a first run the embedded PostgreSQL, which outlives it."""
+"""The server: gunicorn, and on a first run the embedded PostgreSQL, which outlives it."""
 
 import contextlib
 import ctypes
@@ -27,16 +27,6 @@ STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
 OTHER_CONNECTIONS = 12  # of a worker: seven writers, the outcome counts, four health checks
-GRANIAN_FLAGS = (
-    *("--interface", "wsgi", "--http", "1", "--no-ws", "--log-level", "error"),
-    *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10"),
-    # Backpressure limits open connections, including idle ones; 1024 is a usual descriptor limit.
-    *("--backlog", "2048", "--backpressure", "900"),
-    # Also closes idle connections.
-    *("--http1-header-read-timeout", "10000"),
-    # A thread that exits closes its database connections.
-    *("--blocking-threads-idle-timeout", "600"),
-)
 
 
 class ServingError(Exception):
@@ -59,7 +49,7 @@ def stop_on_signals() -> None:
 
 
 def require_free_port() -> None:
-    """Raise ServingError unless granian can listen on the port."""
+    """Raise ServingError unless the server can listen on the port."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             settings.HOST, settings.PORT, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -92,7 +82,7 @@ def databases() -> Iterator[EmbeddedPostgres | None]:
 
 def connections_wanted() -> int:
     """Return the number of connections that this host may open to each database."""
-    return settings.WORKERS * (settings.THREADS + OTHER_CONNECTIONS)
+    return settings.WORKERS * (settings.DB_CONNECTIONS + OTHER_CONNECTIONS)
 
 
 def require_migrations() -> None:
@@ -118,8 +108,11 @@ def pending_migrations(alias: str) -> list[str]:
 
 def address(path: str = "/") -> str:
     """Return the URL of the server on this machine."""
-    host = _own_host()
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}{path}"
+    return f"http://{_bracketed(_own_host())}:{settings.PORT}{path}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _own_host() -> str:
@@ -128,19 +121,27 @@ def _own_host() -> str:
 
 
 @contextlib.contextmanager
-def granian() -> Iterator[subprocess.Popen[bytes]]:
-    """Run granian for a block, which begins once it responds."""
+def gunicorn() -> Iterator[subprocess.Popen[bytes]]:
+    """Run gunicorn for a block, which begins once it responds."""
     connections.close_all()
+    logger = "JsonLogger" if settings.LOG_FORMAT == "json" else "TextLogger"
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "granian", *GRANIAN_FLAGS, *_log_flags()),
-            *("--host", settings.HOST, "--port", str(settings.PORT)),
-            *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
+            *(
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config",
+                "python:config.server.gunicorn_settings",
+            ),
+            *("--bind", f"{_bracketed(settings.HOST)}:{settings.PORT}"),
+            *("--workers", str(settings.WORKERS)),
+            *("--logger-class", f"config.server.gunicorn_logs.{logger}"),
             "config.wsgi:application",
         ],
         cwd=settings.BASE_DIR,
         env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)} | _metrics_environment(),
-        start_new_session=True,  # a Ctrl-C must reach this process only, which stops granian first
+        start_new_session=True,  # a Ctrl-C must reach this process only, which stops gunicorn first
         preexec_fn=stop_with_parent(),
     )
     try:
@@ -151,7 +152,7 @@ def granian() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for_end(process: subprocess.Popen[bytes], *watches: Callable[[], object]) -> NoReturn:
-    """Wait while granian runs, and call the watches every second; raise ServingError when it exits.
+    """Wait while gunicorn runs, call the watches every second; raise ServingError when it exits.
 
     One of them restarts an embedded PostgreSQL that dies: nothing else would do it.
     """
@@ -170,12 +171,6 @@ def _metrics_environment() -> dict[str, str]:
     shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
     settings.METRICS_DIR.mkdir(parents=True)
     return {"PROMETHEUS_MULTIPROC_DIR": str(settings.METRICS_DIR)}
-
-
-def _log_flags() -> list[str]:
-    """Return the options that make granian's log lines look like those of the application."""
-    path = settings.BASE_DIR / "config" / "server" / "granian_logs.json"
-    return ["--log-config", str(path)] if settings.LOG_FORMAT == "json" else []
 
 
 def stop_with_parent() -> Callable[[], object] | None:
@@ -213,5 +208,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_TIMEOUT_SECONDS)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # also the workers, if granian itself was killed
+        os.killpg(process.pid, signal.SIGKILL)  # also the workers, if their parent was killed
     process.wait()

@@ -1,8 +1,10 @@
 """The recorder in real servers, at shutdown and during an outage"""
 
+import itertools
 import os
 import re
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,12 +15,14 @@ from tests.support.live_client import Connection, new_website, register
 from tests.support.load import load_on
 from tests.support.processes import wait_until
 from tests.support.server import serving
+from tests.support.sockets import head, post, raw_clients
 
 pytestmark = pytest.mark.slow
 
 REQUESTS = 4000
 GROWTH_BYTES = 30_000_000  # of a worker, whatever allocators keep included
 ANSWER_SECONDS = 1.0
+STOP_SECONDS = 5.0
 
 
 def recorded(postgres):
@@ -35,14 +39,33 @@ def memory_bytes(pid):
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_queued_rows_are_stored_at_shutdown(environment, postgres):
+@contextmanager
+def slow_clients(port):
+    """Clients that keep connections, heads, bodies and responses waiting."""
+    session = {"visitorId": "v", "consentAnalytics": "granted"}
+    sent = [
+        b"",
+        b"POST /api/v1/ev",
+        head("POST", "/api/v1/events", Content_Length="100") + b"{",
+        post("/api/v1/analytics/session", session),
+        head("GET", "/static/unfold/css/styles.css") * 20,
+    ]
+    with raw_clients(port, 50) as clients:
+        for client, each in zip(clients, itertools.cycle(sent), strict=False):
+            client.send(each)
+        yield
+
+
+def test_queued_rows_are_stored_at_shutdown_whatever_slow_clients_do(environment, postgres):
     with serving(environment) as server:
         code = new_website(server.port, register(server.port))
-        with load_on(server.port, code) as load:
+        with slow_clients(server.port), load_on(server.port, code) as load:
             load.wait_for_more(3000)
             server.process.terminate()
+            started = time.monotonic()
             load.wait_for_failure()
-            server.process.wait(30)
+            assert server.process.wait(30) == 0
+        assert time.monotonic() - started < STOP_SECONDS
     rows = recorded(postgres)
     assert load.request_ids
     assert load.request_ids - set(rows) == set()

@@ -44,7 +44,7 @@ def _a_well_kept_production(settings, monkeypatch):
     monkeypatch.setattr("config.checks.shutil.disk_usage", lambda path: usage_of(10**12))
     settings.METRICS_TOKEN = "token"
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
-    settings.THREADS = 2
+    settings.DB_CONNECTIONS = 2
     this_month = Month.of(datetime.now(UTC))
     for model in streams():
         for month in this_month.until(this_month.plus(2)):
@@ -180,11 +180,11 @@ def test_clocks_that_differ(clock, seconds, level):
 
 
 def test_too_few_connections(settings):
-    settings.WORKERS, settings.THREADS, settings.REDIS_URL = 16, 32, "redis://localhost"
+    settings.WORKERS, settings.DB_CONNECTIONS, settings.REDIS_URL = 16, 32, "redis://localhost"
     level, found, advice = look("connections of default")
     assert level is Warning
     assert found.endswith("this host may ask for 1408")  # both databases are of one server
-    assert advice == "Raise max_connections, or lower WORKERS or THREADS."
+    assert advice == "Raise max_connections, or lower WORKERS or DB_CONNECTIONS."
 
 
 @contextmanager

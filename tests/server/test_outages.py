@@ -13,7 +13,8 @@ from tests.support.postgres_server import Postgres
 from tests.support.server import Server
 from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS
 
-CALLERS = 16  # at once; fewer than the server has threads, or some would wait for their turn
+CALLERS = 16  # at once
+DB_CONNECTIONS = 4  # fewer, so that most callers wait for their turn
 EVENTS_AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Event storage is unavailable"}
 AWAY = {"error": "SERVICE_UNAVAILABLE", "message": "Storage is unavailable"}
 
@@ -53,13 +54,14 @@ class Service:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    with serving_on_two(RATE_AUTH="10000/m") as (server, databases):
+    limits = {"RATE_AUTH": "10000/m", "DB_CONNECTIONS": str(DB_CONNECTIONS)}
+    with serving_on_two(**limits) as (server, databases):
         yield Service(server, databases, register(server.port))
 
 
 @pytest.fixture
 def service(running: Service) -> Service:
-    """The service with a new website, when its threads have connections to both databases."""
+    """The service with a new website, when it has connections to both databases."""
     code = new_website(running.server.port, running.token)
     service = replace(running, tracking_code=code)
     assert {response.status for response in at_once(CALLERS, service.list_events)} == {200}
@@ -96,7 +98,11 @@ def assert_events_refused(service: Service) -> None:
     posted = at_once(CALLERS, service.post_event, service.post_batch)
     assert_unavailable(posted, EVENTS_AWAY)
     assert {response.outcome for response in posted} == {"dropped; reason=write_failed"}
-    listed = at_once(CALLERS, service.list_events)
+    with ThreadPoolExecutor() as callers:
+        turns = callers.submit(at_once, CALLERS, service.list_events)
+        live = [service.ask_health("live") for _ in range(5)]  # while all of them wait
+    assert max(response.seconds for response in live) < LIMIT_SECONDS / 6
+    listed = turns.result()
     assert_unavailable(listed, EVENTS_AWAY)
     assert {response.outcome for response in listed} == {None}
 

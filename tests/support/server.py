@@ -96,15 +96,15 @@ class Server:
         return found[1] if found else ""
 
     @property
-    def granian(self) -> int:
-        """The process id of the one that starts the workers."""
+    def parent(self) -> int:
+        """The process id of gunicorn, which starts the workers."""
         [pid] = children(self.process.pid)
         return pid
 
     @property
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        return children(self.granian)
+        return children(self.parent)
 
     def wait_for_output(self) -> str:
         """Return all that it printed, once every process that could print has ended."""
@@ -112,9 +112,9 @@ class Server:
         return self.printed
 
     def kill(self) -> None:
-        """End supervisor, granian and workers by SIGKILL; PostgreSQL stays behind."""
-        granian, workers = self.granian, self.workers
-        kill_all(granian, *workers, self.process.pid)
+        """End supervisor, gunicorn and workers by SIGKILL; PostgreSQL stays behind."""
+        parent, workers = self.parent, self.workers
+        kill_all(parent, *workers, self.process.pid)
         self.process.wait()
 
 

@@ -76,6 +76,8 @@ def _plain(error: ApiError, messages: Messages) -> tuple[int, str, str]:
             return 405, "METHOD_NOT_ALLOWED", "Method not allowed"
         case errors.Conflict():
             return 409, "CONFLICT", error.message
+        case errors.RequestTimeout():
+            return 408, "REQUEST_TIMEOUT", "Request timed out"
         case errors.BodyTooLarge():
             return 413, "PAYLOAD_TOO_LARGE", "Request body is too large"
         case errors.UnsupportedMediaType():

@@ -15,6 +15,7 @@ from config.api.errors import (
     Invalid,
     MethodNotAllowed,
     RateLimited,
+    RequestTimeout,
     StorageUnavailable,
     UnsupportedMediaType,
 )
@@ -91,6 +92,7 @@ def _request_samples(declared: endpoint, method: str) -> Iterator[Sample]:
         query = dict.fromkeys(serializer.fields, "?")
         yield from _invalid_samples(serializer, query, "The query makes no sense")
         return
+    yield _sample(RequestTimeout())
     yield _sample(UnsupportedMediaType())
     yield from _invalid_samples(serializer, {}, "Fields are missing")
     if not declared.array:

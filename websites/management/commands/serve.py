@@ -24,7 +24,7 @@ class Command(BaseCommand):
             serving.require_free_port()
             with serving.databases() as postgres:
                 self._prepare()
-                with daily.Maintenance() as maintenance, serving.granian() as process:
+                with daily.Maintenance() as maintenance, serving.gunicorn() as process:
                     self._print_addresses()
                     self._watch(process, postgres, maintenance)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             serving.wait_for_end(process, *watches, maintenance.tick)
         finally:
-            maintenance.terminate()  # now, not only after granian has stopped
+            maintenance.terminate()  # now, not only after gunicorn has stopped
 
     def _prepare(self) -> None:
         if settings.EMBEDDED:
