@@ -1,6 +1,7 @@
 """The WSGI application."""
 
 import os
+from contextlib import nullcontext
 
 import django
 from django.conf import settings
@@ -14,14 +15,22 @@ from django.urls import resolve
 from django.utils.module_loading import import_string
 
 from config.db import pool
+from config.server.time_slices import sliced
+
+SHORT = ("/api/v1/", "/api/analytics/", "/health/")  # all others are pages, documents, metrics
 
 
 class Handler(WSGIHandler):
-    """Django's, in which no client that takes its response slowly keeps database connections."""
+    """Django's, in which pages take turns with other requests.
+
+    Database connections are given back before a client takes its response, however slowly.
+    """
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        is_short = request.path_info.startswith(SHORT)
         try:
-            return super().get_response(request)
+            with nullcontext() if is_short else sliced():
+                return super().get_response(request)
         finally:
             pool.give_back()
 

@@ -1,10 +1,14 @@
 """What a worker does beside one request: limits of connections, long computations"""
 
+import os
+import resource
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from config.server.worker import OTHER_FILES
 from tests.support.live_client import send_request
 from tests.support.processes import temporary_directory, wait_until
 from tests.support.server import first_run_environment, serving
@@ -12,6 +16,7 @@ from tests.support.sockets import head, raw_clients
 
 pytestmark = pytest.mark.slow
 
+EVENTS = "/api/v1/events"
 MOST = 5
 
 
@@ -46,7 +51,7 @@ def is_served(client):
         return False
 
 
-def is_one_more_served(port, host):
+def is_one_more_served(port, host="127.0.0.1"):
     with raw_clients(port, 1, host) as [client]:
         return is_served(client)
 
@@ -68,13 +73,42 @@ def test_this_machine_has_as_many_as_it_likes(server):
         assert all(map(is_served, clients))
 
 
-def test_a_login_delays_nobody(server):
-    account = {"email": "admin@example.com", "password": "correct horse"}
+@pytest.fixture(scope="module")
+def small_server():
+    """A server whose worker may open few files."""
+    with temporary_directory() as path, serving(first_run_environment(path / "var")) as server:
+        files = OTHER_FILES + MOST
+        resource.prlimit(server.parent, resource.RLIMIT_NOFILE, (files, files))
+        [worker] = server.workers
+        os.kill(worker, signal.SIGKILL)  # the next one inherits the limit
+        wait_until(lambda: is_one_more_served(server.port))
+        yield server
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /api", head("POST", EVENTS, Content_Length="9")])
+def test_of_too_many_connections_those_that_wait_longest_are_closed(small_server, sent):
+    with raw_clients(small_server.port, 4 * MOST) as clients:
+        for client in clients:
+            client.send(sent)
+            assert is_one_more_served(small_server.port)
+        closed = [client.has_answer for client in clients]
+    assert closed == sorted(closed, reverse=True)
+    assert sum(closed) >= 3 * MOST
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v1/auth/login", {"email": "admin@example.com", "password": "correct horse"}),
+        ("GET", "/api/schema/", None),  # whose first request takes a second
+    ],
+)
+def test_what_takes_long_delays_nobody(server, method, path, body):
     with ThreadPoolExecutor() as pool:
-        login = pool.submit(send_request, server.port, "POST", "/api/v1/auth/login", account)
+        long = pool.submit(send_request, server.port, method, path, body)
         meanwhile = 0
-        while not login.done():
+        while not long.done():
             assert send_request(server.port, "GET", "/health/live").status == 200
             meanwhile += 1
-    assert login.result().status == 200
-    assert meanwhile > 5  # while the password was hashed
+    assert long.result().status == 200
+    assert meanwhile > 5
