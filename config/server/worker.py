@@ -9,7 +9,7 @@ import resource
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import gevent
@@ -140,7 +140,6 @@ class Worker(GeventWorker):
         return not response.closes
 
 
-@lru_cache(MAX_CONNECTIONS)
 def limited_address(peer: str) -> str | None:
     """Return what of an address is limited, None for loopback, proxies and Unix sockets."""
     from config.api.addresses import parse_address, rate_key
