@@ -277,6 +277,7 @@ SECURE_HSTS_SECONDS = HSTS_SECONDS  # sent only over HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
 SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # Django's CSRF middleware is there, by the name of config.page_middleware
     "security.W004",  # HSTS binds browsers for a long time: off unless HSTS_SECONDS is set
     *("security.W005", "security.W021"),  # and never for other hosts of the domain
     "security.W008",  # the proxy that terminates TLS redirects; the APIs never do
