@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from uuid_utils import uuid4
 
 from config.api import cors
 from config.api.client_address import drop_untrusted_forwarding, forwarded_address

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 100  # a longer one would keep the processor from requests for too long
 MAX_WAITING_ITEMS = 10_000  # beyond them none is taken
-PAUSE_SECONDS = 0.05  # before a group, so that there are few
+PAUSE_SECONDS = 0.2  # before a group, so that there are few
 LOOKUP_SECONDS = 0.5  # that the rows of a group may wait for databases
 
 

@@ -98,6 +98,7 @@ class ApiView(APIView):
     """
 
     api: ClassVar[Api]
+    parser_classes = ()  # bodies are read by `json`, once all that comes before them is checked
 
     @cached_property
     def endpoint(self) -> endpoint:
