@@ -1,5 +1,6 @@
 """The WSGI application."""
 
+import gc
 import os
 from contextlib import nullcontext
 
@@ -54,3 +55,8 @@ outcome_counts.start()
 # The first visitor of each worker would wait for both, as long as for a hundred requests.
 resolve("/health/live")  # imports all views
 import_string("analytics.sessions.warm_up.warm_up")()
+
+# What is loaded stays, so that the collector need not look at it again after every few requests.
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 20, 100)
