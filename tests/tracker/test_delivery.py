@@ -1,12 +1,13 @@
 """Delivery: each event arrives once, whatever happens to tabs, networks and servers"""
 
 import json
+import threading
 from functools import partial
 
 import pytest
 
 from tests.support.browser import NEEDS_BROWSER
-from tests.support.processes import wait_until
+from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
 pytestmark = NEEDS_BROWSER
 
@@ -271,3 +272,32 @@ def test_flush_tells_when_all_is_sent(visit):
     visit.gateway.come_back()
     page.evaluate("PivotMetrics.flush()")
     visit.wait_for("pageview", "a", "b")
+
+
+def test_a_server_that_never_answers_is_given_up(visit):
+    visit.context.add_init_script("""
+        const timeout = AbortSignal.timeout;
+        AbortSignal.timeout = ms => timeout.call(AbortSignal, ms / 100);
+    """)
+    visit.add_page("/")
+    page = visit.open()
+    visit.wait_for("pageview")
+    is_over = threading.Event()
+    visit.gateway.reply = lambda sent: is_over.wait(TIMEOUT_SECONDS) and None
+    try:
+        page.evaluate("async () => { PivotMetrics.track('a'); await PivotMetrics.flush() }")
+        visit.gateway.come_back()
+        page.evaluate("PivotMetrics.flush()")
+        visit.wait_for("pageview", "a")
+    finally:
+        is_over.set()
+
+
+def test_beacons_take_what_may_not_outlive_the_page_otherwise(visit):
+    visit.context.add_init_script("delete Request.prototype.keepalive")
+    visit.add_page("/")
+    page = visit.open()
+    visit.wait_for("pageview")
+    with page.expect_request(lambda request: request.resource_type == "ping"):
+        page.evaluate("PivotMetrics.track('a'); dispatchEvent(new PageTransitionEvent('pagehide'))")
+    visit.wait_for("pageview", "a")

@@ -85,7 +85,7 @@ try {
 
     const optOut = () => {
       forget(); // first, so that there is room in the storage
-      write(REFUSAL, "1");
+      write(REFUSAL, 1);
     };
 
     const consent = (isGiven) => ((hasConsent = isGiven) ? start() : forget());
@@ -94,7 +94,7 @@ try {
 
     const agent = navigator.userAgent;
     const deviceType =
-      /ipad|android(?!.*mobi)/i.test(agent) || (/mac/i.test(agent) && navigator.maxTouchPoints > 1)
+      /ipad|android(?!.*mobi)/i.test(agent) || (/Macin/.test(agent) && navigator.maxTouchPoints > 1)
         ? "tablet"
         : /mobi/i.test(agent)
           ? "mobile"
@@ -147,7 +147,7 @@ try {
         id: fill("00000000-0000-7000-a000-000000000000", 16, "0", ...timestamp.toString(16)),
         properties:
           isView && !hadView
-            ? { screen: `${screen.width}x${screen.height}`, ...properties }
+            ? { ...properties, screen: `${screen.width}x${screen.height}` }
             : properties,
       };
     };
@@ -259,7 +259,7 @@ try {
         protocol == "mailto:"
           ? "mail"
           : link.hasAttribute("download") ||
-              /\.(pdf|zip|rar|gz|csv|docx?|xlsx?|pptx?|exe|dmg|mp[34])$/i.test(pathname)
+              /\.(zip|rar|gz|pdf|csv|docx?|xlsx?|pptx?|exe|dmg|mp[34])$/i.test(pathname)
             ? "download"
             : host == location.host
               ? "internal"
@@ -282,9 +282,9 @@ try {
     };
 
     const noteSubmit = ({ target }) => {
-      if (target.matches("[data-pm-event]")) trackElement(target);
+      if (target.dataset.pmEvent) trackElement(target);
       if (links == "all")
-        track("form_submit", { action: resolve(target.getAttribute("action") || "").pathname });
+        track("form_submit", { action: resolve(target.getAttribute("action") ?? "").pathname });
     };
 
     // ---- The queue: it is in storage, so what one page cannot send, another one does ----
