@@ -3,6 +3,7 @@
 import json
 import threading
 from functools import partial
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,11 @@ from tests.support.browser import NEEDS_BROWSER
 from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
 pytestmark = NEEDS_BROWSER
+
+
+def id_at(time):
+    """Return a UUIDv7 of a time in milliseconds."""
+    return str(UUID(int=time << 80 | 7 << 76 | 2 << 62))
 
 
 def test_an_event_arrives_from_a_tab_that_is_closed_at_once(visit):
@@ -232,15 +238,14 @@ def test_what_is_a_day_old_is_dropped(visit):
     visit.add_page("/")
     page = visit.open()
     visit.wait_for("pageview")
-    visit.context.set_offline(True)
-    page.evaluate("PivotMetrics.track('old')")
-    page.evaluate("""() => {
-        const [event] = JSON.parse(localStorage.pm_queue);
-        localStorage.pm_queue = JSON.stringify([{...event, timestamp: Date.now() - 25 * 36e5}]);
-    }""")
+    [event] = visit.gateway.sent[0].events
+    times = [event["timestamp"] - hours * 3_600_000 for hours in (25, 23)]
+    waiting = [
+        event | {"eventType": "click", "timestamp": time, "id": id_at(time)} for time in times
+    ]
+    page.evaluate("text => { localStorage.pm_queue = text }", json.dumps(waiting))
     page.evaluate("PivotMetrics.track('new')")
-    visit.context.set_offline(False)
-    visit.wait_for("pageview", "new")
+    visit.wait_for("pageview", "click", "new")
 
 
 @pytest.mark.parametrize("junk", ["", "{", "null", "5", '"x"', "[null]", '[5, "x", {}, []]', "{}"])
@@ -293,11 +298,19 @@ def test_a_server_that_never_answers_is_given_up(visit):
         is_over.set()
 
 
-def test_beacons_take_what_may_not_outlive_the_page_otherwise(visit):
-    visit.context.add_init_script("delete Request.prototype.keepalive")
+def test_beacons_take_what_the_browser_refuses_to_fetch(visit):
+    visit.context.add_init_script("""
+        const fetch = window.fetch;
+        window.fetch = (...values) =>
+            document.hidden ? Promise.reject(new TypeError('refused')) : fetch(...values);
+    """)
     visit.add_page("/")
     page = visit.open()
     visit.wait_for("pageview")
     with page.expect_request(lambda request: request.resource_type == "ping"):
-        page.evaluate("PivotMetrics.track('a'); dispatchEvent(new PageTransitionEvent('pagehide'))")
+        page.evaluate("""() => {
+            PivotMetrics.track('a');
+            Object.defineProperty(document, 'hidden', {value: true});
+            dispatchEvent(new Event('visibilitychange'));
+        }""")
     visit.wait_for("pageview", "a")

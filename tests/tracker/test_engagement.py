@@ -29,7 +29,7 @@ def page(visit):
 
 def engagement(visit, count=1):
     """Wait for so many rows of engagement; return the properties of each."""
-    found = []
+    found: list = []
 
     def are_there():
         found[:] = [row for row in visit.rows() if row.name == "$engagement"]

@@ -1,9 +1,12 @@
 """How the script gets into a page, and what pages do to it"""
 
+from statistics import median
+
 import pytest
 
 from tests.support.browser import NEEDS_BROWSER
 from tests.support.tracked_site import run_script
+from websites.tracker.script import MINIFIED
 
 pytestmark = NEEDS_BROWSER
 STUB = """
@@ -62,6 +65,25 @@ def test_a_tag_manager_may_load_it(visit):
     """
     visit.open()
     visit.wait_for("pageview")
+
+
+def test_it_keeps_a_page_from_nothing(visit, browser):
+    """It takes 1 to 2 ms on a quiet machine; figures are in config/docs/script.md."""
+    api = visit.world.script.replace("/tracker.js", "/api/v1/events")
+    attributes = f"data-tracking-code={visit.code} data-api-url={api}"
+    visit.add_page(
+        "/",
+        head="<script>const begun = performance.now()</script>"
+        f"<script {attributes}>{MINIFIED.read_text()}</script>"
+        "<script>const spent = performance.now() - begun</script>",
+    )
+    spent = []
+    for _ in range(5):
+        with browser.new_context() as context, context.new_page() as page:
+            page.goto(visit.world.origin)
+            spent.append(page.evaluate("spent"))
+    visit.wait_for(*["pageview"] * 5)
+    assert median(spent) < 50, spent
 
 
 def test_an_attribute_wins_over_its_variable(visit):

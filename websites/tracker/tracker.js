@@ -81,6 +81,7 @@ try {
     const forget = () => {
       [VISITOR, SESSION, QUEUE].map((key) => write(key));
       view = untitled = 0;
+      own = {};
     };
 
     const optOut = () => {
@@ -115,7 +116,7 @@ try {
           (part) =>
             data.query == "all" ||
             /^(utm_\w+|ref|source|gclid|fbclid|msclkid)(=|$)/.test(part) ||
-            data.query?.split(/[, ]+/).includes(part.split("=")[0] || 0),
+            data.query?.split(/[\s,]+/).includes(part.split("=")[0] || 0),
         )
         .join("&")
         .replace(/^(?=.)/, "?");
@@ -229,7 +230,7 @@ try {
         ),
       );
       measuredAt = now;
-      isInUse = document.hasFocus() && !document.hidden;
+      isInUse = !document.hidden && document.hasFocus();
     };
 
     const engage = () => {
@@ -259,16 +260,16 @@ try {
         protocol == "mailto:"
           ? "mail"
           : link.hasAttribute("download") ||
-              /\.(zip|rar|gz|pdf|csv|docx?|xlsx?|pptx?|exe|dmg|mp[34])$/i.test(pathname)
+              /\.(zip|rar|gz|pdf|csv|docx?|xlsx?|pptx?|dmg|exe|mp[34])$/i.test(pathname)
             ? "download"
             : host == location.host
               ? "internal"
               : "outbound";
       if (protocol == "javascript:" || (links == "outbound" && kind == "internal")) return;
       track("click", {
-        kind,
-        href: href.slice(0, 2048),
         elementText: link.textContent.trim().match(/^.{0,100}/su)[0],
+        href: href.slice(0, 2048),
+        kind,
       });
     };
 
@@ -294,33 +295,40 @@ try {
     let timer; // of the next request
     let retry; // the same, after one that failed
     let failures = 0;
-    const tries = {}; // by ids of this page's events: "", or V or P if it was sent once more
+    let own = {}; // this page's events by id: tabs that write at once may lose each other's
+    const repeated = {}; // ids of events that were sent once more: V, without id and time, or P
 
     const size = (text) => new Blob([text]).size;
 
-    const queued = () => {
+    const stored = () => {
       try {
-        return JSON.parse(read(QUEUE)).filter((event) => Date.now() - event.timestamp < 864e5);
+        return JSON.parse(read(QUEUE)).filter(({ timestamp }) => Date.now() - timestamp < 864e5);
       } catch {
         return [];
       }
     };
 
+    const queued = () =>
+      stored()
+        .filter(({ id }) => !own[id])
+        .concat(Object.values(own));
+
     const queuedWithout = (events) =>
-      queued().filter(({ id }) => !events.some((event) => event.id == id));
+      queued().filter((event) => !events.some(({ id }) => event.id == id));
 
     /** Keep at most 100 events and 60 kB, of which browsers let 64 kB outlive their page. */
     const store = (events) => {
       let text;
-      while (events[100] || size((text = JSON.stringify(events))) > 6e4) events.shift();
+      while (events[100] || size((text = JSON.stringify(events))) > 6e4)
+        delete own[events.shift().id];
       write(QUEUE, events[0] && text);
     };
 
     const add = (event) => {
       if (!isAllowed()) return;
       debug(event);
-      tries[event.id] = "";
-      store([...queued(), event]);
+      own[event.id] = event;
+      store(queued());
       timer ||= setTimeout(flush, 50); // for others to join
     };
 
@@ -334,7 +342,7 @@ try {
     };
 
     const drain = async (mayTakeAll) => {
-      const next = () => queuedWithout(inFlight).filter(({ id }) => mayTakeAll || id in tries);
+      const next = () => queuedWithout(inFlight).filter(({ id }) => mayTakeAll || own[id]);
       let events;
       while (!retry && isAllowed() && (events = next())[0]) await send(events);
     };
@@ -347,7 +355,7 @@ try {
     /** Return a body without NUL, for which the service would refuse it, and without half emojis. */
     const bodyOf = (events) => {
       const plain = events.map((event) =>
-        tries[event.id] == "V" ? { ...event, id: undefined, timestamp: undefined } : event,
+        repeated[event.id] == "V" ? { ...event, id: undefined, timestamp: undefined } : event,
       );
       return JSON.stringify(events[1] ? { events: plain } : plain[0]).replace(
         /(\\\\)|\\u(0000|d...)/g,
@@ -356,15 +364,13 @@ try {
     };
 
     /** Send events; what fails stays in the queue for another try. Never rejects. */
-    const send = async (events, isLeaving) => {
+    const send = async (events) => {
       const url = api + (events[1] ? "/batch" : "");
       const body = bodyOf(events);
-      const sendBeacon = () => isLeaving && navigator.sendBeacon(url, body);
-      let response;
-      let errors = [];
-      inFlight.push(...events);
+      let response,
+        errors = [];
+      inFlight = [...inFlight, ...events];
       try {
-        if (!("keepalive" in Request.prototype)) sendBeacon();
         response = await fetch(url, {
           method: "POST",
           credentials: "omit",
@@ -374,7 +380,7 @@ try {
         });
         if (response.status == 207) errors = [...(await response.json()).errors];
       } catch {
-        response || sendBeacon();
+        if (document.hidden && !response) navigator.sendBeacon(url, body);
       }
       inFlight = inFlight.filter((event) => !events.includes(event));
       const status = response?.status;
@@ -383,12 +389,11 @@ try {
         failures = 0;
         const done = events.filter(({ id }, index) => {
           const error = status == 400 ? "V" : errors.find((each) => each?.index == index)?.error;
-          if (tries[id] || !/^[VP]/.test(error)) return true;
-          tries[id] = error[0];
+          if (repeated[id] || !/^[VP]/.test(error)) return delete own[id];
+          repeated[id] = error[0];
         });
         store(queuedWithout(done));
       } else {
-        store([...queuedWithout(events), ...events]);
         const after = response?.headers.get("Retry-After");
         const seconds = Math.min(after > 0 ? after : Math.min(5 * 2 ** failures++, 300), 3600);
         retry ||= setTimeout(resume, seconds * 1e3);
@@ -402,8 +407,8 @@ try {
       timer = clearTimeout(timer); // a page that asks for a lock is not kept for going back
       const events = queuedWithout(inFlight);
       if (events[0] && !retry && isAllowed()) {
-        send(events, true);
-        store(queued().filter(({ properties }) => properties?.name != "$engagement"));
+        send(events);
+        store(queued().filter((event) => event.properties?.name != "$engagement"));
       }
     };
 
