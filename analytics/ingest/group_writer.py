@@ -19,7 +19,7 @@ from analytics.ingest.bulk_copy import is_of_no_use
 from analytics.ingest.commit import Target
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
-from config.db import deadline, uuid7
+from config.db import deadline, pool, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ class GroupWriter:
 
     def write(self, items: Sequence[Any]) -> list[Outcome]:
         """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
+        pool.give_back()  # others may use the connections of this request while it waits
         waiting = _Waiting(items)
         left = deadline.remaining()
         self._waiting.append(waiting)

@@ -6,7 +6,7 @@ its own: it borrows one while a response is made. Writers and health checks have
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -23,11 +23,52 @@ IN_USE = "all connections are in use"
 Connection = psycopg.Connection[Any]
 
 
+class Turns:
+    """A semaphore that serves those who wait in the order in which they came.
+
+    That of threading lets whoever comes next go before them, so that under load some wait for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._waiting: deque[threading.Lock] = deque()  # released for the one whose turn it is
+        self._changing = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def acquire(self, *, timeout: float) -> bool:
+        """Wait for a turn; return False when none came in time."""
+        with self._changing:
+            if self._free:
+                self._free -= 1
+                return True
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        if mine.acquire(timeout=timeout):
+            return True
+        with self._changing:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                return False
+        return True  # it came just now
+
+    def release(self) -> None:
+        """Give the turn to whoever waits longest."""
+        with self._changing:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
+
+
 class Pool:
     """Connections to one database; while all of them are lent, borrowers wait."""
 
     def __init__(self, size: int) -> None:
-        self._free = threading.BoundedSemaphore(size)
+        self._free = Turns(size)
         self._idle: list[tuple[Connection, float]] = []
         self._opened_at: dict[Connection, float] = {}  # of those that are lent
 

@@ -1,11 +1,14 @@
 """Connections that requests share"""
 
+import threading
+
 import psycopg
 import pytest
 from django.db import OperationalError, connections, transaction
 
 from config.db import deadline, pool
-from config.db.pool import IN_USE, Pool, Pools
+from config.db.pool import IN_USE, Pool, Pools, Turns
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
@@ -112,3 +115,31 @@ def test_after_a_failure_within_a_transaction_the_next_request_has_a_good_one(bo
         connections["analytics"].cursor().execute("SELECT pg_sleep(5)")
     pool.give_back()
     assert backend_pid()
+
+
+def test_those_who_wait_come_before_those_who_come_later():
+    turns, served = Turns(1), []
+
+    def wait(name):
+        assert turns.acquire(timeout=30)
+        served.append(name)
+
+    assert turns.acquire(timeout=0)
+    first = threading.Thread(target=wait, args=["first"])
+    first.start()
+    wait_until(lambda: turns.waiting == 1)
+    turns.release()
+    assert not turns.acquire(timeout=0)  # it is the turn of the first
+    first.join(30)
+    turns.release()
+    assert turns.acquire(timeout=0)
+    assert served == ["first"]
+
+
+def test_who_waits_in_vain_takes_no_turn():
+    turns = Turns(1)
+    assert turns.acquire(timeout=0)
+    assert not turns.acquire(timeout=SECONDS)
+    turns.release()
+    assert turns.acquire(timeout=0)
+    assert not turns.acquire(timeout=SECONDS)
