@@ -97,11 +97,11 @@ def test_options_without_a_method_is_no_preflight(api, path):
     assert_readable(response)
 
 
-def away(table, rows):
+def away(target, group):
     raise OperationalError("the analytics database is away")
 
 
-def crash(table, rows):
+def crash(target, group):
     raise RuntimeError("a secret")
 
 
@@ -116,16 +116,16 @@ def crash(table, rows):
         (405, {}, {"method": "PUT"}),
         (413, {"filling": "x" * 4_194_304}, {}),
         (415, {}, {"content_type": "text/html"}),
-        (500, {}, {"copy_rows": crash}),
-        (503, {}, {"copy_rows": away}),
+        (500, {}, {"store_group": crash}),
+        (503, {}, {"store_group": away}),
     ],
     ids=lambda value: str(value)[:25],
 )
 @pytest.mark.parametrize("path", [PATH, BATCH_PATH])
 def test_pages_can_read_every_response(api, website, monkeypatch, path, status, changes, extra):
     extra = {"method": "POST", "content_type": "application/json"} | extra
-    if store := extra.pop("copy_rows", None):
-        monkeypatch.setattr(commit, "copy_rows", store)
+    if store := extra.pop("store_group", None):
+        monkeypatch.setattr(commit, "store_group", store)
     event = event_of(website, **changes)
     body = json.dumps(event if path == PATH else {"events": [event]}).encode()
     method, content_type = extra.pop("method"), extra.pop("content_type")
