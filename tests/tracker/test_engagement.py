@@ -1,6 +1,7 @@
 """Sessions and engagement: how long a visit lasts, and how much of it was attention"""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def page(visit):
 
 def engagement(visit, count=1):
     """Wait for so many rows of engagement; return the properties of each."""
-    found: list = []
+    found: list[Any] = []
 
     def are_there():
         found[:] = [row for row in visit.rows() if row.name == "$engagement"]
