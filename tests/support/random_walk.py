@@ -21,7 +21,8 @@ ROUTES = """
         router.on('/page/' + i, () => { document.title = 'Page ' + i });
     router.resolve();
 """
-AT = "path => location.pathname === path && !!window.PivotMetrics"
+AT = """path => location.pathname === path && !!window.PivotMetrics
+    && document.readyState === 'complete'"""
 
 
 @dataclass(slots=True)

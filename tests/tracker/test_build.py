@@ -10,7 +10,8 @@ import pytest
 from websites.tracker.build import minify
 from websites.tracker.script import BROTLI, MINIFIED, SOURCE
 
-CHAPTER = Path(__file__).parent.parent.parent / "config" / "docs" / "script.md"
+ROOT = Path(__file__).parent.parent.parent
+README, CHAPTER = ROOT / "README.md", ROOT / "config" / "docs" / "script.md"
 
 
 def test_what_is_served_is_made_from_the_source():
@@ -30,4 +31,5 @@ def test_the_script_is_as_small_as_the_handbook_says():
     [line] = re.findall(r"^\| bytes, .*", CHAPTER.read_text(), re.MULTILINE)
     documented = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d{3}\b", line)]
     assert documented == sizes
+    assert f"has {sizes[-1]:,} bytes as served" in README.read_text()
     assert sizes[-1] <= 3000
