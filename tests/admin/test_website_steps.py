@@ -20,6 +20,7 @@ from tests.support.query_plans import statements
 from websites import lookup
 from websites.first_run import curl_line
 from websites.models import RetiredCode, Website
+from websites.tracker.snippet import script_line
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -215,6 +216,11 @@ def test_websites_are_found_by_an_old_code(rotate, website, staff_api):
 def test_the_form_has_a_line_that_works_in_a_shell(staff_api, website):
     page = unescape(staff_api.get(page_of(website)).content.decode())
     assert curl_line(f"http://testserver{PATH}", website.tracking_code) in page
+
+
+def test_the_form_has_the_line_for_the_pages(staff_api, website):
+    page = unescape(staff_api.get(page_of(website)).content.decode())
+    assert script_line("http://testserver/tracker.js", website.tracking_code) in page
 
 
 @pytest.mark.parametrize("step", ["pause", "resume", "rotate"])

@@ -153,8 +153,11 @@ class Walk:
         self.tabs[-1].arrive()
 
     def close_tab(self) -> None:
+        """Close a tab, which has sent what it had: the last words of others have a test."""
+        self.restore_network()
         tab = self._tab()
         self.tabs.remove(tab)
+        tab.page.evaluate("async () => { await PivotMetrics.flush() }")
         tab.page.close()
 
     def lose_network(self) -> None:
