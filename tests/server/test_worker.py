@@ -92,8 +92,9 @@ def test_of_too_many_connections_those_that_wait_longest_are_closed(small_server
             client.send(sent)
             assert is_one_more_served(small_server.port)
         closed = [client.has_answer for client in clients]
-    assert closed == sorted(closed, reverse=True)
     assert sum(closed) >= 3 * MOST
+    assert all(closed[: 2 * MOST])  # later ones may change places on their way in
+    assert not all(closed[-MOST:])
 
 
 @pytest.mark.parametrize(
