@@ -168,7 +168,7 @@ def is_serialization_failure(error: Exception) -> bool:
     return _sqlstate(error)[:2] == "40"  # transaction_rollback
 
 
-def is_of_no_use(error: Exception) -> bool:
+def is_connection_unusable(error: Exception) -> bool:
     """Return whether an error says that no connection to this server can write, or go on.
 
     After a failover a connection may still lead to the server that is a standby now.

@@ -23,7 +23,7 @@ from analytics.ingest.bulk_copy import (
     Table,
     copy_rows,
     insert_ignoring_duplicates,
-    is_of_no_use,
+    is_connection_unusable,
     is_row_error,
     is_serialization_failure,
 )
@@ -150,7 +150,7 @@ def _commit(
                 is_in_commit = True
             return outcomes
         except (DatabaseError, InterfaceError, UnicodeError) as error:
-            if is_of_no_use(error):
+            if is_connection_unusable(error):
                 connection.close()
             # When COMMIT itself fails nobody knows whether it was done. Rows could be sent again,
             # since their ids are known, but a change, such as a count, would be made twice.

@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connections
 from prometheus_client import Gauge
 
 from analytics.ingest import commit
-from analytics.ingest.bulk_copy import is_of_no_use
+from analytics.ingest.bulk_copy import is_connection_unusable
 from analytics.ingest.commit import Target
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
@@ -204,7 +204,9 @@ class GroupWriter:
             with deadline.within(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
                 outcomes = commit.store_group(self._target, items)
         except Exception as error:
-            is_away = isinstance(error, (OperationalError, InterfaceError)) or is_of_no_use(error)
+            is_away = isinstance(
+                error, (OperationalError, InterfaceError)
+            ) or is_connection_unusable(error)
             logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
             # One that waited in vain waited for a lock, or for a server that is asked besides.
             waited = time.perf_counter() - started
