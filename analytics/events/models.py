@@ -116,7 +116,7 @@ class ClientContextRow(NamedTuple):
 
 
 class ClientContext(Stream):
-    """What requests told of a visitor's browser in a session; `created_at` is that of the event.
+    """Client context of a session, from the headers of a request; `created_at` is the event's.
 
     There may be several of a session, since each process stores one, and one more if the first page
     view comes later. For each column the earliest value counts, after what events say themselves.

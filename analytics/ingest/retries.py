@@ -1,4 +1,4 @@
-"""Rows whose ids may be idempotency keys: a retry is told from a key that is somebody else's."""
+"""Rows whose ids may be idempotency keys: retries, and keys in use by other callers."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Crawlers told from people by the User-Agent."""
+"""Detection of crawlers by the User-Agent."""
 
 import re
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Patterns that crawlers and people are told apart by.
+"""Patterns that distinguish crawlers from people.
 
 The names of crawlers come from a public list, crawler-user-agents. The rest are words for what a
 client does. Each pattern is matched in linear time (ua-parser[regex]), so none may look around.

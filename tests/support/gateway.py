@@ -5,6 +5,7 @@ import http.server
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class LocalServer(http.server.ThreadingHTTPServer):
+class LocalServer(http.server.ThreadingHTTPServer, ABC):
     """A server of this machine that answers in the thread of each connection."""
 
     daemon_threads = True
@@ -54,9 +55,9 @@ class LocalServer(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
 
+    @abstractmethod
     def answer(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer | None:
         """Return status, headers and body; None to hang up."""
-        raise NotImplementedError
 
     def handle_error(self, *details: object) -> None:
         pass  # the browser hung up
