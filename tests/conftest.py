@@ -25,7 +25,7 @@ from tests.support.inline_writer import InlineBackground, InlineWriter
 from tests.support.openapi import assert_described
 from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
-from tests.support.server import migrate, production_environment
+from tests.support.server import production_environment
 from tests.support.writer import OtherProcess
 from websites import lookup, sessions, tokens
 from websites.models import User, Website
@@ -201,11 +201,9 @@ def postgres():
 def environment(postgres):
     """The environment of a server in production on that PostgreSQL."""
     with temporary_directory() as var_dir:
-        environment = production_environment(
-            var_dir, main_url=postgres.url("main"), analytics_url=postgres.url("analytics")
+        yield production_environment(
+            var_dir, main_url=postgres.main_url, analytics_url=postgres.analytics_url
         )
-        migrate(environment)
-        yield environment
 
 
 @pytest.fixture

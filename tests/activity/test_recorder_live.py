@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0
 def recorded(postgres):
     """Return the ids of all requests that have a row, one for each row."""
     table = ActivityEvent._meta.db_table
-    with psycopg.connect(postgres.url("analytics")) as connection:
+    with psycopg.connect(postgres.analytics_url) as connection:
         rows = connection.execute(f"SELECT metadata->>'request_id' FROM {table}").fetchall()
     return [id for (id,) in rows]
 
@@ -70,7 +70,7 @@ def test_queued_rows_are_stored_at_shutdown_whatever_slow_clients_do(environment
     assert load.request_ids
     assert load.request_ids - set(rows) == set()
     assert len(rows) == len(set(rows))
-    load.assert_kept_once(postgres.url("analytics"))
+    load.assert_kept_once(postgres.analytics_url)
 
 
 def test_without_postgresql_responses_are_as_usual_and_memory_is_bounded(environment, postgres):

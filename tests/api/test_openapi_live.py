@@ -16,8 +16,9 @@ from schemathesis.specs.openapi import checks
 
 from config.api.openapi.document import document
 from tests.support.live_client import PASSWORD, event, new_website, register, send_request
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory
-from tests.support.server import first_run_environment, serving
+from tests.support.server import serving
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,7 @@ class Service:
 def service():
     with (
         temporary_directory() as path,
-        serving(first_run_environment(path / "var") | UNLIMITED) as server,
+        serving(first_run_on_migrated_data(path / "var") | UNLIMITED) as server,
         requests.Session() as session,
     ):
         token = register(server.port)

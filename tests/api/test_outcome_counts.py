@@ -12,9 +12,8 @@ from config.db import uuid7
 from config.models import OutcomeCount
 from tests.support.databases import failing
 from tests.support.live_client import event, new_website, register, send_request
-from tests.support.postgres_server import Postgres
-from tests.support.processes import temporary_directory, wait_until
-from tests.support.server import migrate, production_environment, serving
+from tests.support.processes import wait_until
+from tests.support.server import serving
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -131,23 +130,18 @@ def test_the_sums_of_a_day_walk_the_primary_key():
 
 
 @pytest.mark.slow
-def test_a_server_that_stops_writes_what_it_counted():
-    with temporary_directory() as var_dir, Postgres(var_dir) as postgres:
-        analytics = postgres.url("analytics")
-        environment = production_environment(
-            var_dir, main_url=postgres.url("main"), analytics_url=analytics
-        )
-        migrate(environment)
-        with serving(environment) as server:
-            code = new_website(server.port, register(server.port))
-            for _ in range(3):
-                send_request(server.port, "POST", "/api/v1/events", event(code))
-        with psycopg.connect(analytics) as connection:
-            result = connection.execute(
-                "SELECT api, outcome, sum(events) FROM config_tally GROUP BY 1, 2"
-            )
-            assert result.fetchall() == [("events", "stored", 3)]
-        with serving(environment) as server, psycopg.connect(analytics, autocommit=True) as link:
+def test_a_server_that_stops_writes_what_it_counted(environment, postgres):
+    with serving(environment) as server:
+        code = new_website(server.port, register(server.port))
+        for _ in range(3):
             send_request(server.port, "POST", "/api/v1/events", event(code))
-            total = "SELECT sum(events) FROM config_tally"
-            wait_until(lambda: link.execute(total).fetchone() == (4,))
+    with psycopg.connect(postgres.analytics_url) as connection:
+        result = connection.execute(
+            "SELECT api, outcome, sum(events) FROM config_tally GROUP BY 1, 2"
+        )
+        assert result.fetchall() == [("events", "stored", 3)]
+    with serving(environment) as server, psycopg.connect(postgres.analytics_url) as link:
+        link.autocommit = True
+        send_request(server.port, "POST", "/api/v1/events", event(code))
+        total = "SELECT sum(events) FROM config_tally"
+        wait_until(lambda: link.execute(total).fetchone() == (4,))

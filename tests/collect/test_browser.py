@@ -15,8 +15,9 @@ from config.db.embedded_postgres import database_url
 from tests.support.browser import NEEDS_BROWSER, launched
 from tests.support.collect import EVENT
 from tests.support.live_client import PASSWORD, register
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory
-from tests.support.server import first_run_environment, serving
+from tests.support.server import serving
 
 COLLECT, TRACK = "/api/analytics/collect", "/api/v1/analytics/track"
 SEND = """async ([address, options, event]) => {
@@ -55,7 +56,7 @@ class Service:
 def service() -> Iterator[Service]:
     with ExitStack() as stack:
         var_dir = stack.enter_context(temporary_directory())
-        server = stack.enter_context(serving(first_run_environment(var_dir)))
+        server = stack.enter_context(serving(first_run_on_migrated_data(var_dir)))
         register(server.port)
         url = database_url(Path(var_dir), "millrace_analytics")
         database = stack.enter_context(psycopg.connect(url, autocommit=True))

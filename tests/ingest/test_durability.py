@@ -28,7 +28,7 @@ def test_a_killed_worker_loses_nothing_and_is_replaced(environment, postgres):
             load.wait_for_failure()
             load.wait_for_more(ENOUGH)
         assert worker not in server.workers
-    load.assert_kept_once(postgres.url("analytics"))
+    load.assert_kept_once(postgres.analytics_url)
 
 
 def test_a_killed_server_loses_nothing(environment, postgres):
@@ -40,7 +40,7 @@ def test_a_killed_server_loses_nothing(environment, postgres):
             load.wait_for_failure()
             with serving(environment):
                 load.wait_for_more(ENOUGH)
-    load.assert_kept_once(postgres.url("analytics"))
+    load.assert_kept_once(postgres.analytics_url)
 
 
 def test_a_killed_postgresql_loses_nothing(environment, postgres):
@@ -55,7 +55,7 @@ def test_a_killed_postgresql_loses_nothing(environment, postgres):
                 postgres.restart()
             load.wait_for_more(ENOUGH)
         assert server.workers == workers
-    load.assert_kept_once(postgres.url("analytics"))
+    load.assert_kept_once(postgres.analytics_url)
 
 
 def test_two_processes_store_the_same_ids_once_in_whichever_order(environment, postgres):
@@ -69,7 +69,7 @@ def test_two_processes_store_the_same_ids_once_in_whichever_order(environment, p
                 outcomes = forth.result(), back.result()
             assert {response.status for response in outcomes} == {201}
             assert all(response.json["eventsCreated"] == 1000 for response in outcomes)
-        with psycopg.connect(postgres.url("analytics")) as connection:
+        with psycopg.connect(postgres.analytics_url) as connection:
             query = "SELECT count(*), count(DISTINCT id) FROM analytics_event"
             assert connection.execute(query).fetchone() == (1000 * ROUNDS, 1000 * ROUNDS)
     assert "deadlock" not in postgres.log

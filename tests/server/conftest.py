@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory
-from tests.support.server import first_run_environment, serving
+from tests.support.server import serving
 
 REQUEST_SECONDS = 1
 
@@ -12,7 +13,7 @@ REQUEST_SECONDS = 1
 def impatient_server():
     """A server for which a request must be whole within a second."""
     with temporary_directory() as path:
-        environment = first_run_environment(path / "var") | {
+        environment = first_run_on_migrated_data(path / "var") | {
             "REQUEST_TIMEOUT_SECONDS": str(REQUEST_SECONDS),
             "ADMIN_PASSWORD": "correct horse",
             "RATE_SESSION": "1000/s",

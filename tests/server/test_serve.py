@@ -16,6 +16,7 @@ import pytest
 from analytics.events.models import Event
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
 from tests.support.live_client import event, send_request
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import children, kill_all, temporary_directory, wait_until
 from tests.support.server import (
     first_run_environment,
@@ -29,19 +30,26 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def environment():
+def fresh():
     """What `make run` sees on a fresh machine."""
     with temporary_directory() as path:
         yield first_run_environment(path / "var")
 
 
 @pytest.fixture
-def port(environment):
-    return int(environment["PORT"])
+def migrated():
+    """The same, except that its databases are migrated."""
+    with temporary_directory() as path:
+        yield first_run_on_migrated_data(path / "var")
 
 
 @pytest.fixture
-def production(environment, port):
+def port(fresh):
+    return int(fresh["PORT"])
+
+
+@pytest.fixture
+def production(fresh, port):
     """The environment of a server whose two databases, on the server of the suite, are empty."""
     names = [f"millrace_{port}", f"millrace_{port}_analytics"]
     urls = urlsplit(os.environ["DATABASE_URL"])
@@ -50,7 +58,7 @@ def production(environment, port):
             connection.execute(f"CREATE DATABASE {name}")
         main_url, analytics_url = (urls._replace(path=f"/{name}").geturl() for name in names)
         yield production_environment(
-            Path(environment["VAR_DIR"]), main_url=main_url, analytics_url=analytics_url
+            Path(fresh["VAR_DIR"]), main_url=main_url, analytics_url=analytics_url
         )
         for name in names:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -77,93 +85,93 @@ def answers(port):
         return False
 
 
-def test_the_first_run_prints_what_a_first_event_needs(environment, port):
-    with serving(environment) as server:
+def test_the_first_run_prints_what_a_first_event_needs(fresh, port):
+    with serving(fresh) as server:
         assert server.value_of("Address") == f"http://127.0.0.1:{port}/"
         assert server.value_of("Admin") == f"http://127.0.0.1:{port}/admin/"
         assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.value_of("Admin user"))
         response = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
         assert response.splitlines()[-1] == "201", response
-        assert stored_events(environment) == (1,)
+        assert stored_events(fresh) == (1,)
         [script] = re.findall(r'src="([^"]+)"', server.value_of("For its pages"))
         assert urlopen(script).headers["Content-Type"] == "text/javascript; charset=utf-8"
         assert urlopen(server.value_of("Admin")).status == 200
 
 
-def test_a_stop_ends_everything_and_a_restart_finds_the_data(environment):
-    with serving(environment | {"ADMIN_PASSWORD": "correct horse"}) as server:
+def test_a_stop_ends_everything_and_a_restart_finds_the_data(migrated):
+    with serving(migrated | {"ADMIN_PASSWORD": "correct horse"}) as server:
         assert server.value_of("Admin user") == "admin@example.com  password: correct horse"
         run_shell(server.value_of("First event"))
         server.process.terminate()
         assert server.process.wait() == 0
-    assert not postgres_runs(environment)
+    assert not postgres_runs(migrated)
 
-    with serving(environment) as again:
+    with serving(migrated) as again:
         assert again.value_of("Tracking code") == server.value_of("Tracking code")
         assert not again.value_of("Admin user")
-        assert stored_events(environment) == (1,)
+        assert stored_events(migrated) == (1,)
 
 
-def test_ctrl_c_ends_everything(environment):
-    with serving(environment) as server:
+def test_ctrl_c_ends_everything(migrated):
+    with serving(migrated) as server:
         os.killpg(server.process.pid, signal.SIGINT)
         assert server.process.wait() == 0
-    assert not postgres_runs(environment)
+    assert not postgres_runs(migrated)
 
 
-def test_a_run_that_was_killed_is_no_obstacle(environment):
-    with serving(environment) as server:
+def test_a_run_that_was_killed_is_no_obstacle(migrated):
+    with serving(migrated) as server:
         run_shell(server.value_of("First event"))
         server.process.kill()
-    with serving(environment):
-        assert stored_events(environment) == (1,)
+    with serving(migrated):
+        assert stored_events(migrated) == (1,)
 
 
-def test_a_killed_worker_is_replaced(environment):
-    with serving(environment) as server:
+def test_a_killed_worker_is_replaced(migrated):
+    with serving(migrated) as server:
         [worker] = server.workers
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: answers(server.port), seconds=20)
         assert server.workers != [worker]
 
 
-def test_a_killed_postgresql_is_started_again(environment):
-    with serving(environment) as server:
-        pid_file = Path(environment["VAR_DIR"], "postgres", "postmaster.pid")
+def test_a_killed_postgresql_is_started_again(migrated):
+    with serving(migrated) as server:
+        pid_file = Path(migrated["VAR_DIR"], "postgres", "postmaster.pid")
         postmaster = int(pid_file.read_text().split()[0])
         kill_all(postmaster, *children(postmaster))
         sent = event(server.value_of("Tracking code"))
         wait_until(lambda: send_request(server.port, "POST", "/api/v1/events", sent).status == 201)
-        assert stored_events(environment) == (1,)
+        assert stored_events(migrated) == (1,)
 
 
-def test_a_server_that_ends_by_itself_takes_postgresql_with_it(environment):
-    with serving(environment) as server:
+def test_a_server_that_ends_by_itself_takes_postgresql_with_it(migrated):
+    with serving(migrated) as server:
         os.kill(server.parent, signal.SIGKILL)
         assert server.process.wait() == 1
         assert server.wait_for_output().endswith(
             "CommandError: The server stopped by itself with exit code -9.\n"
         )
-    assert not postgres_runs(environment)
+    assert not postgres_runs(migrated)
 
 
-def test_a_port_in_use_is_reported_before_anything_is_created(environment):
+def test_a_port_in_use_is_reported_before_anything_is_created(fresh):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = startup_error(environment | {"PORT": str(port)})
+        said = startup_error(fresh | {"PORT": str(port)})
     assert said == f"CommandError: Port {port} is in use; set PORT to another one."
-    assert not Path(environment["VAR_DIR"], "postgres").exists()
+    assert not Path(fresh["VAR_DIR"], "postgres").exists()
 
 
-def test_a_directory_that_cannot_be_written_is_named(environment, tmp_path):
+def test_a_directory_that_cannot_be_written_is_named(fresh, tmp_path):
     (tmp_path / "file").touch()
-    said = startup_error(environment | {"VAR_DIR": str(tmp_path / "file" / "var")})
+    said = startup_error(fresh | {"VAR_DIR": str(tmp_path / "file" / "var")})
     assert "file/var cannot be written (Not a directory)" in said
     assert len(said.splitlines()) == 1
 
 
-def test_a_host_of_another_machine_is_rejected(environment, port):
-    said = startup_error(environment | {"HOST": "192.0.2.1"})
+def test_a_host_of_another_machine_is_rejected(fresh, port):
+    said = startup_error(fresh | {"HOST": "192.0.2.1"})
     assert said == (
         f"CommandError: Cannot listen on 192.0.2.1 port {port}: Cannot assign requested address."
     )
@@ -182,9 +190,8 @@ def test_production_neither_migrates_nor_makes_up_data(production):
     assert not Path(production["VAR_DIR"], "postgres").exists()
 
 
-def test_every_line_of_a_log_in_production_is_an_object(production):
-    migrate(production)
-    with serving(production) as server:
+def test_every_line_of_a_log_in_production_is_an_object(environment):
+    with serving(environment) as server:
         [worker] = server.workers
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: answers(server.port))

@@ -18,6 +18,7 @@ import pytest
 
 from config.db.embedded_postgres import database_url
 from tests.support.live_client import Connection, Response, event
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory, wait_until
 from tests.support.redis_server import Redis
 from tests.support.server import Server, first_run_environment, serving, startup_error
@@ -66,7 +67,7 @@ class Service:
 def running() -> Iterator[tuple[Server, Redis, Path]]:
     with ExitStack() as stack:
         redis, var_dir = stack.enter_context(Redis()), stack.enter_context(temporary_directory())
-        environment = first_run_environment(var_dir) | {
+        environment = first_run_on_migrated_data(var_dir) | {
             "WORKERS": "2",
             "REDIS_URL": redis.url,
             "RATE_AUTH": "10/d",  # no window ends within the test

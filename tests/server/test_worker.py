@@ -10,8 +10,9 @@ import pytest
 
 from config.server.worker import OTHER_FILES
 from tests.support.live_client import send_request
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory, wait_until
-from tests.support.server import first_run_environment, serving
+from tests.support.server import serving
 from tests.support.sockets import head, raw_clients
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def other_address():
 @pytest.fixture(scope="module")
 def server():
     with temporary_directory() as path:
-        environment = first_run_environment(path / "var") | {
+        environment = first_run_on_migrated_data(path / "var") | {
             "HOST": "0.0.0.0",
             "ALLOWED_HOSTS": "*",
             "MAX_CONNECTIONS_PER_ADDRESS": str(MOST),
@@ -76,7 +77,7 @@ def test_this_machine_has_as_many_as_it_likes(server):
 @pytest.fixture(scope="module")
 def small_server():
     """A server whose worker may open few files."""
-    with temporary_directory() as path, serving(first_run_environment(path / "var")) as server:
+    with temporary_directory() as path, serving(first_run_on_migrated_data(path / "var")) as server:
         files = OTHER_FILES + MOST
         resource.prlimit(server.parent, resource.RLIMIT_NOFILE, (files, files))
         [worker] = server.workers

@@ -9,9 +9,7 @@ import pytest
 
 from tests.support.live_client import new_website, register
 from tests.support.load import load_on
-from tests.support.postgres_server import Postgres
-from tests.support.processes import temporary_directory
-from tests.support.server import generate_traffic, manage, migrate, production_environment, serving
+from tests.support.server import generate_traffic, manage, serving
 
 OLD_ROWS = 60_000
 ENOUGH = 500  # events before and after, to compare with
@@ -43,22 +41,14 @@ def readers_of(url):
         reader.join()
 
 
-def test_months_are_dropped_while_others_write_and_read():
-    with temporary_directory() as var_dir, Postgres(var_dir) as postgres:
-        url = postgres.url("analytics")
-        environment = production_environment(
-            var_dir, main_url=postgres.url("main"), analytics_url=url
-        )
-        migrate(environment)
-        generate_traffic(environment, events=OLD_ROWS)
-        with serving(environment) as server:
-            code = new_website(server.port, register(server.port))
-            with load_on(server.port, code) as load, readers_of(url):
-                load.wait_for_more(ENOUGH)
-                result = manage(
-                    environment, "retention", "--stream", "event", "--older-than", "90d"
-                )
-                load.wait_for_more(ENOUGH)
+def test_months_are_dropped_while_others_write_and_read(environment, postgres):
+    generate_traffic(environment, events=OLD_ROWS)
+    with serving(environment) as server:
+        code = new_website(server.port, register(server.port))
+        with load_on(server.port, code) as load, readers_of(postgres.analytics_url):
+            load.wait_for_more(ENOUGH)
+            result = manage(environment, "retention", "--stream", "event", "--older-than", "90d")
+            load.wait_for_more(ENOUGH)
     [partitions] = re.findall(r"(\d+) partitions of .* deleted in", result)
     assert int(partitions) >= 8
     assert load.failures == 0

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
-from tests.support.server import Server, migrate, production_environment, serving
+from tests.support.server import Server, production_environment, serving
 
 WRITE_TIMEOUT_SECONDS = 2
 LIMIT_SECONDS = WRITE_TIMEOUT_SECONDS + 1
@@ -23,9 +23,8 @@ def serving_on_two(**variables: str) -> Iterator[tuple[Server, dict[str, Postgre
         }
         environment = production_environment(
             stack.enter_context(temporary_directory()),
-            main_url=databases["default"].url("main"),
-            analytics_url=databases["analytics"].url("analytics"),
+            main_url=databases["default"].main_url,
+            analytics_url=databases["analytics"].analytics_url,
         )
         environment |= {"WRITE_TIMEOUT_SECONDS": str(WRITE_TIMEOUT_SECONDS)} | variables
-        migrate(environment)
         yield stack.enter_context(serving(environment)), databases

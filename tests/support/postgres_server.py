@@ -6,27 +6,32 @@ from pathlib import Path
 from typing import Self
 
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
+from tests.support.migrated_data import ANALYTICS, MAIN, copy_migrated_data
 from tests.support.processes import children, frozen, kill_all
 
 
 class Postgres:
-    """An embedded PostgreSQL of a test, to which one can do what happens to servers."""
+    """An embedded PostgreSQL with both databases, to which a test does what happens to servers."""
 
     def __init__(self, var_dir: Path, **options: str) -> None:
         self._server = EmbeddedPostgres(var_dir, options=options)
         self.var_dir = var_dir
 
     def __enter__(self) -> Self:
+        copy_migrated_data(self.var_dir)
         self._server.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._server.stop()
 
-    def url(self, name: str) -> str:
-        """Return the URL of a database, which is made unless it exists."""
-        self._server.create_database(name)
-        return database_url(self.var_dir, name)
+    @property
+    def main_url(self) -> str:
+        return database_url(self.var_dir, MAIN)
+
+    @property
+    def analytics_url(self) -> str:
+        return database_url(self.var_dir, ANALYTICS)
 
     @property
     def processes(self) -> list[int]:

@@ -18,7 +18,6 @@ from tests.support.server import Server
 
 LIMITS = ("RATE_TRACK", "RATE_SESSION", "RATE_PAGEVIEW", "RATE_LEAVE", "RATE_HEARTBEAT")
 API = "/api/v1/analytics"
-DATABASE = {"default": "main", "analytics": "analytics"}
 STORED, FAILED = "stored", "dropped; reason=write_failed"
 TRACKED = {"success": True, "data": {"tracked": True}}
 NO_ID = {"success": True, "data": {"id": None}}
@@ -112,7 +111,9 @@ def stored_in(service: Service, model: type[Model], column: str, value: str) -> 
     """Return how many rows have a value in a column, in the one database that has the table."""
     alias = home(model)
     statement = f"SELECT FROM {model._meta.db_table} WHERE {column} = %s"
-    with psycopg.connect(service.databases[alias].url(DATABASE[alias])) as connection:
+    database = service.databases[alias]
+    url = database.main_url if alias == "default" else database.analytics_url
+    with psycopg.connect(url) as connection:
         return connection.execute(statement, [value]).rowcount
 
 
