@@ -5,6 +5,7 @@ import time
 import jwt
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from django.test import Client, override_settings
 from hypothesis import HealthCheck, settings
 
@@ -44,6 +45,12 @@ def _fast_settings():
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """Let the analytics database be made for tests that use it alone."""
+    connections["analytics"].settings_dict["TEST"]["DEPENDENCIES"] = []
 
 
 @pytest.fixture(autouse=True)
