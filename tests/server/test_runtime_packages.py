@@ -1,0 +1,52 @@
+"""The server without the packages of development"""
+
+import re
+import sys
+import venv
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from tests.support.live_client import event, send_request
+from tests.support.migrated_data import first_run_on_migrated_data
+from tests.support.processes import temporary_directory
+from tests.support.server import ROOT, serving
+
+pytestmark = pytest.mark.slow
+
+
+def runtime_distributions():
+    """Yield what requirements.txt pins, except what other systems need."""
+    requirements = (ROOT / "requirements.txt").read_text()
+    for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", requirements, re.MULTILINE):
+        try:
+            yield distribution(name)
+        except PackageNotFoundError:
+            continue
+
+
+def top_level_paths(installed: Distribution):
+    """Return the modules, packages and metadata of a distribution, without its scripts."""
+    tops = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+    return {Path(str(installed.locate_file(top))) for top in tops}
+
+
+@pytest.fixture
+def runtime_python():
+    """An interpreter that sees no distribution but those of requirements.txt."""
+    with temporary_directory() as path:
+        venv.create(path, symlinks=True)
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        packages = path / "lib" / version / "site-packages"
+        for each in {top for found in runtime_distributions() for top in top_level_paths(found)}:
+            (packages / each.name).symlink_to(each)
+        yield str(path / "bin" / "python")
+
+
+def test_it_serves_with_the_runtime_packages_alone(runtime_python):
+    with temporary_directory() as path:
+        environment = first_run_on_migrated_data(path / "var")
+        with serving(environment, python=runtime_python) as server:
+            sent = event(server.value_of("Tracking code"))
+            assert send_request(server.port, "POST", "/api/v1/events", sent).status == 201
