@@ -1,13 +1,15 @@
-"""URLs of the APIs of events: those of each stream, at the end of its `api`, and unknown ones."""
+"""URLs of the APIs of events: those of each stream, at the end of its `api`, and the others."""
 
 from importlib import import_module
 
 from django.urls import re_path
 
+from analytics.dashboard import api as dashboard
 from config.api.registry import STREAM_PACKAGES, TRACK
 from config.views import unknown_path
 
 urlpatterns = [
     *(path for package in STREAM_PACKAGES for path in import_module(f"{package}.api").urlpatterns),
+    *dashboard.urlpatterns,
     re_path(r"^api/v1/analytics/", unknown_path, {"api": TRACK}, name="unknown"),
 ]

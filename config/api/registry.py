@@ -89,9 +89,14 @@ ACCOUNTS = Api(
     same_origin=("api/v1/auth/session",),
 )
 WEBSITES = Api("websites", "A user's websites and their tracking codes.")
+DASHBOARD = Api(
+    "dashboard",
+    "Five views of a website's last days, from its events.",
+    dialect_path="analytics.dashboard.dialect.DIALECT",
+)
 HEALTH = Api("health", "Whether the service is well, and what it counts.")
 
-APIS = (EVENTS, TRACK, ACTIVITY, COLLECT, PLATFORM, ACCOUNTS, WEBSITES, HEALTH)
+APIS = (EVENTS, TRACK, ACTIVITY, COLLECT, PLATFORM, ACCOUNTS, WEBSITES, DASHBOARD, HEALTH)
 BY_SWITCH = {api.switch: api for api in APIS if api.switch}
 STREAM_PACKAGES = tuple(package for api in APIS for package in api.packages)
 
