@@ -45,27 +45,26 @@ try {
     const on = (types, call) =>
       types.split(" ").map((type) => addEventListener(type, safely(call), true));
 
-    // ---- Storage: the browser's, or the page's own where that is refused ----
+    // ---- Storage: the browser's, or the page's own where that is refused or full ----
 
     const VISITOR = "pm_visitor";
     const SESSION = "pm_session_" + trackingCode; // its id, last event, and whether it had a view
-    const QUEUE = "pm_queue"; // events that no request has delivered, of all tabs
+    const QUEUE = "pm_queue."; // and its id: an event that no request has delivered, of any tab
     const REFUSAL = "pm_optout";
+    const storage = safely(() => localStorage)() ?? {};
     const memory = {};
 
-    const read = (key) => {
-      try {
-        return memory[key] || localStorage.getItem(key);
-      } catch {}
-    };
+    const read = safely((key) => memory[key] || storage[key]);
 
-    const write = (key, text) => {
-      memory[key] = text;
-      try {
-        text ? localStorage.setItem(key, text) : localStorage.removeItem(key);
-        delete memory[key];
-      } catch {}
-    };
+    const write = safely((key, text) => {
+      storage[key] = memory[key] = text;
+      delete memory[key];
+    });
+
+    const remove = safely((key) => {
+      delete memory[key];
+      delete storage[key];
+    });
 
     // ---- Consent and refusal, looked up anew for every event and every request ----
 
@@ -79,9 +78,9 @@ try {
     const isAllowed = () => isCounted && hasConsent && !isOptedOut();
 
     const forget = () => {
-      [VISITOR, SESSION, QUEUE].map((key) => write(key));
+      [VISITOR, SESSION, ...queuedKeys()].map(remove);
       view = untitled = 0;
-      own = {};
+      retry = clearTimeout(retry);
     };
 
     const optOut = () => {
@@ -106,6 +105,8 @@ try {
     const fill = (pattern, base, ...digits) =>
       pattern.replace(/0/g, () => digits.shift() || ((Math.random() * base) | 0).toString(base));
 
+    const PAGE = fill("000000000000", 16); // the end of the ids of its events
+
     const newId = (kind) => kind + Date.now() + "-" + fill("000000000", 36);
 
     const keptQuery = () =>
@@ -122,7 +123,7 @@ try {
         .replace(/^(?=.)/, "?");
 
     const address = (hasQuery) => {
-      const path = location.protocol + "//" + location.host + location.pathname;
+      const path = location.origin + location.pathname;
       const url = path + (hasQuery ? keptQuery() : "") + (isOn(data.hash) ? location.hash : "");
       return (url[2048] ? path : url).slice(0, 2048);
     };
@@ -145,7 +146,7 @@ try {
         visitorId,
         deviceType,
         timestamp,
-        id: fill("00000000-0000-7000-a000-000000000000", 16, "0", ...timestamp.toString(16)),
+        id: fill("00000000-0000-7000-a000-", 16, "0", ...timestamp.toString(16)) + PAGE,
         properties:
           isView && !hadView
             ? { ...properties, screen: `${screen.width}x${screen.height}` }
@@ -154,7 +155,7 @@ try {
     };
 
     const track = (eventType, properties) => {
-      if (!eventType || typeof eventType != "string") return;
+      if (!eventType || !eventType.trim) return; // no text
       if (JSON.stringify(properties)?.[0] != "{") properties = undefined;
       if (!/^(pageview|click|custom)$/.test(eventType)) {
         properties = { ...properties, name: eventType };
@@ -172,11 +173,7 @@ try {
     let untitled; // the same, until its title is read
 
     /** Count the first view, once the page is visible and somebody may be counted. */
-    const start = () => {
-      if (route || document.hidden || !isAllowed()) return;
-      show();
-      if (read(QUEUE)) resume();
-    };
+    const start = () => route || document.hidden || show();
 
     const navigate = () => {
       if (location.hash == "#pm-optout") optOut();
@@ -186,9 +183,10 @@ try {
 
     /** Count a view; one within a document gets its title a moment later. */
     const show = (delay = 50) => {
+      if (!isAllowed()) return;
       route = address(isOn(data.query));
-      if (!isAutomatic || !isAllowed()) return;
-      untitled = enter({ title: "", pathname: location.pathname.slice(0, 2048) });
+      if (isAutomatic)
+        untitled = enter({ title: "", pathname: location.pathname.slice(0, 2048) });
       clearTimeout(timer);
       timer = setTimeout(flush, delay);
     };
@@ -249,8 +247,7 @@ try {
 
     // ---- Links, forms, and elements that name an event ----
 
-    const trackElement = ({ dataset }) =>
-      track(dataset.pmEvent, JSON.parse(dataset.pmProperties || 0));
+    const trackElement = ({ dataset }) => track(dataset.pmEvent, parse(dataset.pmProperties));
 
     const resolve = (address) => new URL(address, document.baseURI);
 
@@ -289,46 +286,43 @@ try {
     };
 
     // ---- The queue: it is in storage, so what one page cannot send, another one does ----
+    //
+    // Each event has a key of its own: tabs in different processes see each other's writes late, so
+    // a text that they all change would lose events.
 
     let requests = Promise.resolve(); // one after the other
-    let inFlight = []; // events of requests that are not answered yet
     let timer; // of the next request
     let retry; // the same, after one that failed
     let failures = 0;
-    let own = {}; // this page's events by id: tabs that write at once may lose each other's
+    const inFlight = {}; // ids of events whose requests are not answered yet
     const repeated = {}; // ids of events that were sent once more: V, without id and time, or P
 
     const size = (text) => new Blob([text]).size;
+    const parse = safely(JSON.parse);
 
-    const stored = () => {
-      try {
-        return JSON.parse(read(QUEUE)).filter(({ timestamp }) => Date.now() - timestamp < 864e5);
-      } catch {
-        return [];
-      }
-    };
+    const queuedKeys = () =>
+      Object.keys({ ...storage, ...memory })
+        .filter((key) => key.startsWith(QUEUE))
+        .sort();
 
+    /** Return the events that wait, the oldest first; what is none, or too old, is removed. */
     const queued = () =>
-      stored()
-        .filter(({ id }) => !own[id])
-        .concat(Object.values(own));
+      queuedKeys()
+        .map((key) => {
+          const event = parse(read(key));
+          if (QUEUE + event?.id == key && Date.now() - event.timestamp < 864e5) return event;
+          remove(key);
+        })
+        .filter((event) => event && !inFlight[event.id]);
 
-    const queuedWithout = (events) =>
-      queued().filter((event) => !events.some(({ id }) => event.id == id));
 
-    /** Keep at most 100 events and 60 kB, of which browsers let 64 kB outlive their page. */
-    const store = (events) => {
-      let text;
-      while (events[100] || size((text = JSON.stringify(events))) > 6e4)
-        delete own[events.shift().id];
-      write(QUEUE, events[0] && text);
-    };
-
+    /** Queue an event; at most 100 are kept and 60 kB, as browsers let 64 kB outlive their page. */
     const add = (event) => {
       if (!isAllowed()) return;
       debug(event);
-      own[event.id] = event;
-      store(queued());
+      write(QUEUE + event.id, JSON.stringify(event));
+      const keys = queuedKeys();
+      while (keys[100] || size(keys.map(read)) > 6e4) remove(keys.shift());
       timer ||= setTimeout(flush, 50); // for others to join
     };
 
@@ -342,9 +336,13 @@ try {
     };
 
     const drain = async (mayTakeAll) => {
-      const next = () => queuedWithout(inFlight).filter(({ id }) => mayTakeAll || own[id]);
       let events;
-      while (!retry && isAllowed() && (events = next())[0]) await send(events);
+      while (
+        !retry &&
+        isAllowed() &&
+        (events = queued().filter(({ id }) => mayTakeAll || id.endsWith(PAGE)))[0]
+      )
+        await send(events);
     };
 
     const resume = () => {
@@ -369,7 +367,7 @@ try {
       const body = bodyOf(events);
       let response,
         errors = [];
-      inFlight = [...inFlight, ...events];
+      events.map((event) => (inFlight[event.id] = 1));
       try {
         response = await fetch(url, {
           method: "POST",
@@ -382,20 +380,19 @@ try {
       } catch {
         if (document.hidden && !response) navigator.sendBeacon(url, body);
       }
-      inFlight = inFlight.filter((event) => !events.includes(event));
+      events.map((event) => delete inFlight[event.id]);
       const status = response?.status;
       if (!isAllowed()) return;
       if (status != 429 && status < 500) {
         failures = 0;
-        const done = events.filter(({ id }, index) => {
+        events.map((event, index) => {
           const error = status == 400 ? "V" : errors.find((each) => each?.index == index)?.error;
-          if (repeated[id] || !/^[VP]/.test(error)) return delete own[id];
-          repeated[id] = error[0];
+          if (repeated[event.id] || !/^[VP]/.test(error)) remove(QUEUE + event.id);
+          else repeated[event.id] = error[0];
         });
-        store(queuedWithout(done));
       } else {
         const after = response?.headers.get("Retry-After");
-        const seconds = Math.min(after > 0 ? after : Math.min(5 * 2 ** failures++, 300), 3600);
+        const seconds = after > 0 ? Math.min(after, 3600) : Math.min(5 * 2 ** failures++, 300);
         retry ||= setTimeout(resume, seconds * 1e3);
       }
     };
@@ -405,10 +402,12 @@ try {
       readTitle();
       engage();
       timer = clearTimeout(timer); // a page that asks for a lock is not kept for going back
-      const events = queuedWithout(inFlight);
+      const events = queued();
       if (events[0] && !retry && isAllowed()) {
         send(events);
-        store(queued().filter((event) => event.properties?.name != "$engagement"));
+        events
+          .filter(({ properties }) => properties?.name == "$engagement")
+          .map(({ id }) => remove(QUEUE + id));
       }
     };
 
@@ -418,7 +417,7 @@ try {
       track,
       flush: resume,
       optOut,
-      optIn: () => write(REFUSAL),
+      optIn: () => remove(REFUSAL),
       isOptedOut,
       consent,
     };
@@ -432,6 +431,7 @@ try {
     on("pagehide", leave);
     on("pageshow", ({ persisted }) => persisted && start((route = 0)));
     on("online", resume);
+    on("storage", () => read(REFUSAL) && forget()); // the tab that refuses may not see the latest
     on("focus blur", measure);
     on("scroll pointerdown keydown", () => {
       measure();
