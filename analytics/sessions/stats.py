@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, Sum, TextField, Value
 from django.db.models.functions import Coalesce, Collate, NullIf
 
+from analytics.rounding import rounded_ratio
 from analytics.sessions.models import Session
 
 TOP = 10
@@ -105,8 +106,3 @@ def _top(field: str, rows: Any, *, limit: int) -> list[Group]:
     # The collation of the database would put names in an order of the machine's.
     groups = groups.order_by("-sessions", Collate(F("name"), "C"))
     return [Group(**group) for group in groups[:limit]]
-
-
-def rounded_ratio(part: int, whole: int) -> int:
-    """Return part / whole, rounded half up without the errors of floats."""
-    return (2 * part + whole) // (2 * whole)

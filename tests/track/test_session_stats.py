@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
+from analytics.rounding import rounded_ratio
 from analytics.sessions import stats
 from analytics.sessions.models import Session
 from analytics.sessions.stats import Group, Totals
@@ -65,10 +66,11 @@ def test_halves_are_rounded_up():
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "rounded"), [(1, 2, 1), (3, 2, 2), (5, 2, 3), (1, 3, 0), (2, 3, 1), (0, 7, 0)]
+    ("part", "whole", "rounded"),
+    [(1, 2, 1), (3, 2, 2), (5, 2, 3), (1, 3, 0), (2, 3, 1), (0, 7, 0), (-5, 2, -2)],
 )
 def test_rounding(part, whole, rounded):
-    assert stats.rounded_ratio(part, whole) == rounded
+    assert rounded_ratio(part, whole) == rounded
 
 
 def test_a_boundary_belongs_to_the_later_period():
