@@ -91,7 +91,7 @@ class MetricsView(DashboardView):
         A session counts with its events in the period alone. Numbers are rounded half up.
         """
         period, values = self.period(PERIOD)
-        current, previous = queries.metrics(period), queries.metrics(period.before())
+        current, previous = queries.metrics(period)
         body = MetricsBody.of(current, previous, website=period.website_id, days=values["days"])
         return self.respond(200, body)
 
@@ -103,7 +103,7 @@ class PageViewsView(DashboardView):
     def get(self, request: Request) -> HttpResponse:
         """Show page views by day of UTC."""
         period, _ = self.period(PERIOD)
-        return self.respond(200, PageViewsBody.of(period))
+        return self.respond(200, PageViewsBody.of(queries.page_views(period)))
 
 
 class TopPagesView(DashboardView):

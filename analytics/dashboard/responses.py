@@ -1,6 +1,7 @@
 """Response bodies of the dashboard."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
@@ -93,8 +94,7 @@ class PageViewsBody(Body):
     }
 
     @classmethod
-    def of(cls, period: queries.Period) -> Self:
-        days = queries.page_views(period)
+    def of(cls, days: Sequence[tuple[date, int]]) -> Self:
         data = [DayViews(day.isoformat(), views) for day, views in days]
         return cls(True, data, sum(views for _, views in days))
 
