@@ -1,0 +1,1 @@
+"""Statistics of websites: what is derived from their events."""
