@@ -1,6 +1,7 @@
 """A live server against its description, with generated requests"""
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
@@ -118,7 +119,8 @@ def modes(operation):
 
 def test_the_server_responds_as_described(service):
     found = []
-    paths = schemathesis.openapi.from_dict(document())
+    # Requests are made of its examples themselves, and `aim` changes some.
+    paths = schemathesis.openapi.from_dict(deepcopy(document()))
     for operation in [each for methods in paths.values() for each in methods.values()]:
         for mode in modes(operation):
             try:
