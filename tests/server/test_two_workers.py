@@ -116,8 +116,15 @@ def worker_of(connection: Connection, server: Server) -> int:
 
 
 def holds_socket(pid: int, inode: str) -> bool:
-    files = Path(f"/proc/{pid}/fd").iterdir()
-    return any(file.is_symlink() and str(file.readlink()) == f"socket:[{inode}]" for file in files)
+    return any(target_of(file) == f"socket:[{inode}]" for file in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def target_of(file: Path) -> str | None:
+    """Return what an open file of a process leads to, None if it was closed just now."""
+    try:
+        return str(file.readlink())
+    except FileNotFoundError:
+        return None
 
 
 class Form(HTMLParser):
