@@ -183,6 +183,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.postgres",  # arrays
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",

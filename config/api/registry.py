@@ -94,9 +94,25 @@ DASHBOARD = Api(
     "Five views of a website's last days, from its events.",
     dialect_path="analytics.dashboard.dialect.DIALECT",
 )
+STATISTICS = Api(
+    "statistics",
+    "What the visitors of a website do: totals, series, breakdowns, live.",
+    packages=("analytics.reports",),
+)
 HEALTH = Api("health", "Whether the service is well, and what it counts.")
 
-APIS = (EVENTS, TRACK, ACTIVITY, COLLECT, PLATFORM, ACCOUNTS, WEBSITES, DASHBOARD, HEALTH)
+APIS = (
+    EVENTS,
+    TRACK,
+    ACTIVITY,
+    COLLECT,
+    PLATFORM,
+    ACCOUNTS,
+    WEBSITES,
+    DASHBOARD,
+    STATISTICS,
+    HEALTH,
+)
 BY_SWITCH = {api.switch: api for api in APIS if api.switch}
 STREAM_PACKAGES = tuple(package for api in APIS for package in api.packages)
 

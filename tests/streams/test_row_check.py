@@ -12,7 +12,7 @@ FIELDS = Event.row._fields
 
 
 def test_every_row_type_has_the_columns_of_its_table():
-    assert len(streams()) == 8
+    assert len(streams()) == 9
     assert run_checks() == []
 
 

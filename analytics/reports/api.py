@@ -1,0 +1,5 @@
+"""The statistics API."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,268 @@
+"""What is derived from the events of websites, so that questions need not read the events.
+
+Every row here can be made anew from the events, and rows are only ever replaced as a whole.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from analytics.events.deleted_websites import deleted_websites
+from analytics.events.models import EventQuerySet, EventType
+from analytics.streams.base import Stream, TextHash
+from config.db import uuid7
+from config.db.routers import ANALYTICS
+
+
+class DirtyRange(models.Model):
+    """Events that came or went, and are not in the derived rows yet.
+
+    Inserted in the transaction of the events, one for each website and hour of UTC, and deleted by
+    the rollup. So it is visible if and only if its events are. It locks nobody.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
+    website_id = models.UUIDField()
+    low = models.UUIDField(help_text="The lowest id of the events.")
+    high = models.UUIDField(help_text="The highest id of the events.")
+    page_views = models.IntegerField(help_text="Events that came; fewer than 0 if they went.")
+    clicks = models.IntegerField()
+    custom_events = models.IntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # What is left to do for a website: WHERE website_id = ….
+            models.Index(fields=["website_id"], name="dirty_range_website"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}"
+
+
+class EventTotal(models.Model):
+    """The number of a website's events of one type, without those of its dirty ranges."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "event_type")
+    website_id = models.UUIDField()
+    event_type = models.CharField(max_length=8, choices=EventType)
+    events = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.event_type}: {self.events}"
+
+
+class WebsiteVisitor(models.Model):
+    """The number of a visitor of a website, ascending from 1 by first sight."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "visitor_id")
+    website_id = models.UUIDField()
+    visitor_id = models.CharField(max_length=255)
+    number = models.IntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also the next number: WHERE website_id = … ORDER BY number DESC LIMIT 1.
+            models.UniqueConstraint(
+                fields=["website_id", "number"], name="website_visitor_number_is_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visitor_id}: {self.number}"
+
+
+class WebsiteSessionRow(NamedTuple):
+    """A row of website sessions, a value for each column, in its order."""
+
+    id: UUID
+    created_at: datetime
+    website_id: UUID
+    ended_at: datetime
+    visitor: int
+    page_views: int
+    custom_events: int
+    engaged_seconds: int
+    is_bot: bool
+    is_long: bool
+    is_truncated: bool
+    session_id: str
+    hostname: str | None
+    entry_page: str | None
+    exit_page: str | None
+    source: str | None
+    channel: str
+    referrer: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    country: str | None
+    region: str | None
+    city: str | None
+    browser: str | None
+    browser_version: str | None
+    os: str | None
+    os_version: str | None
+    device: str | None
+    language: str | None
+    screen: str | None
+    hit_types: str
+    hit_times: Sequence[int]
+    hit_pages: Sequence[str]
+    hit_names: Sequence[str | None] | None
+    hit_hosts: Sequence[str | None] | None
+    hit_seconds: Sequence[int | None] | None
+    hit_scrolls: Sequence[int | None] | None
+    hit_visitors: Sequence[int] | None
+
+
+class WebsiteSession(Stream):
+    """All events of a website with one `sessionId`; `id` and `created_at` are of the first one.
+
+    Its hits are its events without the reserved ones, in order: one letter of `hit_types`, and one
+    element of each `hit_` array, for each. The letter is upper case for the first hit of its kind
+    with this page (views) or this name (others), so that sessions with a page or a name need not be
+    told apart. The columns of fixed size come first: a scan reads each row up to the last column
+    that it needs.
+    """
+
+    retention_setting: ClassVar = "event_retention_days"
+    row: ClassVar = WebsiteSessionRow
+
+    website_id = models.UUIDField()
+    ended_at = models.DateTimeField(help_text="Time of the last event.")
+    visitor = models.IntegerField(help_text="Number of the visitor of the first event.")
+    page_views = models.IntegerField()
+    custom_events = models.IntegerField()
+    engaged_seconds = models.IntegerField()
+    is_bot = models.BooleanField()
+    is_long = models.BooleanField(help_text="Over 24 hours.")
+    is_truncated = models.BooleanField(help_text="Has more hits than are kept.")
+    session_id = models.CharField(max_length=255)
+    hostname = models.TextField(null=True, help_text="Of the first page.")
+    entry_page = models.TextField(null=True)
+    exit_page = models.TextField(null=True)
+    source = models.TextField(null=True, help_text="Where it came from, by name; null: direct.")
+    channel = models.CharField(max_length=32)
+    referrer = models.TextField(null=True, help_text="Host of the first event's referrer.")
+    utm_source = models.TextField(null=True)
+    utm_medium = models.TextField(null=True)
+    utm_campaign = models.TextField(null=True)
+    utm_term = models.TextField(null=True)
+    utm_content = models.TextField(null=True)
+    country = models.CharField(max_length=2, null=True, help_text="ISO 3166-1, two letters.")
+    region = models.TextField(null=True)
+    city = models.TextField(null=True)
+    browser = models.TextField(null=True)
+    browser_version = models.TextField(null=True)
+    os = models.TextField("OS", null=True)
+    os_version = models.TextField("OS version", null=True)
+    device = models.CharField(max_length=7, null=True)
+    language = models.CharField(max_length=35, null=True)
+    screen = models.CharField(max_length=11, null=True, help_text="Width x height in CSS pixels.")
+    hit_types = models.TextField(help_text="p: page view, c: custom, o: outbound, d: download, l.")
+    hit_times = ArrayField(models.BigIntegerField(), help_text="Milliseconds since the start.")
+    hit_pages = ArrayField(models.TextField())
+    hit_names = ArrayField(models.TextField(null=True), null=True, help_text="Of events and links.")
+    hit_hosts = ArrayField(
+        models.TextField(null=True), null=True, help_text="If not all are `hostname`."
+    )
+    hit_seconds = ArrayField(
+        models.IntegerField(null=True), null=True, help_text="Engaged seconds of page views."
+    )
+    hit_scrolls = ArrayField(
+        models.SmallIntegerField(null=True),
+        null=True,
+        help_text="Deepest per cent of a page, at its first view.",
+    )
+    hit_visitors = ArrayField(
+        models.IntegerField(), null=True, help_text="If not all are `visitor`."
+    )
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Those of a range: WHERE website_id = … AND id >= … AND id < ….
+            models.Index(fields=["website_id", "id"], name="website_session_website_id"),
+            # Long ones that began before a range: the same, with AND is_long.
+            models.Index(
+                fields=["website_id", "id"],
+                name="website_session_long",
+                condition=models.Q(is_long=True),
+            ),
+            # The rollup: WHERE website_id = … AND session_id__by_hash = ….
+            models.Index("website_id", TextHash("session_id"), name="website_session_hash"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.page_views} page views"
+
+    @classmethod
+    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+
+
+class SealedDay(models.Model):
+    """A local day of a website whose breakdown rows are right; other days are read from sessions.
+
+    Only a cache: the rollup deletes it together with its rows when a session of the day changes.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "day")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    timezone = models.CharField("time zone", max_length=64, help_text="Whose day it is.")
+    sealed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.timezone}"
+
+
+class Breakdown(models.Model):
+    """Counts of one value of a dimension on one sealed day; of dimension `total`, of all sessions.
+
+    Bots are left out. Sessions, and what is counted by them, count on the day on which they begin;
+    page views, events and visitors on the day on which they happen.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    dimension = models.CharField(max_length=16)
+    position = models.SmallIntegerField(help_text="0 has most visitors.")
+    is_other = models.BooleanField(help_text="The sum of the values beyond the first 10,000.")
+    value = models.TextField(null=True)
+    visitors = models.IntegerField()
+    sessions = models.IntegerField()
+    page_views = models.IntegerField()
+    events = models.IntegerField(help_text="Custom ones; of a link: its clicks.")
+    viewed_sessions = models.IntegerField(help_text="Those with a page view.")
+    bounced_sessions = models.IntegerField(help_text="Those with exactly one page view.")
+    engaged_sessions = models.IntegerField()
+    duration_ms = models.BigIntegerField(help_text="Of the sessions.")
+    timed_views = models.IntegerField(help_text="Page views that told how long they were used.")
+    engaged_seconds = models.BigIntegerField(help_text="Of these page views.")
+    scrolled_pages = models.IntegerField(help_text="Pages of sessions that told their depth.")
+    scroll_percents = models.BigIntegerField(help_text="Sum of the deepest of each of these.")
+    entries = models.IntegerField()
+    exits = models.IntegerField()
+    visitor_set = models.BinaryField(help_text="Numbers of the visitors, a roaring bitmap.")
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value} on {self.day}"
