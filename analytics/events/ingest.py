@@ -10,6 +10,7 @@ from analytics.events import client_contexts
 from analytics.events.models import ClientContext, Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
+from analytics.reports import marks
 from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -17,7 +18,7 @@ from websites import lookup
 from websites.lookup import Site
 
 CONTEXTS = Table.of(ClientContext)
-TABLE = Table.of(Event, beside=CONTEXTS)
+TABLE = Table.of(Event, on_new_rows=marks.mark_new, beside=CONTEXTS)
 ID_IN_USE = "Event id already in use"
 
 Item = dict[str, Any]  # what the serializer made of one event

@@ -23,6 +23,8 @@ def chunks(rows: Sequence[Sequence[Any]], writers: Sequence[ColumnWriter]) -> It
 
 def writer_of(db_type: str) -> ColumnWriter:
     """Return what writes the values of a column of a type."""
+    if db_type.endswith("[]"):
+        return _arrays
     match db_type.partition("(")[0]:
         case "varchar" | "text" | "json" | "jsonb":
             return _texts
@@ -53,3 +55,20 @@ def _times(column: Sequence[datetime | None]) -> Sequence[str]:
 
 def _numbers(column: Sequence[float | None]) -> Sequence[str]:
     return [_NULL if number is None else str(number) for number in column]
+
+
+def _arrays(column: Sequence[Sequence[Any] | None]) -> Sequence[str]:
+    return _texts([None if values is None else _array(values) for values in column])
+
+
+def _array(values: Sequence[Any]) -> str:
+    """Return the literal of an array; a text is quoted whatever it is, so that NULL is one too."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)

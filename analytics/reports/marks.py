@@ -1,0 +1,116 @@
+"""Marks: ranges of events that came or went, and which the derived rows do not show yet.
+
+A mark is written in the transaction of its events, so it is visible if and only if they are. The
+rollup deletes it in the transaction that brings the derived rows up to date.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connections
+
+from analytics.events.models import EventRow, EventType
+from analytics.reports.models import DirtyRange
+from config.db import uuid7
+from config.db.routers import home
+
+HOUR_MS = 3_600_000
+MAX_TAKEN = 10_000  # marks
+TYPES = tuple(EventType.values)  # in the order of the counts of a mark
+
+
+class Mark(NamedTuple):
+    """Events of a website with ids from `low` to `high`, both included.
+
+    counts: how many came, by type in the order of TYPES; fewer than 0 if they went.
+    """
+
+    website_id: UUID
+    low: UUID
+    high: UUID
+    counts: tuple[int, ...] = (0, 0, 0)
+
+    @property
+    def is_of_new_events(self) -> bool:
+        """Whether the events of the range tell all sessions that changed."""
+        return any(self.counts) and min(self.counts) >= 0
+
+
+def mark_new(rows: Sequence[Any]) -> None:
+    """Mark new events; within their transaction."""
+    add(marks_of(rows))
+
+
+def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
+    """Return the marks of events, one for each website and hour of UTC."""
+    if len(rows) == 1:  # most commits have one
+        [row] = rows
+        return [Mark(row.website_id, row.id, row.id, _counts([row]))]
+    grouped: dict[tuple[UUID, int], list[EventRow]] = {}
+    for row in rows:
+        key = row.website_id, uuid7.ms_of(row.id) // HOUR_MS
+        grouped.setdefault(key, []).append(row)
+    return [
+        Mark(website_id, *_bounds(each), _counts(each)) for (website_id, _), each in grouped.items()
+    ]
+
+
+def add(marks: Iterable[Mark]) -> None:
+    """Store marks; within the transaction of their events."""
+    ids: list[UUID] = []
+    columns: list[list[object]] = [[], [], [], [], [], []]
+    for website_id, low, high, counts in marks:
+        ids.append(uuid7.new_id_now())
+        for column, value in zip(columns, (website_id, low, high, *counts), strict=True):
+            column.append(value)
+    with connections[home(DirtyRange)].cursor() as cursor:
+        cursor.execute(_ADD, [ids, *columns])
+
+
+def take(website_id: UUID, events: int) -> list[Mark]:
+    """Take the first marks of a website, of about so many events; add their counts to the totals.
+
+    Within a transaction that has locked the website.
+    """
+    with connections[home(DirtyRange)].cursor() as cursor:
+        cursor.execute(_TAKE, [website_id, MAX_TAKEN, events])
+        found = [Mark(website_id, low, high, tuple(counts)) for low, high, *counts in cursor]
+        totals = [sum(counts) for counts in zip(*(mark.counts for mark in found), strict=True)]
+        if any(totals):
+            cursor.execute(_ADD_TO_TOTALS, [website_id, list(TYPES), totals])
+    return found
+
+
+def _bounds(rows: Sequence[EventRow]) -> tuple[UUID, UUID]:
+    ids = [row.id for row in rows]
+    return min(ids), max(ids)
+
+
+def _counts(rows: Sequence[EventRow]) -> tuple[int, ...]:
+    types = [row.event_type for row in rows]
+    return tuple(types.count(type) for type in TYPES)
+
+
+_ADD = """
+INSERT INTO analytics_dirtyrange (id, website_id, low, high, page_views, clicks, custom_events)
+SELECT * FROM unnest(
+    %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[]
+)
+"""
+_TAKE = """
+WITH first AS (
+    SELECT id, abs(page_views) + abs(clicks) + abs(custom_events) AS events
+      FROM analytics_dirtyrange WHERE website_id = %s ORDER BY id LIMIT %s
+), counted AS (
+    SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM first
+)
+DELETE FROM analytics_dirtyrange AS mark USING counted
+ WHERE mark.id = counted.id AND before <= %s
+RETURNING low, high, page_views, clicks, custom_events
+"""
+_ADD_TO_TOTALS = """
+INSERT INTO analytics_eventtotal AS total (website_id, event_type, events)
+SELECT %s, * FROM unnest(%s::varchar[], %s::bigint[])
+ON CONFLICT (website_id, event_type) DO UPDATE SET events = total.events + excluded.events
+"""

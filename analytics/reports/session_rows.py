@@ -1,0 +1,162 @@
+"""Rows of website sessions: made of their facts, and replaced as a whole."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connections
+
+from analytics.ingest.bulk_copy import Table, copy_rows
+from analytics.reports.models import WebsiteSession, WebsiteSessionRow
+from analytics.reports.session_facts import VIEW, Hit, SessionFacts
+from config.db import uuid7
+from config.db.routers import home
+
+LONG = timedelta(hours=24)
+TABLE = Table.of(WebsiteSession)
+
+
+class Span(NamedTuple):
+    """The time of a session, from its first hit to its last event."""
+
+    start: datetime
+    end: datetime
+
+
+def replace(website_id: UUID, facts: Mapping[str, SessionFacts | None]) -> list[Span]:
+    """Replace the rows of sessions, by their ids; those without facts are gone.
+
+    Returns the times of the old rows and the new ones. Within a transaction that has locked the
+    website.
+    """
+    known = {id: each for id, each in facts.items() if each}
+    numbers = _numbers(website_id, known.values())
+    rows = [row_of(website_id, id, each, numbers) for id, each in known.items()]
+    rows.sort(key=lambda row: row.id.int)
+    spans = _delete(website_id, list(facts))
+    if rows:
+        copy_rows(TABLE, rows)
+    return spans + [Span(row.created_at, row.ended_at) for row in rows]
+
+
+def row_of(
+    website_id: UUID, session_id: str, facts: SessionFacts, numbers: Mapping[str, int]
+) -> WebsiteSessionRow:
+    """Return the row of a session; numbers: those of its visitors."""
+    hits, client = facts.hits, facts.client
+    utm = dict(zip(UTM_COLUMNS, facts.utm, strict=True))
+    start = uuid7.ms_of(hits[0].id)
+    visitors = [numbers[hit.visitor_id] for hit in hits]
+    hosts = [hit.host for hit in hits]
+    return WebsiteSessionRow(
+        id=hits[0].id,
+        created_at=facts.started_at,
+        website_id=website_id,
+        ended_at=facts.ended_at,
+        visitor=visitors[0],
+        page_views=facts.page_views,
+        custom_events=facts.custom_events,
+        engaged_seconds=facts.engaged_seconds,
+        is_bot=client.is_bot,
+        is_long=facts.ended_at - facts.started_at > LONG,
+        is_truncated=facts.is_truncated,
+        session_id=session_id,
+        hostname=facts.hostname,
+        entry_page=facts.entry_page,
+        exit_page=facts.exit_page,
+        source=facts.source,
+        channel=facts.channel,
+        referrer=facts.referrer,
+        **utm,
+        country=client.country,
+        region=client.region,
+        city=client.city,
+        browser=client.browser,
+        browser_version=client.browser_version,
+        os=client.os,
+        os_version=client.os_version,
+        device=client.device,
+        language=client.language,
+        screen=client.screen,
+        hit_types=_types(hits),
+        hit_times=[uuid7.ms_of(hit.id) - start for hit in hits],
+        hit_pages=[hit.page for hit in hits],
+        hit_names=_unless_null([hit.name for hit in hits]),
+        hit_hosts=None if all(host == facts.hostname for host in hosts) else hosts,
+        hit_seconds=_unless_null([hit.seconds for hit in hits]),
+        hit_scrolls=_unless_null(_scrolls(hits)),
+        hit_visitors=None if len(set(visitors)) == 1 else visitors,
+    )
+
+
+UTM_COLUMNS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+
+
+def _types(hits: Iterable[Hit]) -> str:
+    """Return the letters of hits, upper case for the first with its page or name."""
+    seen = set()
+    letters = []
+    for hit in hits:
+        key = hit.type, hit.page if hit.type == VIEW else hit.name
+        letters.append(hit.type if key in seen else hit.type.upper())
+        seen.add(key)
+    return "".join(letters)
+
+
+def _scrolls(hits: Sequence[Hit]) -> list[int | None]:
+    """Return how deep each page was scrolled in all its views, at the first of them."""
+    deepest: dict[str, int] = {}
+    for hit in hits:
+        if hit.scroll is not None:
+            deepest[hit.page] = max(deepest.get(hit.page, 0), hit.scroll)
+    return [deepest.pop(hit.page, None) if hit.type == VIEW else None for hit in hits]
+
+
+def _unless_null(values: list[Any]) -> list[Any] | None:
+    return None if all(value is None for value in values) else values
+
+
+def _numbers(website_id: UUID, facts: Iterable[SessionFacts]) -> dict[str, int]:
+    """Return the numbers of the visitors of sessions; new ones get the next, by first sight."""
+    first_sights: dict[str, int] = {}
+    for each in facts:
+        for hit in each.hits:
+            seen = first_sights.get(hit.visitor_id)
+            if seen is None or hit.id.int < seen:
+                first_sights[hit.visitor_id] = hit.id.int
+    ordered = sorted(first_sights, key=first_sights.__getitem__)
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(_KNOWN_VISITORS, [website_id, ordered])
+        known = dict(cursor.fetchall())
+        new = [visitor for visitor in ordered if visitor not in known]
+        if new:
+            cursor.execute(_NEW_VISITORS, [website_id, website_id, new])
+            known |= dict(cursor.fetchall())
+    return known
+
+
+def _delete(website_id: UUID, session_ids: list[str]) -> list[Span]:
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(_DELETE, [session_ids, website_id])
+        return [Span(start, end) for start, end in cursor.fetchall()]
+
+
+_KNOWN_VISITORS = """
+SELECT visitor_id, number FROM analytics_websitevisitor
+ WHERE website_id = %s AND visitor_id = ANY(%s)
+"""
+_NEW_VISITORS = """
+INSERT INTO analytics_websitevisitor (website_id, visitor_id, number)
+SELECT %s, visitor_id, position + coalesce((
+    SELECT max(number) FROM analytics_websitevisitor WHERE website_id = %s
+), 0)
+  FROM unnest(%s::varchar[]) WITH ORDINALITY AS new (visitor_id, position)
+RETURNING visitor_id, number
+"""
+_DELETE = """
+DELETE FROM analytics_websitesession USING unnest(%s::varchar[]) AS changed (id)
+ WHERE website_id = %s AND hashtext(session_id) = hashtext(changed.id)
+   AND session_id = changed.id
+RETURNING created_at, ended_at
+"""
