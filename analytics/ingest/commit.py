@@ -97,6 +97,7 @@ def _store_rows(table: Table, group: Sequence[Sequence[Row]]) -> list[Outcome]:
         partial(insert_together.insert_together if are_few else _copy_each, parts),
         partial(_insert_each, parts),
         is_one_statement=table.on_new_rows is None and (are_few or len(parts) == 1),
+        is_repeatable=True,
     )
     split = chain.from_iterable(rows for _, rows in parts)
     outcomes = {row[0]: outcome for row, outcome in zip(split, stored, strict=True)}
@@ -128,11 +129,17 @@ def _store_changes(updates: Updates, group: Sequence[Sequence[Any]]) -> list[Out
         partial(updates.apply, changes),
         partial(apply_bisecting, updates, changes),
         is_one_statement=False,
+        is_repeatable=False,
     )
 
 
 def _commit(
-    alias: str, store: Store, store_carefully: Store, *, is_one_statement: bool
+    alias: str,
+    store: Store,
+    store_carefully: Store,
+    *,
+    is_one_statement: bool,
+    is_repeatable: bool,
 ) -> list[Outcome]:
     """Store a group in one transaction, as if all in it were new and good.
 
@@ -152,9 +159,9 @@ def _commit(
         except (DatabaseError, InterfaceError, UnicodeError) as error:
             if is_connection_unusable(error):
                 connection.close()
-            # When COMMIT itself fails nobody knows whether it was done. Rows could be sent again,
-            # since their ids are known, but a change, such as a count, would be made twice.
-            if is_in_commit or attempt == ATTEMPTS:
+            # When COMMIT itself fails nobody knows whether it was done. Rows can be sent again:
+            # those that it stored are DUPLICATE then. A change, as of a count, would be made twice.
+            if (is_in_commit and not is_repeatable) or attempt == ATTEMPTS:
                 raise
             if is_serialization_failure(error):
                 time.sleep(YIELD_SECONDS)  # or the other would wait for the same rows again
@@ -166,11 +173,7 @@ def _commit(
 
 
 def _transaction(connection: Any, *, is_one_statement: bool) -> AbstractContextManager[Any]:
-    """Return a transaction; one statement is one by itself, and saves two round trips.
-
-    When the connection is lost within it, it may have been committed. It is repeated all the same:
-    rows that it stored are DUPLICATE then.
-    """
+    """Return a transaction; one statement is one by itself, and saves two round trips."""
     if is_one_statement and not connection.in_atomic_block:
         return nullcontext()
     return Atomic(connection.alias, savepoint=True, durable=False)

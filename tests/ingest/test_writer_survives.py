@@ -1,6 +1,7 @@
 """A writer that nothing ends: errors of every kind, locked tables, servers that became standbys"""
 
 import time
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -9,6 +10,7 @@ from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest import commit, writer
 from analytics.ingest.bulk_copy import copy_rows
+from analytics.reports.models import DirtyRange
 from tests.support import collect, funnel, platform, sessions
 from tests.support.api import Api
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
@@ -183,17 +185,19 @@ def test_while_all_connections_are_read_only_nothing_is_stored_and_nobody_ready(
 def test_a_commit_that_was_lost_on_its_way_back_is_a_duplicate(website, monkeypatch):
     row = new_row()
     assert_writes(website)
+    backend: Any = type(connections[TABLE.alias])
+    real_commit = backend._commit
 
-    def cut(table, rows):
-        outcomes = copy_rows(table, rows)
+    def cut(connection):
+        real_commit(connection)
+        monkeypatch.setattr(backend, "_commit", real_commit)
         with connect_to_analytics(autocommit=True) as other:
-            pid = connections[table.alias].connection.info.backend_pid
+            pid = connection.connection.info.backend_pid
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        monkeypatch.setattr(commit, "copy_rows", copy_rows)
-        with connections[table.alias].cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT 1")  # whatever comes next fails
-        return outcomes
 
-    monkeypatch.setattr(commit, "copy_rows", cut)
+    monkeypatch.setattr(backend, "_commit", cut)
     assert writer.write_one(TABLE, row).name == "DUPLICATE"
     assert Event.objects.filter(id=row.id).count() == 1
+    assert DirtyRange.objects.filter(low=row.id).count() == 1

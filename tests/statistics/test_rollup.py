@@ -4,7 +4,7 @@ import pytest
 
 from analytics.reports import rollup
 from analytics.reports.models import DirtyRange, EventTotal, WebsiteSession
-from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of
+from tests.support.events import AT_MS, BATCH_PATH, PATH, event_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 HOSTILE = ["NULL", "", '"', "\\", "{}", ",", "a\tb", "\\N", "\u2028 é"]
