@@ -18,7 +18,7 @@ from websites import lookup
 from websites.lookup import Site
 
 CONTEXTS = Table.of(ClientContext)
-TABLE = Table.of(Event, on_new_rows=marks.mark_new, beside=CONTEXTS)
+TABLE = Table.of(Event, beside=CONTEXTS, brings=(marks.TABLE, marks.rows_of))
 ID_IN_USE = "Event id already in use"
 
 Item = dict[str, Any]  # what the serializer made of one event

@@ -25,6 +25,7 @@ ROW_ERRORS = {"54", "P0"}  # program_limit_exceeded, raise_exception of a trigge
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
 OnNewRows = Callable[[Sequence[Row]], None]
+RowsOf = Callable[[Sequence[Row]], Sequence[Row]]
 Item = TypeVar("Item")
 
 
@@ -35,7 +36,8 @@ class Table:
     `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
     transaction. It must take its locks in the same order in every process, and comes after all rows
     are stored, since what it locks others may wait for. Rows of the table `beside` may be handed
-    over among its own, and are stored in the same transaction.
+    over among its own, and are stored in the same transaction. `brings` makes the rows of another
+    table that come with new ones, and have new ids.
     """
 
     alias: str
@@ -45,6 +47,7 @@ class Table:
     insert_sql: str
     on_new_rows: OnNewRows | None = None
     beside: Self | None = None
+    brings: "tuple[Self, RowsOf] | None" = None
 
     @classmethod
     def of(
@@ -53,6 +56,7 @@ class Table:
         *,
         on_new_rows: OnNewRows | None = None,
         beside: Self | None = None,
+        brings: tuple[Self, RowsOf] | None = None,
     ) -> Self:
         """Return the table of a model whose first field is `id`."""
         fields = model._meta.concrete_fields
@@ -79,6 +83,7 @@ class Table:
             .as_string(),
             on_new_rows=on_new_rows,
             beside=beside,
+            brings=brings,
         )
 
     @property
@@ -113,8 +118,7 @@ def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     ):
         for lines in chunks(rows, table.writers):
             copy.write(lines)
-    if table.on_new_rows:
-        table.on_new_rows(rows)
+    _follow(table, rows)
     return [Outcome.STORED] * len(rows)
 
 
@@ -126,9 +130,18 @@ def insert_ignoring_duplicates(table: Table, rows: Sequence[Row]) -> list[Outcom
     outcomes = bisect_on_error(table.alias, rows, partial(_insert, table))
     pairs = zip(rows, outcomes, strict=True)
     new = [row for row, outcome in pairs if outcome is Outcome.STORED]
-    if table.on_new_rows and new:
-        table.on_new_rows(new)
+    if new:
+        _follow(table, new)
     return outcomes
+
+
+def _follow(table: Table, rows: Sequence[Row]) -> None:
+    """Store what comes with new rows, and count them."""
+    if table.brings:
+        other, rows_of = table.brings
+        copy_rows(other, rows_of(rows))
+    if table.on_new_rows:
+        table.on_new_rows(rows)
 
 
 def bisect_on_error(

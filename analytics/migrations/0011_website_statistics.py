@@ -87,6 +87,9 @@ class Migration(migrations.Migration):
                 ('page_views', models.IntegerField()),
                 ('custom_events', models.IntegerField()),
                 ('engaged_seconds', models.IntegerField()),
+                ('timed_views', models.IntegerField(help_text='Page views that told how long they were used.')),
+                ('scrolled_pages', models.IntegerField(help_text='Pages that told their depth.')),
+                ('scroll_percents', models.IntegerField(help_text='Sum of the deepest of each of these.')),
                 ('is_bot', models.BooleanField()),
                 ('is_long', models.BooleanField(help_text='Over 24 hours.')),
                 ('is_truncated', models.BooleanField(help_text='Has more hits than are kept.')),
@@ -122,7 +125,7 @@ class Migration(migrations.Migration):
                 ('hit_visitors', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), help_text='If not all are `visitor`.', null=True, size=None)),
             ],
             options={
-                'indexes': [models.Index(fields=['website_id', 'id'], name='website_session_website_id'), models.Index(condition=models.Q(('is_long', True)), fields=['website_id', 'id'], name='website_session_long'), models.Index(models.F('website_id'), analytics.streams.base.TextHash('session_id'), name='website_session_hash')],
+                'indexes': [models.Index(fields=['website_id', 'id'], name='website_session_website_id'), models.Index(condition=models.Q(('is_long', True)), fields=['website_id', 'id'], name='website_session_long'), models.Index(condition=models.Q(('is_truncated', True)), fields=['website_id', 'id'], name='website_session_truncated'), models.Index(models.F('website_id'), analytics.streams.base.TextHash('session_id'), name='website_session_hash')],
             },
         ),
         migrations.CreateModel(

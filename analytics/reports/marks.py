@@ -11,10 +11,12 @@ from uuid import UUID
 from django.db import connections
 
 from analytics.events.models import EventRow, EventType
+from analytics.ingest.bulk_copy import Row, Table, copy_rows
 from analytics.reports.models import DirtyRange
 from config.db import uuid7
 from config.db.routers import home
 
+TABLE = Table.of(DirtyRange)
 HOUR_MS = 3_600_000
 MAX_TAKEN = 10_000  # marks
 TYPES = tuple(EventType.values)  # in the order of the counts of a mark
@@ -37,9 +39,9 @@ class Mark(NamedTuple):
         return any(self.counts) and min(self.counts) >= 0
 
 
-def mark_new(rows: Sequence[Any]) -> None:
-    """Mark new events; within their transaction."""
-    add(marks_of(rows))
+def rows_of(rows: Sequence[Any]) -> list[Row]:
+    """Return the rows of the marks of new events."""
+    return [_row(mark) for mark in marks_of(rows)]
 
 
 def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
@@ -58,14 +60,9 @@ def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
 
 def add(marks: Iterable[Mark]) -> None:
     """Store marks; within the transaction of their events."""
-    ids: list[UUID] = []
-    columns: list[list[object]] = [[], [], [], [], [], []]
-    for website_id, low, high, counts in marks:
-        ids.append(uuid7.new_id_now())
-        for column, value in zip(columns, (website_id, low, high, *counts), strict=True):
-            column.append(value)
-    with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_ADD, [ids, *columns])
+    rows = [_row(mark) for mark in marks]
+    if rows:
+        copy_rows(TABLE, rows)
 
 
 def take(website_id: UUID, events: int) -> list[Mark]:
@@ -82,6 +79,10 @@ def take(website_id: UUID, events: int) -> list[Mark]:
     return found
 
 
+def _row(mark: Mark) -> Row:
+    return uuid7.new_id_now(), mark.website_id, mark.low, mark.high, *mark.counts
+
+
 def _bounds(rows: Sequence[EventRow]) -> tuple[UUID, UUID]:
     ids = [row.id for row in rows]
     return min(ids), max(ids)
@@ -92,12 +93,6 @@ def _counts(rows: Sequence[EventRow]) -> tuple[int, ...]:
     return tuple(types.count(type) for type in TYPES)
 
 
-_ADD = """
-INSERT INTO analytics_dirtyrange (id, website_id, low, high, page_views, clicks, custom_events)
-SELECT * FROM unnest(
-    %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::int[], %s::int[]
-)
-"""
 _TAKE = """
 WITH first AS (
     SELECT id, abs(page_views) + abs(clicks) + abs(custom_events) AS events

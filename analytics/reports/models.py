@@ -92,6 +92,9 @@ class WebsiteSessionRow(NamedTuple):
     page_views: int
     custom_events: int
     engaged_seconds: int
+    timed_views: int
+    scrolled_pages: int
+    scroll_percents: int
     is_bot: bool
     is_long: bool
     is_truncated: bool
@@ -146,6 +149,9 @@ class WebsiteSession(Stream):
     page_views = models.IntegerField()
     custom_events = models.IntegerField()
     engaged_seconds = models.IntegerField()
+    timed_views = models.IntegerField(help_text="Page views that told how long they were used.")
+    scrolled_pages = models.IntegerField(help_text="Pages that told their depth.")
+    scroll_percents = models.IntegerField(help_text="Sum of the deepest of each of these.")
     is_bot = models.BooleanField()
     is_long = models.BooleanField(help_text="Over 24 hours.")
     is_truncated = models.BooleanField(help_text="Has more hits than are kept.")
@@ -201,6 +207,12 @@ class WebsiteSession(Stream):
                 fields=["website_id", "id"],
                 name="website_session_long",
                 condition=models.Q(is_long=True),
+            ),
+            # Those with more hits than are kept: the same, with AND is_truncated.
+            models.Index(
+                fields=["website_id", "id"],
+                name="website_session_truncated",
+                condition=models.Q(is_truncated=True),
             ),
             # The rollup: WHERE website_id = … AND session_id__by_hash = ….
             models.Index("website_id", TextHash("session_id"), name="website_session_hash"),

@@ -1,10 +1,187 @@
-"""Sealed days: a cache of what the sessions of a website's local days answer."""
+"""Sealed days: a cache of what the sessions of a website's local days answer.
 
-from collections.abc import Iterable
+They are filled by the very statements that answer from the sessions, and deleted with each change
+of a session that touches them; so nothing stale can be shown.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from django.db import connections
+from pyroaring import BitMap
+
+from analytics.ingest.bulk_copy import Row
+from analytics.reports.buckets import DAY, days_of, local_day, start_of
+from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES
+from analytics.reports.models import Breakdown, SealedDay, WebsiteSession
+from analytics.reports.question import Range
+from analytics.reports.session_query import TOTAL, Selection, sums_by
 from analytics.reports.session_rows import Span
+from analytics.reports.sums import COUNTS, Sums, total
+from config.db.routers import home
+
+ALIAS = home(SealedDay)
+DIMENSIONS = (TOTAL, *COLUMNS, *OF_PAGES, *OF_NAMES)
+QUIET = timedelta(minutes=15)
+INSTANT = timedelta(microseconds=1)
+MAX_VALUES = 10_000  # of a dimension and day
+MAX_DAYS = 10  # that one transaction seals
+
+
+def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> int:
+    """Seal days that have been over for a while; return how many, at most MAX_DAYS.
+
+    Within a transaction that has locked the website, which has no marks left.
+    """
+    first = WebsiteSession.objects.of_website(website_id).order_by("id").first()
+    if first is None:
+        return 0
+    over = Range(first.created_at, start_of(local_day(now - QUIET, zone), zone))
+    sealed = sealed_days(website_id, zone)
+    due = [day for day in days_of(over, zone) if day not in sealed]
+    for day in due[-MAX_DAYS:]:  # the newest are asked for most
+        seal(website_id, day, zone)
+    return min(len(due), MAX_DAYS)
+
+
+def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
+    """Store what the sessions tell of a local day."""
+    selection = Selection(website_id, (start_of(day, zone), start_of(day + DAY, zone)))
+    _delete(website_id, [day])
+    for dimension in DIMENSIONS:
+        by_value = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
+        _insert(_rows(website_id, dimension, day, by_value))
+    SealedDay.objects.create(website_id=website_id, day=day, timezone=zone.key)
 
 
 def unseal(website_id: UUID, spans: Iterable[Span]) -> None:
     """Delete the sealed days that spans of time touch; within the transaction that changes them."""
+    sealed = SealedDay.objects.filter(website_id=website_id).values_list("timezone", "day")
+    by_zone: dict[str, set[date]] = {}
+    for name, day in sealed:
+        by_zone.setdefault(name, set()).add(day)
+    if not by_zone:
+        return
+    touched = {
+        day
+        for name, days in by_zone.items()
+        for span in spans
+        for day in days_of(Range(span.start, span.end + INSTANT), ZoneInfo(name))
+        if day in days
+    }
+    if touched:
+        _delete(website_id, touched)
+
+
+def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -> set[date]:
+    """Return the days that are sealed in a zone, those that lie within a range."""
+    days = SealedDay.objects.filter(website_id=website_id, timezone=zone.key)
+    if within:
+        first, last = local_day(within.start, zone), local_day(within.end, zone)
+        days = days.filter(day__gte=first, day__lte=last)
+    found = set(days.values_list("day", flat=True))
+    return {
+        day
+        for day in found
+        if within is None
+        or (start_of(day, zone) >= within.start and start_of(day + DAY, zone) <= within.end)
+    }
+
+
+def totals(website_id: UUID, days: Collection[date]) -> dict[date, Sums]:
+    """Return the totals of sealed days."""
+    rows = _read(_DAYS, website_id, TOTAL, days)
+    found = {day: Sums.of(counts, BitMap.deserialize(visitors)) for day, *counts, visitors in rows}
+    return {day: found.get(day, Sums()) for day in days}
+
+
+class ValueCounts(NamedTuple):
+    """The sums of a value on several days, without its visitors.
+
+    is_other: it is the sum of further values. bound: it has at most so many visitors.
+    """
+
+    value: str | None
+    is_other: bool
+    bound: int
+    sums: Sums
+
+
+def counts_by_value(website_id: UUID, dimension: str, days: Collection[date]) -> list[ValueCounts]:
+    """Return the values of sealed days."""
+    rows = _read(_VALUES, website_id, dimension, days)
+    return [
+        ValueCounts(value, is_other, bound, Sums.of(counts, BitMap()))
+        for value, is_other, bound, *counts in rows
+    ]
+
+
+def visitors_by_value(
+    website_id: UUID, dimension: str, days: Collection[date], values: Sequence[str | None]
+) -> dict[str | None, BitMap]:
+    """Return the visitors of some values on sealed days."""
+    texts = [value for value in values if value is not None]
+    rows = _read(_VISITORS, website_id, dimension, days, texts, None in values)
+    sets: dict[str | None, list[BitMap]] = {}
+    for value, visitors in rows:
+        sets.setdefault(value, []).append(BitMap.deserialize(visitors))
+    return {value: BitMap.union(*each) for value, each in sets.items()}
+
+
+def _rows(
+    website_id: UUID, dimension: str, day: date, by_value: dict[str | None, Sums]
+) -> list[Row]:
+    """Return the rows of a dimension, those with most visitors first, the others as one."""
+    ordered = sorted(by_value.items(), key=lambda item: (-len(item[1].visitors), item[0] or ""))
+    values = [(value, False, sums) for value, sums in ordered[:MAX_VALUES]]
+    if others := [sums for _, sums in ordered[MAX_VALUES:]]:
+        values.append((None, True, total(others)))
+    return [
+        (
+            *(website_id, dimension, day, position, is_other, value),
+            *(len(sums.visitors), *sums.counts, sums.visitors.serialize()),
+        )
+        for position, (value, is_other, sums) in enumerate(values)
+    ]
+
+
+def _insert(rows: Sequence[Row]) -> None:
+    statement = f"COPY analytics_breakdown ({', '.join(_COLUMNS)}) FROM STDIN"
+    with connections[ALIAS].cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _delete(website_id: UUID, days: Collection[date]) -> None:
+    for model in (SealedDay, Breakdown):
+        model.objects.filter(website_id=website_id, day__in=days).delete()
+
+
+def _read(
+    statement: str, website_id: UUID, dimension: str, days: Iterable[date], *more: Any
+) -> list[Row]:
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(statement, [website_id, dimension, list(days), *more])
+        return list(cursor.fetchall())
+
+
+_COLUMNS = (
+    *("website_id", "dimension", "day", "position", "is_other", "value", "visitors"),
+    *(*COUNTS, "visitor_set"),
+)
+_FROM = """
+  FROM analytics_breakdown WHERE website_id = %s AND dimension = %s AND day = ANY(%s::date[])
+"""
+_SUMS = ", ".join(f"sum({name})::bigint" for name in COUNTS)
+_DAYS = f"SELECT day, {', '.join(COUNTS)}, visitor_set {_FROM}"
+_VALUES = f"""
+SELECT value, is_other, sum(visitors)::bigint, {_SUMS}
+{_FROM} GROUP BY value, is_other
+"""
+_VISITORS = f"""
+SELECT value, visitor_set {_FROM}
+   AND NOT is_other AND (value = ANY(%s::text[]) OR (value IS NULL AND %s))
+"""

@@ -23,7 +23,7 @@ from config.db import uuid7
 VIEW, CUSTOM, OUTBOUND, DOWNLOAD, CLICK = "pcodl"
 LINKS = {"outbound": OUTBOUND, "download": DOWNLOAD}
 ENGAGEMENT = "$engagement"
-MAX_HITS = 10_000  # of a session; what is counted is counted of all
+MAX_HITS = 1_000  # of a session; what is counted is counted of all
 MAX_SECONDS = 86_400  # of a page view: longer ones are no truth
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 

@@ -49,6 +49,8 @@ def row_of(
     start = uuid7.ms_of(hits[0].id)
     visitors = [numbers[hit.visitor_id] for hit in hits]
     hosts = [hit.host for hit in hits]
+    scrolls = _scrolls(hits)
+    told = [scroll for scroll in scrolls if scroll is not None]
     return WebsiteSessionRow(
         id=hits[0].id,
         created_at=facts.started_at,
@@ -58,6 +60,9 @@ def row_of(
         page_views=facts.page_views,
         custom_events=facts.custom_events,
         engaged_seconds=facts.engaged_seconds,
+        timed_views=sum(hit.seconds is not None for hit in hits),
+        scrolled_pages=len(told),
+        scroll_percents=sum(told),
         is_bot=client.is_bot,
         is_long=facts.ended_at - facts.started_at > LONG,
         is_truncated=facts.is_truncated,
@@ -85,7 +90,7 @@ def row_of(
         hit_names=_unless_null([hit.name for hit in hits]),
         hit_hosts=None if all(host == facts.hostname for host in hosts) else hosts,
         hit_seconds=_unless_null([hit.seconds for hit in hits]),
-        hit_scrolls=_unless_null(_scrolls(hits)),
+        hit_scrolls=_unless_null(scrolls),
         hit_visitors=None if len(set(visitors)) == 1 else visitors,
     )
 

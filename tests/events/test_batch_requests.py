@@ -103,11 +103,11 @@ def test_a_body_may_have_four_mebibytes(api, website, size, status):
 
 
 def test_without_the_analytics_database_nothing_is_stored(batch, website, monkeypatch):
-    def refuse(table, rows):
+    def refuse(parts):
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "copy_rows", refuse)
+        patch.setattr(commit.insert_together, "insert_together", refuse)
         response = batch(event_of(website), event_of(website))
     assert_response(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert stored_rows() == []

@@ -25,7 +25,7 @@ def counted(api):
     return outcome_counter(api, "events")
 
 
-def away(table, rows):
+def away(parts):
     raise OperationalError("the analytics database is away")
 
 
@@ -67,7 +67,7 @@ def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, cou
 
 
 def test_events_are_counted_as_dropped_when_the_write_failed(api, website, counted, monkeypatch):
-    monkeypatch.setattr(commit, "copy_rows", away)
+    monkeypatch.setattr(commit.insert_together, "insert_together", away)
     api.post(PATH, event_of(website))
     assert counted() == {WRITE_FAILED: 1}
     api.post(BATCH_PATH, {"events": [event_of(website)] * 7})

@@ -205,10 +205,10 @@ def test_the_website_comes_before_the_duplicate(api, website):
 
 
 def test_without_the_analytics_database_storage_is_unavailable(api, website, monkeypatch):
-    def refuse(table, rows):
+    def refuse(parts):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(commit, "copy_rows", refuse)
+    monkeypatch.setattr(commit.insert_together, "insert_together", refuse)
     assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored_rows() == []

@@ -173,11 +173,11 @@ def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, 
 
 
 def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, monkeypatch):
-    def crash(table, rows):
+    def crash(parts):
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "copy_rows", crash)
+        patch.setattr(commit.insert_together, "insert_together", crash)
         assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(api.post(PATH, event_of(website)))
     assert len(stored_rows()) == 1

@@ -1,0 +1,167 @@
+"""Answers to questions about a website."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from django.db import connections, transaction
+
+from analytics.reports.buckets import edges_of
+from analytics.reports.labels import label
+from analytics.reports.models import WebsiteSession
+from analytics.reports.question import Answer, Metrics, Question, Range, Row
+from analytics.reports.reading import ByValue, Reading, Value
+from analytics.reports.sums import NOTHING, Sums, metric, metrics_of
+from config.db.routers import home
+
+ALIAS = home(WebsiteSession)
+
+
+def answer(question: Question) -> Answer:
+    """Answer a question, as of the last refresh of its website."""
+    with _one_snapshot():
+        current = Reading.of(question, question.range)
+        before = Reading.of(question, question.previous) if question.previous else None
+        found = _totals(question, current, before)
+        if question.by == "time":
+            return replace(found, rows=_series(question, current, before))
+        if question.by:
+            return _breakdown(question, current, before, found)
+        return found
+
+
+@contextmanager
+def _one_snapshot() -> Iterator[None]:
+    """Let all statements of a block see the same state of the database."""
+    connection = connections[ALIAS]
+    is_first = not connection.in_atomic_block
+    with transaction.atomic(using=ALIAS):
+        if is_first:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def _totals(question: Question, current: Reading, before: Reading | None) -> Answer:
+    sums = current.total()
+    earlier = before.total() if before else None
+    return Answer(
+        rows=[],
+        totals=Row(None, *_metrics(question, sums, earlier, sums, earlier)),
+        total=0,
+        as_of=question.now,
+        is_exact=not _has_truncated_sessions(question.website.pk, question.range),
+        coverage=sums.timed_views / sums.page_views if sums.page_views else None,
+    )
+
+
+def _series(question: Question, current: Reading, before: Reading | None) -> list[Row]:
+    """Return a row for each bucket, beside the one at its place in the range before."""
+    assert question.interval
+    edges = edges_of(question.range, question.interval, question.timezone)
+    sums = current.by_bucket(edges)
+    earlier: list[Sums] = []
+    if before:
+        earlier = before.by_bucket(edges_of(before.range, question.interval, question.timezone))
+        earlier = (earlier + [NOTHING] * len(sums))[: len(sums)]
+    return [
+        Row(
+            start.astimezone(question.timezone).isoformat(),
+            metrics_of(sums[n], question.metrics),
+            metrics_of(earlier[n], question.metrics) if before else None,
+            is_complete=end <= question.now,
+        )
+        for n, (start, end) in enumerate(pairwise(edges))
+    ]
+
+
+def _breakdown(
+    question: Question, current: Reading, before: Reading | None, found: Answer
+) -> Answer:
+    """Return the values of a dimension that are asked for."""
+    assert question.by
+    by_value = current.by_value(question.by)
+    wanted = [value for value in by_value.values() if _is_searched(question, value)]
+    shown = _sorted(question, by_value, wanted)
+    earlier = before.by_value(question.by) if before else None
+    sums = by_value.exact(shown)
+    sums_before = earlier.exact(shown) if earlier else {}
+    wholes = _wholes(question, current, before)
+    return replace(
+        found,
+        rows=[
+            Row(
+                value,
+                *_metrics(question, sums[value], sums_before.get(value), *wholes),
+                label=label(question.by, value),
+            )
+            for value in shown
+        ],
+        total=len(wanted),
+        is_truncated=by_value.is_truncated or (earlier is not None and earlier.is_truncated),
+    )
+
+
+def _wholes(
+    question: Question, current: Reading, before: Reading | None
+) -> tuple[Sums | None, Sums | None]:
+    """Return what shares are parts of."""
+    if "share" not in question.metrics:
+        return None, None
+    return current.total(), before.total() if before else None
+
+
+def _sorted(question: Question, by_value: ByValue, values: list[Value]) -> list[Value]:
+    """Return the values that are asked for, in their order; equal ones by themselves."""
+    end = question.offset + question.limit
+    if question.sort == "visitors" and not question.ascending:
+        return by_value.with_most_visitors(values, end)[question.offset :]
+    sums = by_value.exact(values) if question.sort == "visitors" else None
+
+    def place(value: Value) -> tuple[bool, float, str]:
+        number = metric(sums[value] if sums else by_value.counts(value), question.sort)
+        sign = 1 if question.ascending else -1
+        return number is None, sign * (number or 0), value or ""
+
+    return sorted(values, key=place)[question.offset : end]
+
+
+def _is_searched(question: Question, value: Value) -> bool:
+    if not question.search:
+        return True
+    texts = value, label(question.by or "", value)
+    wanted = question.search.casefold()
+    return any(wanted in text.casefold() for text in texts if text)
+
+
+def _metrics(
+    question: Question,
+    current: Sums,
+    before: Sums | None,
+    whole: Sums | None,
+    whole_before: Sums | None,
+) -> tuple[Metrics, Metrics | None]:
+    """Return the metrics that are asked for, and those of the range before."""
+    has_before = question.previous is not None
+    return (
+        _with_share(question, current, whole),
+        _with_share(question, before or NOTHING, whole_before) if has_before else None,
+    )
+
+
+def _with_share(question: Question, sums: Sums, whole: Sums | None) -> Metrics:
+    """Return metrics; the share is that of the first other one, in per cent."""
+    names = [name for name in question.metrics if name != "share"]
+    found = metrics_of(sums, names)
+    if "share" in question.metrics:
+        part, all = (metric(each, names[0]) if each else None for each in (sums, whole))
+        found["share"] = round(100 * part / all, 1) if part is not None and all else None
+    return {name: found[name] for name in question.metrics}
+
+
+def _has_truncated_sessions(website_id: Any, range: Range) -> bool:
+    """Return whether sessions of a range have more hits than are kept."""
+    sessions = WebsiteSession.objects.of_website(website_id).between(end=range.end)
+    return sessions.filter(is_truncated=True, ended_at__gte=range.start).exists()

@@ -1,0 +1,147 @@
+"""Conditions on sessions and their hits, as SQL.
+
+Texts that people send are always parameters, never parts of a statement.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics.reports.question import Condition
+
+# Dimensions that are a column of a session.
+COLUMNS = {
+    "entryPage": "entry_page",
+    "exitPage": "exit_page",
+    "source": "source",
+    "channel": "channel",
+    "referrer": "referrer",
+    "utmSource": "utm_source",
+    "utmMedium": "utm_medium",
+    "utmCampaign": "utm_campaign",
+    "utmTerm": "utm_term",
+    "utmContent": "utm_content",
+    "country": "country",
+    "region": "region",
+    "city": "city",
+    "browser": "browser",
+    "browserVersion": "browser_version",
+    "os": "os",
+    "osVersion": "os_version",
+    "device": "device",
+    "language": "language",
+    "screen": "screen",
+}
+# Dimensions that hits have, of all kinds or of the one with this letter.
+OF_PAGES = ("page", "hostname")
+OF_NAMES = {"event": "c", "outbound": "o", "download": "d"}
+PROPERTY = "property."
+NEGATIVE = {"not": "is", "excludes": "contains"}
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The parameters of a statement, named as they come."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, value: Any) -> str:
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+
+def is_positive(condition: Condition) -> bool:
+    """Return whether hits can fit a condition; of the others none of a session may fit it."""
+    return condition.operator not in NEGATIVE and condition.values != ("false",)
+
+
+def of_session(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a session fits a condition on a column or on its hits."""
+    if column := COLUMNS.get(condition.dimension):
+        fits = _fits(f"session.{column}", condition, parameters)
+    else:
+        fits = f"EXISTS (SELECT FROM {_HITS} WHERE {of_hit(condition, parameters)})"
+        if quick := _quickly(condition, parameters):
+            fits = f"({quick} AND {fits})"
+    return fits if is_positive(condition) else f"NOT {fits}"
+
+
+def of_hit(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a hit fits a condition, the opposite of a negative one."""
+    match condition.dimension:
+        case "page":
+            return _fits("hit.page", condition, parameters)
+        case "hostname":
+            return _fits(HOST, condition, parameters)
+    is_of_kind = f"lower(hit.type) = '{OF_NAMES[condition.dimension]}'"
+    return f"({is_of_kind} AND {_fits('hit.name', condition, parameters)})"
+
+
+HOST = "CASE WHEN session.hit_hosts IS NULL THEN session.hostname ELSE hit.host END"
+# The hits of a session, one row each.
+_HITS = """
+unnest(string_to_array(session.hit_types, NULL), session.hit_times, session.hit_pages,
+       session.hit_names, session.hit_hosts, session.hit_seconds, session.hit_scrolls,
+       session.hit_visitors)
+    AS hit (type, time, page, name, host, seconds, scroll, visitor)
+"""
+HITS = _HITS
+
+
+def _quickly(condition: Condition, parameters: Parameters) -> str:
+    """Return what must hold of the arrays of hits too, which is quicker to see; or nothing."""
+    if NEGATIVE.get(condition.operator, condition.operator) != "is":
+        return ""
+    arrays = {"page": "session.hit_pages"} | dict.fromkeys(OF_NAMES, "session.hit_names")
+    array = arrays.get(condition.dimension)
+    return f"{array} && {parameters.add(list(condition.values))}::text[]" if array else ""
+
+
+def _fits(column: str, condition: Condition, parameters: Parameters) -> str:
+    """Return whether a text that may be null fits one of the values; never null itself."""
+    match NEGATIVE.get(condition.operator, condition.operator):
+        case "is":
+            test = f"{column} = ANY({parameters.add(list(condition.values))}::text[])"
+        case "contains":
+            texts = [f"%{_escaped(value)}%" for value in condition.values]
+            test = f"{column} ILIKE ANY({parameters.add(texts)}::text[])"
+        case "matches":
+            patterns = [pattern_of(value) for value in condition.values]
+            test = f"{column} ~ ANY({parameters.add(patterns)}::text[])"
+        case _:
+            return f"{column} IS NOT NULL"
+    return f"coalesce({test}, false)"
+
+
+def pattern_of(text: str) -> str:
+    """Return a pattern of PostgreSQL: `*` is any text within a segment, `**` any text."""
+    parts = re.split(r"(\*+)", text)
+    return "^" + "".join(map(_pattern_part, parts)) + "$"
+
+
+def _pattern_part(part: str) -> str:
+    if part.startswith("*"):
+        return "[^/]*" if part == "*" else ".*"
+    return re.sub(r"([^\w/ -])", r"\\\1", part)
+
+
+def _escaped(text: str) -> str:
+    """Return a text for LIKE in which nothing has a meaning."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def hit_restriction(conditions: Sequence[Condition], parameters: Parameters) -> str:
+    """Return which hits count under conditions on hits; nothing where all do.
+
+    Those that fit all conditions on pages, and on names. Where there are both kinds, page views
+    count by the first, and others by the second.
+    """
+    positive = [each for each in conditions if is_positive(each)]
+    pages = [of_hit(each, parameters) for each in positive if each.dimension in OF_PAGES]
+    names = [of_hit(each, parameters) for each in positive if each.dimension in OF_NAMES]
+    if pages and names:
+        of_views = f"(lower(hit.type) = 'p' AND {' AND '.join(pages)})"
+        return f"({of_views} OR ({' AND '.join(names)}))"
+    return " AND ".join([*pages, *names])
