@@ -87,6 +87,11 @@ class RuntimeSettings(models.Model):
     activity_retention_days = _days(0, "Days that activity rows are kept.")
     platform_retention_days = _days(0, "Days that platform events are kept.")
     collect_retention_days = _days(90, "Days that collected events are kept.")
+    statistics_retention_days = models.PositiveIntegerField(
+        default=0,
+        validators=[MaxValueValidator(36_500)],
+        help_text="Days that the statistics of websites are kept. 0: as long as their events.",
+    )
     # Names of switches to ISO times, at which they turn back by themselves.
     ends = models.JSONField(default=dict, blank=True, editable=False)
 

@@ -21,6 +21,7 @@ from analytics.events.responses import (
     PartialBatch,
     batch_body,
 )
+from analytics.reports import marks
 from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages
@@ -273,7 +274,8 @@ def page_of(site: Site, query: dict[str, Any]) -> EventPage:
     start = 0 if cursor else offset
     rest = matching.after(cursor) if cursor else matching
     found = list(rest.newest_first()[start : start + limit + 1])  # one more shows that it goes on
-    return EventPage.of(found, total=matching.count(), limit=limit, offset=start)
+    total = marks.total(site.id, query["eventType"] or None)
+    return EventPage.of(found, total=total, limit=limit, offset=start)
 
 
 urlpatterns = [

@@ -94,6 +94,18 @@ class Event(Stream):
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
         return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
 
+    @classmethod
+    def before_delete(cls, low: UUID, high: UUID) -> None:
+        from analytics.reports import marks  # which are of events, and import this
+
+        marks.mark_too_old(low, high)
+
+    @classmethod
+    def before_delete_rows(cls, rows: EventQuerySet) -> None:
+        from analytics.reports import marks
+
+        marks.mark_deleted(rows)
+
 
 class ClientContextRow(NamedTuple):
     """A row of client contexts, a value for each column, in its order."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
@@ -116,7 +116,7 @@ class PlatformEvent(Stream):
         return self.event_name
 
     @classmethod
-    def before_delete(cls, low: UUID, high: UUID) -> None:
-        counted = cls.objects.filter(id__gte=low, id__lt=high).by_hour()
+    def before_delete_rows(cls, rows: Any) -> None:
+        counted = rows.by_hour()
         totals.add({key: -events for key, events in counted.items()})
         totals.drop_empty_hours({hour for _, hour in counted})

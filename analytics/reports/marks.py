@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import connections
 
-from analytics.events.models import EventRow, EventType
+from analytics.events.models import EventQuerySet, EventRow, EventType
 from analytics.ingest.bulk_copy import Row, Table, copy_rows
-from analytics.reports.models import DirtyRange
+from analytics.reports.models import DirtyRange, EventFloor
 from config.db import uuid7
 from config.db.routers import home
 
@@ -65,6 +65,36 @@ def add(marks: Iterable[Mark]) -> None:
         copy_rows(TABLE, rows)
 
 
+def mark_deleted(rows: EventQuerySet) -> None:
+    """Mark events that are about to be deleted; within the transaction that deletes them."""
+    found: dict[tuple[UUID, int], list[tuple[UUID, str]]] = {}
+    for website_id, id, event_type in rows.values_list("website_id", "id", "event_type"):
+        key = website_id, uuid7.ms_of(id) // HOUR_MS
+        found.setdefault(key, []).append((id, event_type))
+    add(
+        Mark(
+            website_id,
+            min(id for id, _ in events),
+            max(id for id, _ in events),
+            tuple(-sum(type == each for _, type in events) for each in TYPES),
+        )
+        for (website_id, _), events in found.items()
+    )
+
+
+def mark_too_old(low: UUID, high: UUID) -> None:
+    """Take events with ids in [low, high) from the totals, since retention deletes them.
+
+    Sessions that began below `high` stay as they are from now on: statistics may be kept for longer
+    than events.
+    """
+    with connections[home(DirtyRange)].cursor() as cursor:
+        cursor.execute(_COUNT, [low, high])
+        found = [(website_id, tuple(-count for count in counts)) for website_id, *counts in cursor]
+    add(Mark(website_id, uuid7.LOWEST, uuid7.LOWEST, counts) for website_id, counts in found)
+    EventFloor.raise_to(high)
+
+
 def take(website_id: UUID, events: int) -> list[Mark]:
     """Take the first marks of a website, of about so many events; add their counts to the totals.
 
@@ -77,6 +107,15 @@ def take(website_id: UUID, events: int) -> list[Mark]:
         if any(totals):
             cursor.execute(_ADD_TO_TOTALS, [website_id, list(TYPES), totals])
     return found
+
+
+def total(website_id: UUID, event_type: str | None = None) -> int:
+    """Return the number of a website's events, of one type or of all; by one statement."""
+    types = [type for type in TYPES if event_type in (None, type)]
+    with connections[home(DirtyRange)].cursor() as cursor:
+        cursor.execute(_TOTAL, [website_id, types, *(type in types for type in TYPES), website_id])
+        [[number]] = cursor.fetchall()
+        return int(number)
 
 
 def _row(mark: Mark) -> Row:
@@ -93,6 +132,11 @@ def _counts(rows: Sequence[EventRow]) -> tuple[int, ...]:
     return tuple(types.count(type) for type in TYPES)
 
 
+_COUNT = """
+SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
+       count(*) FILTER (WHERE event_type = 'click'), count(*) FILTER (WHERE event_type = 'custom')
+  FROM analytics_event WHERE id >= %s AND id < %s GROUP BY website_id
+"""
 _TAKE = """
 WITH first AS (
     SELECT id, abs(page_views) + abs(clicks) + abs(custom_events) AS events
@@ -103,6 +147,14 @@ WITH first AS (
 DELETE FROM analytics_dirtyrange AS mark USING counted
  WHERE mark.id = counted.id AND before <= %s
 RETURNING low, high, page_views, clicks, custom_events
+"""
+_TOTAL = """
+SELECT coalesce((
+    SELECT sum(events) FROM analytics_eventtotal WHERE website_id = %s AND event_type = ANY(%s)
+), 0) + coalesce((
+    SELECT sum(page_views * %s::int + clicks * %s::int + custom_events * %s::int)
+      FROM analytics_dirtyrange WHERE website_id = %s
+), 0)
 """
 _ADD_TO_TOTALS = """
 INSERT INTO analytics_eventtotal AS total (website_id, event_type, events)

@@ -4,7 +4,7 @@ Every row here can be made anew from the events, and rows are only ever replaced
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -57,6 +57,31 @@ class EventTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type}: {self.events}"
+
+
+class EventFloor(models.Model):
+    """Below which id events were deleted because of their age.
+
+    Sessions that began below it are not made anew, since some of their events may be gone.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    id = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @classmethod
+    def current(cls) -> UUID:
+        floor = cls.objects.values_list("id", flat=True).order_by("-id").first()
+        return floor or uuid7.LOWEST
+
+    @classmethod
+    def raise_to(cls, floor: UUID) -> None:
+        """Raise it, unless it is as high; within the transaction that deletes the events."""
+        EventFloor.objects.bulk_create([EventFloor(id=floor)], ignore_conflicts=True)
+        cls.objects.filter(id__lt=floor).delete()
 
 
 class WebsiteVisitor(models.Model):
@@ -140,7 +165,8 @@ class WebsiteSession(Stream):
     that it needs.
     """
 
-    retention_setting: ClassVar = "event_retention_days"
+    retention_setting: ClassVar = "statistics_retention_days"
+    retention_default: ClassVar = "event_retention_days"
     row: ClassVar = WebsiteSessionRow
 
     website_id = models.UUIDField()
@@ -224,6 +250,15 @@ class WebsiteSession(Stream):
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
         return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+
+    @classmethod
+    def before_delete(cls, low: UUID, high: UUID) -> None:
+        """Unseal the days of sessions that are too old; they are not made anew."""
+        days = [uuid7.time_of(id).date() for id in (low, high)]
+        around = (days[0] - timedelta(days=1), days[1] + timedelta(days=1))  # in any time zone
+        for model in (SealedDay, Breakdown):
+            model.objects.filter(day__range=around).delete()
+        EventFloor.raise_to(high)
 
 
 class SealedDay(models.Model):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.apps import apps
-from django.db import models
+from django.db import models, transaction
 
 from config.db import uuid7
 from config.db.routers import ANALYTICS
@@ -48,6 +48,12 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows, and what other tables derive from them."""
+        with transaction.atomic(using=self.db):
+            self.model.before_delete_rows(self)
+            return super().delete()
+
 
 class Stream(models.Model):
     """One event. The time in `id` is the time of the event; `created_at` repeats it for SQL.
@@ -58,6 +64,7 @@ class Stream(models.Model):
     home: ClassVar = ANALYTICS  # a subclass may name another database
     staff_may: ClassVar = ("view",)  # websites/roles.py
     retention_setting: ClassVar[str]  # the runtime setting: for how many days it is kept
+    retention_default: ClassVar[str | None] = None  # the one that holds while that is 0
     row: ClassVar[type[tuple[Any, ...]]]  # a NamedTuple with a value for each column
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -66,13 +73,22 @@ class Stream(models.Model):
     class Meta:
         abstract = True
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the row, and what other tables derive from it."""
+        return type(self)._default_manager.filter(pk=self.pk).delete()
+
     @classmethod
     def before_delete(cls, low: UUID, high: UUID) -> None:
-        """Update what other tables derive from the rows with ids in [low, high).
+        """Update what other tables derive from the rows with ids in [low, high), which are too old.
 
         Retention calls it in the transaction that deletes them. That is rolled back, and both are
         repeated, if any of these rows was added or deleted meanwhile.
         """
+        cls.before_delete_rows(cls._default_manager.filter(id__gte=low, id__lt=high))
+
+    @classmethod
+    def before_delete_rows(cls, rows: Any) -> None:
+        """Update what other tables derive from some rows, in the transaction that deletes them."""
 
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[StreamQuerySet]:

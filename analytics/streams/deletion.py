@@ -113,8 +113,6 @@ def _delete_rows_batch(rows: StreamQuerySet, low: UUID) -> tuple[int, UUID]:
         ids = list(rest.order_by("id").values_list("id", flat=True)[:BATCH_ROWS])
         if not ids:
             return 0, low
-        for id in ids:  # there are rows between them that stay
-            model.before_delete(id, uuid7.next_after(id))
         count, _ = rest.filter(id__lte=ids[-1]).delete()
         if count != len(ids):
             raise _RowsChanged

@@ -117,7 +117,9 @@ def total(deleted: Iterable[Deleted]) -> Deleted:
 
 
 def days_kept(model: type[Stream], row: RuntimeSettings) -> int:
-    return int(getattr(row, model.retention_setting))
+    """Return for how many days a stream is kept, 0 for ever."""
+    days = getattr(row, model.retention_setting)
+    return int(days or (model.retention_default and getattr(row, model.retention_default)) or 0)
 
 
 def deletion_order() -> list[type[Stream]]:

@@ -37,6 +37,7 @@ class Snapshot:
     activity_retention_days: int
     platform_retention_days: int
     collect_retention_days: int
+    statistics_retention_days: int
 
     @classmethod
     def of(cls, row: RuntimeSettings) -> "Snapshot":

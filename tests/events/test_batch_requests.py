@@ -6,7 +6,7 @@ import logging
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import commit
+from analytics.ingest import insert_together
 from tests.support.events import (
     AT_MS,
     BATCH_PATH,
@@ -107,7 +107,7 @@ def test_without_the_analytics_database_nothing_is_stored(batch, website, monkey
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit.insert_together, "insert_together", refuse)
+        patch.setattr(insert_together, "insert_together", refuse)
         response = batch(event_of(website), event_of(website))
     assert_response(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert stored_rows() == []

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import commit
+from analytics.ingest import insert_together
 from tests.support.bodies import CountingBody
 from tests.support.events import (
     AT_MS,
@@ -208,7 +208,7 @@ def test_without_the_analytics_database_storage_is_unavailable(api, website, mon
     def refuse(parts):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(commit.insert_together, "insert_together", refuse)
+    monkeypatch.setattr(insert_together, "insert_together", refuse)
     assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored_rows() == []

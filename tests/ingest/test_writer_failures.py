@@ -6,7 +6,7 @@ import pytest
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
-from analytics.ingest import commit, writer
+from analytics.ingest import insert_together, writer
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -177,7 +177,7 @@ def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, mo
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit.insert_together, "insert_together", crash)
+        patch.setattr(insert_together, "insert_together", crash)
         assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(api.post(PATH, event_of(website)))
     assert len(stored_rows()) == 1

@@ -8,8 +8,7 @@ from django.db import connections
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
-from analytics.ingest import commit, writer
-from analytics.ingest.insert_together import MAX_ROWS, insert_together
+from analytics.ingest import commit, insert_together, writer
 from analytics.reports.models import DirtyRange
 from tests.support import collect, funnel, platform, sessions
 from tests.support.api import Api
@@ -147,15 +146,16 @@ def test_a_locked_table_leaves_the_process_ready(api, website, foreign, settings
 
 
 def test_a_connection_that_became_read_only_is_replaced(api, website, monkeypatch):
+    store = insert_together.insert_together
 
     def turn_read_only(parts):
-        outcomes = insert_together(parts)
+        outcomes = store(parts)
         with connections[TABLE.alias].cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = on")  # of this connection
         return outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit.insert_together, "insert_together", turn_read_only)
+        patch.setattr(insert_together, "insert_together", turn_read_only)
         assert_writes(website)
     assert_writes(website)
     assert Event.objects.count() == 2
@@ -185,39 +185,40 @@ def test_while_all_connections_are_read_only_nothing_is_stored_and_nobody_ready(
 def test_a_commit_that_was_lost_on_its_way_back_is_a_duplicate(website, monkeypatch):
     row = new_row()
     assert_writes(website)
+    store = insert_together.insert_together
 
     def cut(parts):
-        outcomes = insert_together(parts)
+        outcomes = store(parts)
         alias = TABLE.alias
         with connect_to_analytics(autocommit=True) as other:
             pid = connections[alias].connection.info.backend_pid
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        monkeypatch.setattr(commit.insert_together, "insert_together", insert_together)
+        monkeypatch.setattr(insert_together, "insert_together", store)
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")  # whatever comes next fails
         return outcomes
 
-    monkeypatch.setattr(commit.insert_together, "insert_together", cut)
+    monkeypatch.setattr(insert_together, "insert_together", cut)
     assert writer.write_one(TABLE, row).name == "DUPLICATE"
     assert Event.objects.filter(id=row.id).count() == 1
     assert DirtyRange.objects.filter(low=row.id).count() == 1
 
 
 def test_a_commit_of_several_statements_that_was_lost_is_a_duplicate(website, monkeypatch):
-    rows = [new_row() for _ in range(MAX_ROWS + 1)]
+    rows = [new_row() for _ in range(insert_together.MAX_ROWS + 1)]
     assert_writes(website)
     backend: Any = type(connections[TABLE.alias])
-    real_commit = backend._commit
+    real_commit = backend.commit
 
     def cut(connection):
         real_commit(connection)
-        monkeypatch.setattr(backend, "_commit", real_commit)
+        monkeypatch.setattr(backend, "commit", real_commit)
         with connect_to_analytics(autocommit=True) as other:
             pid = connection.connection.info.backend_pid
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")  # whatever comes next fails
 
-    monkeypatch.setattr(backend, "_commit", cut)
+    monkeypatch.setattr(backend, "commit", cut)
     assert {outcome.name for outcome in writer.write(TABLE, rows)} == {"DUPLICATE"}
     assert Event.objects.filter(id__in=[row.id for row in rows]).count() == len(rows)

@@ -31,6 +31,7 @@ def test_without_a_row_the_defaults_are_in_force():
         activity_retention_days=0,
         platform_retention_days=0,
         collect_retention_days=90,
+        statistics_retention_days=0,
     )
     assert not RuntimeSettings.objects.exists()
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,16 +77,15 @@ def row_of(website, minute, session, visitor, kind, page, name, country, number)
 
 def store(website, rows):
     """Store events, and that the sessions called bot are of one; bring the sessions up to date."""
+    nothing = dict.fromkeys(ClientContextRow._fields[4:-1])
     contexts = [
         ClientContextRow(
-            **dict.fromkeys(ClientContextRow._fields)
-            | {
-                "id": uuid7.new_id(uuid7.ms_of(row.id)),
-                "created_at": row.created_at,
-                "website_id": website.pk,
-                "session_id": row.session_id,
-                "is_bot": True,
-            }
+            uuid7.new_id(uuid7.ms_of(row.id)),
+            row.created_at,
+            website.pk,
+            row.session_id,
+            **nothing,
+            is_bot=True,
         )
         for row in rows
         if row.session_id == "bot"
@@ -177,7 +177,7 @@ def counts(session, hit, conditions):
 
 def brute(website, rows, range, dimension="total", conditions=()):
     """Return the metrics of each value."""
-    found = defaultdict(lambda: defaultdict(list))
+    found: dict[Any, Any] = defaultdict(lambda: defaultdict(list))
     for session in sessions_of(website, rows):
         if not all(is_chosen(session, each) for each in conditions):
             continue
@@ -189,7 +189,7 @@ def brute(website, rows, range, dimension="total", conditions=()):
         } - {SKIP}:
             if range.start <= session.started_at < range.end:
                 found[value]["sessions"].append(session)
-        deepest = {}
+        deepest: dict[str, int] = {}
         for hit in session.hits:
             if hit.scroll is not None:
                 deepest[hit.page] = max(deepest.get(hit.page, 0), hit.scroll)
@@ -319,7 +319,7 @@ def test_answers_equal_brute_force(fresh, data, sent, zone, range, conditions):
         assert found.totals.metrics == expected.get(None, nothing)
         return
     assert {row.value: row.metrics for row in found.rows} == expected
-    order = [(-row.metrics["visitors"], row.value or "") for row in found.rows]
+    order = [(-(row.metrics["visitors"] or 0), row.value or "") for row in found.rows]
     assert order == sorted(order)
 
 

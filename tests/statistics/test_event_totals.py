@@ -1,0 +1,102 @@
+"""Running totals of events: exact after every commit, deletion and rollup"""
+
+import random
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+
+from analytics.events.ingest import TABLE
+from analytics.events.models import Event
+from analytics.ingest.commit import store_group
+from analytics.reports import marks, rollup
+from analytics.reports.models import DirtyRange, WebsiteSession
+from config.db import uuid7
+from tests.support.events import AT, AT_MS, PATH, event_of, new_id, new_row
+
+ID = new_id()
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+
+@pytest.fixture
+def listed(api, website):
+    """Return the total of the list of the website's events."""
+
+    def total(**query):
+        response = api.get(PATH, {"trackingCode": website.tracking_code} | query)
+        return response.json()["pagination"]["total"]
+
+    return total
+
+
+def test_an_event_is_counted_at_once(api, website, listed):
+    api.post(PATH, event_of(website))
+    assert listed() == 1
+
+
+def test_an_event_that_is_sent_again_is_counted_once(api, website, listed):
+    for _ in range(3):
+        api.post(PATH, event_of(website, id=ID))
+    assert listed() == 1
+    assert DirtyRange.objects.count() == 1
+
+
+@pytest.mark.parametrize("event_type", ["pageview", "click", "custom", "other"])
+def test_each_type_has_its_total(api, website, listed, event_type):
+    for each in ("pageview", "click", "click", "custom", "custom", "custom"):
+        api.post(PATH, event_of(website, eventType=each))
+    expected = {"pageview": 1, "click": 2, "custom": 3, "other": 0}[event_type]
+    assert listed(eventType=event_type) == expected
+    rollup.refresh(website, 10)
+    assert listed(eventType=event_type) == expected
+
+
+def test_totals_are_exact_whatever_happens(website, make_website, user):
+    """Store, delete and roll up in a random order."""
+    chance = random.Random(5)
+    sites = [website, make_website(user, "other.example")]
+    for _ in range(60):
+        site = chance.choice(sites)
+        match chance.choice(["one", "many", "delete", "roll up", "retain"]):
+            case "one" | "many" as size:
+                rows = [
+                    new_row(
+                        website_id=site.pk,
+                        event_type=chance.choice(marks.TYPES),
+                        session_id=str(chance.randrange(5)),
+                        id=uuid7.new_id(AT_MS + chance.randrange(10**7)),
+                    )
+                    for _ in range(1 if size == "one" else chance.randrange(1, 200))
+                ]
+                store_group(TABLE, [rows])
+            case "delete":
+                ids = Event.objects.of_website(site.pk).values_list("id", flat=True)
+                Event.objects.filter(id__in=list(ids)[::3]).delete()
+            case "roll up":
+                assert rollup.refresh(site, 10)
+            case "retain":
+                low = uuid7.new_id(AT_MS + chance.randrange(10**6))
+                Event.before_delete(uuid7.LOWEST, low)
+                with connections["analytics"].cursor() as cursor:
+                    cursor.execute("DELETE FROM analytics_event WHERE id < %s", [low])
+        for each in sites:
+            for type in (None, *marks.TYPES):
+                types = [type] if type else marks.TYPES
+                stored = Event.objects.filter(website_id=each.pk, event_type__in=types)
+                assert marks.total(each.pk, type) == stored.count()
+
+
+def test_a_deleted_event_is_taken_from_its_session(api, website):
+    for n in range(3):
+        api.post(PATH, event_of(website, timestamp=AT_MS + n))
+    rollup.refresh(website, 10)
+    Event.objects.earliest("id").delete()
+    Event.objects.filter(id__gte=uuid7.floor(AT + timedelta(milliseconds=2))).delete()
+    assert rollup.refresh(website, 10)
+    [session] = WebsiteSession.objects.all()
+    assert (session.page_views, session.created_at) == (1, AT + timedelta(milliseconds=1))
+    Event.objects.all().delete()
+    assert rollup.refresh(website, 10)
+    assert not WebsiteSession.objects.exists()
+    assert marks.total(website.pk) == 0
