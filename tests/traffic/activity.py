@@ -50,7 +50,7 @@ def _row(
     day: StreamDay, id: UUID, *, method: str, path: str, status: int, min_ms: int
 ) -> ActivityRow:
     random, dataset = day.random, day.dataset
-    session, website = day.new_id(uuid7.ms_of(id)), random.choice(dataset.websites)
+    session, website = day.new_id(uuid7.ms_of(id)), random.choice(dataset.sites).id
     is_started = path.endswith("/session") and status < 400
     attribution = Attribution(
         user_id=str(random.choice(dataset.users)) if needs_token(path) and status != 401 else None,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from analytics.ingest.bulk_copy import Row, Table
@@ -18,21 +19,37 @@ _RANDOM_BITS = ~(0xF << 76 | 0b11 << 62)
 _VERSION_7 = 7 << 76 | 0b10 << 62
 
 
+class Hours(NamedTuple):
+    """The hours of a day, within a period that ends with it or later."""
+
+    start_ms: int
+    period_end_ms: int
+
+    def random_times(self, random: Random, count: int) -> list[int]:
+        """Return random times of the day in Unix milliseconds, more of them in busy hours."""
+        hours = random.choices(range(24), HOURS, k=count)
+        chance = random.random
+        return [self.start_ms + hour * HOUR_MS + int(chance() * HOUR_MS) for hour in hours]
+
+
 @dataclass(frozen=True, slots=True)
 class StreamDay:
     """The number of rows to generate for a day, and the source of everything random in them."""
 
     date: date
     start_ms: int
+    period_end_ms: int
     rows: int
     random: Random
     dataset: Dataset
 
+    @property
+    def hours(self) -> Hours:
+        return Hours(self.start_ms, self.period_end_ms)
+
     def random_times(self, count: int) -> list[int]:
         """Return random times of the day in Unix milliseconds, more of them in busy hours."""
-        hours = self.random.choices(range(24), HOURS, k=count)
-        chance = self.random.random
-        return [self.start_ms + hour * HOUR_MS + int(chance() * HOUR_MS) for hour in hours]
+        return self.hours.random_times(self.random, count)
 
     @property
     def last_ms(self) -> int:

@@ -1,110 +1,79 @@
-"""Traffic of events: visits of a few page views, with clicks and custom events among them.
+"""Traffic of events: visits as the tracking script tells of them.
 
 Each visit has a client context too.
 """
 
-from uuid import UUID
+from collections.abc import Sequence
+from random import Random
 
 from analytics.events.ingest import CONTEXTS, TABLE
-from analytics.events.models import ClientContextRow, EventRow, EventType
-from config.db import uuid7
-from tests.traffic.dataset import COUNTRY_CODES, Visitor, random_referrers, random_session_id
-from tests.traffic.day import Rows, StreamDay
+from analytics.events.models import ClientContextRow, EventRow
+from tests.traffic import dataset
+from tests.traffic.audience import DAY_MS, EVENTS_PER_VISIT, Site, Visitor
+from tests.traffic.day import Hours, Rows, StreamDay, seeded_id
+from tests.traffic.period import split
+from tests.traffic.visits import visit
 
-EVENTS_PER_VISIT = 4  # on average
-MAX_PAUSE_MS = 90_000  # between two events of a visit
-PAGEVIEW, CLICK, CUSTOM = EventType.PAGEVIEW.value, EventType.CLICK.value, EventType.CUSTOM.value
-TYPES = (*[PAGEVIEW] * 15, *[CLICK] * 4, CUSTOM)
 
-Visit = tuple[Visitor, UUID, str, str | None]  # visitor, website, session id, referrer
-Step = tuple[int, bool, int]  # time, whether it is an event, index of the visit
+class SiteEvents:
+    """Events of websites, and the contexts of their visits, as they come together for a day."""
+
+    def __init__(self) -> None:
+        self.events: list[EventRow] = []
+        self.contexts: list[ClientContextRow] = []
+
+    def add(
+        self, site: Site, hours: Hours, random: Random, count: int, *, counts_contexts: bool
+    ) -> None:
+        """Add exactly so many events of a website, or rows if contexts count as well."""
+        day = hours.start_ms // DAY_MS
+        while count > 0:
+            for ms in hours.random_times(random, count // EVENTS_PER_VISIT + 1):
+                found = visit(site, hours, day, random, ms)
+                has_context = count > 1 or not counts_contexts
+                rows = found.rows[: count - (has_context and counts_contexts)]
+                self.events += rows
+                if has_context:
+                    self.contexts.append(_context(random, rows, found.visitor))
+                count -= len(rows) + (has_context and counts_contexts)
+                if not count:
+                    break
 
 
 def website_events(day: StreamDay) -> Rows:
     """Return the website events of a day, and the contexts of their visits."""
-    visits: list[Visit] = []
-    steps: list[Step] = []
-    while len(steps) < day.rows:
-        count = (day.rows - len(steps)) // EVENTS_PER_VISIT + 1
-        for ms, visit in zip(*_random_visits(day, count), strict=True):
-            steps += _random_steps(day, ms, len(visits))
-            visits.append(visit)
-    steps = sorted(steps[: day.rows])
-    types = day.random.choices(TYPES, k=len(steps))
-    pages = day.dataset.random_pages(day.random, len(steps))
-    events, contexts = {}, {}
-    for (ms, is_event, number), type, page in zip(steps, types, pages, strict=True):
-        ms = min(ms, day.last_ms)
-        if is_event:
-            row = _event(day, ms, visits[number], type, page)
-            events[row.id] = row
-        else:
-            context = _context(day, ms, visits[number])
-            contexts[context.id] = context
-    return {TABLE: events, CONTEXTS: contexts}
+    found = SiteEvents()
+    counts = split(day.rows, [share for _, share in dataset.WEBSITES])
+    for site, count in zip(day.dataset.sites, counts, strict=True):
+        found.add(site, day.hours, day.random, count, counts_contexts=True)
+    return rows_of(found)
 
 
-def _random_visits(day: StreamDay, count: int) -> tuple[list[int], list[Visit]]:
-    """Return the times at which random visits begin, and the visits."""
-    random, dataset = day.random, day.dataset
-    times = day.random_times(count)
-    visitors, websites = (
-        dataset.random_visitors(random, count),
-        dataset.random_websites(random, count),
-    )
-    session_ids = [random_session_id(random, ms) for ms in times]
-    referrers = random_referrers(random, count)
-    return times, list(zip(visitors, websites, session_ids, referrers, strict=True))
+def rows_of(found: SiteEvents) -> Rows:
+    """Return rows by table, in the order in which they would have come."""
+    return {
+        TABLE: {row.id: row for row in sorted(found.events, key=lambda row: row.id.int)},
+        CONTEXTS: {row.id: row for row in sorted(found.contexts, key=lambda row: row.id.int)},
+    }
 
 
-def _random_steps(day: StreamDay, ms: int, number: int) -> list[Step]:
-    """Return the context and the events of a visit, none for some."""
-    chance = day.random.random
-    events = int(chance() * EVENTS_PER_VISIT * 2)
-    steps = [(ms, False, number)] if events else []
-    for _ in range(events):
-        steps.append((ms, True, number))
-        ms += int(chance() * MAX_PAUSE_MS)
-    return steps
-
-
-def _event(day: StreamDay, ms: int, visit: Visit, type: str, page: int) -> EventRow:
-    visitor, website, session_id, referrer = visit
-    agent = visitor.agent
-    return EventRow(
-        day.new_id(ms),
-        uuid7.from_ms(ms),
-        website,
-        type,
-        day.dataset.urls[website][page],
-        referrer,
-        session_id,
-        visitor.id,
-        agent.device,
-        agent.browser,
-        agent.os,
-        visitor.country,
-        None if type == PAGEVIEW else day.dataset.pages[page].properties,
-    )
-
-
-def _context(day: StreamDay, ms: int, visit: Visit) -> ClientContextRow:
-    visitor, website, session_id, _ = visit
-    agent = visitor.agent
+def _context(random: Random, rows: Sequence[EventRow], visitor: Visitor) -> ClientContextRow:
+    """Return the context of a visit, as its first event brings it."""
+    first, place, agent = rows[0], visitor.place, visitor.agent
     return ClientContextRow(
-        day.new_id(ms),
-        uuid7.from_ms(ms),
-        website,
-        session_id,
-        COUNTRY_CODES[visitor.country],
-        None,
-        visitor.city,
+        seeded_id(random, first.id.int >> 80),
+        first.created_at,
+        first.website_id,
+        first.session_id,
+        place.code,
+        place.region,
+        place.city,
         agent.browser,
         agent.browser_version,
         agent.os,
         agent.os_version,
         agent.device,
-        visitor.language,
+        place.language,
         "x".join(map(str, visitor.screen)),
-        False,
+        visitor.is_bot,
     )
