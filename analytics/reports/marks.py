@@ -5,6 +5,7 @@ rollup deletes it in the transaction that brings the derived rows up to date.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -41,7 +42,8 @@ class Mark(NamedTuple):
 
 def rows_of(rows: Sequence[Any]) -> list[Row]:
     """Return the rows of the marks of new events."""
-    return [_row(mark) for mark in marks_of(rows)]
+    now = uuid7.now_ms()
+    return [_row(mark, now) for mark in marks_of(rows)]
 
 
 def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
@@ -58,9 +60,10 @@ def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
     ]
 
 
-def add(marks: Iterable[Mark]) -> None:
-    """Store marks; within the transaction of their events."""
-    rows = [_row(mark) for mark in marks]
+def add(marks: Iterable[Mark], *, since: datetime | None = None) -> None:
+    """Store marks; within the transaction of their events, or as of an earlier time."""
+    ms = uuid7.to_ms(since) if since else uuid7.now_ms()
+    rows = [_row(mark, ms) for mark in marks]
     if rows:
         copy_rows(TABLE, rows)
 
@@ -118,8 +121,8 @@ def total(website_id: UUID, event_type: str | None = None) -> int:
         return int(number)
 
 
-def _row(mark: Mark) -> Row:
-    return uuid7.new_id_now(), mark.website_id, mark.low, mark.high, *mark.counts
+def _row(mark: Mark, ms: int) -> Row:
+    return uuid7.new_id(ms), mark.website_id, mark.low, mark.high, *mark.counts
 
 
 def _bounds(rows: Sequence[EventRow]) -> tuple[UUID, UUID]:

@@ -106,6 +106,50 @@ class WebsiteVisitor(models.Model):
         return f"{self.visitor_id}: {self.number}"
 
 
+class WebsiteRules(models.Model):
+    """The rules of a website with which its sessions are, or are marked to be, made.
+
+    They stand in the other database too. Here they change in the transaction that marks the
+    sessions, so that a process which dies in between forgets nothing.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    website_id = models.UUIDField(primary_key=True)
+    fingerprint = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+
+class HeavySession(models.Model):
+    """A session of so many events that it waits a while before it is made anew."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "session_id")
+    website_id = models.UUIDField()
+    session_id = models.CharField(max_length=255)
+    made_at = models.DateTimeField()
+    is_marked = models.BooleanField(help_text="Has events that came or went since.")
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class RollupCheck(models.Model):
+    """A check of sessions and totals against the events."""
+
+    home: ClassVar = ANALYTICS
+
+    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
+    checked = models.BigIntegerField(help_text="Sessions, totals and sealed days.")
+    differences = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.checked} checked, {self.differences} differ"
+
+
 class WebsiteSessionRow(NamedTuple):
     """A row of website sessions, a value for each column, in its order."""
 

@@ -7,65 +7,105 @@ does not matter how often, in which order and by how many processes that is done
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
-from itertools import starmap
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 
-from analytics.events.models import ClientContextRow, EventRow
-from analytics.reports import marks, sealing, session_rows
+from analytics.reports import heavy_sessions, marks, sealing, session_rows, site_rules
+from analytics.reports.changed_sessions import ChangedSessions, IdRange, changed_sessions
 from analytics.reports.marks import Mark
-from analytics.reports.models import DirtyRange, WebsiteSession
-from analytics.reports.pages import PageRules
-from analytics.reports.session_facts import SessionFacts, SiteRules, facts_of
-from analytics.reports.session_rows import LONG
-from analytics.reports.sources import host_name
-from config.db import uuid7
+from analytics.reports.models import DirtyRange, EventFloor, WebsiteSession
+from analytics.reports.session_events import facts_of_sessions
+from analytics.reports.session_facts import MAX_HITS, SessionFacts, SiteRules
+from analytics.reports.session_rows import Displaced
+from config.db import deadline, uuid7
 from config.db.routers import home
+from config.server.time_slices import sliced
 from websites.models import Website
 
 ALIAS = home(WebsiteSession)
-MAX_EVENTS = 20_000  # of the marks that one transaction takes
+MAX_EVENTS = 20_000  # that one transaction reads, but for the last session
+MAX_EVENTS_OF_READS = 5_000  # of a transaction for which a request waits
+ROWS = 500  # that are replaced by one COPY
 LOCK_PAUSE_SECONDS = 0.02
-Row = TypeVar("Row", EventRow, ClientContextRow)
+WHOLE = IdRange(uuid7.LOWEST, uuid7.HIGHEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction has done."""
+
+    events: int = 0
+    sessions: int = 0
 
 
 def refresh(website: Website, seconds: float) -> bool:
-    """Bring the sessions of a website up to date; return whether that was done within the time."""
-    ends_at = time.monotonic() + seconds
-    while is_marked(website.pk):
-        left = ends_at - time.monotonic()
-        if left <= 0 or not roll_up(website, wait_seconds=left):
-            return False
-    return True
+    """Bring the sessions of a website up to date; return whether that was done within the time.
 
-
-def roll_up(website: Website, *, wait_seconds: float) -> bool:
-    """Bring the sessions of some marked events up to date.
-
-    Returns False if another process had the website for too long.
+    If it was not, they are as of `as_of`.
     """
-    rules = rules_of(website)
-    with transaction.atomic(using=ALIAS, durable=True):
-        if not lock(website.pk, wait_seconds):
-            return False
-        session_ids = _changed_sessions(website.pk, marks.take(website.pk, MAX_EVENTS))
-        facts = facts_of_sessions(website.pk, session_ids, rules)
-        sealing.unseal(website.pk, session_rows.replace(website.pk, facts))
+    ends_at = time.monotonic() + seconds
+    try:
+        with deadline.within(seconds), sliced():
+            while is_due(website):
+                left = ends_at - time.monotonic()
+                if left <= 0 or not roll_up(website.pk, left, most=MAX_EVENTS_OF_READS):
+                    return False
+    except OperationalError:
+        return False
     return True
 
 
-def is_marked(website_id: UUID) -> bool:
-    return DirtyRange.objects.filter(website_id=website_id).exists()
+def as_of(website_id: UUID, now: datetime) -> datetime:
+    """Return the time until which the sessions of a website have all events."""
+    times = [now, _oldest_mark(website_id), heavy_sessions.as_of(website_id)]
+    return min(filter(None, times))
 
 
-def rules_of(website: Website) -> SiteRules:
-    """Return what the facts of a website's sessions depend on besides their events."""
-    hosts = [website.host, *(host.removeprefix("*.") for host in website.allowed_hosts)]
-    names = {host_name(f"http://{host}/") for host in hosts}
-    return SiteRules(PageRules.of(website.page_rules), frozenset(filter(None, names)))
+def is_due(website: Website) -> bool:
+    """Return whether sessions of a website are to be made anew."""
+    return (
+        DirtyRange.objects.filter(website_id=website.pk).exists()
+        or heavy_sessions.are_due(website.pk)
+        or not site_rules.are_applied(website.pk, site_rules.rules_of(website))
+    )
+
+
+def roll_up(
+    website_id: UUID, wait_seconds: float = 0, *, most: int = MAX_EVENTS, all_heavy: bool = False
+) -> Step | None:
+    """Make some of the sessions anew whose events are marked; return None if it was not possible.
+
+    Another process has the website for too long then. all_heavy: heavy sessions do not wait.
+    """
+    with deadline.long_transaction(ALIAS):
+        if not lock(website_id, wait_seconds):
+            return None
+        since = _oldest_mark(website_id)
+        # Within the lock, so that no process stores older rules after newer ones.
+        website = Website.objects.filter(pk=website_id).first()
+        if website is None:
+            marks.take(website_id, most)
+            return Step()
+        rules = _current_rules(website)
+        floor = EventFloor.current()
+        changed = changed_sessions(website_id, marks.take(website_id, most), most, floor=floor)
+        work = _Work(website_id, rules, most)
+        left = work.make(changed, heavy_sessions.take(website_id, changed.ids, all=all_heavy))
+        marks.add([Mark(website_id, *each) for each in left], since=since)
+        if EventFloor.current() != floor:  # some events may have gone before they were read
+            transaction.set_rollback(True, using=ALIAS)
+            return Step()
+    return Step(work.events, work.sessions)
+
+
+def rebuild(website_id: UUID) -> None:
+    """Mark all sessions of a website to be made anew, by the next rollups."""
+    marks.add([Mark(website_id, *WHOLE)])
 
 
 def lock(website_id: UUID, seconds: float) -> bool:
@@ -83,104 +123,72 @@ def lock(website_id: UUID, seconds: float) -> bool:
             time.sleep(LOCK_PAUSE_SECONDS)
 
 
-def facts_of_sessions(
-    website_id: UUID, session_ids: Sequence[str], rules: SiteRules
-) -> dict[str, SessionFacts | None]:
-    """Return the facts of sessions from all their events, None for those without hits."""
-    events = _of_sessions(EventRow, "analytics_event", website_id, session_ids)
-    contexts = _of_sessions(ClientContextRow, "analytics_clientcontext", website_id, session_ids)
-    return {id: facts_of(events.get(id, []), contexts.get(id, []), rules) for id in session_ids}
+class _Work:
+    """Sessions of a website that one transaction makes anew, until they have too many events."""
+
+    def __init__(self, website_id: UUID, rules: SiteRules, most: int) -> None:
+        self._website_id, self._rules, self._most = website_id, rules, most
+        self._facts: dict[str, SessionFacts | None] = {}
+        self._hits = 0
+        self.events = self.sessions = 0
+
+    def make(self, changed: ChangedSessions, heavy: heavy_sessions.Taken) -> list[IdRange]:
+        """Make heavy sessions that are due and the changed ones; return what is left."""
+        self._make(heavy.due)
+        unmade = self._make([id for id in changed.ids if id not in heavy.handled])
+        self._replace()
+        return changed.unread if unmade is None else changed.left_from(changed.ids[unmade])
+
+    def _make(self, session_ids: list[str]) -> str | None:
+        """Return the first session that is not made, since there were too many events before it."""
+        made = facts_of_sessions(self._website_id, session_ids, self._rules)
+        with closing(made):
+            for position, (id, facts, events) in enumerate(made):
+                self._add(id, facts, events)
+                if self.events >= self._most and position + 1 < len(session_ids):
+                    return session_ids[position + 1]
+        return None
+
+    def _add(self, id: str, facts: SessionFacts | None, events: int) -> None:
+        self._facts[id] = facts
+        self._hits += len(facts.hits) if facts else 0
+        self.events += events
+        self.sessions += 1
+        if events > heavy_sessions.EVENTS:
+            heavy_sessions.note(self._website_id, id)
+        if len(self._facts) >= ROWS or self._hits >= MAX_HITS:
+            self._replace()
+
+    def _replace(self) -> None:
+        if self._facts:
+            replaced = session_rows.replace(self._website_id, self._facts)
+            sealing.unseal(self._website_id, replaced.spans)
+            _mark_displaced(replaced.displaced)
+            self._facts, self._hits = {}, 0
 
 
-def _changed_sessions(website_id: UUID, taken: Iterable[Mark]) -> list[str]:
-    """Return the ids of the sessions that marks tell of; put back what is too much for once."""
-    new: list[Mark] = []
-    others: list[Mark] = []
-    for mark in taken:
-        (new if mark.is_of_new_events else others).append(mark)
-    found = _sessions_of_new_events(website_id, new)
-    for mark in others:
-        found |= _sessions_around(website_id, mark)
-    return sorted(found)
+def _mark_displaced(rows: Iterable[Displaced]) -> None:
+    for id, website_id, span in rows:
+        last = UUID(int=uuid7.floor(span.end).int | ((1 << 80) - 1))
+        marks.add([Mark(website_id, id, last)])
+        sealing.unseal(website_id, [span])
 
 
-def _sessions_of_new_events(website_id: UUID, taken: Sequence[Mark]) -> set[str]:
-    if not taken:
-        return set()
-    with connections[ALIAS].cursor() as cursor:
-        lows, highs = [mark.low for mark in taken], [mark.high for mark in taken]
-        cursor.execute(_OF_NEW_EVENTS, [lows, highs, website_id])
-        return {id for (id,) in cursor.fetchall()}
+def _current_rules(website: Website) -> SiteRules:
+    """Return the rules of a website; if its sessions were made with others, mark all of them."""
+    rules = site_rules.rules_of(website)
+    if not site_rules.are_applied(website.pk, rules):
+        rebuild(website.pk)
+        site_rules.store(website.pk, rules)
+    return rules
 
 
-def _sessions_around(website_id: UUID, mark: Mark) -> set[str]:
-    """Return the sessions that have, or had, an event in the range of a mark.
-
-    Of a wide one, a part is put back.
-    """
-    values: dict[str, Any] = {
-        "website": website_id,
-        "low": mark.low,
-        "high": mark.high,
-        "start": uuid7.time_of(mark.low),
-        "day_before": uuid7.floor(max(uuid7.time_of(mark.low) - LONG, uuid7.time_of(uuid7.LOWEST))),
-        "limit": MAX_EVENTS,
-    }
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_BEGUN_BEFORE, values)
-        before = {id for (id,) in cursor.fetchall()}
-        cursor.execute(_WITHIN, values)
-        within = cursor.fetchall()
-    if len(within) == MAX_EVENTS:
-        marks.add([Mark(website_id, uuid7.next_after(within[-1][0]), mark.high)])
-    return before | {session_id for _, session_id in within}
-
-
-def _of_sessions(
-    row_type: type[Row], table: str, website_id: UUID, session_ids: Sequence[str]
-) -> dict[str, list[Row]]:
-    """Return all rows of some sessions, by the session."""
-    names = (f"{table}.{name}" for name in row_type._fields)
-    columns = ", ".join(f"{name}::text" if name.endswith(".properties") else name for name in names)
-    found: dict[str, list[Row]] = {}
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            _OF_SESSIONS.format(table=table, columns=columns), [list(session_ids), website_id]
-        )
-        for row in starmap(row_type, cursor):
-            found.setdefault(row.session_id, []).append(row)
-    return found
+def _oldest_mark(website_id: UUID) -> datetime | None:
+    ids = DirtyRange.objects.filter(website_id=website_id).values_list("id", flat=True)
+    oldest = ids.order_by("id").first()
+    return uuid7.time_of(oldest) if oldest else None
 
 
 def _lock_key(website_id: UUID) -> int:
     digest = hashlib.blake2b(website_id.bytes, digest_size=8, person=b"rollup").digest()
     return int.from_bytes(digest, signed=True)
-
-
-_OF_NEW_EVENTS = """
-SELECT DISTINCT session_id
-  FROM unnest(%s::uuid[], %s::uuid[]) AS marked (low, high), analytics_event
- WHERE website_id = %s AND id >= low AND id <= high
-"""
-_WITHIN = """
-SELECT * FROM (
-    (SELECT id, session_id FROM analytics_event
-      WHERE website_id = %(website)s AND id >= %(low)s AND id <= %(high)s
-      ORDER BY id LIMIT %(limit)s)
-    UNION ALL
-    (SELECT id, session_id FROM analytics_websitesession
-      WHERE website_id = %(website)s AND id >= %(low)s AND id <= %(high)s
-      ORDER BY id LIMIT %(limit)s)
-) AS row ORDER BY id LIMIT %(limit)s
-"""
-_BEGUN_BEFORE = """
-SELECT session_id FROM analytics_websitesession
- WHERE website_id = %(website)s AND id < %(low)s AND ended_at >= %(start)s
-   AND (id >= %(day_before)s OR is_long)
-"""
-_OF_SESSIONS = """
-SELECT {columns} FROM unnest(%s::varchar[]) AS changed (id)
-  JOIN {table} ON hashtext({table}.session_id) = hashtext(changed.id)
-   AND {table}.session_id = changed.id
- WHERE {table}.website_id = %s
-"""

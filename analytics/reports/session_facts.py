@@ -1,7 +1,8 @@
 """The facts of a session, made of all its events and client contexts
 
 They are a function of these alone, so that they can be made anew whenever an event comes late. Its
-hits are its events but for the reserved ones, whose names begin with `$`.
+hits are its events but for the reserved ones, whose names begin with `$`. Events before the first
+hit tell nothing.
 """
 
 import math
@@ -19,6 +20,7 @@ from analytics.reports.pages import PageRules, page_of
 from analytics.reports.sources import host_name, parameters_of, source_of
 from config.db import uuid7
 
+VERSION = 1  # one more makes all sessions anew, whenever their facts have changed
 # Letters of `SessionFacts.types`.
 VIEW, CUSTOM, OUTBOUND, DOWNLOAD, CLICK = "pcodl"
 LINKS = {"outbound": OUTBOUND, "download": DOWNLOAD}
@@ -125,6 +127,8 @@ def facts_of(
         hits.add(event)
     if not hits.all:
         return None
+    start = hits.all[0].id.int
+    ordered = [event for event in ordered if event.id.int >= start]
     views = [hit for hit in hits.all if hit.type == VIEW]
     first = hits.first_event(ordered)
     parameters = parameters_of(first.url)

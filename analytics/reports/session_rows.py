@@ -24,20 +24,35 @@ class Span(NamedTuple):
     end: datetime
 
 
-def replace(website_id: UUID, facts: Mapping[str, SessionFacts | None]) -> list[Span]:
+class Displaced(NamedTuple):
+    """A row that had to go for one with its id, and which is to be made anew."""
+
+    id: UUID
+    website_id: UUID
+    span: Span
+
+
+class Replaced(NamedTuple):
+    """The times of old and new rows, and rows of others that are gone."""
+
+    spans: list[Span]
+    displaced: list[Displaced]
+
+
+def replace(website_id: UUID, facts: Mapping[str, SessionFacts | None]) -> Replaced:
     """Replace the rows of sessions, by their ids; those without facts are gone.
 
-    Returns the times of the old rows and the new ones. Within a transaction that has locked the
-    website.
+    Within a transaction that has locked the website.
     """
     known = {id: each for id, each in facts.items() if each}
     numbers = _numbers(website_id, known.values())
     rows = [row_of(website_id, id, each, numbers) for id, each in known.items()]
     rows.sort(key=lambda row: row.id.int)
     spans = _delete(website_id, list(facts))
+    displaced = _displace(rows) if rows else []
     if rows:
         copy_rows(TABLE, rows)
-    return spans + [Span(row.created_at, row.ended_at) for row in rows]
+    return Replaced([*spans, *(Span(row.created_at, row.ended_at) for row in rows)], displaced)
 
 
 def row_of(
@@ -147,6 +162,20 @@ def _delete(website_id: UUID, session_ids: list[str]) -> list[Span]:
         return [Span(start, end) for start, end in cursor.fetchall()]
 
 
+def _displace(rows: Sequence[WebsiteSessionRow]) -> list[Displaced]:
+    """Delete the rows of other sessions that have the ids of these.
+
+    An event was deleted, and came again with its id but of another session or website.
+    """
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(_DISPLACE, [[row.id for row in rows]])
+        return [Displaced(id, other, Span(*span)) for id, other, *span in cursor.fetchall()]
+
+
+_DISPLACE = """
+DELETE FROM analytics_websitesession WHERE id = ANY(%s::uuid[])
+RETURNING id, website_id, created_at, ended_at
+"""
 _KNOWN_VISITORS = """
 SELECT visitor_id, number FROM analytics_websitevisitor
  WHERE website_id = %s AND visitor_id = ANY(%s)

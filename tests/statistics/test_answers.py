@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from analytics.events.ingest import TABLE
 from analytics.events.models import ClientContextRow
 from analytics.ingest.commit import store_group
-from analytics.reports import rollup, sealing
+from analytics.reports import rollup, sealing, site_rules
 from analytics.reports.answers import answer
 from analytics.reports.buckets import days_of, edges_of
 from analytics.reports.question import Condition, Question, Range
@@ -103,7 +103,7 @@ def sessions_of(website, rows):
     by_session = defaultdict(list)
     for row in rows:
         by_session[row.session_id].append(row)
-    rules = rollup.rules_of(website)
+    rules = site_rules.rules_of(website)
     found = [facts_of(each, [], rules) for name, each in by_session.items() if name != "bot"]
     return [session for session in found if session]
 
