@@ -18,7 +18,7 @@ from websites import lookup
 from websites.lookup import Site
 
 CONTEXTS = Table.of(ClientContext)
-TABLE = Table.of(Event, beside=CONTEXTS, brings=(marks.TABLE, marks.rows_of))
+TABLE = Table.of(Event, beside=CONTEXTS, brings=marks.statement_for)
 ID_IN_USE = "Event id already in use"
 
 Item = dict[str, Any]  # what the serializer made of one event

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from analytics.ingest.copy_text import ColumnWriter, chunks, writer_of
 from config.api.outcomes import Outcome
+from config.db.copying import copy_with
 from config.db.routers import home
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ ROW_ERRORS = {"54", "P0"}  # program_limit_exceeded, raise_exception of a trigge
 
 Row = tuple[Any, ...]  # a value for each column of its table, the id first
 OnNewRows = Callable[[Sequence[Row]], None]
-RowsOf = Callable[[Sequence[Row]], Sequence[Row]]
+StatementFor = Callable[[Sequence[Row]], str]
 Item = TypeVar("Item")
 
 
@@ -36,8 +37,8 @@ class Table:
     `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
     transaction. It must take its locks in the same order in every process, and comes after all rows
     are stored, since what it locks others may wait for. Rows of the table `beside` may be handed
-    over among its own, and are stored in the same transaction. `brings` makes the rows of another
-    table that come with new ones, and have new ids.
+    over among its own, and are stored in the same transaction. `brings` returns the statement that
+    stores what comes with new rows; it must wait for nobody.
     """
 
     alias: str
@@ -47,7 +48,7 @@ class Table:
     insert_sql: str
     on_new_rows: OnNewRows | None = None
     beside: Self | None = None
-    brings: "tuple[Self, RowsOf] | None" = None
+    brings: StatementFor | None = None
 
     @classmethod
     def of(
@@ -56,7 +57,7 @@ class Table:
         *,
         on_new_rows: OnNewRows | None = None,
         beside: Self | None = None,
-        brings: tuple[Self, RowsOf] | None = None,
+        brings: StatementFor | None = None,
     ) -> Self:
         """Return the table of a model whose first field is `id`."""
         fields = model._meta.concrete_fields
@@ -111,14 +112,12 @@ def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     Raises DatabaseError when one of them is known or bad; nothing is stored then.
     """
     connection = connections[table.alias]
-    with (
-        connection.wrap_database_errors,  # COPY is psycopg's own, Django wraps no error of it
-        connection.cursor() as cursor,
-        cursor.copy(table.copy_sql) as copy,
-    ):
-        for lines in chunks(rows, table.writers):
-            copy.write(lines)
-    _follow(table, rows)
+    connection.ensure_connection()
+    statements = f"{table.brings(rows)}; {table.copy_sql}" if table.brings else table.copy_sql
+    with connection.wrap_database_errors:  # COPY is psycopg's own, Django wraps no error of it
+        copy_with(connection.connection, statements, chunks(rows, table.writers))
+    if table.on_new_rows:
+        table.on_new_rows(rows)
     return [Outcome.STORED] * len(rows)
 
 
@@ -138,8 +137,8 @@ def insert_ignoring_duplicates(table: Table, rows: Sequence[Row]) -> list[Outcom
 def _follow(table: Table, rows: Sequence[Row]) -> None:
     """Store what comes with new rows, and count them."""
     if table.brings:
-        other, rows_of = table.brings
-        copy_rows(other, rows_of(rows))
+        with connections[table.alias].cursor() as cursor:
+            cursor.execute(table.brings(rows))
     if table.on_new_rows:
         table.on_new_rows(rows)
 

@@ -91,13 +91,12 @@ def _store_rows(table: Table, group: Sequence[Sequence[Row]]) -> list[Outcome]:
     # deadlock if they took them in different orders.
     ordered = sorted(first.values(), key=lambda row: row[0].int)
     parts = table.split(ordered)
-    are_several = len(parts) > 1 or table.brings is not None
-    are_few = are_several and len(ordered) <= insert_together.MAX_ROWS
+    are_few = len(parts) > 1 and len(ordered) <= insert_together.MAX_ROWS
     stored = _commit(
         table.alias,
         partial(insert_together.insert_together if are_few else _copy_each, parts),
         partial(_insert_each, parts),
-        is_one_statement=table.on_new_rows is None and (are_few or not are_several),
+        is_one_statement=table.on_new_rows is None and (are_few or len(parts) == 1),
         is_repeatable=True,
     )
     split = chain.from_iterable(rows for _, rows in parts)

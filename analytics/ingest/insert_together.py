@@ -23,21 +23,15 @@ def insert_together(parts: Parts) -> list[Outcome]:
 
     Raises DatabaseError, or UnicodeError, when one of them is known or bad; nothing is stored then.
     """
-    all_parts = [*parts, *_brought(parts)]
-    statements = "; ".join(_insert_sql(table) for table, _ in all_parts)
-    texts = [_json([_object(table, row) for row in rows]) for table, rows in all_parts]
+    statements = [_insert_sql(table) for table, _ in parts]
+    statements += [table.brings(rows) for table, rows in parts if table.brings]
+    texts = [_json([_object(table, row) for row in rows]) for table, rows in parts]
     with connections[parts[0][0].alias].cursor() as cursor:
-        cursor.execute(statements, texts)
+        cursor.execute("; ".join(statements), texts)
     for table, rows in parts:
         if table.on_new_rows:
             table.on_new_rows(rows)
     return [Outcome.STORED for _, rows in parts for _ in rows]
-
-
-def _brought(parts: Parts) -> Parts:
-    """Return the rows of other tables that those of these bring along."""
-    brought = ((table.brings, rows) for table, rows in parts if table.brings)
-    return [(other, rows_of(rows)) for (other, rows_of), rows in brought]
 
 
 @cache

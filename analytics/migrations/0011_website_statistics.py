@@ -64,7 +64,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='DirtyRange',
             fields=[
-                ('id', models.UUIDField(default=config.db.uuid7.new_id_now, editable=False, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('website_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=config.db.uuid7.new_id_now, editable=False)),
                 ('website_id', models.UUIDField()),
                 ('low', models.UUIDField(help_text='The lowest id of the events.')),
                 ('high', models.UUIDField(help_text='The highest id of the events.')),
@@ -72,9 +73,6 @@ class Migration(migrations.Migration):
                 ('clicks', models.IntegerField()),
                 ('custom_events', models.IntegerField()),
             ],
-            options={
-                'indexes': [models.Index(fields=['website_id'], name='dirty_range_website')],
-            },
         ),
         CreatePartitionedModel(
             name='WebsiteSession',

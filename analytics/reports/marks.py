@@ -12,12 +12,10 @@ from uuid import UUID
 from django.db import connections
 
 from analytics.events.models import EventQuerySet, EventRow, EventType
-from analytics.ingest.bulk_copy import Row, Table, copy_rows
 from analytics.reports.models import DirtyRange, EventFloor
 from config.db import uuid7
 from config.db.routers import home
 
-TABLE = Table.of(DirtyRange)
 HOUR_MS = 3_600_000
 MAX_TAKEN = 10_000  # marks
 TYPES = tuple(EventType.values)  # in the order of the counts of a mark
@@ -40,10 +38,9 @@ class Mark(NamedTuple):
         return any(self.counts) and min(self.counts) >= 0
 
 
-def rows_of(rows: Sequence[Any]) -> list[Row]:
-    """Return the rows of the marks of new events."""
-    now = uuid7.now_ms()
-    return [_row(mark, now) for mark in marks_of(rows)]
+def statement_for(rows: Sequence[Any]) -> str:
+    """Return the statement that marks new events, for their transaction."""
+    return _insert(marks_of(rows), uuid7.now_ms())
 
 
 def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
@@ -62,10 +59,9 @@ def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
 
 def add(marks: Iterable[Mark], *, since: datetime | None = None) -> None:
     """Store marks; within the transaction of their events, or as of an earlier time."""
-    ms = uuid7.to_ms(since) if since else uuid7.now_ms()
-    rows = [_row(mark, ms) for mark in marks]
-    if rows:
-        copy_rows(TABLE, rows)
+    if found := list(marks):
+        with connections[home(DirtyRange)].cursor() as cursor:
+            cursor.execute(_insert(found, uuid7.to_ms(since) if since else uuid7.now_ms()))
 
 
 def mark_deleted(rows: EventQuerySet) -> None:
@@ -104,7 +100,7 @@ def take(website_id: UUID, events: int) -> list[Mark]:
     Within a transaction that has locked the website.
     """
     with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_TAKE, [website_id, MAX_TAKEN, events])
+        cursor.execute(_TAKE, [website_id, MAX_TAKEN, website_id, events])
         found = [Mark(website_id, low, high, tuple(counts)) for low, high, *counts in cursor]
         totals = [sum(counts) for counts in zip(*(mark.counts for mark in found), strict=True)]
         if any(totals):
@@ -121,8 +117,14 @@ def total(website_id: UUID, event_type: str | None = None) -> int:
         return int(number)
 
 
-def _row(mark: Mark, ms: int) -> Row:
-    return uuid7.new_id(ms), mark.website_id, mark.low, mark.high, *mark.counts
+def _insert(marks: Iterable[Mark], ms: int) -> str:
+    """Return a statement in which ids and numbers are written out: they need no quoting."""
+    rows = [
+        f"('{uuid7.new_id(ms).hex}', '{website_id.hex}', '{low.hex}', '{high.hex}', "
+        f"{counts[0]}, {counts[1]}, {counts[2]})"
+        for website_id, low, high, counts in marks
+    ]
+    return f"INSERT INTO {_COLUMNS} VALUES {', '.join(rows)}"
 
 
 def _bounds(rows: Sequence[EventRow]) -> tuple[UUID, UUID]:
@@ -135,6 +137,9 @@ def _counts(rows: Sequence[EventRow]) -> tuple[int, ...]:
     return tuple(types.count(type) for type in TYPES)
 
 
+_COLUMNS = """
+    analytics_dirtyrange (id, website_id, low, high, page_views, clicks, custom_events)
+"""
 _COUNT = """
 SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
        count(*) FILTER (WHERE event_type = 'click'), count(*) FILTER (WHERE event_type = 'custom')
@@ -148,7 +153,7 @@ WITH first AS (
     SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM first
 )
 DELETE FROM analytics_dirtyrange AS mark USING counted
- WHERE mark.id = counted.id AND before <= %s
+ WHERE mark.website_id = %s AND mark.id = counted.id AND before <= %s
 RETURNING low, high, page_views, clicks, custom_events
 """
 _TOTAL = """

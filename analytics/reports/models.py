@@ -27,19 +27,14 @@ class DirtyRange(models.Model):
 
     home: ClassVar = ANALYTICS
 
-    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
+    pk = models.CompositePrimaryKey("website_id", "id")
+    id = models.UUIDField(default=uuid7.new_id_now, editable=False)
     website_id = models.UUIDField()
     low = models.UUIDField(help_text="The lowest id of the events.")
     high = models.UUIDField(help_text="The highest id of the events.")
     page_views = models.IntegerField(help_text="Events that came; fewer than 0 if they went.")
     clicks = models.IntegerField()
     custom_events = models.IntegerField()
-
-    class Meta:
-        indexes: ClassVar = [
-            # What is left to do for a website: WHERE website_id = ….
-            models.Index(fields=["website_id"], name="dirty_range_website"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.low} to {self.high}"

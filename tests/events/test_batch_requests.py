@@ -6,7 +6,7 @@ import logging
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import insert_together
+from analytics.ingest import commit
 from tests.support.events import (
     AT_MS,
     BATCH_PATH,
@@ -103,11 +103,11 @@ def test_a_body_may_have_four_mebibytes(api, website, size, status):
 
 
 def test_without_the_analytics_database_nothing_is_stored(batch, website, monkeypatch):
-    def refuse(parts):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(insert_together, "insert_together", refuse)
+        patch.setattr(commit, "copy_rows", refuse)
         response = batch(event_of(website), event_of(website))
     assert_response(response, 503, UNAVAILABLE, WRITE_FAILED)
     assert stored_rows() == []

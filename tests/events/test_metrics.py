@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import insert_together
+from analytics.ingest import commit
 from tests.support.events import BATCH_PATH, PATH, event_of, new_id
 from tests.support.metrics import (
     DUPLICATE,
@@ -25,7 +25,7 @@ def counted(api):
     return outcome_counter(api, "events")
 
 
-def away(parts):
+def away(table, rows):
     raise OperationalError("the analytics database is away")
 
 
@@ -67,7 +67,7 @@ def test_events_are_counted_as_dropped_while_the_switch_is_off(api, website, cou
 
 
 def test_events_are_counted_as_dropped_when_the_write_failed(api, website, counted, monkeypatch):
-    monkeypatch.setattr(insert_together, "insert_together", away)
+    monkeypatch.setattr(commit, "copy_rows", away)
     api.post(PATH, event_of(website))
     assert counted() == {WRITE_FAILED: 1}
     api.post(BATCH_PATH, {"events": [event_of(website)] * 7})

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connections
 
-from analytics.ingest import insert_together
+from analytics.ingest import commit
 from tests.support.bodies import CountingBody
 from tests.support.events import (
     AT_MS,
@@ -205,10 +205,10 @@ def test_the_website_comes_before_the_duplicate(api, website):
 
 
 def test_without_the_analytics_database_storage_is_unavailable(api, website, monkeypatch):
-    def refuse(parts):
+    def refuse(table, rows):
         raise OperationalError("the analytics database is away")
 
-    monkeypatch.setattr(insert_together, "insert_together", refuse)
+    monkeypatch.setattr(commit, "copy_rows", refuse)
     assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     monkeypatch.undo()
     assert stored_rows() == []

@@ -6,7 +6,7 @@ import pytest
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
-from analytics.ingest import insert_together, writer
+from analytics.ingest import commit, writer
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -173,11 +173,11 @@ def test_a_connection_that_is_lost_within_a_write_is_used_no_more(api, website, 
 
 
 def test_a_crash_in_the_thread_fails_its_group_and_not_the_next(api, website, monkeypatch):
-    def crash(parts):
+    def crash(table, rows):
         raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(insert_together, "insert_together", crash)
+        patch.setattr(commit, "copy_rows", crash)
         assert_response(api.post(PATH, event_of(website)), 503, UNAVAILABLE, WRITE_FAILED)
     assert_answer_is_stored(api.post(PATH, event_of(website)))
     assert len(stored_rows()) == 1

@@ -7,9 +7,11 @@ import pytest
 from django.db import connections
 
 from analytics.events.ingest import TABLE
-from analytics.events.models import Event
+from analytics.events.models import ClientContextRow, Event
 from analytics.ingest import commit, insert_together, writer
+from analytics.ingest.bulk_copy import copy_rows
 from analytics.reports.models import DirtyRange
+from config.db import uuid7
 from tests.support import collect, funnel, platform, sessions
 from tests.support.api import Api
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
@@ -33,6 +35,14 @@ ERRORS = [RuntimeError, MemoryError, SystemExit, KeyboardInterrupt, Unforeseen]
 def assert_writes(website):
     response = Api().post(PATH, event_of(website))
     assert (response.status_code, response["X-Event-Outcome"]) == (201, "stored")
+
+
+def context_of(row):
+    nothing = dict.fromkeys(ClientContextRow._fields[4:-1])
+    id = uuid7.new_id(uuid7.ms_of(row.id))
+    return ClientContextRow(
+        id, row.created_at, row.website_id, row.session_id, **nothing, is_bot=False
+    )
 
 
 # Errors in the thread
@@ -146,16 +156,15 @@ def test_a_locked_table_leaves_the_process_ready(api, website, foreign, settings
 
 
 def test_a_connection_that_became_read_only_is_replaced(api, website, monkeypatch):
-    store = insert_together.insert_together
 
-    def turn_read_only(parts):
-        outcomes = store(parts)
-        with connections[TABLE.alias].cursor() as cursor:
+    def turn_read_only(table, rows):
+        outcomes = copy_rows(table, rows)
+        with connections[table.alias].cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = on")  # of this connection
         return outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr(insert_together, "insert_together", turn_read_only)
+        patch.setattr(commit, "copy_rows", turn_read_only)
         assert_writes(website)
     assert_writes(website)
     assert Event.objects.count() == 2
@@ -185,27 +194,26 @@ def test_while_all_connections_are_read_only_nothing_is_stored_and_nobody_ready(
 def test_a_commit_that_was_lost_on_its_way_back_is_a_duplicate(website, monkeypatch):
     row = new_row()
     assert_writes(website)
-    store = insert_together.insert_together
 
-    def cut(parts):
-        outcomes = store(parts)
-        alias = TABLE.alias
+    def cut(table, rows):
+        outcomes = copy_rows(table, rows)
         with connect_to_analytics(autocommit=True) as other:
-            pid = connections[alias].connection.info.backend_pid
+            pid = connections[table.alias].connection.info.backend_pid
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        monkeypatch.setattr(insert_together, "insert_together", store)
-        with connections[alias].cursor() as cursor:
+        monkeypatch.setattr(commit, "copy_rows", copy_rows)
+        with connections[table.alias].cursor() as cursor:
             cursor.execute("SELECT 1")  # whatever comes next fails
         return outcomes
 
-    monkeypatch.setattr(insert_together, "insert_together", cut)
+    monkeypatch.setattr(commit, "copy_rows", cut)
     assert writer.write_one(TABLE, row).name == "DUPLICATE"
     assert Event.objects.filter(id=row.id).count() == 1
     assert DirtyRange.objects.filter(low=row.id).count() == 1
 
 
-def test_a_commit_of_several_statements_that_was_lost_is_a_duplicate(website, monkeypatch):
-    rows = [new_row() for _ in range(insert_together.MAX_ROWS + 1)]
+def test_a_commit_of_several_tables_that_was_lost_is_a_duplicate(website, monkeypatch):
+    rows = [new_row() for _ in range(insert_together.MAX_ROWS)]
+    context = context_of(rows[0])
     assert_writes(website)
     backend: Any = type(connections[TABLE.alias])
     real_commit = backend.commit
@@ -220,5 +228,6 @@ def test_a_commit_of_several_statements_that_was_lost_is_a_duplicate(website, mo
             cursor.execute("SELECT 1")  # whatever comes next fails
 
     monkeypatch.setattr(backend, "commit", cut)
-    assert {outcome.name for outcome in writer.write(TABLE, rows)} == {"DUPLICATE"}
+    assert {outcome.name for outcome in writer.write(TABLE, [*rows, context])} == {"DUPLICATE"}
     assert Event.objects.filter(id__in=[row.id for row in rows]).count() == len(rows)
+    assert DirtyRange.objects.filter(low=min(row.id for row in rows)).count() == 1
