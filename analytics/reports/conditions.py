@@ -37,6 +37,10 @@ COLUMNS = {
 OF_PAGES = ("page", "hostname")
 OF_NAMES = {"event": "c", "outbound": "o", "download": "d"}
 PROPERTY = "property."
+EVENTS_OF_RANGE = """
+event.website_id = %(website)s AND event.id >= %(start_id)s AND event.id < %(end)s
+AND event.event_type = 'custom' AND coalesce(event.properties ->> 'name', '') NOT LIKE '$%%'
+"""
 NEGATIVE = {"not": "is", "excludes": "contains"}
 
 
@@ -61,11 +65,38 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
     """Return whether a session fits a condition on a column or on its hits."""
     if column := COLUMNS.get(condition.dimension):
         fits = _fits(f"session.{column}", condition, parameters)
+    elif condition.dimension.startswith(PROPERTY):
+        fits = _has_event_with(condition, parameters)
     else:
         fits = f"EXISTS (SELECT FROM {_HITS} WHERE {of_hit(condition, parameters)})"
         if quick := _quickly(condition, parameters):
             fits = f"({quick} AND {fits})"
     return fits if is_positive(condition) else f"NOT {fits}"
+
+
+def is_of_hits(dimension: str) -> bool:
+    """Return whether a dimension is one of the hits of a session."""
+    return dimension in OF_PAGES or dimension in OF_NAMES
+
+
+def property_text(key: str) -> str:
+    """Return a property of an event as a text; key: the parameter that names it."""
+    return f"event.properties ->> {key}"
+
+
+def has_property(key: str) -> str:
+    """Return whether an event has a property that is a text, a number or a boolean."""
+    return f"json_typeof(event.properties -> {key}) IN ('string', 'number', 'boolean')"
+
+
+def _has_event_with(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a session has a custom event in the range whose property fits."""
+    key = parameters.add(condition.dimension.removeprefix(PROPERTY))
+    fits = _fits(f"({property_text(key)})", condition, parameters)
+    return f"""session.session_id IN (
+        SELECT session_id FROM analytics_event AS event
+         WHERE {EVENTS_OF_RANGE} AND {has_property(key)} AND {fits}
+    )"""
 
 
 def of_hit(condition: Condition, parameters: Parameters) -> str:

@@ -13,16 +13,21 @@ from django.db import connections
 
 from analytics.reports.conditions import (
     COLUMNS,
+    EVENTS_OF_RANGE,
     HITS,
     HOST,
     OF_NAMES,
+    PROPERTY,
     Parameters,
+    has_property,
     hit_restriction,
+    is_of_hits,
     of_session,
+    property_text,
 )
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Condition
-from analytics.reports.sums import Sums, visitors_of
+from analytics.reports.sums import NOTHING, Sums, visitors_of
 from config.db import uuid7
 from config.db.routers import home
 
@@ -48,39 +53,33 @@ class Selection:
 
 def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
     """Return the sums of each bucket and value that has any."""
-    has_hit_conditions = any(each.dimension not in COLUMNS for each in selection.conditions)
-    if dimension == TOTAL or dimension in COLUMNS:
-        value = f"session.{COLUMNS[dimension]}" if dimension in COLUMNS else "NULL::text"
-        if not has_hit_conditions:
-            return _Statement(selection, _WHOLE).run(value=value)
-        sessions = _Statement(selection, _SESSIONS).run(value=value)
-    else:
-        value = _hit_value(dimension)
-        sessions = _Statement(selection, _SESSIONS_OF_HITS).run(value=value, dimension=dimension)
-    hits = _Statement(selection, _HITS_ALONE).run(value=value, dimension=dimension)
-    return {key: sessions.get(key, Sums()) + hits.get(key, Sums()) for key in sessions | hits}
-
-
-def _hit_value(dimension: str) -> str:
-    return {"page": "hit.page", "hostname": HOST}.get(dimension, "hit.name")
+    statement = _Statement(selection, dimension)
+    is_of_sessions = dimension == TOTAL or dimension in COLUMNS
+    if is_of_sessions and not any(is_of_hits(each.dimension) for each in selection.conditions):
+        return statement.run(_WHOLE)
+    sessions = statement.run(_SESSIONS if is_of_sessions else _SESSIONS_OF_HITS)
+    hits = statement.run(_HITS_ALONE)
+    return {key: sessions.get(key, NOTHING) + hits.get(key, NOTHING) for key in sessions | hits}
 
 
 @dataclass(slots=True)
 class _Statement:
-    """A statement and its parameters."""
+    """What the statements of a selection and a dimension have in common, and their parameters."""
 
     selection: Selection
-    template: str
+    dimension: str
     parameters: Parameters = field(default_factory=Parameters)
 
-    def run(self, *, value: str, dimension: str = TOTAL) -> dict[Key, Sums]:
-        sql = self.template.format(
-            value=value,
+    def run(self, template: str) -> dict[Key, Sums]:
+        """Return what a statement tells."""
+        is_kind = self.dimension in OF_NAMES or self.dimension.startswith(PROPERTY)
+        sql = template.format(
+            value=self._value(),
             sessions=self._sessions(),
-            hits=HITS,
-            counting_hits=self._counting_hits(dimension),
-            is_event="true" if dimension in OF_NAMES else "lower(hit.type) = 'c'",
-            is_page="true" if dimension == "page" else "false",
+            hits=self._hits(),
+            counting_hits=self._counting_hits(),
+            is_event="true" if is_kind else "lower(hit.type) = 'c'",
+            is_page="true" if self.dimension == "page" else "false",
         )
         edges = self.selection.edges
         values = self.parameters.values | {
@@ -88,7 +87,8 @@ class _Statement:
             "buckets": len(edges) - 1,
             "website": self.selection.website_id,
             "start": edges[0],
-            "day_before": uuid7.floor(edges[0] - LONG),
+            "start_id": uuid7.floor(edges[0]),
+            "day_before": uuid7.floor(max(edges[0], uuid7.from_ms(0) + LONG) - LONG),
             "end": uuid7.floor(edges[-1]),
             "bots": self.selection.bots,
             "engaged": ENGAGED_SECONDS,
@@ -105,10 +105,27 @@ class _Statement:
         fits = [of_session(each, self.parameters) for each in self.selection.conditions]
         return " AND ".join([_OVERLAP, *fits])
 
-    def _counting_hits(self, dimension: str) -> str:
+    def _value(self) -> str:
+        """Return the value of a session, or of a hit."""
+        if self.dimension == TOTAL:
+            return "NULL::text"
+        if self.dimension in COLUMNS:
+            return f"session.{COLUMNS[self.dimension]}"
+        return {"page": "hit.page", "hostname": HOST}.get(self.dimension, "hit.name")
+
+    def _hits(self) -> str:
+        """Return the hits of sessions; for a property, events that have it."""
+        if not self.dimension.startswith(PROPERTY):
+            return f"CROSS JOIN LATERAL {HITS}"
+        key = self.parameters.add(self.dimension.removeprefix(PROPERTY))
+        return _EVENTS_WITH.format(name=property_text(key), has=has_property(key))
+
+    def _counting_hits(self) -> str:
         """Return which of their hits count."""
+        if self.dimension.startswith(PROPERTY):
+            return "true"
         restriction = hit_restriction(self.selection.conditions, self.parameters)
-        letter = OF_NAMES.get(dimension)
+        letter = OF_NAMES.get(self.dimension)
         is_of_kind = f"lower(hit.type) = '{letter}'" if letter else ""
         return " AND ".join(filter(None, [is_of_kind, restriction])) or "true"
 
@@ -116,6 +133,19 @@ class _Statement:
 _OVERLAP = """
 session.website_id = %(website)s AND session.is_bot = %(bots)s AND session.ended_at >= %(start)s
 AND session.id < %(end)s AND (session.id >= %(day_before)s OR session.is_long)
+"""
+# Beside sessions; the time of an event is told as those of hits are.
+_EVENTS_WITH = f"""
+  JOIN (
+    SELECT session_id, {{name}} AS name, created_at AS at, number
+      FROM analytics_event AS event JOIN analytics_websitevisitor USING (website_id, visitor_id)
+     WHERE {EVENTS_OF_RANGE} AND {{has}}
+  ) AS event ON hashtext(event.session_id) = hashtext(session.session_id)
+            AND event.session_id = session.session_id
+ CROSS JOIN LATERAL (
+    SELECT event.name, 'c' AS type, event.number AS visitor, NULL::int AS seconds,
+           NULL::int AS scroll, extract(epoch FROM event.at - session.created_at) * 1000 AS time
+  ) AS hit
 """
 _SESSION_COUNTS = """
        count(*) FILTER (WHERE page_views > 0),
@@ -190,7 +220,7 @@ SELECT bucket, value, count(*),
   FROM (
     SELECT DISTINCT session.id, width_bucket(created_at, %(edges)s) AS bucket, {{value}} AS value,
            page_views, custom_events, engaged_seconds, created_at, ended_at, entry_page, exit_page
-      FROM analytics_websitesession AS session CROSS JOIN LATERAL {{hits}}
+      FROM analytics_websitesession AS session {{hits}}
      WHERE {{sessions}} AND created_at >= %(start)s AND {{counting_hits}}
   ) AS session
  GROUP BY bucket, value
@@ -203,7 +233,7 @@ SELECT width_bucket(created_at + hit.time * interval '1 ms', %(edges)s) AS bucke
        count(hit.seconds), coalesce(sum(hit.seconds), 0),
        count(hit.scroll), coalesce(sum(hit.scroll), 0), 0, 0,
        string_agg(int4send(coalesce(hit.visitor, session.visitor)), '')
-  FROM analytics_websitesession AS session CROSS JOIN LATERAL {hits}
+  FROM analytics_websitesession AS session {hits}
  WHERE {sessions} AND {counting_hits}
    AND width_bucket(created_at + hit.time * interval '1 ms', %(edges)s) BETWEEN 1 AND %(buckets)s
  GROUP BY bucket, value

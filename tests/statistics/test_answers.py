@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,12 +59,15 @@ events = st.lists(
 def row_of(website, minute, session, visitor, kind, page, name, country, number):
     ms = uuid7.to_ms(START) + minute * 60_000
     properties = {
-        "custom": {} if name is None else {"name": name},
+        "custom": {"plan": number % 3} | ({} if name is None else {"name": name}),
         "outbound": {"kind": "outbound", "href": f"https://{name}.example/"},
         "$engagement": {"name": "$engagement", "seconds": number, "scroll": number * 3},
     }
+    id = uuid7.new_id(ms)
+    if kind == "custom":
+        plan_of[id] = number % 3
     return new_row(
-        id=uuid7.new_id(ms),
+        id=id,
         created_at=uuid7.from_ms(ms),
         website_id=website.pk,
         event_type={"outbound": "click", "$engagement": "custom"}.get(kind, kind),
@@ -118,6 +122,8 @@ def value_of(session, hit, dimension):
         return hit.page
     if dimension in ("event", "outbound"):
         return hit.name if hit.type == dimension[0].replace("e", "c") else SKIP
+    if dimension == PROPERTY:
+        return str(plan_of[hit.id]) if hit.id in plan_of else SKIP
     return {
         "total": None,
         "country": session.client.country,
@@ -127,6 +133,8 @@ def value_of(session, hit, dimension):
 
 
 SKIP = object()
+PROPERTY = "property.plan"
+plan_of: dict[UUID, int] = {}  # of custom events
 
 
 def fits(value, condition):
@@ -142,13 +150,16 @@ def fits(value, condition):
 POSITIVE = {"not": "is", "excludes": "contains"}
 
 
-def is_chosen(session, condition):
+def is_chosen(session, condition, range):
     operator = POSITIVE.get(condition.operator, condition.operator)
     is_negative = operator != condition.operator
-    if condition.values == ("false",) and condition.dimension in HIT_DIMENSIONS:
+    hits = session.hits
+    if condition.dimension == PROPERTY:
+        hits = [hit for hit in hits if range.start <= time_of(hit) < range.end]
+    if condition.values == ("false",) and condition.dimension in (*HIT_DIMENSIONS, PROPERTY):
         is_negative, condition = True, replace(condition, values=("true",))
     positive = replace(condition, operator=operator)
-    has = any(fits(value_of(session, hit, condition.dimension), positive) for hit in session.hits)
+    has = any(fits(value_of(session, hit, condition.dimension), positive) for hit in hits)
     return has != is_negative
 
 
@@ -179,10 +190,13 @@ def brute(website, rows, range, dimension="total", conditions=()):
     """Return the metrics of each value."""
     found: dict[Any, Any] = defaultdict(lambda: defaultdict(list))
     for session in sessions_of(website, rows):
-        if not all(is_chosen(session, each) for each in conditions):
+        if not all(is_chosen(session, each, range) for each in conditions):
             continue
         counting = [hit for hit in session.hits if counts(session, hit, conditions)]
         is_hit_dimension = dimension in HIT_DIMENSIONS
+        if dimension == PROPERTY:
+            counting = [hit for hit in session.hits if range.start <= time_of(hit) < range.end]
+            is_hit_dimension = True
         for value in {
             value_of(session, hit, dimension)
             for hit in (counting if is_hit_dimension else session.hits)
@@ -209,7 +223,7 @@ def brute(website, rows, range, dimension="total", conditions=()):
 
 def metrics(found, dimension):
     sessions, hits, scrolls = found["sessions"], found["hits"], found["scrolls"]
-    kind = {"outbound": "o"}.get(dimension, "c")
+    kind = {"outbound": "o", PROPERTY: "c"}.get(dimension, "c")
     viewed = [each for each in sessions if each.page_views]
     told = [hit.seconds for hit in hits if hit.seconds is not None]
     lengths = [(each.ended_at - each.started_at) / timedelta(seconds=1) for each in sessions]
@@ -276,11 +290,12 @@ conditions = st.lists(
         st.builds(Condition, st.just("event"), st.sampled_from(["is", "not"]), st.just(("buy",))),
         st.builds(
             Condition,
-            st.sampled_from(["country", "event", "outbound"]),
+            st.sampled_from(["country", "event", "outbound", PROPERTY]),
             st.just("known"),
             st.sampled_from([("true",), ("false",)]),
         ),
         st.builds(Condition, st.just("country"), st.sampled_from(["is", "not"]), st.just(("DE",))),
+        st.builds(Condition, st.just(PROPERTY), st.sampled_from(["is", "not"]), st.just(("1",))),
     ),
     max_size=2,
 ).map(tuple)
@@ -309,7 +324,7 @@ def test_answers_equal_brute_force(fresh, data, sent, zone, range, conditions):
     store(website, rows)
     seal_some(data, website, zone)
     dimension = data.draw(
-        st.sampled_from(["total", "page", "event", "outbound", "country", "entryPage"])
+        st.sampled_from(["total", "page", "event", "outbound", "country", "entryPage", PROPERTY])
     )
     by = None if dimension == "total" else dimension
     found = answer(question(website, range, zone, by=by, conditions=conditions))
