@@ -2,6 +2,8 @@
 
 import random
 from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
@@ -9,10 +11,13 @@ from django.db import connections
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest.commit import store_group
-from analytics.reports import marks, rollup
+from analytics.reports import marks, rollup, sealing
+from analytics.reports.leftovers import MODELS
 from analytics.reports.models import DirtyRange, WebsiteSession
 from config.db import uuid7
+from config.models import RuntimeSettings
 from tests.support.events import AT, AT_MS, PATH, event_of, new_id, new_row
+from tests.support.retention import run_retention
 
 ID = new_id()
 
@@ -100,3 +105,38 @@ def test_a_deleted_event_is_taken_from_its_session(api, website):
     assert rollup.refresh(website, 10)
     assert not WebsiteSession.objects.exists()
     assert marks.total(website.pk) == 0
+
+
+def test_of_a_deleted_website_nothing_is_left(api, make_website, user, website):
+    gone = make_website(user, "gone.example", id=uuid7.new_id(AT_MS))
+    for site in (gone, website):
+        api.post(PATH, event_of(site, timestamp=AT_MS))
+        rollup.refresh(site, 10)
+        sealing.seal(site.pk, AT.date(), ZoneInfo("UTC"))
+        api.post(PATH, event_of(site, timestamp=AT_MS))
+    gone.delete()
+    run_retention()
+    models: list[Any] = [WebsiteSession, *MODELS]
+    assert [model for model in models if rows_of(model, gone.pk)] == []
+    kept = [model for model in models if rows_of(model, website.pk)]
+    assert len(kept) == len(MODELS)  # all but heavy sessions
+
+
+def rows_of(model, website_id):
+    return model.objects.filter(website_id=website_id).count()
+
+
+def test_statistics_may_be_kept_for_longer_than_events(api, website, clock):
+    clock.set(AT + timedelta(days=100))
+    for days in (10, 60, 90):
+        at = AT_MS + days * 86_400_000
+        api.post(PATH, event_of(website, timestamp=at, sessionId=f"day {days}"))
+    assert rollup.refresh(website, 10)
+    RuntimeSettings.load().change(
+        {"event_retention_days": 30, "statistics_retention_days": 60}, changed_by="ops"
+    )
+    run_retention()
+    assert Event.objects.count() == marks.total(website.pk) == 1
+    assert rollup.refresh(website, 10)
+    kept = WebsiteSession.objects.order_by("id").values_list("session_id", flat=True)
+    assert list(kept) == ["day 60", "day 90"]

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analytics.reports.leftovers import delete_leftovers
 from analytics.streams import retention
 from analytics.streams.base import Stream
 from analytics.streams.maintenance import AlreadyRunning, MaintenanceRun, exclusive_run
@@ -78,6 +79,7 @@ class Command(BaseCommand):
                     bar.update(each.rows)
         summary = f"{_describe(total(deleted), address_hash.delete_expired())} deleted"
         if is_complete:
+            delete_leftovers(uuid7.now())
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {bar.format_dict['elapsed']:.1f} s.")
 
