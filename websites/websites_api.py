@@ -15,14 +15,13 @@ from config.api.fields import OPTIONAL, Boolean, Text
 from config.api.rules import Rule, at_least, at_most
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
-from config.db import uuid7
 from websites.authentication import BearerAuthentication, caller_of
 from websites.domains import is_domain
 from websites.models import Website
+from websites.ownership import NOT_FOUND, own_website
 from websites.settings import SETTINGS
 from websites.websites_responses import Deleted, WebsiteBody, WebsiteList, WebsiteSettings
 
-NOT_FOUND = "Website not found"
 TAKEN = "This domain is already registered for your account"
 
 
@@ -103,7 +102,7 @@ class WebsiteView(ApiView):
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show one website."""
-        return self.respond(200, WebsiteBody.from_attributes(_own_website(request, id)))
+        return self.respond(200, WebsiteBody.from_attributes(own_website(request, id)))
 
     @bearer(
         failed="Failed to update website",
@@ -113,7 +112,7 @@ class WebsiteView(ApiView):
     )
     def put(self, request: Request, id: str) -> HttpResponse:
         """Change a website; what is left out stays."""
-        website = _own_website(request, id)  # a 404 comes before a 400
+        website = own_website(request, id)  # a 404 comes before a 400
         changes = CHANGE.run_validation(self.json())
         with _unique_host():
             website.change(**changes)
@@ -126,7 +125,7 @@ class WebsiteView(ApiView):
     )
     def delete(self, request: Request, id: str) -> HttpResponse:
         """Delete a website; its events cannot be read any more."""
-        _own_website(request, id).delete()
+        own_website(request, id).delete()
         return self.respond(200, Deleted())
 
 
@@ -142,7 +141,7 @@ class SettingsView(ApiView):
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """Show the settings of a website."""
-        return self.respond(200, WebsiteSettings.of(_own_website(request, id)))
+        return self.respond(200, WebsiteSettings.of(own_website(request, id)))
 
     @bearer(
         failed="Failed to update settings",
@@ -156,21 +155,11 @@ class SettingsView(ApiView):
         They count within five seconds. Events that they leave out are answered as while the switch
         of events is off, with `X-Event-Outcome: dropped; reason=website_settings`.
         """
-        website = _own_website(request, id)  # a 404 comes before a 400
+        website = own_website(request, id)  # a 404 comes before a 400
         changes = SETTINGS.run_validation(self.json())
         with _existing():
             website.change(**changes)
         return self.respond(200, WebsiteSettings.of(website))
-
-
-def _own_website(request: Request, id: str) -> Website:
-    """Return a website of the caller; raises NotFound."""
-    websites = Website.objects.owned_by(caller_of(request).user_id)
-    website_id = uuid7.parse(id)
-    website = websites.filter(id=website_id).first() if website_id else None
-    if website is None:
-        raise NotFound(NOT_FOUND)
-    return website
 
 
 @contextmanager

@@ -98,6 +98,7 @@ def test_a_crash_is_reported_in_the_dialect_of_the_route(
     call, website, monkeypatch, caplog, method, path, body, message
 ):
     monkeypatch.setattr("websites.websites_api.Website", None)
+    monkeypatch.setattr("websites.ownership.Website", None)
     response = call(method, path.format(website.id), body)
     assert_error(response, 500, "INTERNAL_ERROR", message)
     assert "NoneType" in caplog.text

@@ -198,6 +198,6 @@ def test_changes_of_different_rules_at_once_are_both_kept(put_settings, website)
 
 @pytest.mark.parametrize(("method", "verb"), [("get", "fetch"), ("put", "update")])
 def test_a_crash_is_reported_in_the_dialect(call, path, monkeypatch, caplog, method, verb):
-    monkeypatch.setattr("websites.websites_api.Website", None)
+    monkeypatch.setattr("websites.ownership.Website", None)
     assert_error(call(method, path), 500, "INTERNAL_ERROR", f"Failed to {verb} settings")
     assert "NoneType" in caplog.text

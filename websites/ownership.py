@@ -1,0 +1,20 @@
+"""Websites of the caller of an endpoint"""
+
+from rest_framework.request import Request
+
+from config.api.errors import NotFound
+from config.db import uuid7
+from websites.authentication import caller_of
+from websites.models import Website
+
+NOT_FOUND = "Website not found"
+
+
+def own_website(request: Request, id: str) -> Website:
+    """Return a website of the caller; raises NotFound."""
+    websites = Website.objects.owned_by(caller_of(request).user_id)
+    website_id = uuid7.parse(id)
+    website = websites.filter(id=website_id).first() if website_id else None
+    if website is None:
+        raise NotFound(NOT_FOUND)
+    return website
