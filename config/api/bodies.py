@@ -27,6 +27,12 @@ class Body(Struct, forbid_unknown_fields=True):
         return cls(*[iso(value) if isinstance(value, datetime) else value for value in values])
 
 
+class Csv(str):
+    """The body of a response with comma separated values."""
+
+    __slots__ = ()
+
+
 @cache
 def _attributes(body: type[Body]) -> Callable[[object], tuple[Any, ...]]:
     return attrgetter(*body.__struct_fields__)

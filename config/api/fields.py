@@ -1,6 +1,7 @@
 """Strict fields of serializers: no coercion, no trimming, every broken rule is reported."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Union
@@ -19,13 +20,15 @@ from config.db import uuid7
 
 # Of a field that may be absent or null, both of which become None.
 OPTIONAL: dict[str, Any] = {"default": None, "allow_null": True}
+_WHOLE_NUMBER = re.compile("-?[0-9]{1,1000}")
 
 
 class StrictField(serializers.Field):  # type: ignore[type-arg]
     """A DRF field that accepts only values of its own JSON types.
 
     Rules, its positional arguments, are among its `validators`, as any of DRF or Django may be.
-    `error_messages` has messages by code for what the field itself checks.
+    `error_messages` has messages by code for what the field itself checks. `sample` is a value,
+    for the description of the API.
 
     Subclasses set their `json_types`, the `type_code` of a value of any other, and their `schema`.
     `to_internal_value` is called with values of those types only.
@@ -35,8 +38,11 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
     type_code: ClassVar[str]
     schema: ClassVar[dict[str, Any]]
 
-    def __init__(self, *rules: Rule, validators: Iterable[Any] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *rules: Rule, validators: Iterable[Any] = (), sample: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(validators=[*rules, *validators], **kwargs)
+        self.sample = sample
 
     def run_validation(self, data: Any = empty) -> Any:
         if type(data) in self.json_types:
@@ -64,6 +70,8 @@ class StrictField(serializers.Field):  # type: ignore[type-arg]
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this field, null aside."""
         schema = dict(self.schema)
+        if self.sample is not None:
+            schema["examples"] = [self.sample]
         for rule in self.validators:
             more = getattr(rule, "schema", {})
             if schema.keys() & more.keys():  # such as a second pattern
@@ -177,6 +185,21 @@ class Integer(Number):
     def to_internal_value(self, data: int | float) -> int:
         if type(data) is float and not data.is_integer():
             self.fail(self.type_code, data)
+        return int(data)
+
+
+class WholeNumber(StrictField):
+    """An integer of a range, in a query: a text of digits, and nothing else."""
+
+    json_types, type_code = (str,), "int_type"
+    schema: ClassVar = {"type": "integer"}
+
+    def __init__(self, *, min_value: int, max_value: int, **kwargs: Any) -> None:
+        super().__init__(minimum(min_value), maximum(max_value), **kwargs)
+
+    def to_internal_value(self, data: str) -> int:
+        if not _WHOLE_NUMBER.fullmatch(data):
+            self.fail("int_parsing", data)
         return int(data)
 
 

@@ -24,6 +24,7 @@ DEFAULT_MESSAGES = {  # by code, for rules and fields without a message of their
     "string_type": "Expected string, received {received}",
     "number_type": "Expected number, received {received}",
     "int_type": "Expected integer, received {received}",
+    "int_parsing": "Expected a whole number",
     "bool_type": "Expected boolean, received {received}",
     "dict_type": "Expected object, received {received}",
     "list_type": "Expected array, received {received}",

@@ -80,19 +80,23 @@ class RateLimit:
         evades nothing.
     name_of: tells that name by the head of a request. Where the body has it, the handler gives it
         to `count_name`, once the fields are checked.
+    has_ceiling: whether the address has one; who is authenticated cannot change names.
     """
 
     setting: str
     shared: str | None = None
     per: str | None = None
     name_of: Callable[[HttpRequest], str] | None = None
+    has_ceiling: bool = True
 
     @property
     def about(self) -> str:
         """One sentence for the OpenAPI document."""
         rate = f"`{getattr(settings, self.setting)}`"
         if self.per:
-            rate += f" for each {self.per}, and {CEILING} times as much for each client address"
+            rate += f" for each {self.per}"
+        if self.per and self.has_ceiling:
+            rate += f", and {CEILING} times as much for each client address"
         if self.shared:
             rate += f" for {self.shared} together"
         return f"Limit: {rate} (`{self.setting}`)."
@@ -105,7 +109,8 @@ class RateLimit:
         names = [(f"name {self.name_of(request)}", 1)] if self.name_of else []
         # The address comes first: what it may not send makes no further counters, which could push
         # others out of the cache. All windows end together, so the first to refuse knows when.
-        self._consume(request, (f"address {network_of(request)}", CEILING), *names)
+        ceiling = [(f"address {network_of(request)}", CEILING)] if self.has_ceiling else []
+        self._consume(request, *ceiling, *names)
 
     def count_name(self, request: HttpRequest, name: str) -> None:
         """Count a request by a name in its body; raise RateLimited over the limit."""
@@ -128,7 +133,7 @@ class RateLimit:
     def _consume(self, request: HttpRequest, *counted: tuple[str, int]) -> None:
         """Count a request for each of these, whose limit is so many times that of the setting."""
         limit, seconds = parse_rate(getattr(settings, self.setting))
-        window, path = Window.of(seconds), route_of(request)
+        window, path = Window.of(seconds), self.shared or route_of(request)
         counters = [Counter(_key(path, who, window), limit * times) for who, times in counted]
         fits, _ = FailOpenCache.of(request).call(
             lambda: counter_cache.consume(counters, 1, timeout_seconds=window.seconds_left),

@@ -56,7 +56,7 @@ class endpoint:
     request: the serializers of which one reads the body, or of a GET the query.
     array: what the body may be instead of an object.
     responses: the body of each success, several where it is one of them; None is an empty one,
-        str plain text.
+        str plain text, Csv comma separated values.
     errors: samples of those that the handler raises itself.
     takes_key: whether a single post may have an Idempotency-Key.
     headers: names of those that only this endpoint sends.

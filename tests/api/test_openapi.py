@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from config.api.bodies import Csv
 from config.api.fields import StrictField
 from config.api.openapi.document import document
 from config.api.outcomes import Outcome
@@ -48,7 +49,7 @@ ENDPOINTS = [
 ]
 NAMES = [f"{method} {path}" for path, method, view in ENDPOINTS]
 RESPONSES = [shape for _, method, view in ENDPOINTS for shape in responses_of(view, method)]
-BODIES = [shape for shape in dict.fromkeys(RESPONSES) if shape not in (None, str)]
+BODIES = [shape for shape in dict.fromkeys(RESPONSES) if shape not in (None, str, Csv)]
 OPERATIONS = {
     operation["operationId"]: operation
     for methods in document()["paths"].values()
@@ -195,6 +196,10 @@ def test_an_operation_describes_its_authentication(path, method, security):
             *("analytics/session/{id}/heartbeat", "patch"),
             "`5/30s` for each session, and 20 times as much for each client address "
             "(`RATE_HEARTBEAT`)",
+        ),
+        (
+            *("websites/{id}/stats", "get"),
+            "`120/m` for each user for all statistics together (`RATE_STATS`)",
         ),
     ],
 )

@@ -55,5 +55,6 @@ HEADERS = {
     "X-RateLimit-Limit": header("Events that a user may send in one window.", pattern="^[0-9]+$"),
     "X-RateLimit-Remaining": header("Events that are left in it.", pattern="^[0-9]+$"),
     "X-RateLimit-Reset": header("Unix time in seconds at which it ends.", pattern="^[0-9]+$"),
+    "Content-Disposition": header("A name for the file."),
     "Set-Cookie": header("The cookie of the session, or its end."),
 }

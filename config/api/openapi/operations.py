@@ -12,7 +12,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import ResolvedComponent
 from rest_framework.authentication import BaseAuthentication
 
-from config.api.bodies import Body
+from config.api.bodies import Body, Csv
 from config.api.cors import is_listable, is_public
 from config.api.fields import List, StrictField
 from config.api.openapi.bodies import Schema, component_name, reference, schemas_of
@@ -23,7 +23,11 @@ from config.api.view import ApiView, Shape, endpoint, endpoint_of
 
 TEXT = "text/plain"
 JSON = "application/json"
+CSV = "text/csv"
+SHAPES = {TEXT: "Plain text.", CSV: "Lines of comma separated values, the first one their names."}
 FORM = "application/x-www-form-urlencoded"
+# Of parameters: a list is one, comma separated; each member of an object is one of its own.
+EXPLODE = {"array": False, "object": True}
 FORM_CONTENT = {  # an object here would mean key=value pairs
     "schema": {
         "type": "string",
@@ -126,12 +130,17 @@ class AutoSchema(openapi.AutoSchema):
     def _query_parameter(self, field: Any) -> Schema:
         schema = self._map_serializer_field(field, "request")  # type: ignore[no-untyped-call]
         about = schema.pop("description", None)
-        return {
+        examples = schema.pop("examples", [])
+        parameter = {
             "name": field.field_name,
             "in": "query",
             "required": field.required,
             "schema": schema,
-        } | ({"description": about} if about else {})
+        }
+        if schema.get("type") in EXPLODE:
+            parameter |= {"style": "form", "explode": EXPLODE[schema["type"]]}
+        parameter |= {"description": about} if about else {}
+        return parameter | ({"example": examples[0]} if examples else {})
 
     def _get_request_body(self, direction: Any = "request") -> Schema | None:
         serializers = self.endpoint.serializers
@@ -162,9 +171,10 @@ class AutoSchema(openapi.AutoSchema):
         headers = self._headers(["X-Event-Outcome"] if self.endpoint.ingest else [])
         if shape is None:
             return {"description": "Done; no body.", "headers": headers}
-        if shape is str:
-            content = {TEXT: {"schema": {"type": "string"}}}
-            return {"description": "Plain text.", "headers": headers, "content": content}
+        if isinstance(shape, type) and issubclass(shape, str):
+            media_type = CSV if shape is Csv else TEXT
+            content = {media_type: {"schema": {"type": "string"}}}
+            return {"description": SHAPES[media_type], "headers": headers, "content": content}
         shapes = shape if isinstance(shape, tuple) else (shape,)
         abouts = [(inspect.getdoc(each) or "").partition("\n")[0] for each in shapes]
         return {
