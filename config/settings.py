@@ -82,6 +82,7 @@ RATE_PAGEVIEW = env.str("RATE_PAGEVIEW", "30/m", validate=RATE)
 RATE_LEAVE = env.str("RATE_LEAVE", "10/m", validate=RATE)
 RATE_HEARTBEAT = env.str("RATE_HEARTBEAT", "5/30s", validate=RATE)
 RATE_COLLECT = env.str("RATE_COLLECT", "100/m", validate=RATE)
+RATE_STATS = env.str("RATE_STATS", "120/m", validate=RATE)
 
 
 def _abort(message: str) -> NoReturn:

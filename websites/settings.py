@@ -33,6 +33,11 @@ def texts(most: int, *rules: Rule, **kwargs: Any) -> List:
     return List(child=Text(*rules), min_length=0, max_length=most, **kwargs)
 
 
+IANA_NAME = valid(
+    "time zone", lambda name: name in timezones(), "an IANA name such as Europe/Berlin"
+)
+
+
 class PageRulesChange(StrictSerializer):
     """How URLs become pages in statistics; whatever is left out stays."""
 
@@ -55,9 +60,7 @@ class PageRulesChange(StrictSerializer):
 class Change(StrictSerializer):
     """What is to be different; whatever is left out stays."""
 
-    timezone = Text(
-        valid("time zone", lambda name: name in timezones(), "an IANA name such as Europe/Berlin")
-    )
+    timezone = Text(IANA_NAME)
     honourPrivacySignals = Boolean(source="honour_privacy_signals")
     allowedHosts = texts(
         100,

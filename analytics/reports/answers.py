@@ -11,9 +11,10 @@ from django.db import connections, transaction
 from analytics.reports.buckets import edges_of
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import Answer, Metrics, Question, Range, Row
+from analytics.reports.question import PAGE_METRICS, Answer, Metrics, Question, Range, Row
 from analytics.reports.reading import ByValue, Reading, Value
 from analytics.reports.sums import NOTHING, Sums, metric, metrics_of
+from analytics.rounding import rounded_ratio
 from config.db.routers import home
 
 ALIAS = home(WebsiteSession)
@@ -89,6 +90,11 @@ def _breakdown(
     sums = by_value.exact(shown)
     sums_before = earlier.exact(shown) if earlier else {}
     wholes = _wholes(question, current, before)
+    if not set(question.metrics).isdisjoint(PAGE_METRICS):
+        ends = _with_ends(current, by_value)
+        ends_before = _with_ends(before, earlier) if before and earlier else None
+        totals = _metrics(question, ends, ends_before, ends, ends_before)
+        found = replace(found, totals=Row(None, *totals))
     return replace(
         found,
         rows=[
@@ -102,6 +108,13 @@ def _breakdown(
         total=len(wanted),
         is_truncated=by_value.is_truncated or (earlier is not None and earlier.is_truncated),
     )
+
+
+def _with_ends(reading: Reading, pages: ByValue) -> Sums:
+    """Return the totals of a range with the entries and exits of all its pages."""
+    counts = [pages.counts(page) for page in pages.values()]
+    entries, exits = sum(each.entries for each in counts), sum(each.exits for each in counts)
+    return replace(reading.total(), entries=entries, exits=exits)
 
 
 def _wholes(
@@ -157,7 +170,7 @@ def _with_share(question: Question, sums: Sums, whole: Sums | None) -> Metrics:
     found = metrics_of(sums, names)
     if "share" in question.metrics:
         part, all = (metric(each, names[0]) if each else None for each in (sums, whole))
-        found["share"] = round(100 * part / all, 1) if part is not None and all else None
+        found["share"] = rounded_ratio(1000 * int(part or 0), int(all)) / 10 if all else None
     return {name: found[name] for name in question.metrics}
 
 

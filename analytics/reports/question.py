@@ -7,6 +7,16 @@ from zoneinfo import ZoneInfo
 
 from websites.models import Website
 
+SHARE = "share"  # of the first other metric
+COUNTS = ("visitors", "sessions", "pageviews", "events", "entries", "exits")
+PAGE_METRICS = ("entries", "exits", "exitRate")  # of pages alone
+METRICS = (
+    *("visitors", "sessions", "pageviews", "events", "pagesPerSession"),
+    *("bounceRate", "engagementRate", "sessionDuration", "timeOnPage", "scrollDepth"),
+    *PAGE_METRICS,
+    SHARE,
+)
+
 
 class Range(NamedTuple):
     """The time in [start, end)."""

@@ -207,7 +207,9 @@ def client_of(events: Sequence[EventRow], contexts: Sequence[ClientContextRow]) 
     Versions and places within a country are taken from contexts that agree with the rest.
     """
     ordered = sorted(contexts, key=lambda context: context.id.int)
-    country = _first(map(_country_of, events)) or _first(each.country for each in ordered)
+    country = _first(country_code(event.location) for event in events) or _first(
+        each.country for each in ordered
+    )
     said: list[EventRow | ClientContextRow] = [*events, *ordered]
     browser, os = _first(each.browser for each in said), _first(each.os for each in said)
     there = [each for each in ordered if each.country == country]
@@ -227,11 +229,10 @@ def client_of(events: Sequence[EventRow], contexts: Sequence[ClientContextRow]) 
     )
 
 
-def _country_of(event: EventRow) -> str | None:
+def country_code(location: str | None) -> str | None:
     """Return the location of an event if it is the code of a country."""
-    location = (event.location or "").strip()
-    is_code = len(location) == 2 and location.isascii() and location.isalpha()
-    return location.upper() if is_code else None
+    code = (location or "").strip()
+    return code.upper() if len(code) == 2 and code.isascii() and code.isalpha() else None
 
 
 def _foreign_host(event: EventRow, rules: SiteRules) -> str | None:

@@ -1,0 +1,319 @@
+"""Parameters of a question, and the question that they ask."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+
+from analytics.reports import history
+from analytics.reports.buckets import DAY, INTERVALS, local_day
+from analytics.reports.fields import (
+    EARLIEST,
+    MAX_CONDITIONS,
+    MAX_LENGTH,
+    MAX_VALUES,
+    OPERATORS,
+    TIME,
+    Conditions,
+    DayOrInstant,
+    Dimension,
+    Metrics,
+    Sort,
+    is_dimension,
+    unknown,
+)
+from analytics.reports.periods import (
+    DEFAULT,
+    MAX_BUCKETS,
+    PERIODS,
+    Moment,
+    Span,
+    finest_interval,
+    has_at_most,
+    span_of,
+)
+from analytics.reports.question import COUNTS, PAGE_METRICS, SHARE, Condition, Question, Range
+from config.api.errors import Invalid
+from config.api.fields import Choice, Text, WholeNumber
+from config.api.problems import Problem
+from config.api.rules import Rule, at_least, at_most
+from config.api.serializers import StrictSerializer
+from websites.models import Website
+from websites.settings import IANA_NAME
+
+MAX_FILTERED = timedelta(days=400)
+CSV_LIMIT = 1000
+ZONE_HELP = "Whose days and clock are meant. Default: the website's."
+UNKNOWN_PARAMETER = "Unknown parameter"
+DEFAULT_METRICS = ("visitors", "sessions", "pageviews")
+# A parameter that comes several times is a list of texts.
+ONCE = {
+    "error_messages": dict.fromkeys(
+        ("string_type", "enum_type", "int_type"), "Must not be repeated"
+    )
+}
+NO_NUL = Rule(lambda text: "\0" not in text, "nul", "NUL characters are not allowed")
+VALUE_RULES = (at_least(1), at_most(MAX_LENGTH), NO_NUL)
+
+
+class StatsQuery(StrictSerializer):
+    """What is asked."""
+
+    period = Choice(
+        *PERIODS,
+        default=None,
+        help_text=f"In place of `from` and `to`; without any of them `{DEFAULT}`. All end with "
+        "today but `yesterday`; `24h` is this hour and the 23 before it.",
+        **ONCE,
+    )
+    timezone = Text(IANA_NAME, default=None, sample="Europe/Berlin", help_text=ZONE_HELP, **ONCE)
+    compare = Choice(
+        "none",
+        "previous",
+        "year",
+        default=None,
+        help_text="The range to compare with: as many days (or months) before, or the same dates "
+        "a year before. While a range is running, both are cut at the same elapsed time.",
+        **ONCE,
+    )
+    compareFrom = DayOrInstant(default=None, **ONCE)
+    compareTo = DayOrInstant(default=None, **ONCE)
+    metrics = Metrics(default=DEFAULT_METRICS, **ONCE)
+    by = Dimension(default=None, **ONCE)
+    interval = Choice(
+        *INTERVALS,
+        default=None,
+        help_text="With `by=time`. Default: the finest with at most 100 buckets.",
+        **ONCE,
+    )
+    sort = Sort(default=None, **ONCE)
+    limit = WholeNumber(min_value=1, max_value=1000, default=10, **ONCE)
+    offset = WholeNumber(min_value=0, max_value=1_000_000, default=0, **ONCE)
+    search = Text(
+        at_most(MAX_LENGTH),
+        NO_NUL,
+        default="",
+        sample="blog",
+        help_text="Only values, or labels, with this text in them, in any case.",
+        **ONCE,
+    )
+    bots = Choice("only", default=None, help_text="Sessions of bots instead of people's.", **ONCE)
+    conditions = Conditions(default={})
+
+    def get_fields(self) -> dict[str, Any]:
+        moments = {name: DayOrInstant(default=None, **ONCE) for name in ("from", "to")}
+        return moments | super().get_fields()
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        """Check what goes together; replace the conditions by those that are valid."""
+        sent = data.get("conditions")
+        conditions: Mapping[str, Sequence[str]] = sent if isinstance(sent, dict) else {}
+        found = [*_conditions_in(conditions)]
+        values["conditions"] = tuple(each for each in found if isinstance(each, Condition))
+        return [
+            *(each for each in found if isinstance(each, Problem)),
+            *_limits_exceeded(conditions),
+            *_range_problems(data, values),
+            *_metric_problems(values),
+        ]
+
+
+class CsvQuery(StatsQuery):
+    """The same, with more rows."""
+
+    limit = WholeNumber(min_value=1, max_value=1000, default=CSV_LIMIT, **ONCE)
+
+
+class LiveQuery(StrictSerializer):
+    """Whose clock the times of the answer show."""
+
+    timezone = Text(IANA_NAME, default=None, sample="Europe/Berlin", help_text=ZONE_HELP, **ONCE)
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        names = data.get("conditions", {})
+        return [Problem("unknown", (name,), message=UNKNOWN_PARAMETER) for name in names]
+
+
+STATS, CSV, LIVE = StatsQuery(), CsvQuery(), LiveQuery()
+
+
+def question_of(
+    website: Website, query: QueryDict, now: datetime, serializer: StatsQuery = STATS
+) -> Question:
+    """Return what is asked of a website; raises Invalid."""
+    values = serializer.run_validation(_by_field(query, serializer))
+    zone = ZoneInfo(values["timezone"] or website.timezone)
+    span = _span(website, values, now, zone)
+    previous = _previous(span, values, now, zone)
+    _check_lengths([span.range, previous], values)
+    first = next(name for name in values["metrics"] if name != SHARE)
+    sort = values["sort"] or f"-{first}"
+    return Question(
+        website=website,
+        range=span.range,
+        timezone=zone,
+        now=now,
+        metrics=values["metrics"],
+        previous=previous,
+        by=values["by"],
+        interval=_interval(span.range, values, zone),
+        sort=sort.removeprefix("-").replace(SHARE, first),
+        ascending=not sort.startswith("-"),
+        limit=values["limit"],
+        offset=values["offset"],
+        search=values["search"],
+        conditions=values["conditions"],
+        bots_only=values["bots"] is not None,
+    )
+
+
+def zone_of(website: Website, query: QueryDict) -> ZoneInfo:
+    """Return the time zone of a live view; raises Invalid."""
+    values = LIVE.run_validation(_by_field(query, LIVE))
+    return ZoneInfo(values["timezone"] or website.timezone)
+
+
+def _by_field(query: QueryDict, serializer: StrictSerializer) -> dict[str, Any]:
+    """Return parameters by the name of their field; all others are conditions."""
+    data: dict[str, Any] = {"conditions": {}}
+    for name, texts in query.lists():
+        if name in serializer.fields and name != "conditions":
+            data[name] = texts[0] if len(texts) == 1 else texts
+        else:
+            data["conditions"][name] = texts
+    return data
+
+
+def _span(website: Website, values: dict[str, Any], now: datetime, zone: ZoneInfo) -> Span:
+    start, end = values["from"], values["to"]
+    if start is None and end is None:
+        period = values["period"] or DEFAULT
+        since = history.first_day(website.pk, zone) if period == "all" else None
+        return span_of(period, now, zone, since=since)
+    given: Moment = start if end is None else end
+    is_instant = isinstance(given, datetime)
+    last: Moment = now if is_instant else local_day(now, zone)
+    end = last if end is None else end
+    start = end - (timedelta(days=28) if is_instant else DAY * 27) if start is None else start
+    if problem := _order_problem(start, end, ("from", "to")):
+        raise Invalid(problem)
+    return Span.between(start, end, zone)
+
+
+def _previous(span: Span, values: dict[str, Any], now: datetime, zone: ZoneInfo) -> Range | None:
+    if values["compareFrom"] is not None:
+        earlier = Span.between(values["compareFrom"], values["compareTo"], zone)
+        return span.cut(earlier, now)
+    if values["compare"] in (None, "none"):
+        return None
+    found = span.previous(now) if values["compare"] == "previous" else span.year_before(now)
+    if found.start < EARLIEST:
+        raise Invalid(Problem("range", ("compare",), message="Begins before the year 2000"))
+    return found
+
+
+def _interval(range: Range, values: dict[str, Any], zone: ZoneInfo) -> str | None:
+    if values["by"] != TIME:
+        return None
+    interval: str = values["interval"] or finest_interval(range, zone)
+    if not has_at_most(MAX_BUCKETS, range, interval, zone):
+        message = f"A range may have at most {MAX_BUCKETS} buckets"
+        raise Invalid(Problem("buckets", ("interval",), message=message))
+    return interval
+
+
+def _check_lengths(ranges: Sequence[Range | None], values: dict[str, Any]) -> None:
+    """Raise Invalid if a range is too long for its sessions to be read one by one."""
+    if not values["conditions"] and not values["bots"]:
+        return
+    names = ("from" if values["period"] is None else "period", "compareFrom")
+    for range, name in zip(ranges, names, strict=True):
+        # A day that is longer than 24 hours is no longer range.
+        if range and range.end - range.start >= MAX_FILTERED + DAY:
+            message = f"A filtered range may have at most {MAX_FILTERED.days} days"
+            raise Invalid(Problem("too_long", (name,), message=message))
+
+
+def _conditions_in(data: Mapping[str, Sequence[str]]) -> Iterator[Condition | Problem]:
+    """Yield a condition for each parameter, or what is wrong with it."""
+    for parameter, values in data.items():
+        dimension, separator, operator = parameter.partition("__")
+        if not is_dimension(dimension):
+            yield Problem("unknown", (parameter,), message=UNKNOWN_PARAMETER)
+        elif separator and operator not in OPERATORS:
+            yield unknown("operator", operator, OPERATORS).inside(parameter)
+        elif problem := _value_problem(operator, values):
+            yield problem.inside(parameter)
+        else:
+            yield Condition(dimension, operator or "is", tuple(dict.fromkeys(values)))
+
+
+def _value_problem(operator: str, values: Sequence[str]) -> Problem | None:
+    """Return the first problem of the values of a condition."""
+    if operator == "known":
+        if len(values) > 1:
+            return Problem("repeated", message="Must not be repeated")
+        if values[0] not in ("true", "false"):
+            return unknown("value", values[0], ("true", "false"))
+    for rule in VALUE_RULES:
+        for value in values:
+            if not rule.accepts(value):
+                return Problem(rule.code, input=value, context=rule.context, message=rule.message)
+    return None
+
+
+def _limits_exceeded(data: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Yield which parameter is the first beyond the number of conditions, or of values."""
+    count = 0
+    for number, (parameter, values) in enumerate(data.items(), 1):
+        if number == MAX_CONDITIONS + 1:
+            message = f"At most {MAX_CONDITIONS} conditions are allowed"
+            yield Problem("too_many", (parameter,), message=message)
+        if count <= MAX_VALUES < count + len(values):
+            message = f"At most {MAX_VALUES} values are allowed"
+            yield Problem("too_many", (parameter,), message=message)
+        count += len(values)
+
+
+def _range_problems(data: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the ranges, as far as the clock does not matter."""
+    for names in (("from", "to"), ("compareFrom", "compareTo")):
+        pair = values[names[0]], values[names[1]]
+        if None not in pair and (problem := _order_problem(*pair, names)):
+            yield problem
+    excluding = {"period": ("from", "to"), "compare": ("compareFrom", "compareTo")}
+    for name, pair in excluding.items():
+        if name in data and any(each in data for each in pair):
+            yield Problem("excluded", (name,), message=f"Excludes {pair[0]} and {pair[1]}")
+    for name, other in (("compareFrom", "compareTo"), ("compareTo", "compareFrom")):
+        if name in data and other not in data:
+            yield Problem("missing", (other,))
+    if "interval" in data and values["by"] != TIME:
+        yield Problem("excluded", ("interval",), message="Needs by=time")
+
+
+def _order_problem(start: Moment, end: Moment, names: tuple[str, str]) -> Problem | None:
+    """Return what is wrong with two ends of a range."""
+    if isinstance(start, datetime) != isinstance(end, datetime):
+        message = f"{names[0]} and {names[1]} must both be days, or both instants"
+        return Problem("mixed", (names[0],), message=message)
+    if start > end:
+        return Problem("order", (names[0],), message=f"Must not be after {names[1]}")
+    return None
+
+
+def _metric_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield which metrics need another `by`."""
+    named = [("metrics", name) for name in values["metrics"]]
+    named += [("sort", values["sort"].removeprefix("-"))] if values["sort"] else []
+    for parameter, name in named:
+        if name in PAGE_METRICS and values["by"] != "page":
+            yield Problem("excluded", (parameter,), message=f"{name} needs by=page")
+        if name == SHARE and values["by"] in (None, TIME):
+            yield Problem("excluded", (parameter,), message=f"{name} needs a dimension in by")
+    others = [name for name in values["metrics"] if name != SHARE]
+    if len(others) < len(values["metrics"]) and others[:1] not in [[name] for name in COUNTS]:
+        message = f"share needs a count as the first other metric: {', '.join(COUNTS)}"
+        yield Problem("excluded", ("metrics",), message=message)

@@ -1,0 +1,80 @@
+"""Statistics: what the description shows can be asked"""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from config.api.openapi.document import document
+from tests.support.statistics import DATABASES
+
+pytestmark = pytest.mark.django_db(databases=DATABASES)
+ROOT = Path(__file__).parent.parent.parent
+PARAMETERS = [
+    (path, parameter)
+    for path in ("stats", "stats.csv", "live")
+    for parameter in document()["paths"][f"/api/v1/websites/{{id}}/{path}"]["get"]["parameters"]
+    if parameter["in"] == "query"
+]
+CHAPTER = (ROOT / "config" / "docs" / "statistics.md").read_text()
+CURLS = re.findall(r'^curl "\$(?:STATS|{STATS%stats})((?:\.csv|live)?)\??(.*?)"', CHAPTER, re.M)
+
+
+def examples_of(parameter):
+    """Yield queries that an example and the values of a parameter are."""
+    example, schema = parameter.get("example"), parameter["schema"]
+    if isinstance(example, dict):
+        yield urlencode(example)
+    elif example is not None:
+        yield urlencode({parameter["name"]: example})
+    for value in schema.get("enum", schema.get("items", {}).get("enum", [])):
+        yield urlencode({parameter["name"]: value})
+
+
+def completed(query):
+    """Return a query with the parameters that its own one needs."""
+    if query.startswith("interval="):
+        return f"{query}&by=time&from=2026-10-01T00:00:00Z&to=2026-10-01T16:00:00Z"
+    if re.search("=-?(entries|exits|exitRate)$", query):
+        return f"{query}&by=page"
+    if query == "metrics=share":
+        return "metrics=visitors,share&by=page"
+    if query.endswith("share"):
+        return f"{query}&by=page"
+    pairs = {"compareFrom": "compareTo", "compareTo": "compareFrom"}
+    name = query.partition("=")[0]
+    return f"{query}&{pairs[name]}=2026-10-01" if name in pairs else query
+
+
+QUERIES = [(path, query) for path, each in PARAMETERS for query in examples_of(each)]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"), PARAMETERS, ids=[f"{path} {each['name']}" for path, each in PARAMETERS]
+)
+def test_every_parameter_says_what_it_is(path, parameter):
+    assert parameter.get("description") or parameter["schema"]
+    assert "example" in parameter or parameter["schema"].keys() & {"enum", "minimum"}, parameter
+
+
+@pytest.mark.parametrize(("path", "query"), QUERIES)
+def test_every_example_runs(ask, path, query):
+    assert ask(completed(query), path=path).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "query"), CURLS)
+def test_every_request_of_the_chapter_runs(ask, path, query):
+    response = ask(query, path="live" if path == "live" else f"stats{path}")
+    assert response.status_code == 200
+
+
+def test_the_chapter_has_requests():
+    assert len(CURLS) == 7
+
+
+def test_the_chapter_names_every_value():
+    for _, parameter in PARAMETERS:
+        for value in examples_of(parameter):
+            name = value.partition("=")[2].lstrip("-")
+            assert name in CHAPTER or "%" in name or parameter["name"] == "conditions", value
