@@ -68,9 +68,10 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
     elif condition.dimension.startswith(PROPERTY):
         fits = _has_event_with(condition, parameters)
     else:
-        fits = f"EXISTS (SELECT FROM {_HITS} WHERE {of_hit(condition, parameters)})"
+        fits = f"EXISTS (SELECT FROM {HITS} WHERE {of_hit(condition, parameters)})"
         if quick := _quickly(condition, parameters):
-            fits = f"({quick} AND {fits})"
+            # Names are those of several kinds of hits; pages are of all.
+            fits = quick if condition.dimension == "page" else f"({quick} AND {fits})"
     return fits if is_positive(condition) else f"NOT {fits}"
 
 
@@ -111,14 +112,15 @@ def of_hit(condition: Condition, parameters: Parameters) -> str:
 
 
 HOST = "CASE WHEN session.hit_hosts IS NULL THEN session.hostname ELSE hit.host END"
-# The hits of a session, one row each.
-_HITS = """
-unnest(string_to_array(session.hit_types, NULL), session.hit_times, session.hit_pages,
-       session.hit_names, session.hit_hosts, session.hit_seconds, session.hit_scrolls,
-       session.hit_visitors)
-    AS hit (type, time, page, name, host, seconds, scroll, visitor)
+# The hits of a session, one row each. As a subquery, they take half the time of unnest() in FROM,
+# which stores the rows before it gives the first one.
+HITS = """
+(SELECT unnest(string_to_array(session.hit_types, NULL)) AS type,
+        unnest(session.hit_times) AS time, unnest(session.hit_pages) AS page,
+        unnest(session.hit_names) AS name, unnest(session.hit_hosts) AS host,
+        unnest(session.hit_seconds) AS seconds, unnest(session.hit_scrolls) AS scroll,
+        unnest(session.hit_visitors) AS visitor) AS hit
 """
-HITS = _HITS
 
 
 def _quickly(condition: Condition, parameters: Parameters) -> str:
