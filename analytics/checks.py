@@ -10,6 +10,7 @@ from django.utils import timezone
 from maxminddb import InvalidDatabaseError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from analytics.reports import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import json_columns, partitions, retention
 from analytics.streams.base import streams
@@ -19,7 +20,9 @@ from config.models import RuntimeSettings
 from config.server import doctor
 
 OVERDUE = timedelta(days=2)  # of commands that run daily
+MAX_LAG = timedelta(minutes=10)
 MAX_COUNTED = 10_000
+MEND = "Run manage.py rollup --rebuild, and --check again; please report it."
 BY_ITSELF = "`serve` does so daily, unless MAINTENANCE is off; else let cron do it."
 
 
@@ -145,6 +148,21 @@ def expired_sessions() -> CheckMessage:
     """Check that login sessions are deleted once they have expired."""
     sessions = Session.objects.filter(expire_date__lt=timezone.now() - OVERDUE)
     return _overdue(sessions[:MAX_COUNTED].count(), command="clearsessions")
+
+
+@doctor.check("statistics", 605, "upkeep")
+def statistics_are_current() -> CheckMessage:
+    """Check that the rollup follows the events."""
+    found = rollup_status.status(timezone.now())
+    if found.lag > MAX_LAG:
+        return Warning(
+            f"events have waited for {found.lag_text} to be shown",
+            hint="`serve` runs manage.py rollup all the time, unless MAINTENANCE is off; its log "
+            "says more.",
+        )
+    if found.last_check and found.last_check.differences:
+        return Warning(f"the last check: {found.last_check}", hint=MEND)
+    return Info("show all events but those of the last minutes")
 
 
 def _overdue(count: int, *, command: str) -> CheckMessage:

@@ -21,6 +21,7 @@ from prometheus_client import Histogram
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
+from analytics.reports import rollup_status
 from analytics.streams import sizes
 from analytics.streams.base import Stream, streams
 from analytics.streams.maintenance import COMMANDS, MaintenanceFailure, MaintenanceRun
@@ -71,6 +72,7 @@ def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
             context["chart"] = _read(lambda: last_hours(now))
             context["writes"] = _read(lambda: writes(now))
             context["analytics"] = _read(lambda: database(ANALYTICS, visible, now))
+            context["statistics"] = _read(lambda: rollup_status.status(now))
             context["maintenance"] = _read(maintenance_runs)
         with deadline.within(TIMEOUT_SECONDS):
             context["main"] = _read(lambda: database(MAIN, visible, now))

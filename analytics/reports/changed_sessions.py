@@ -51,8 +51,7 @@ def changed_sessions(
 ) -> ChangedSessions:
     """Return the sessions of the first so many events, or rows of sessions, in the marked ranges.
 
-    A session whose events have all gone is found by its row. Sessions that began below the floor
-    are left alone, and so is what else is there.
+    A session whose events have all gone is found by its row. Ranges begin at the floor.
     """
     gone = merged(IdRange(mark.low, mark.high) for mark in marks if min(mark.counts) < 0)
     ranges = merged(
@@ -67,9 +66,17 @@ def changed_sessions(
             found.setdefault(session_id, id)
         count += len(rows)
         if count >= most:
-            end = uuid7.next_after(rows[-1][0])
-            return ChangedSessions(_begun_above(website_id, found, floor), ranges, end)
-    return ChangedSessions(_begun_above(website_id, found, floor), ranges)
+            return ChangedSessions(found, ranges, uuid7.next_after(rows[-1][0]))
+    return ChangedSessions(found, ranges)
+
+
+def begun_below(website_id: UUID, session_ids: Iterable[str], floor: UUID) -> set[str]:
+    """Return which of some sessions began below the floor."""
+    if floor == uuid7.LOWEST:
+        return set()
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(_BEGUN_BELOW, [list(session_ids), website_id, floor])
+        return {id for (id,) in cursor.fetchall()}
 
 
 def merged(ranges: Iterable[IdRange]) -> list[IdRange]:
@@ -90,16 +97,6 @@ def _begun_before(website_id: UUID, ranges: Iterable[IdRange]) -> Iterator[IdRan
             day_before = UUID(int=max(0, low.int - (LONG_MS << 80)))
             cursor.execute(_BEGUN_BEFORE, [website_id, low, uuid7.time_of(low), day_before])
             yield from (IdRange(id, id) for (id,) in cursor.fetchall())
-
-
-def _begun_above(website_id: UUID, found: dict[str, UUID], floor: UUID) -> dict[str, UUID]:
-    """Return the sessions without those that began below the floor."""
-    if floor == uuid7.LOWEST:
-        return found
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_BEGUN_BELOW, [list(found), website_id, floor])
-        below = {id for (id,) in cursor.fetchall()}
-    return {session_id: id for session_id, id in found.items() if session_id not in below}
 
 
 def _rows_in(website_id: UUID, ranges: Sequence[IdRange], most: int) -> list[tuple[UUID, str]]:

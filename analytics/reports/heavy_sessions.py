@@ -58,6 +58,17 @@ def are_due(website_id: UUID) -> bool:
     ).exists()
 
 
+def due_websites() -> set[UUID]:
+    due = HeavySession.objects.filter(is_marked=True, made_at__lte=_limit())
+    return set(due.values_list("website_id", flat=True))
+
+
+def waiting(website_id: UUID) -> list[str]:
+    """Return the heavy sessions that changed."""
+    marked = HeavySession.objects.filter(website_id=website_id, is_marked=True)
+    return list(marked.values_list("session_id", flat=True))
+
+
 def as_of(website_id: UUID) -> datetime | None:
     """Return the time until which all heavy sessions have their events, None if they have all."""
     waiting = HeavySession.objects.filter(website_id=website_id, is_marked=True)

@@ -108,6 +108,13 @@ def take(website_id: UUID, events: int) -> list[Mark]:
     return found
 
 
+def waiting(website_id: UUID) -> list[Mark]:
+    """Return the marks of a website."""
+    names = ("low", "high", "page_views", "clicks", "custom_events")
+    rows = DirtyRange.objects.filter(website_id=website_id).values_list(*names)
+    return [Mark(website_id, low, high, tuple(counts)) for low, high, *counts in rows]
+
+
 def total(website_id: UUID, event_type: str | None = None) -> int:
     """Return the number of a website's events, of one type or of all; by one statement."""
     types = [type for type in TYPES if event_type in (None, type)]

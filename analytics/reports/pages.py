@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -12,6 +13,7 @@ from websites.settings import REMOVE
 
 _PATH_AND_QUERY = re.compile(r"[^:/?#]*://[^/?#]*([^?#]*)(?:\?([^#]*))?", re.DOTALL)
 _ANY_SEGMENTS = "**"
+MAX_STEPS = 10_000  # of comparing a path with all patterns: some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,8 @@ def page_of(url: str, rules: PageRules) -> str:
     path = path or "/"
     if rules.removes_trailing_slash:
         path = path.removesuffix("/") or "/"
-    for pattern in rules.patterns:
-        if _fits(path, pattern):
-            return pattern
+    if pattern := _first_fitting(path, rules.patterns):
+        return pattern
     kept = _kept_query(query or "", rules.query_keys)
     return f"{path}?{kept}" if kept else path
 
@@ -53,15 +54,41 @@ def _kept_query(query: str, keys: Sequence[str]) -> str:
     return "&".join(field for key in keys for name, field in fields if name == key)
 
 
-def _fits(path: str, pattern: str) -> bool:
+def _first_fitting(path: str, patterns: Sequence[str]) -> str | None:
+    """Return the first pattern that a path fits; none if comparing them would take too long."""
+    segments = path.split("/")
+    work = _Work(len(path))
+    with suppress(_TooMuch):
+        return next((pattern for pattern in patterns if _fits(segments, pattern, work)), None)
+    return None
+
+
+class _TooMuch(Exception):
+    """A path needs more steps than any that a person would read."""
+
+
+class _Work:
+    """Steps that are left; those of a long path take longer."""
+
+    def __init__(self, length: int) -> None:
+        self._left = MAX_STEPS // (1 + length // 200)
+
+    def step(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMuch
+
+
+def _fits(segments: Sequence[str], pattern: str, work: _Work) -> bool:
     """Return whether a path fits: `*` is one segment or a part of it, `**` any number of segments.
 
     It goes back to the last `**` only, so that no pattern takes exponential time.
     """
-    segments, parts = path.split("/"), pattern.split("/")
+    parts = pattern.split("/")
     at = part = 0
     retry: tuple[int, int] | None = None
     while at < len(segments):
+        work.step()
         if part < len(parts) and parts[part] == _ANY_SEGMENTS:
             part += 1
             retry = (at, part)

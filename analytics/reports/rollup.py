@@ -16,7 +16,12 @@ from uuid import UUID
 from django.db import OperationalError, connections, transaction
 
 from analytics.reports import heavy_sessions, marks, sealing, session_rows, site_rules
-from analytics.reports.changed_sessions import ChangedSessions, IdRange, changed_sessions
+from analytics.reports.changed_sessions import (
+    ChangedSessions,
+    IdRange,
+    begun_below,
+    changed_sessions,
+)
 from analytics.reports.marks import Mark
 from analytics.reports.models import DirtyRange, EventFloor, WebsiteSession
 from analytics.reports.session_events import facts_of_sessions
@@ -69,10 +74,14 @@ def as_of(website_id: UUID, now: datetime) -> datetime:
 def is_due(website: Website) -> bool:
     """Return whether sessions of a website are to be made anew."""
     return (
-        DirtyRange.objects.filter(website_id=website.pk).exists()
+        is_marked(website.pk)
         or heavy_sessions.are_due(website.pk)
         or not site_rules.are_applied(website.pk, site_rules.rules_of(website))
     )
+
+
+def is_marked(website_id: UUID) -> bool:
+    return DirtyRange.objects.filter(website_id=website_id).exists()
 
 
 def roll_up(
@@ -94,8 +103,15 @@ def roll_up(
         rules = _current_rules(website)
         floor = EventFloor.current()
         changed = changed_sessions(website_id, marks.take(website_id, most), most, floor=floor)
+        heavy = heavy_sessions.take(website_id, changed.ids, all=all_heavy)
+        # What retention has left of a session tells less than its row.
+        frozen = begun_below(website_id, [*changed.ids, *heavy.due], floor)
         work = _Work(website_id, rules, most)
-        left = work.make(changed, heavy_sessions.take(website_id, changed.ids, all=all_heavy))
+        left = work.make(
+            changed,
+            [id for id in heavy.due if id not in frozen],
+            [id for id in changed.ids if id not in heavy.handled | frozen],
+        )
         marks.add([Mark(website_id, *each) for each in left], since=since)
         if EventFloor.current() != floor:  # some events may have gone before they were read
             transaction.set_rollback(True, using=ALIAS)
@@ -132,20 +148,20 @@ class _Work:
         self._hits = 0
         self.events = self.sessions = 0
 
-    def make(self, changed: ChangedSessions, heavy: heavy_sessions.Taken) -> list[IdRange]:
-        """Make heavy sessions that are due and the changed ones; return what is left."""
-        self._make(heavy.due)
-        unmade = self._make([id for id in changed.ids if id not in heavy.handled])
+    def make(self, changed: ChangedSessions, heavy: list[str], ids: list[str]) -> list[IdRange]:
+        """Make heavy sessions, and some of the changed ones; return what is left."""
+        self._make(heavy, most=None)
+        unmade = self._make(ids, most=self._most)
         self._replace()
         return changed.unread if unmade is None else changed.left_from(changed.ids[unmade])
 
-    def _make(self, session_ids: list[str]) -> str | None:
+    def _make(self, session_ids: list[str], *, most: int | None) -> str | None:
         """Return the first session that is not made, since there were too many events before it."""
         made = facts_of_sessions(self._website_id, session_ids, self._rules)
         with closing(made):
             for position, (id, facts, events) in enumerate(made):
                 self._add(id, facts, events)
-                if self.events >= self._most and position + 1 < len(session_ids):
+                if most and self.events >= most and position + 1 < len(session_ids):
                     return session_ids[position + 1]
         return None
 

@@ -258,7 +258,7 @@ def _read(properties: str | None) -> _Properties:
 def _text(raw: msgspec.Raw) -> str | None:
     """Return a JSON text that is not empty, None for anything else."""
     try:
-        return _string.decode(raw) or None
+        return _string.decode(raw).replace("\0", "\ufffd") or None
     except msgspec.DecodeError:
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from config.db import uuid7
 from config.db.routers import home
 
 LONG = timedelta(hours=24)
+MAX_INTEGER = 2**31 - 1  # what a column holds
 TABLE = Table.of(WebsiteSession)
 
 
@@ -74,7 +76,7 @@ def row_of(
         visitor=visitors[0],
         page_views=facts.page_views,
         custom_events=facts.custom_events,
-        engaged_seconds=facts.engaged_seconds,
+        engaged_seconds=min(facts.engaged_seconds, MAX_INTEGER),
         timed_views=sum(hit.seconds is not None for hit in hits),
         scrolled_pages=len(told),
         scroll_percents=sum(told),
@@ -146,14 +148,30 @@ def _numbers(website_id: UUID, facts: Iterable[SessionFacts]) -> dict[str, int]:
             if seen is None or hit.id.int < seen:
                 first_sights[hit.visitor_id] = hit.id.int
     ordered = sorted(first_sights, key=first_sights.__getitem__)
+    known = known_numbers(website_id, ordered)
     with connections[home(WebsiteSession)].cursor() as cursor:
-        cursor.execute(_KNOWN_VISITORS, [website_id, ordered])
-        known = dict(cursor.fetchall())
         new = [visitor for visitor in ordered if visitor not in known]
         if new:
             cursor.execute(_NEW_VISITORS, [website_id, website_id, new])
             known |= dict(cursor.fetchall())
     return known
+
+
+def known_numbers(website_id: UUID, visitor_ids: Iterable[str]) -> dict[str, int]:
+    """Return the numbers of those visitors who have one."""
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(_KNOWN_VISITORS, [website_id, list(visitor_ids)])
+        return dict(cursor.fetchall())
+
+
+def stored(website_id: UUID, session_ids: list[str]) -> dict[str, list[WebsiteSessionRow]]:
+    """Return the stored rows of sessions, of which each should have one at most."""
+    found: dict[str, list[WebsiteSessionRow]] = {}
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(_STORED, [session_ids, website_id])
+        for row in starmap(WebsiteSessionRow, cursor.fetchall()):
+            found.setdefault(row.session_id, []).append(row)
+    return found
 
 
 def _delete(website_id: UUID, session_ids: list[str]) -> list[Span]:
@@ -187,6 +205,13 @@ SELECT %s, visitor_id, position + coalesce((
 ), 0)
   FROM unnest(%s::varchar[]) WITH ORDINALITY AS new (visitor_id, position)
 RETURNING visitor_id, number
+"""
+_STORED = f"""
+SELECT {", ".join(WebsiteSessionRow._fields)}
+  FROM unnest(%s::varchar[]) AS wanted (key)
+  JOIN analytics_websitesession
+    ON hashtext(session_id) = hashtext(wanted.key) AND session_id = wanted.key
+ WHERE website_id = %s
 """
 _DELETE = """
 DELETE FROM analytics_websitesession USING unnest(%s::varchar[]) AS changed (id)

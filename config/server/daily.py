@@ -5,29 +5,24 @@ database; the others try again, and find it done.
 """
 
 import logging
-import os
-import subprocess
-import sys
 import time
 from datetime import UTC, date, datetime
 from typing import Self
 
 from django.conf import settings
 
-from config.server.serving import stop_with_parent
+from config.server.child import Child
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 600
-STOP_SECONDS = 1
 EXPLAINED = (1, 75)  # exit codes of a run that failed and logged why, or that another host does
-COMMAND = (sys.executable, "manage.py", "maintenance")
 
 
 class Maintenance:
     """Starts the command when its time has come; at the end of a block it is stopped."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child = Child("maintenance")
         self._started_on = self._done_on = date.min
         self._retry_at = float("-inf")
 
@@ -35,38 +30,23 @@ class Maintenance:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stop a run; what it has done until now stays done."""
-        self.terminate()
-        if self._process:
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self._child.stop()
 
     def terminate(self) -> None:
         """Tell a run to stop, without waiting for its end."""
-        if self._process:
-            self._process.terminate()
+        self._child.terminate()
 
     def tick(self) -> None:
         """Start a run that is due, or notice the end of one; never waits."""
-        if self._process:
-            self._check_end(self._process)
+        if self._child.is_started:
+            self._check_end()
         elif self._is_due():
             self._start()
 
     def _start(self) -> None:
         self._started_on = _today()
         try:
-            self._process = subprocess.Popen(
-                COMMAND,
-                cwd=settings.BASE_DIR,
-                env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)},
-                stdout=subprocess.DEVNULL,  # it logs to stderr
-                start_new_session=True,  # a Ctrl-C is passed on by terminate()
-                preexec_fn=stop_with_parent(),
-            )
+            self._child.start()
         except OSError as error:
             logger.error("Maintenance cannot be started now: %s", error)
             self._retry_at = time.monotonic() + RETRY_SECONDS
@@ -75,11 +55,10 @@ class Maintenance:
         is_on = settings.MAINTENANCE == "daily"
         return is_on and self._done_on < _today() and time.monotonic() >= self._retry_at
 
-    def _check_end(self, process: "subprocess.Popen[bytes]") -> None:
-        code = process.poll()
+    def _check_end(self) -> None:
+        code = self._child.take_exit_code()
         if code is None:
             return
-        self._process = None
         if code == 0:
             self._done_on = self._started_on
             return

@@ -43,7 +43,7 @@ def started(monkeypatch, clock, settings):
         children.append(Child())
         return children[-1]
 
-    monkeypatch.setattr("config.server.daily.subprocess.Popen", start)
+    monkeypatch.setattr("config.server.child.subprocess.Popen", start)
     return children
 
 
@@ -107,7 +107,7 @@ def test_a_machine_without_room_for_a_process_is_no_obstacle(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     with monkeypatch.context() as patch:
-        patch.setattr("config.server.daily.subprocess.Popen", refuse)
+        patch.setattr("config.server.child.subprocess.Popen", refuse)
         for _ in range(2):
             maintenance.tick()
     [message] = caplog.messages

@@ -1,5 +1,7 @@
 """Pages of URLs by the page rules of a website"""
 
+import time
+
 import pytest
 
 from analytics.reports.pages import PageRules, page_of
@@ -62,3 +64,18 @@ def test_the_first_pattern_wins():
     rules = PageRules(patterns=("/a/*", "/**"))
     assert page_of("https://a.example/a/b", rules) == "/a/*"
     assert page_of("https://a.example/b", rules) == "/**"
+
+
+def test_a_hostile_url_takes_bounded_time():
+    patterns = tuple(f"/**/{'*a/' * 80}{number}" for number in range(100))
+    url = f"https://example.com{'/xa' * 650}"
+    start = time.process_time()
+    page = page_of(url, PageRules(patterns=patterns))
+    assert page == url.removeprefix("https://example.com")
+    assert time.process_time() - start < 0.05  # a thousand times as long without a bound
+
+
+def test_many_patterns_are_compared_with_an_ordinary_path():
+    patterns = tuple(f"/section-{number}/**/*.html" for number in range(100))
+    url = "https://example.com/section-99/a/b/c/page.html"
+    assert page_of(url, PageRules(patterns=patterns)) == patterns[99]

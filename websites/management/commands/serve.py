@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
-from config.server import daily, serving
+from config.server import continuous, daily, serving
 from websites import first_run
 from websites.tracker.snippet import script_line
 
@@ -24,9 +24,13 @@ class Command(BaseCommand):
             serving.require_free_port()
             with serving.databases() as postgres:
                 self._prepare()
-                with daily.Maintenance() as maintenance, serving.gunicorn() as process:
+                with (
+                    daily.Maintenance() as maintenance,
+                    continuous.Rollup() as rollup,
+                    serving.gunicorn() as process,
+                ):
                     self._print_addresses()
-                    self._watch(process, postgres, maintenance)
+                    self._watch(process, postgres, maintenance, rollup)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
 
@@ -34,13 +38,14 @@ class Command(BaseCommand):
         self,
         process: "subprocess.Popen[bytes]",
         postgres: EmbeddedPostgres | None,
-        maintenance: daily.Maintenance,
+        *children: daily.Maintenance | continuous.Rollup,
     ) -> None:
         watches = [postgres.revive] if postgres else []
         try:
-            serving.wait_for_end(process, *watches, maintenance.tick)
+            serving.wait_for_end(process, *watches, *(child.tick for child in children))
         finally:
-            maintenance.terminate()  # now, not only after gunicorn has stopped
+            for child in children:
+                child.terminate()  # now, not only after gunicorn has stopped
 
     def _prepare(self) -> None:
         if settings.EMBEDDED:
