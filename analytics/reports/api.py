@@ -1,5 +1,6 @@
 """The statistics API: what the visitors of a website do, for its owner."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -120,7 +121,8 @@ class LiveView(StatisticsView):
 def file_name(question: Question) -> str:
     """Return a name that tells the website, the dimension and the first day."""
     start = question.range.start.astimezone(question.timezone)
-    return f"{question.website.host}-{question.by or 'totals'}-{start:%Y-%m-%d}.csv"
+    name = f"{question.website.host}-{question.by or 'totals'}-{start:%Y-%m-%d}.csv"
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 urlpatterns = [

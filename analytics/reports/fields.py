@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import ClassVar
 
-from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES
+from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES, PROPERTY
 from analytics.reports.periods import Moment
 from analytics.reports.question import METRICS
 from config.api.errors import Invalid
@@ -18,8 +18,12 @@ DIMENSIONS = (*OF_PAGES, *COLUMNS, *OF_NAMES)
 OPERATORS = ("not", "contains", "excludes", "matches", "known")
 MAX_CONDITIONS, MAX_VALUES = 20, 50
 MAX_LENGTH = 2048  # of a value; no URL is longer
+MAX_KEY_LENGTH = 255  # of a property
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# Of JSON Schema.
+PROPERTY_NAME = r"property\.[^\u0000]{1,255}"
+CONDITION_NAME = f"^({'|'.join(DIMENSIONS)}|{PROPERTY_NAME})(__({'|'.join(OPERATORS)}))?$"
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile("[^ ]{10}[Tt].+(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})")
@@ -110,8 +114,11 @@ class Dimension(StrictField):
     json_types, type_code = (str,), "string_type"
     schema: ClassVar = {
         "type": "string",
-        "enum": [TIME, *DIMENSIONS],
-        "description": "A dimension, or `time`. Without it there are only totals.",
+        "anyOf": [{"enum": [TIME, *DIMENSIONS]}, {"pattern": f"^{PROPERTY_NAME}$"}],
+        "description": (
+            "A dimension, `property.` and the key of a property of custom events, or `time`. "
+            "Without it there are only totals."
+        ),
         "examples": ["country"],
     }
 
@@ -127,7 +134,7 @@ class Conditions(StrictField):
     json_types, type_code = (dict,), "dict_type"
     schema: ClassVar = {
         "type": "object",
-        "propertyNames": {"pattern": f"^({'|'.join(DIMENSIONS)})(__({'|'.join(OPERATORS)}))?$"},
+        "propertyNames": {"pattern": CONDITION_NAME},
         "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
         "maxProperties": MAX_CONDITIONS,
         "description": (
@@ -144,7 +151,9 @@ class Conditions(StrictField):
 
 
 def is_dimension(name: str) -> bool:
-    return name in DIMENSIONS
+    key = name.removeprefix(PROPERTY)
+    is_property = key != name and 0 < len(key) <= MAX_KEY_LENGTH and "\0" not in key
+    return is_property or name in DIMENSIONS
 
 
 def unknown(kind: str, name: str, known: tuple[str, ...]) -> Problem:

@@ -210,8 +210,10 @@ _HITS = """
 WITH event AS MATERIALIZED (
     SELECT id, created_at, session_id, visitor_id, url, referrer, location, event_type AS type,
            CASE
-               WHEN event_type = 'custom' THEN properties ->> 'name'
-               WHEN properties ->> 'kind' IN ('outbound', 'download') THEN properties ->> 'href'
+               WHEN event_type = 'custom' AND json_typeof(properties -> 'name') = 'string'
+                   THEN properties ->> 'name'
+               WHEN event_type = 'click' AND properties ->> 'kind' IN ('outbound', 'download')
+                AND json_typeof(properties -> 'href') = 'string' THEN properties ->> 'href'
            END AS name
       FROM analytics_event
      WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s

@@ -1,6 +1,6 @@
 """Parameters of a question, and the question that they ask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,18 +11,22 @@ from analytics.reports import history
 from analytics.reports.buckets import DAY, INTERVALS, local_day
 from analytics.reports.fields import (
     EARLIEST,
-    MAX_CONDITIONS,
     MAX_LENGTH,
-    MAX_VALUES,
-    OPERATORS,
     TIME,
     Conditions,
     DayOrInstant,
     Dimension,
     Metrics,
     Sort,
-    is_dimension,
-    unknown,
+)
+from analytics.reports.parameter_rules import (
+    NO_NUL,
+    UNKNOWN_PARAMETER,
+    condition_limit_problems,
+    conditions_in,
+    metric_problems,
+    order_problem,
+    range_problems,
 )
 from analytics.reports.periods import (
     DEFAULT,
@@ -34,11 +38,11 @@ from analytics.reports.periods import (
     has_at_most,
     span_of,
 )
-from analytics.reports.question import COUNTS, PAGE_METRICS, SHARE, Condition, Question, Range
+from analytics.reports.question import SHARE, Condition, Question, Range
 from config.api.errors import Invalid
 from config.api.fields import Choice, Text, WholeNumber
 from config.api.problems import Problem
-from config.api.rules import Rule, at_least, at_most
+from config.api.rules import at_most
 from config.api.serializers import StrictSerializer
 from websites.models import Website
 from websites.settings import IANA_NAME
@@ -46,7 +50,6 @@ from websites.settings import IANA_NAME
 MAX_FILTERED = timedelta(days=400)
 CSV_LIMIT = 1000
 ZONE_HELP = "Whose days and clock are meant. Default: the website's."
-UNKNOWN_PARAMETER = "Unknown parameter"
 DEFAULT_METRICS = ("visitors", "sessions", "pageviews")
 # A parameter that comes several times is a list of texts.
 ONCE = {
@@ -54,8 +57,6 @@ ONCE = {
         ("string_type", "enum_type", "int_type"), "Must not be repeated"
     )
 }
-NO_NUL = Rule(lambda text: "\0" not in text, "nul", "NUL characters are not allowed")
-VALUE_RULES = (at_least(1), at_most(MAX_LENGTH), NO_NUL)
 
 
 class StatsQuery(StrictSerializer):
@@ -110,13 +111,13 @@ class StatsQuery(StrictSerializer):
         """Check what goes together; replace the conditions by those that are valid."""
         sent = data.get("conditions")
         conditions: Mapping[str, Sequence[str]] = sent if isinstance(sent, dict) else {}
-        found = [*_conditions_in(conditions)]
+        found = [*conditions_in(conditions)]
         values["conditions"] = tuple(each for each in found if isinstance(each, Condition))
         return [
             *(each for each in found if isinstance(each, Problem)),
-            *_limits_exceeded(conditions),
-            *_range_problems(data, values),
-            *_metric_problems(values),
+            *condition_limit_problems(conditions),
+            *range_problems(data, values),
+            *metric_problems(values),
         ]
 
 
@@ -197,7 +198,7 @@ def _span(website: Website, values: dict[str, Any], now: datetime, zone: ZoneInf
     last: Moment = now if is_instant else local_day(now, zone)
     end = last if end is None else end
     start = end - (timedelta(days=28) if is_instant else DAY * 27) if start is None else start
-    if problem := _order_problem(start, end, ("from", "to")):
+    if problem := order_problem(start, end, ("from", "to")):
         raise Invalid(problem)
     return Span.between(start, end, zone)
 
@@ -234,86 +235,3 @@ def _check_lengths(ranges: Sequence[Range | None], values: dict[str, Any]) -> No
         if range and range.end - range.start >= MAX_FILTERED + DAY:
             message = f"A filtered range may have at most {MAX_FILTERED.days} days"
             raise Invalid(Problem("too_long", (name,), message=message))
-
-
-def _conditions_in(data: Mapping[str, Sequence[str]]) -> Iterator[Condition | Problem]:
-    """Yield a condition for each parameter, or what is wrong with it."""
-    for parameter, values in data.items():
-        dimension, separator, operator = parameter.partition("__")
-        if not is_dimension(dimension):
-            yield Problem("unknown", (parameter,), message=UNKNOWN_PARAMETER)
-        elif separator and operator not in OPERATORS:
-            yield unknown("operator", operator, OPERATORS).inside(parameter)
-        elif problem := _value_problem(operator, values):
-            yield problem.inside(parameter)
-        else:
-            yield Condition(dimension, operator or "is", tuple(dict.fromkeys(values)))
-
-
-def _value_problem(operator: str, values: Sequence[str]) -> Problem | None:
-    """Return the first problem of the values of a condition."""
-    if operator == "known":
-        if len(values) > 1:
-            return Problem("repeated", message="Must not be repeated")
-        if values[0] not in ("true", "false"):
-            return unknown("value", values[0], ("true", "false"))
-    for rule in VALUE_RULES:
-        for value in values:
-            if not rule.accepts(value):
-                return Problem(rule.code, input=value, context=rule.context, message=rule.message)
-    return None
-
-
-def _limits_exceeded(data: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """Yield which parameter is the first beyond the number of conditions, or of values."""
-    count = 0
-    for number, (parameter, values) in enumerate(data.items(), 1):
-        if number == MAX_CONDITIONS + 1:
-            message = f"At most {MAX_CONDITIONS} conditions are allowed"
-            yield Problem("too_many", (parameter,), message=message)
-        if count <= MAX_VALUES < count + len(values):
-            message = f"At most {MAX_VALUES} values are allowed"
-            yield Problem("too_many", (parameter,), message=message)
-        count += len(values)
-
-
-def _range_problems(data: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the ranges, as far as the clock does not matter."""
-    for names in (("from", "to"), ("compareFrom", "compareTo")):
-        pair = values[names[0]], values[names[1]]
-        if None not in pair and (problem := _order_problem(*pair, names)):
-            yield problem
-    excluding = {"period": ("from", "to"), "compare": ("compareFrom", "compareTo")}
-    for name, pair in excluding.items():
-        if name in data and any(each in data for each in pair):
-            yield Problem("excluded", (name,), message=f"Excludes {pair[0]} and {pair[1]}")
-    for name, other in (("compareFrom", "compareTo"), ("compareTo", "compareFrom")):
-        if name in data and other not in data:
-            yield Problem("missing", (other,))
-    if "interval" in data and values["by"] != TIME:
-        yield Problem("excluded", ("interval",), message="Needs by=time")
-
-
-def _order_problem(start: Moment, end: Moment, names: tuple[str, str]) -> Problem | None:
-    """Return what is wrong with two ends of a range."""
-    if isinstance(start, datetime) != isinstance(end, datetime):
-        message = f"{names[0]} and {names[1]} must both be days, or both instants"
-        return Problem("mixed", (names[0],), message=message)
-    if start > end:
-        return Problem("order", (names[0],), message=f"Must not be after {names[1]}")
-    return None
-
-
-def _metric_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield which metrics need another `by`."""
-    named = [("metrics", name) for name in values["metrics"]]
-    named += [("sort", values["sort"].removeprefix("-"))] if values["sort"] else []
-    for parameter, name in named:
-        if name in PAGE_METRICS and values["by"] != "page":
-            yield Problem("excluded", (parameter,), message=f"{name} needs by=page")
-        if name == SHARE and values["by"] in (None, TIME):
-            yield Problem("excluded", (parameter,), message=f"{name} needs a dimension in by")
-    others = [name for name in values["metrics"] if name != SHARE]
-    if len(others) < len(values["metrics"]) and others[:1] not in [[name] for name in COUNTS]:
-        message = f"share needs a count as the first other metric: {', '.join(COUNTS)}"
-        yield Problem("excluded", ("metrics",), message=message)

@@ -56,7 +56,8 @@ class Reading:
                 found.is_truncated = True
             else:
                 found.add(value, sums, bound)
-        for gap in self.gaps:
+        # Properties of events are not sealed.
+        for gap in self.gaps if dimension in sealing.DIMENSIONS else [self.range]:
             for (_, value), sums in self._sums(gap, dimension=dimension).items():
                 found.add(value, sums, len(sums.visitors))
         return found

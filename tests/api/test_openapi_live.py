@@ -70,7 +70,10 @@ def service():
             tracking_code=code,
             ids={
                 "/api/v1/events/{id}": stored["id"],
-                "/api/v1/websites/{id}": stored["websiteId"],
+                **{
+                    f"/api/v1/websites/{{id}}{end}": stored["websiteId"]
+                    for end in ("", "/stats", "/stats.csv", "/live")
+                },
             },
             session=session,
         )

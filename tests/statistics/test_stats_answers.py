@@ -1,9 +1,11 @@
 """Statistics: what answers say, to the letter"""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from analytics.reports import rollup, sealing
 from tests.support.client_contexts import BROWSER
 from tests.support.responses import assert_response
 from tests.support.statistics import DATABASES, NOW, meta_body
@@ -148,6 +150,31 @@ def test_coverage_is_the_share_of_page_views_that_told(ask, post):
         "meta": meta_body(*DAYS_28, coverage=0.333),
     }
     assert_response(ask({"metrics": "timeOnPage,scrollDepth,events"}), 200, body)
+
+
+def test_properties_of_custom_events(ask, post, website):
+    def bought(at, visitor, **properties):
+        return event(at, visitor, eventType="custom", properties={"name": "buy"} | properties)
+
+    post(
+        bought(NOW - HOUR, "anna", plan="pro", my__key=5),
+        bought(NOW - 30 * HOUR, "bert", plan="free"),
+        bought(NOW - HOUR, "carl"),
+    )
+    assert rollup.refresh(website, 60)
+    sealing.seal(website.pk, (NOW - 30 * HOUR).date(), ZoneInfo("UTC"))
+    rows = ask("by=property.plan&metrics=visitors,events").json()["rows"]
+    numbers = {"visitors": 1, "events": 1}
+    assert rows == [row("free", "free", numbers), row("pro", "pro", numbers)]
+    for query, visitors in (
+        ("property.plan=pro", 1),
+        ("property.plan__not=pro", 2),
+        ("property.plan__known=true", 2),
+        ("property.my__key=5", 1),
+        ("property.my__key__known=false", 2),
+    ):
+        body = ask(f"{query}&metrics=visitors").json()
+        assert body["totals"] == {"metrics": {"visitors": visitors}}, query
 
 
 def test_bots_count_only_where_they_are_asked_for(ask, post):

@@ -28,7 +28,8 @@ def examples_of(parameter):
         yield urlencode(example)
     elif example is not None:
         yield urlencode({parameter["name"]: example})
-    for value in schema.get("enum", schema.get("items", {}).get("enum", [])):
+    parts = [schema, schema.get("items", {}), *schema.get("anyOf", [])]
+    for value in [value for part in parts for value in part.get("enum", [])]:
         yield urlencode({parameter["name"]: value})
 
 
