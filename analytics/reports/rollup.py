@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import OperationalError, connections, transaction
@@ -38,6 +38,7 @@ MAX_EVENTS_OF_READS = 5_000  # of a transaction for which a request waits
 ROWS = 500  # that are replaced by one COPY
 LOCK_PAUSE_SECONDS = 0.02
 WHOLE = IdRange(uuid7.LOWEST, uuid7.HIGHEST)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,13 @@ def roll_up(
 
 
 def rebuild(website_id: UUID) -> None:
-    """Mark all sessions of a website to be made anew, by the next rollups."""
-    marks.add([Mark(website_id, *WHOLE)])
+    """Mark all sessions of a website to be made anew, by the next rollups.
+
+    The mark comes before those that wait, which are taken along with what it tells of: after them,
+    their sessions would be made twice.
+    """
+    oldest = _oldest_mark(website_id)
+    marks.add([Mark(website_id, *WHOLE)], since=oldest and oldest - MILLISECOND)
 
 
 def lock(website_id: UUID, seconds: float) -> bool:

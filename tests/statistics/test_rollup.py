@@ -311,6 +311,16 @@ class TestParts:
         assert rollup.roll_up(website.id, most=1)
         assert rollup.as_of(website.id, clock.now) == then
 
+    def test_that_wait_when_all_is_made_anew(self, clock, post, website):
+        for hour in range(20):
+            post((hour * 3600, {"sessionId": f"sess-{hour}"}))
+            clock.move(minutes=1)
+        made = 0
+        while step := rollup.is_marked(website.id) and rollup.roll_up(website.id, most=3):
+            made += step.sessions
+        assert WebsiteSession.objects.count() == 20
+        assert made < 25
+
 
 class TestHeavySessions:
     @pytest.fixture(autouse=True)
