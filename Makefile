@@ -11,7 +11,7 @@ PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
 	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
 
-.PHONY: run test coverage lint bench soak script lock
+.PHONY: run test coverage lint bench bench-stats soak script lock
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -40,6 +40,10 @@ soak: .venv/dev.stamp
 # make bench AGAINST=PATH loads the server of another checkout too, in turn with this one.
 bench: .venv/dev.stamp
 	@exec $(PYTHON) -m tests.bench $(if $(AGAINST),--against "$(AGAINST)")
+
+# make bench-stats DATA=PATH keeps the databases, 12 GB, so that a further run finds them.
+bench-stats: .venv/dev.stamp
+	@exec $(PYTHON) -m tests.bench.statistics $(if $(DATA),--data "$(DATA)")
 
 # After a change of tracker.js.
 script: .venv/dev.stamp

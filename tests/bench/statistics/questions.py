@@ -1,0 +1,57 @@
+"""The questions that are timed, as requests"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from tests.bench.statistics.data import Size
+
+CARDS = "visitors,sessions,pageviews,bounceRate,sessionDuration"
+LIST = "visitors,sessions,pageviews"
+
+Values = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request. `raw` names the statement over events that finds the same (raw_sql.py)."""
+
+    name: str
+    path: str
+    raw: str = ""
+
+
+def questions_of(website: dict[str, str], size: Size) -> list[Question]:
+    """Return the questions about a website, as the API gives it."""
+    last = size.until - timedelta(days=1)
+    first = size.until - timedelta(days=size.days)
+    middle = size.until - timedelta(days=size.days // 2)
+    days: Values = {"from": first, "to": last}
+    half: Values = {"from": middle, "to": last, "compare": "previous"}
+    hours: Values = {"from": size.until - timedelta(days=3), "to": last, "interval": "hour"}
+    odd: Values = {"from": f"{first}T07:30:00Z", "to": f"{last}T16:10:00Z"}
+    series: Values = {"by": "time", "interval": "day"} | days
+
+    def ask(name: str, values: Values, raw: str = "", *, metrics: str = LIST) -> Question:
+        query = urlencode({"metrics": metrics} | values)
+        return Question(name, f"/api/v1/websites/{website['id']}/stats?{query}", raw)
+
+    code = website["trackingCode"]
+    return [
+        ask("totals", days, "totals", metrics=CARDS),
+        ask("totals of half, and of the half before", half, metrics=CARDS),
+        ask("totals, from half past seven", odd, metrics=CARDS),
+        ask("totals, days of Kathmandu", days | {"timezone": "Asia/Kathmandu"}, metrics=CARDS),
+        ask("series of days", series, "series"),
+        ask("series of hours, 3 days", {"by": "time"} | hours),
+        ask("top 10 pages", {"by": "page"} | days, "pages"),
+        ask("top 10 sources", {"by": "source"} | days, "sources"),
+        ask("top 10 countries", {"by": "country"} | days, "countries"),
+        ask("totals, one country", {"country": "DE"} | days, "filtered totals", metrics=CARDS),
+        ask("series of days, one country", {"country": "DE"} | series),
+        ask("top 10 pages, one country", {"by": "page", "country": "DE"} | days),
+        ask("top 10 sources, one page", {"by": "source", "page": "/articles/1"} | days),
+        ask("totals, one event", {"event": "signup"} | days, metrics=CARDS),
+        Question("live", f"/api/v1/websites/{website['id']}/live"),
+        Question("list of events, with total", f"/api/v1/events?trackingCode={code}&limit=50"),
+    ]
