@@ -1,12 +1,14 @@
 """What happens on a website right now, read from its events alone."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connections
+from pyroaring import BitMap
 
 from analytics.events.models import Event
 from analytics.reports.labels import label
@@ -16,6 +18,7 @@ from analytics.reports.session_facts import SiteRules, country_code
 from analytics.reports.session_rows import LONG
 from analytics.reports.site_rules import rules_of
 from analytics.reports.sources import source_of
+from analytics.reports.sums import visitors_of
 from config.db import uuid7
 from config.db.routers import home
 from websites.models import Website
@@ -25,7 +28,6 @@ MINUTES = 30
 PRESENT = timedelta(minutes=5)  # for so long after an event a visitor is there
 MAX_ROWS = 10
 MAX_EVENTS = 20
-MAX_VIEWS = 20_000  # pages of sessions that are looked at, the latest ones
 
 
 class MinuteCounts(NamedTuple):
@@ -64,48 +66,62 @@ class Live:
     events: Sequence[LiveEvent]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a session came from."""
-
-    source: str | None
-    country: str | None
-
-
 def live(website: Website, now: datetime) -> Live:
     """Return what happens on a website; the present minute is the last one."""
     end = now.replace(second=0, microsecond=0) + MINUTE
     start = end - MINUTES * MINUTE
-    reader = _Reader(website, now, start, end)
-    views, events = reader.views(), reader.events()
-    origins = reader.origins([*views, *events])
+    window = _Window(website.pk, rules_of(website), now, start, end)
+    parts = window.parts()
     pages, sources, countries = _Counts("page"), _Counts("source"), _Counts("country")
-    for view in views:
-        origin = origins[view.session_id]
-        sources.add(origin.source, view.visitor_id, view.page_views)
-        countries.add(origin.country, view.visitor_id, view.page_views)
-        if view.page_views:
-            page = page_of(view.url, reader.rules.page_rules)
-            pages.add(page, view.visitor_id, view.page_views)
-    visitors, minutes = reader.minutes()
-    top = pages.top(), sources.top(), countries.top()
+    for part in parts["page"]:
+        pages.add(page_of(part.url, window.rules.page_rules), part)
+    for part in parts["session"]:
+        origin = window.origin(part)
+        sources.add(origin.source, part)
+        countries.add(origin.country, part)
+    counted = {part.at: part for part in parts["minute"]}
+    [present] = parts["present"]
     return Live(
-        start, end, visitors, minutes, *top, [reader.shown(each, origins) for each in events]
+        start,
+        end,
+        visitors=len(visitors_of(present.visitors)),
+        minutes=[_minute(start + n * MINUTE, counted) for n in range(MINUTES)],
+        pages=pages.top(),
+        sources=sources.top(),
+        countries=countries.top(),
+        events=window.events(),
     )
 
 
-class _Seen(NamedTuple):
-    """An event, or some of one page of a session and the first of them."""
+class _Part(NamedTuple):
+    """Some events that have something in common, or one of them.
 
-    id: Any
-    session_id: str
-    visitor_id: str
+    url, referrer, location: of the first one, of its session if it is one event, whose own URL is
+    page_url. is_known: whether there is a row of the session, with
+    its source and country. place: the country of its client. visitors: their numbers.
+    """
+
+    kind: str
+    at: datetime | None
     url: str
     referrer: str | None
     location: str | None
-    type: str
-    name: str | None
+    is_known: bool
+    source: str | None
+    country: str | None
+    place: str | None
     page_views: int
+    visitors: bytes | None
+    type: str = ""
+    name: str | None = None
+    page_url: str = ""
+
+
+class _Origin(NamedTuple):
+    """Where a session came from."""
+
+    source: str | None
+    country: str | None
 
 
 @dataclass(slots=True)
@@ -113,12 +129,12 @@ class _Counts:
     """Visitors and page views by value."""
 
     dimension: str
-    visitors: defaultdict[str | None, set[str]] = field(default_factory=lambda: defaultdict(set))
-    page_views: defaultdict[str | None, int] = field(default_factory=lambda: defaultdict(int))
+    visitors: defaultdict[str | None, BitMap] = field(default_factory=lambda: defaultdict(BitMap))
+    page_views: Counter[str | None] = field(default_factory=Counter)
 
-    def add(self, value: str | None, visitor_id: str, page_views: int) -> None:
-        self.visitors[value].add(visitor_id)
-        self.page_views[value] += page_views
+    def add(self, value: str | None, part: _Part) -> None:
+        self.visitors[value] |= visitors_of(part.visitors)
+        self.page_views[value] += part.page_views
 
     def top(self) -> list[Row]:
         ordered = sorted(self.visitors, key=lambda value: (-len(self.visitors[value]), value or ""))
@@ -132,137 +148,144 @@ class _Counts:
         ]
 
 
-@dataclass(slots=True)
-class _Reader:
-    """The statements, all of the events of one window."""
+def _minute(start: datetime, counted: Mapping[datetime | None, _Part]) -> MinuteCounts:
+    part = counted.get(start)
+    if part is None:
+        return MinuteCounts(start)
+    return MinuteCounts(start, part.page_views, len(visitors_of(part.visitors)))
 
-    website: Website
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The events of a website in some minutes."""
+
+    website_id: UUID
+    rules: SiteRules
     now: datetime
     start: datetime
     end: datetime
-    rules: SiteRules = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.rules = rules_of(self.website)
-
-    def minutes(self) -> tuple[int, list[MinuteCounts]]:
-        """Return the visitors who are there, and the counts of each minute."""
-        found = {row[0]: row for row in self._rows(_MINUTES)}
-        starts = [self.start + n * MINUTE for n in range(MINUTES)]
-        minutes = [
-            MinuteCounts(start, *found[start][1:3]) if start in found else MinuteCounts(start)
-            for start in starts
-        ]
-        return found[None][3], minutes
-
-    def views(self) -> list[_Seen]:
-        """Return the pages of sessions that were seen latest."""
-        return [_Seen(*row) for row in self._rows(_VIEWS)]
-
-    def events(self) -> list[_Seen]:
-        """Return the latest events, the newest first."""
-        return [_Seen(*row) for row in self._rows(_EVENTS)]
-
-    def origins(self, seen: Iterable[_Seen]) -> dict[str, Origin]:
-        """Return where sessions came from.
-
-        That is the first event of a session, which may be older than the window: then its session
-        row tells it, or as long as there is none, the first event of the window.
-        """
-        first: dict[str, _Seen] = {}
-        for each in seen:
-            known = first.setdefault(each.session_id, each)
-            if each.id < known.id:
-                first[each.session_id] = each
-        found = {}
-        for id, is_known, source, country, place in self._rows(_ORIGINS, sessions=[*first]):
-            event = first[id]
-            if not is_known:
-                source = source_of(event.url, event.referrer, self.rules.own_hosts).name
-                country = country_code(event.location) or place
-            found[id] = Origin(source, country)
+    def parts(self) -> dict[str, list[_Part]]:
+        """Return the events by page, session and minute, and those of who is present."""
+        found: dict[str, list[_Part]] = defaultdict(list)
+        for row in self._rows(_PARTS):
+            part = _Part(*row)
+            found[part.kind].append(part)
         return found
 
-    def shown(self, event: _Seen, origins: dict[str, Origin]) -> LiveEvent:
-        """Return an event without ids."""
-        origin = origins[event.session_id]
-        page = page_of(event.url, self.rules.page_rules)
-        at = uuid7.time_of(event.id)
-        return LiveEvent(at, event.type, page, event.name, origin.country, origin.source)
+    def events(self) -> list[LiveEvent]:
+        """Return the latest events, the newest first, without ids."""
+        found = [_Part(*row) for row in self._rows(_EVENTS)]
+        return [
+            LiveEvent(
+                each.at,
+                each.type,
+                page_of(each.page_url, self.rules.page_rules),
+                each.name,
+                country=origin.country,
+                source=origin.source,
+            )
+            for each in found
+            if each.at
+            for origin in [self.origin(each)]
+        ]
 
-    def _rows(self, query: str, **more: Any) -> list[tuple[Any, ...]]:
+    def origin(self, part: _Part) -> _Origin:
+        """Return where a session came from.
+
+        That is the first event of a session, which may be older than the window: then its row tells
+        it, or as long as there is none, the first event of the window.
+        """
+        if part.is_known:
+            return _Origin(part.source, part.country)
+        source = source_of(part.url, part.referrer, self.rules.own_hosts)
+        return _Origin(source.name, country_code(part.location) or part.place)
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
         values: dict[str, Any] = {
-            "website": self.website.pk,
-            "events": MAX_EVENTS,
-            "views": MAX_VIEWS,
+            "website": self.website_id,
             "start": uuid7.floor(self.start),
             "end": uuid7.floor(self.end),
             "present": self.now - PRESENT,
             "day_before": uuid7.floor(self.start - LONG),
+            "events": MAX_EVENTS,
         }
         with connections[home(Event)].cursor() as cursor:
-            cursor.execute(query, values | more)
+            cursor.execute(query, values)
             return list(cursor.fetchall())
 
 
-# Events of people that count; each session is asked once whether it is a bot's.
-_HITS = """
-WITH event AS MATERIALIZED (
-    SELECT id, created_at, session_id, visitor_id, url, referrer, location, event_type AS type,
-           CASE
-               WHEN event_type = 'custom' AND json_typeof(properties -> 'name') = 'string'
-                   THEN properties ->> 'name'
-               WHEN event_type = 'click' AND properties ->> 'kind' IN ('outbound', 'download')
-                AND json_typeof(properties -> 'href') = 'string' THEN properties ->> 'href'
-           END AS name
-      FROM analytics_event
-     WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s
-), bot AS MATERIALIZED (
-    SELECT session_id FROM (SELECT DISTINCT session_id FROM event) AS seen
-     WHERE EXISTS (
-        SELECT FROM analytics_clientcontext AS context
-         WHERE website_id = %(website)s AND hashtext(context.session_id) = hashtext(seen.session_id)
-           AND context.session_id = seen.session_id AND is_bot AND id >= %(day_before)s
-     )
-), hit AS (
-    SELECT * FROM event
-     WHERE NOT (type = 'custom' AND coalesce(name, '') LIKE '$%%')
-       AND session_id NOT IN (SELECT session_id FROM bot)
-)
+_NAME = """
+CASE
+    WHEN event_type = 'custom' AND json_typeof(properties -> 'name') = 'string'
+        THEN properties ->> 'name'
+    WHEN event_type = 'click' AND properties ->> 'kind' IN ('outbound', 'download')
+        AND json_typeof(properties -> 'href') = 'string' THEN properties ->> 'href'
+END
 """
-_MINUTES = f"""
-{_HITS}
-SELECT date_trunc('minute', created_at) AS minute, count(*) FILTER (WHERE type = 'pageview'),
-       count(DISTINCT visitor_id),
-       count(DISTINCT visitor_id) FILTER (WHERE created_at >= %(present)s)
-  FROM hit GROUP BY GROUPING SETS ((minute), ())
+_EVENTS_OF_WINDOW = f"""
+SELECT id, created_at, session_id, visitor_id, url, referrer, location, event_type, {_NAME} AS name
+  FROM analytics_event WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s
+   AND NOT (event_type = 'custom' AND coalesce(properties ->> 'name', '') LIKE '$%%')
 """
-_VIEWS = f"""
-{_HITS}
-SELECT (array_agg(id ORDER BY id))[1], session_id, visitor_id, url,
-       (array_agg(referrer ORDER BY id))[1], (array_agg(location ORDER BY id))[1], 'pageview', NULL,
-       count(*) FILTER (WHERE type = 'pageview')
-  FROM hit GROUP BY session_id, visitor_id, url
- ORDER BY (array_agg(id ORDER BY id DESC))[1] DESC LIMIT %(views)s
+_OF_SESSION = """
+website_id = %(website)s AND id >= %(day_before)s
+AND hashtext(session_id) = hashtext(seen.session_id) AND session_id = seen.session_id
 """
-_EVENTS = f"""
-{_HITS}
-SELECT id, session_id, visitor_id, url, referrer, location, type, name, 0
-  FROM hit ORDER BY id DESC LIMIT %(events)s
-"""
-_ORIGINS = """
-SELECT asked.id, known.id IS NOT NULL, known.source, known.country, context.country
-  FROM unnest(%(sessions)s::varchar[]) AS asked (id)
+_IS_BOT = f"EXISTS (SELECT FROM analytics_clientcontext WHERE {_OF_SESSION} AND is_bot)"
+# What is known of where a session came from.
+_ORIGIN = f"""
   LEFT JOIN LATERAL (
-    SELECT id, source, country FROM analytics_websitesession AS session
-     WHERE website_id = %(website)s AND hashtext(session_id) = hashtext(asked.id)
-       AND session_id = asked.id AND session.id >= %(day_before)s
-     LIMIT 1
+    SELECT true AS is_known, source, country FROM analytics_websitesession
+     WHERE {_OF_SESSION} LIMIT 1
   ) AS known ON true
   LEFT JOIN LATERAL (
-    SELECT country FROM analytics_clientcontext AS context
-     WHERE website_id = %(website)s AND hashtext(session_id) = hashtext(asked.id)
-       AND session_id = asked.id AND context.id >= %(day_before)s AND country IS NOT NULL
-     ORDER BY context.id LIMIT 1
+    SELECT country AS place FROM analytics_clientcontext
+     WHERE {_OF_SESSION} AND country IS NOT NULL ORDER BY id LIMIT 1
   ) AS context ON true
+"""
+_ORIGIN_COLUMNS = "coalesce(is_known, false), source, country, place"
+# The events are read once, their visitors numbered, and each session asked whether it is a bot's.
+_PARTS = f"""
+WITH event AS MATERIALIZED (
+    SELECT *, (dense_rank() OVER (ORDER BY visitor_id COLLATE "C"))::int AS visitor
+      FROM ({_EVENTS_OF_WINDOW}) AS event
+), session AS MATERIALIZED (
+    SELECT seen.*, {_IS_BOT} AS is_bot FROM (
+        SELECT session_id, min(id::text)::uuid AS id,
+               count(*) FILTER (WHERE event_type = 'pageview') AS page_views,
+               string_agg(int4send(visitor), '') AS visitors
+          FROM event GROUP BY session_id
+    ) AS seen
+), hit AS (
+    SELECT event.* FROM event JOIN session USING (session_id) WHERE NOT is_bot
+)
+SELECT 'minute', date_trunc('minute', created_at) AS minute, '', NULL, NULL,
+       false, NULL, NULL, NULL,
+       count(*) FILTER (WHERE event_type = 'pageview'), string_agg(int4send(visitor), '')
+  FROM hit GROUP BY minute
+UNION ALL
+SELECT 'present', NULL, '', NULL, NULL, false, NULL, NULL, NULL, 0,
+       string_agg(int4send(visitor), '') FROM hit WHERE created_at >= %(present)s
+UNION ALL
+SELECT 'page', NULL, url, NULL, NULL, false, NULL, NULL, NULL, count(*),
+       string_agg(int4send(visitor), '')
+  FROM hit WHERE event_type = 'pageview' GROUP BY url
+UNION ALL
+SELECT 'session', NULL, url, referrer, location, {_ORIGIN_COLUMNS}, seen.page_views, visitors
+  FROM session AS seen JOIN event USING (id) {_ORIGIN} WHERE NOT is_bot
+"""
+_EVENTS = f"""
+SELECT '', created_at, first.url, first.referrer, first.location, {_ORIGIN_COLUMNS},
+       0, NULL, event_type, name, seen.url
+  FROM (
+    SELECT * FROM ({_EVENTS_OF_WINDOW}) AS seen WHERE NOT {_IS_BOT}
+     ORDER BY id DESC LIMIT %(events)s
+  ) AS seen {_ORIGIN}
+  JOIN LATERAL (
+    SELECT url, referrer, location FROM ({_EVENTS_OF_WINDOW}) AS event
+     WHERE hashtext(session_id) = hashtext(seen.session_id) AND session_id = seen.session_id
+     ORDER BY id LIMIT 1
+  ) AS first ON true
+ ORDER BY seen.id DESC
 """
