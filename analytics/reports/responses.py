@@ -20,7 +20,7 @@ Filters = Annotated[
 LocalTime = Annotated[Timestamp, Meta(description="With the offset of the time zone.")]
 
 
-class StatsRow(Body):
+class StatsRow(Body, kw_only=True):
     """What is counted of one value of a dimension, or in one bucket of time.
 
     `label` is what people call the value; buckets have none. `complete` comes, as false, with
@@ -28,8 +28,8 @@ class StatsRow(Body):
     """
 
     value: str | None
-    metrics: Numbers
     label: str | UnsetType = UNSET
+    metrics: Numbers
     previous: Numbers | UnsetType = UNSET
     complete: bool | UnsetType = UNSET
 
@@ -37,9 +37,9 @@ class StatsRow(Body):
     def of(cls, row: Row, question: Question) -> Self:
         is_bucket = question.by == TIME
         return cls(
-            row.value,
-            row.metrics,
+            value=row.value,
             label=UNSET if is_bucket else label_of(row),
+            metrics=row.metrics,
             previous=_unset(row.previous),
             complete=UNSET if row.is_complete else False,
         )
@@ -63,9 +63,7 @@ class TimeRange(Body, rename={"start": "from", "end": "to"}):
         return cls(local_time(range.start, zone), local_time(range.end, zone))
 
 
-class StatsMeta(
-    Body, rename=lambda name: {"start": "from", "end": "to", "as_of": "asOf"}.get(name, name)
-):
+class StatsMeta(Body, kw_only=True, rename={"start": "from", "end": "to", "as_of": "asOf"}):
     """What was asked, and what the answer is worth.
 
     `total` is the number of values before `limit` and `offset`. `asOf` is earlier than now where
@@ -78,6 +76,7 @@ class StatsMeta(
     end: LocalTime
     timezone: str
     interval: str | None
+    previous: TimeRange | UnsetType = UNSET
     filters: Filters
     total: Count
     limit: Count
@@ -85,7 +84,6 @@ class StatsMeta(
     as_of: Timestamp
     exact: bool
     truncated: bool
-    previous: TimeRange | UnsetType = UNSET
     coverage: float | UnsetType | None = UNSET
 
     @classmethod
@@ -122,14 +120,14 @@ class StatsBody(Body):
         "rows": [
             {
                 "value": "DE",
-                "metrics": {"visitors": 812},
                 "label": "Germany",
+                "metrics": {"visitors": 812},
                 "previous": {"visitors": 790},
             },
             {
                 "value": None,
-                "metrics": {"visitors": 31},
                 "label": "Unknown",
+                "metrics": {"visitors": 31},
                 "previous": {"visitors": 0},
             },
         ],
@@ -139,6 +137,10 @@ class StatsBody(Body):
             "to": "2026-10-29T00:00:00+01:00",
             "timezone": "Europe/Berlin",
             "interval": None,
+            "previous": {
+                "from": "2026-09-03T00:00:00+02:00",
+                "to": "2026-09-30T14:03:11.020+02:00",
+            },
             "filters": [["device", "is", ["mobile", "tablet"]]],
             "total": 57,
             "limit": 10,
@@ -146,10 +148,6 @@ class StatsBody(Body):
             "asOf": "2026-10-28T14:03:11.020Z",
             "exact": True,
             "truncated": False,
-            "previous": {
-                "from": "2026-09-03T00:00:00+02:00",
-                "to": "2026-09-30T14:03:11.020+02:00",
-            },
         },
     }
 

@@ -3,7 +3,9 @@
 import pytest
 
 from analytics.events.models import Event
+from analytics.reports.capacity import MAX_QUESTIONS
 from config.db.pool import Turns
+from tests.support.databases import failing
 from tests.support.events import PATH, event_of
 from tests.support.responses import assert_error, assert_response
 from tests.support.statistics import DATABASES, assert_refused, meta_body
@@ -92,6 +94,28 @@ def test_without_the_analytics_database_they_are_unavailable(ask, analytics_away
 @pytest.mark.parametrize("path", PATHS)
 def test_without_the_main_database_they_are_unavailable(ask, main_database_away, path):
     assert_error(ask(path=path), *UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("path", "table"),
+    [
+        ("stats", "analytics_websitesession"),
+        ("stats.csv", "analytics_websitesession"),
+        ("live", "analytics_event"),
+    ],
+)
+def test_a_question_that_takes_too_long_is_unavailable(ask, foreign, monkeypatch, path, table):
+    foreign.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    monkeypatch.setattr("analytics.reports.capacity.MAX_SECONDS", 0.2)
+    assert_error(ask(path=path), *UNAVAILABLE)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_question_that_fails_leaves_its_turn_to_others(ask, path):
+    with failing("analytics", "the analytics database is away"):
+        for _ in range(MAX_QUESTIONS):
+            assert_error(ask(path=path), *UNAVAILABLE)
+    assert ask(path=path).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
