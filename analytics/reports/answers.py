@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from analytics.reports.buckets import edges_of
+from analytics.reports.buckets import edges_of, local_time
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import PAGE_METRICS, Answer, Metrics, Question, Range, Row
@@ -69,7 +69,7 @@ def _series(question: Question, current: Reading, before: Reading | None) -> lis
         earlier = (earlier + [NOTHING] * len(sums))[: len(sums)]
     return [
         Row(
-            start.astimezone(question.timezone).isoformat(),
+            local_time(start, question.timezone),
             metrics_of(sums[n], question.metrics),
             metrics_of(earlier[n], question.metrics) if before else None,
             is_complete=end <= question.now,

@@ -23,6 +23,12 @@ def local_day(at: datetime, zone: ZoneInfo) -> date:
     return at.astimezone(zone).date()
 
 
+def local_time(at: datetime, zone: ZoneInfo) -> str:
+    """Return an instant as the clocks of a zone show it."""
+    local = at.astimezone(zone)
+    return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")
+
+
 def edges_of(range: Range, interval: str, zone: ZoneInfo) -> list[datetime]:
     """Return the start of each bucket of a range, the first of which may be cut, and its end."""
     edges = [range.start]

@@ -1,11 +1,11 @@
 """Response bodies of statistics."""
 
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Meta, UnsetType
 
+from analytics.reports.buckets import local_time
 from analytics.reports.fields import TIME
 from analytics.reports.question import Answer, Metrics, Question, Range, Row
 from config.api.bodies import Body, Count, Timestamp, iso
@@ -163,12 +163,6 @@ class StatsBody(Body):
 def label_of(row: Row) -> str:
     """Return what people call a value: often what it is."""
     return row.label or row.value or ""
-
-
-def local_time(at: datetime, zone: ZoneInfo) -> str:
-    """Return an instant as the clocks of a zone show it."""
-    local = at.astimezone(zone)
-    return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")
 
 
 def _unset(metrics: Metrics | None) -> Metrics | UnsetType:
