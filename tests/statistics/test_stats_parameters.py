@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.responses import assert_error
 from tests.support.statistics import DATABASES, assert_refused
 
 pytestmark = [
@@ -207,6 +208,16 @@ REFUSED = [
 @pytest.mark.parametrize(("query", "fields"), REFUSED, ids=[query[:60] for query, _ in REFUSED])
 def test_what_makes_no_sense_is_rejected(ask, path, query, fields):
     assert_refused(ask(query, path=path), **fields)
+
+
+def test_a_flood_of_parameters_is_rejected(ask):
+    many = "&".join(f"a{n}=1" for n in range(1001))
+    assert_error(ask(many), 400, "BAD_REQUEST", "Bad request")
+    assert len(ask(many.rpartition("&")[0]).json()["details"]["fieldErrors"]) == 1000
+
+
+def test_a_name_without_a_value_is_rejected(ask):
+    assert_refused(ask("country"), country=[EMPTY])
 
 
 def test_all_problems_are_told_at_once(ask):
