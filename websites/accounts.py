@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import string
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -10,6 +11,9 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from config.api.errors import Conflict, Forbidden, InvalidCredentials
+from config.api.fields import Text
+from config.api.rules import at_least, at_most, email_address, matching
+from config.api.serializers import StrictSerializer
 from websites.login_throttle import LoginThrottle
 from websites.models import User
 
@@ -17,6 +21,37 @@ TAKEN = "Email already registered"
 WRONG = "Invalid email or password"
 INACTIVE = "Account is inactive"
 _KEY_ALPHABET = string.ascii_letters + string.digits
+
+
+class RegisterSerializer(StrictSerializer):
+    """A new account."""
+
+    email = Text(
+        email_address("Invalid email address"),
+        at_least(5, "Email must be at least 5 characters"),
+        at_most(255, "Email must be at most 255 characters"),
+    )
+    password = Text(
+        at_least(8, "Password must be at least 8 characters"),
+        at_most(128, "Password must be at most 128 characters"),
+        matching("[A-Z]", "Password must contain at least one uppercase letter"),
+        matching("[a-z]", "Password must contain at least one lowercase letter"),
+        matching("[0-9]", "Password must contain at least one number"),
+    )
+    name = Text(
+        at_least(2, "Name must be at least 2 characters"),
+        at_most(255, "Name must be at most 255 characters"),
+        default=None,
+    )
+
+    example: ClassVar[Any] = {
+        "email": "user@example.com",
+        "password": "SecurePass123",
+        "name": "John Doe",
+    }
+
+
+REGISTER = RegisterSerializer()
 
 
 def register(*, email: str, password: str, name: str | None) -> tuple[User, str]:

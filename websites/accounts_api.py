@@ -12,7 +12,7 @@ from config.api.dialects.base import Messages
 from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
 from config.api.ratelimit import RateLimit
-from config.api.rules import at_least, at_most, email_address, matching
+from config.api.rules import at_least, email_address
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
 from websites import accounts, sessions, tokens
@@ -33,34 +33,6 @@ from websites.login_throttle import LOGIN_LIMIT
 
 def messages(*, failed: str = "Request failed") -> Messages:
     return Messages(invalid="Invalid request body", failed=failed)
-
-
-class RegisterSerializer(StrictSerializer):
-    """A new account."""
-
-    email = Text(
-        email_address("Invalid email address"),
-        at_least(5, "Email must be at least 5 characters"),
-        at_most(255, "Email must be at most 255 characters"),
-    )
-    password = Text(
-        at_least(8, "Password must be at least 8 characters"),
-        at_most(128, "Password must be at most 128 characters"),
-        matching("[A-Z]", "Password must contain at least one uppercase letter"),
-        matching("[a-z]", "Password must contain at least one lowercase letter"),
-        matching("[0-9]", "Password must contain at least one number"),
-    )
-    name = Text(
-        at_least(2, "Name must be at least 2 characters"),
-        at_most(255, "Name must be at most 255 characters"),
-        default=None,
-    )
-
-    example: ClassVar[Any] = {
-        "email": "user@example.com",
-        "password": "SecurePass123",
-        "name": "John Doe",
-    }
 
 
 class LoginSerializer(StrictSerializer):
@@ -88,7 +60,7 @@ class LogoutSerializer(StrictSerializer):
     example: ClassVar[Any] = {"refreshToken": "eyJ..."}
 
 
-REGISTER, LOGIN = RegisterSerializer(), LoginSerializer()
+LOGIN = LoginSerializer()
 REFRESH, LOGOUT = RefreshSerializer(), LogoutSerializer()
 
 
@@ -100,13 +72,13 @@ class RegisterView(ApiView):
     @endpoint(
         rate=RateLimit("RATE_AUTH"),
         messages=messages(failed="Registration failed"),
-        request=REGISTER,
+        request=accounts.REGISTER,
         responses={201: Registered},
         errors=(Conflict(accounts.TAKEN),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Make an account."""
-        account = REGISTER.run_validation(self.json())
+        account = accounts.REGISTER.run_validation(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
         return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))

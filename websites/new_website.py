@@ -1,0 +1,60 @@
+"""A website to be: the rules of its name and domain, and what keeps it from being stored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, transaction
+
+from config.api.errors import Conflict, NotFound
+from config.api.fields import OPTIONAL, Text
+from config.api.rules import Rule, at_least, at_most
+from config.api.serializers import StrictSerializer
+from websites.domains import is_domain
+from websites.models import Website
+from websites.ownership import NOT_FOUND
+
+TAKEN = "This domain is already registered for your account"
+
+
+class NewWebsite(StrictSerializer):
+    """A website to be."""
+
+    name = Text(
+        at_least(1, "Website name is required"),
+        at_most(255, "Website name must be less than 255 characters"),
+    )
+    domain = Text(
+        at_least(1, "Domain is required"),
+        Rule(is_domain, "url_parsing", "Invalid domain URL"),
+        at_most(255, "Domain must be less than 255 characters"),
+    )
+    description = Text(at_most(1000, "Description must be less than 1000 characters"), **OPTIONAL)
+
+    example: ClassVar[Any] = {
+        "name": "My Website",
+        "domain": "example.com",
+        "description": "My example website",
+    }
+
+
+NEW = NewWebsite()
+
+
+@contextmanager
+def unique_host() -> Iterator[None]:
+    """Raise Conflict for a second website of the same host."""
+    try:
+        with existing(), transaction.atomic(using="default"):
+            yield
+    except IntegrityError as error:
+        raise Conflict(TAKEN) from error
+
+
+@contextmanager
+def existing() -> Iterator[None]:
+    """Raise NotFound for a website that was deleted meanwhile."""
+    try:
+        yield
+    except Website.DoesNotExist as error:
+        raise NotFound(NOT_FOUND) from error
