@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("analytics.urls")),  # first: they are by far the most requests
     path("", include("activity.urls")),
     path("", include("websites.urls")),  # before the admin, whose login page is one of these
+    path("", include("analytics.pages.views")),
     path("health/live", views.LiveView.as_view()),
     path("health/ready", views.ReadyView.as_view()),
     path("metrics", views.MetricsView.as_view()),

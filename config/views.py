@@ -41,7 +41,11 @@ SWAGGER_UI = {
     "displayRequestDuration": True,
     "defaultModelsExpandDepth": 0,
 }
-PAGES = ("/admin/", "/accounts/")  # their errors are pages for people, a missing slash redirects
+PAGES = (
+    "/admin/",
+    "/accounts/",
+    "/websites/",
+)  # their errors are pages for people, a missing slash redirects
 
 
 def _endpoint_at(path: str, method: str | None) -> tuple[Api, endpoint]:

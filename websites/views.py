@@ -10,19 +10,14 @@ from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
-from django.shortcuts import resolve_url
-from unfold.widgets import BASE_INPUT_CLASSES
+from django.shortcuts import redirect, render, resolve_url
+from django.views.decorators.http import require_http_methods
 
-from config.api.errors import Forbidden, InvalidCredentials, RateLimited
+from config.api.errors import Conflict, Forbidden, Invalid, InvalidCredentials, RateLimited
 from websites import accounts, sessions
 from websites.backends import TOO_MANY_ATTEMPTS
 from websites.login_throttle import LOGIN_LIMIT
 from websites.models import User
-
-INPUT = {
-    "class": " ".join(BASE_INPUT_CLASSES),
-    "style": "font-size: 16px",  # phones zoom into fields with smaller letters
-}
 
 
 class LoginForm(AuthenticationForm):
@@ -31,12 +26,12 @@ class LoginForm(AuthenticationForm):
     username = forms.CharField(
         label="Email",
         widget=forms.EmailInput(
-            INPUT | {"autocomplete": "username", "autocapitalize": "none", "autofocus": ""}
+            {"autocomplete": "username", "autocapitalize": "none", "autofocus": ""}
         ),
     )
     password = forms.CharField(
         strip=False,
-        widget=forms.PasswordInput(INPUT | {"autocomplete": "current-password"}),
+        widget=forms.PasswordInput({"autocomplete": "current-password"}),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -86,14 +81,39 @@ class LoginView(views.LoginView):
         return HttpResponseRedirect(self.get_success_url())
 
     def get_default_redirect_url(self) -> str:
-        """Return the admin for staff, and for others this page, the only one that they have."""
-        user = self.request.user
-        is_staff = isinstance(user, User) and user.is_staff
-        return super().get_default_redirect_url() if is_staff else resolve_url("login")
+        """Return the list of websites."""
+        return resolve_url("home")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         admin_context = admin.site.each_context(self.request)
         return admin_context | super().get_context_data(**kwargs) | {"title": "Log in"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    """Make an account, and log in to it."""
+    errors: dict[str, list[str]] = {}
+    if request.method == "POST":
+        sent = {
+            "email": request.POST.get("email", ""),
+            "password": request.POST.get("password", ""),
+        }
+        try:
+            LOGIN_LIMIT.count(request)
+            user, _ = accounts.register(**accounts.REGISTER.run_validation(sent))
+        except Invalid as error:
+            for problem in error.problems:
+                errors.setdefault(str(problem.location[-1]), []).append(problem.describe())
+        except Conflict as error:
+            errors["email"] = [error.message]
+        except RateLimited as error:
+            wait = error.retry_after_seconds
+            errors["email"] = [f"Too many attempts. Try again in {wait} seconds."]
+        else:
+            sessions.log_in(request, user)
+            return redirect("home")
+    context = {"errors": errors, "sent": request.POST}
+    return render(request, "accounts/register.html", context, status=400 if errors else 200)
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:

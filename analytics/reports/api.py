@@ -1,6 +1,5 @@
 """The statistics API: what the visitors of a website do, for its owner."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from rest_framework.request import Request
 from analytics.reports import rollup
 from analytics.reports.answers import answer
 from analytics.reports.capacity import bounded
-from analytics.reports.csv_text import csv_of
+from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import live
 from analytics.reports.live_responses import LiveBody
 from analytics.reports.parameters import CSV, LIVE, STATS, StatsQuery, question_of, zone_of
@@ -116,13 +115,6 @@ class LiveView(StatisticsView):
         with bounded():
             found = live(website, now)
         return self.respond(200, LiveBody.of(found, zone, iso(now)))
-
-
-def file_name(question: Question) -> str:
-    """Return a name that tells the website, the dimension and the first day."""
-    start = question.range.start.astimezone(question.timezone)
-    name = f"{question.website.host}-{question.by or 'totals'}-{start:%Y-%m-%d}.csv"
-    return re.sub(r"[^\w.-]", "_", name)
 
 
 urlpatterns = [

@@ -1,6 +1,7 @@
 """Answers as comma separated values, for spreadsheets."""
 
 import csv
+import re
 from collections.abc import Iterator
 from io import StringIO
 
@@ -19,6 +20,13 @@ def csv_of(question: Question, answer: Answer) -> Csv:
     for row in answer.rows if question.by else [answer.totals]:
         writer.writerow([*map(harmless, _keys(question, row)), *_numbers(row)])
     return Csv(text.getvalue())
+
+
+def file_name(question: Question) -> str:
+    """Return a name that tells the website, the dimension and the first day."""
+    start = question.range.start.astimezone(question.timezone)
+    name = f"{question.website.host}-{question.by or 'totals'}-{start:%Y-%m-%d}.csv"
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 def harmless(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Pages for people: their websites, what happens on them, and their settings."""

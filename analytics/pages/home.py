@@ -1,0 +1,109 @@
+"""The first page: what this is, or somebody's websites."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from analytics.pages import charts
+from analytics.pages.access import page
+from analytics.pages.dashboard import Link, Number
+from analytics.pages.links import State
+from analytics.pages.texts import PERIODS
+from analytics.reports import rollup
+from analytics.reports.answers import answer
+from analytics.reports.capacity import bounded
+from analytics.reports.parameters import question_of
+from config.api.errors import Conflict, Invalid, StorageUnavailable
+from config.db import uuid7
+from websites.models import User, Website
+from websites.new_website import NEW, unique_host
+
+PER_PAGE = 20  # websites of a list, each of which is asked two questions
+HOME_PERIODS = ("today", "7d", "28d", "90d")
+HOME_METRICS = ("visitors", "pageviews", "bounceRate")
+AWAY = "The numbers do not come in time; try again soon."
+DATABASE_FAILURES = (OperationalError, InterfaceError, StorageUnavailable)
+REFRESH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A website in the list: the page views of each of the last 24 hours, and some numbers."""
+
+    website: Website
+    spark: str = ""
+    spark_text: str = ""
+    numbers: Sequence[Number] = ()
+    error: str = ""
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what this is; show somebody who is logged in the websites, and take another one."""
+    user = request.user
+    if not isinstance(user, User):
+        return render(request, "pages/welcome.html")
+    errors: list[str] = []
+    if request.method == "POST":
+        try:
+            website = _add(user, request.POST)
+        except Invalid as error:
+            errors = [problem.describe() for problem in error.problems]
+        except Conflict as error:
+            errors = [error.message]
+        else:
+            return redirect("website_settings", id=website.pk)
+    context = _sites(request, user) | {"errors": errors, "sent": request.POST}
+    return render(request, "pages/home.html", context, status=400 if errors else 200)
+
+
+def _sites(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Return the list of websites of a user, a part of it if they are many."""
+    state = State(request.GET)
+    period = request.GET.get("period", "")
+    period = period if period in HOME_PERIODS else HOME_PERIODS[0]
+    pages = Paginator(Website.objects.owned_by(user.pk), PER_PAGE)
+    listed = pages.get_page(request.GET.get("list"))
+    return {
+        "sites": [_site(website, period) for website in listed],
+        "pages": listed,
+        "previous_link": state.with_(list=str(listed.number - 1)),
+        "next_link": state.with_(list=str(listed.number + 1)),
+        "periods": [
+            Link(PERIODS[each], state.with_(period=each), each == period) for each in HOME_PERIODS
+        ],
+    }
+
+
+def _site(website: Website, period: str) -> Site:
+    asked = QueryDict(f"period={period}&compare=previous&metrics={','.join(HOME_METRICS)}")
+    hours = QueryDict("period=24h&by=time&interval=hour&metrics=pageviews")
+    now = uuid7.now()
+    try:
+        with bounded():
+            rollup.refresh(website, REFRESH_SECONDS)
+            totals = answer(question_of(website, asked, now)).totals
+            series = answer(question_of(website, hours, now)).rows
+    except DATABASE_FAILURES:
+        return Site(website, error=AWAY)
+    views = [row.metrics["pageviews"] or 0 for row in series]
+    return Site(
+        website,
+        spark=charts.sparkline(views),
+        spark_text=f"{sum(views):,.0f} page views in the last 24 hours",
+        numbers=[Number.of(name, totals.metrics, totals.previous) for name in HOME_METRICS],
+    )
+
+
+def _add(user: User, sent: QueryDict) -> Website:
+    """Store a website by the rules of the API; raises Invalid or Conflict."""
+    values = NEW.run_validation({name: sent.get(name, "") for name in ("name", "domain")})
+    with unique_host():
+        return Website.objects.create(user=user, **values)

@@ -1,0 +1,312 @@
+"""The pages of an owner's websites."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from analytics.events.models import Event
+from analytics.pages import charts, dashboard, website_form
+from analytics.pages.access import owns, website_page
+from analytics.pages.dashboard import Link
+from analytics.pages.home import AWAY, DATABASE_FAILURES, REFRESH_SECONDS, home
+from analytics.pages.links import State
+from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS
+from analytics.reports import rollup
+from analytics.reports.answers import answer
+from analytics.reports.capacity import bounded
+from analytics.reports.csv_text import csv_of, file_name
+from analytics.reports.live import Live, live
+from analytics.reports.parameters import CSV, question_of
+from analytics.reports.periods import DEFAULT, finest_interval, has_at_most
+from analytics.reports.question import Question
+from config.api.errors import Invalid
+from config.db import uuid7
+from websites.models import Website
+from websites.settings import timezones
+from websites.tracker.snippet import script_line
+
+INSTANT = timedelta(microseconds=1)
+ROWS = 100  # of a whole list of values
+COMPARES = {"none": "No comparison", "previous": "Time before", "year": "A year ago"}
+
+
+@website_page()
+@require_safe
+def website(request: HttpRequest, website: Website) -> HttpResponse:
+    """Show what happened on a website."""
+    if "add" in request.GET:
+        return HttpResponseRedirect(_with_added_condition(State(request.GET)))
+    return _report(request, website, "pages/website.html", _numbers)
+
+
+@website_page()
+@require_safe
+def breakdown(request: HttpRequest, website: Website, dimension: str) -> HttpResponse:
+    """Show all values of a dimension, page by page."""
+    if dimension not in DIMENSIONS:
+        raise Http404
+    if "add" in request.GET:
+        return HttpResponseRedirect(_with_added_condition(State(request.GET)))
+    return _report(request, website, "pages/breakdown.html", partial(_values, dimension))
+
+
+@website_page()
+@require_safe
+def export(request: HttpRequest, website: Website) -> HttpResponse:
+    """Send a list as comma separated values."""
+    try:
+        question = question_of(website, request.GET, uuid7.now(), CSV)
+        with bounded():
+            rollup.refresh(website, REFRESH_SECONDS)
+            text = csv_of(question, answer(question))
+    except Invalid as error:
+        return HttpResponse(_problem_text(error), status=400, content_type="text/plain")
+    except DATABASE_FAILURES:
+        return HttpResponse(AWAY, status=503, content_type="text/plain")
+    response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, file_name(question))
+    return response
+
+
+@website_page()
+@require_safe
+def live_page(request: HttpRequest, website: Website) -> HttpResponse:
+    """Show what happens on a website now."""
+    context = {"website": website, "here": "live", "is_owner": owns(request, website)}
+    try:
+        with bounded():
+            found = live(website, uuid7.now())
+    except DATABASE_FAILURES:
+        return render(request, "pages/live.html", context | {"problem": AWAY}, status=503)
+    return render(request, "pages/live.html", context | _live_numbers(found, website))
+
+
+@website_page()
+@require_safe
+def present(request: HttpRequest, website: Website) -> HttpResponse:
+    """Show how many visitors are there, as a part of a page."""
+    return render(request, "pages/present.html", {"website": website} | _present(website))
+
+
+@website_page(for_owner=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, website: Website) -> HttpResponse:
+    """Show the line for its pages, and change the settings of a website."""
+    fields = website_form.fields_of(website)
+    errors: Mapping[str, list[str]] = {}
+    if request.method == "POST":
+        fields, errors = website_form.changed(website, request.POST)
+        if not errors:
+            messages.success(request, "Saved. It counts within five seconds.")
+            return redirect("website_settings", id=website.pk)
+    context = _waiting(request, website) | {
+        "website": website,
+        "here": "settings",
+        "is_owner": True,
+        "fields": fields,
+        "errors": errors,
+        "timezones": sorted(timezones()),
+    }
+    return render(request, "pages/settings.html", context, status=400 if errors else 200)
+
+
+@website_page(for_owner=True)
+@require_POST
+def change(request: HttpRequest, website: Website) -> HttpResponse:
+    """Pause, resume or delete a website, or give it a new tracking code."""
+    match request.POST.get("action"):
+        case "pause" | "resume" as action:
+            website.change(is_active=action == "resume")
+            messages.success(request, f"{action.capitalize()}d.")
+        case "rotate":
+            website.rotate_code()
+            messages.success(request, "It has a new tracking code; the old one works for a day.")
+        case "delete" if request.POST.get("name") == website.name:
+            website.delete()
+            messages.success(request, f"{website.name} is deleted.")
+            return redirect("home")
+        case "delete":
+            messages.error(request, "To delete it, enter its name.")
+    return redirect("website_settings", id=website.pk)
+
+
+@website_page()
+@require_safe
+def first_event(request: HttpRequest, website: Website) -> HttpResponse:
+    """Show whether an event has come, as a part of a page."""
+    return render(request, "pages/waiting.html", _waiting(request, website))
+
+
+def _report(
+    request: HttpRequest,
+    website: Website,
+    template: str,
+    numbers: Callable[[Question, State], dict[str, Any]],
+) -> HttpResponse:
+    """Answer the question of a page; show what is wrong with it, or that it takes too long."""
+    state = State(request.GET)
+    context = {
+        "website": website,
+        "here": "dashboard",
+        "is_owner": owns(request, website),
+        "state": state,
+        "dimensions": DIMENSIONS,
+        "operators": OPERATORS,
+        "compares": _choices(state, "compare", COMPARES, "none"),
+        "periods": _periods(state),
+    }
+    try:
+        question = question_of(website, state.question, uuid7.now())
+        with bounded():
+            context |= _waiting(request, website)
+            rollup.refresh(website, REFRESH_SECONDS)
+            context |= _about(question, state) | _present(website) | numbers(question, state)
+    except Invalid as error:
+        return render(request, template, context | {"problem": _problem_text(error)}, status=400)
+    except DATABASE_FAILURES:
+        return render(request, template, context | {"problem": AWAY}, status=503)
+    return render(request, template, context)
+
+
+def _numbers(question: Question, state: State) -> dict[str, Any]:
+    """Return the cards, the chart and the lists of the dashboard."""
+    metric = state.query.get("chart", "")
+    metric = metric if metric in dashboard.CARDS else dashboard.CARDS[0]
+    interval = state.query.get("interval") or finest_interval(question.range, question.timezone)
+    asked = replace(question, by="time", interval=interval, metrics=dashboard.CARDS)
+    series = answer(asked)
+    base = reverse("website", args=[question.website.pk])
+    return {
+        "cards": dashboard.cards(series.totals, state, metric),
+        "chart": dashboard.chart_of(series, metric, interval),
+        "chart_rows": dashboard.chart_rows(series, metric, interval),
+        "chart_label": METRICS[metric].label,
+        "chart_text": dashboard.chart_text(series, metric),
+        "intervals": _intervals(state, question, interval),
+        "panels": [dashboard.panel(kind, question, state, base) for kind in dashboard.PANELS],
+        "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
+        "is_exact": series.is_exact,
+    }
+
+
+def _values(dimension: str, question: Question, state: State) -> dict[str, Any]:
+    """Return a part of the list of all values of a dimension."""
+    names = dashboard.metrics_of(dimension)
+    sort = question.sort if question.sort in names else names[0]
+    asked = replace(question, by=dimension, interval=None, metrics=names, limit=ROWS, sort=sort)
+    found = answer(asked)
+    base = reverse("website", args=[question.website.pk])
+    has_more = asked.offset + ROWS < found.total
+    return {
+        "list": dashboard.values_of(found, asked, state, base),
+        "search": question.search,
+        "previous_link": state.at_offset(asked.offset - ROWS) if asked.offset else None,
+        "next_link": state.at_offset(asked.offset + ROWS) if has_more else None,
+        "is_truncated": found.is_truncated,
+        "is_exact": found.is_exact,
+    }
+
+
+def _about(question: Question, state: State) -> dict[str, Any]:
+    """Return what the page says of the question itself."""
+    first = question.range.start.astimezone(question.timezone)
+    last = (question.range.end - INSTANT).astimezone(question.timezone)
+    period = state.query.get("period", "" if "from" in state.query else DEFAULT)
+    as_of = rollup.as_of(question.website.pk, question.now)
+    return {
+        "chips": dashboard.chips(question.conditions, state),
+        "unfiltered_link": state.without(*map(dashboard.parameter, question.conditions)),
+        "period_text": PERIODS.get(period) or f"{first:%d %b %Y} to {last:%d %b %Y}",
+        "compare_text": COMPARES.get(state.query.get("compare", "none"), COMPARES["previous"]),
+        "first_day": f"{first:%Y-%m-%d}",
+        "last_day": f"{last:%Y-%m-%d}",
+        "timezone": question.timezone.key,
+        "as_of": f"{as_of.astimezone(question.timezone):%H:%M:%S}",
+        "has_previous": question.previous is not None,
+    }
+
+
+def _choices(state: State, name: str, texts: Mapping[str, str], default: str) -> list[Link]:
+    chosen = state.query.get(name, default)
+    return [Link(text, state.with_(**{name: each}), each == chosen) for each, text in texts.items()]
+
+
+def _periods(state: State) -> list[Link]:
+    chosen = state.query.get("period", "" if "from" in state.query else DEFAULT)
+    gone = {"from": None, "to": None, "interval": None}
+    return [
+        Link(text, state.with_(period=each, **gone), each == chosen)
+        for each, text in PERIODS.items()
+    ]
+
+
+def _intervals(state: State, question: Question, chosen: str) -> list[Link]:
+    """Return the intervals that give a chart some buckets, and not too many."""
+    return [
+        Link(text, state.with_(interval=each), each == chosen)
+        for each, text in INTERVALS.items()
+        if each == chosen or has_at_most(200, question.range, each, question.timezone)
+    ]
+
+
+def _with_added_condition(state: State) -> str:
+    """Return the link of the condition that the form of filters asks for."""
+    query = state.query
+    dimension, operator = query.get("add", ""), query.get("op", "is")
+    name = dimension if operator == "is" else f"{dimension}__{operator}"
+    return State(state.plain).adding(name, query.get("value", ""))
+
+
+def _present(website: Website) -> dict[str, Any]:
+    return {"live_visitors": live(website, uuid7.now()).visitors}
+
+
+def _live_numbers(found: Live, website: Website) -> dict[str, Any]:
+    """Return what the live page shows; the present minute is the last one."""
+    zone = ZoneInfo(website.timezone)
+    lists = {"Pages": found.pages, "Sources": found.sources, "Countries": found.countries}
+    return {
+        "live": found,
+        "spark": charts.sparkline([minute.page_views for minute in found.minutes]),
+        "views": sum(minute.page_views for minute in found.minutes),
+        "lists": lists.items(),
+        "events": [(event.at.astimezone(zone), event) for event in found.events],
+    }
+
+
+def _waiting(request: HttpRequest, website: Website) -> dict[str, Any]:
+    """Return the line for its pages, and whether an event has come."""
+    script = request.build_absolute_uri("/tracker.js")
+    return {
+        "website": website,
+        "snippet": script_line(script, website.tracking_code),
+        "has_events": Event.objects.of_website(website.pk).exists(),
+    }
+
+
+def _problem_text(error: Invalid) -> str:
+    """Return what is wrong with a question."""
+    return " ".join(f"{problem.location[-1]}: {problem.describe()}." for problem in error.problems)
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("websites/<uuid:id>/", website, name="website"),
+    path("websites/<uuid:id>/by/<str:dimension>/", breakdown, name="website_breakdown"),
+    path("websites/<uuid:id>/export.csv", export, name="website_export"),
+    path("websites/<uuid:id>/live/", live_page, name="website_live"),
+    path("websites/<uuid:id>/now/", present, name="website_now"),
+    path("websites/<uuid:id>/settings/", settings, name="website_settings"),
+    path("websites/<uuid:id>/change/", change, name="website_change"),
+    path("websites/<uuid:id>/first-event/", first_event, name="website_first_event"),
+]
