@@ -232,7 +232,7 @@ TEMPLATES = [
 AUTH_USER_MODEL = "websites.User"
 AUTHENTICATION_BACKENDS = ["websites.backends.AccountBackend"]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "admin:index"  # for staff; others have no page
+LOGIN_REDIRECT_URL = "home"
 SESSION_ENGINE = "websites.sessions"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["websites.hashers.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
@@ -322,7 +322,7 @@ UNFOLD = {
     "SITE_SYMBOL": "water",
     "SITE_FAVICONS": [{"rel": "icon", "href": "/static/config/favicon.svg"}],
     "STYLES": ["/static/config/admin.css"],
-    "SITE_URL": None,  # there is no other site to link to
+    "SITE_URL": "/",
     "ENVIRONMENT": ["Debug", "warning"] if DEBUG else None,
     "DASHBOARD_CALLBACK": "analytics.admin.home.add_context",
     "SIDEBAR": {"navigation": "analytics.admin.navigation.groups"},

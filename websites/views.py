@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from config.api.errors import Conflict, Forbidden, Invalid, InvalidCredentials, RateLimited
@@ -79,10 +79,6 @@ class LoginView(views.LoginView):
         assert isinstance(user, User)
         sessions.log_in(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
-
-    def get_default_redirect_url(self) -> str:
-        """Return the list of websites."""
-        return resolve_url("home")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         admin_context = admin.site.each_context(self.request)
