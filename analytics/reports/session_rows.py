@@ -1,6 +1,6 @@
 """Rows of website sessions: made of their facts, and replaced as a whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any, NamedTuple
@@ -50,11 +50,12 @@ def replace(website_id: UUID, facts: Mapping[str, SessionFacts | None]) -> Repla
     numbers = _numbers(website_id, known.values())
     rows = [row_of(website_id, id, each, numbers) for id, each in known.items()]
     rows.sort(key=lambda row: row.id.int)
-    spans = _delete(website_id, list(facts))
-    displaced = _displace(rows) if rows else []
+    old = _old_rows(website_id, list(facts))
+    displaced = _delete([*old, *(row.id for row in rows)], old)
     if rows:
         copy_rows(TABLE, rows)
-    return Replaced([*spans, *(Span(row.created_at, row.ended_at) for row in rows)], displaced)
+    spans = [*old.values(), *(Span(row.created_at, row.ended_at) for row in rows)]
+    return Replaced(spans, displaced)
 
 
 def row_of(
@@ -174,26 +175,28 @@ def stored(website_id: UUID, session_ids: list[str]) -> dict[str, list[WebsiteSe
     return found
 
 
-def _delete(website_id: UUID, session_ids: list[str]) -> list[Span]:
+def _old_rows(website_id: UUID, session_ids: list[str]) -> dict[UUID, Span]:
+    """Return the ids and times of the rows of sessions."""
     with connections[home(WebsiteSession)].cursor() as cursor:
-        cursor.execute(_DELETE, [session_ids, website_id])
-        return [Span(start, end) for start, end in cursor.fetchall()]
+        cursor.execute(_OLD_ROWS, [session_ids, website_id])
+        return {id: Span(start, end) for id, start, end in cursor.fetchall()}
 
 
-def _displace(rows: Sequence[WebsiteSessionRow]) -> list[Displaced]:
-    """Delete the rows of other sessions that have the ids of these.
+def _delete(ids: Iterable[UUID], own: Container[UUID]) -> list[Displaced]:
+    """Delete rows; return those of other sessions, which had the id of a new row.
 
     An event was deleted, and came again with its id but of another session or website.
     """
     with connections[home(WebsiteSession)].cursor() as cursor:
-        cursor.execute(_DISPLACE, [[row.id for row in rows]])
-        return [Displaced(id, other, Span(*span)) for id, other, *span in cursor.fetchall()]
+        cursor.execute(_DELETE, [list(ids)])
+        deleted = cursor.fetchall()
+    return [
+        Displaced(id, website_id, Span(*times))
+        for id, website_id, *times in deleted
+        if id not in own
+    ]
 
 
-_DISPLACE = """
-DELETE FROM analytics_websitesession WHERE id = ANY(%s::uuid[])
-RETURNING id, website_id, created_at, ended_at
-"""
 _KNOWN_VISITORS = """
 SELECT visitor_id, number FROM analytics_websitevisitor
  WHERE website_id = %s AND visitor_id = ANY(%s)
@@ -213,9 +216,16 @@ SELECT {", ".join(WebsiteSessionRow._fields)}
     ON hashtext(session_id) = hashtext(wanted.key) AND session_id = wanted.key
  WHERE website_id = %s
 """
+# A loop over the sessions, as where their events are read, and then no join in the deletion.
+_OLD_ROWS = """
+SELECT row.* FROM unnest(%s::varchar[]) AS changed (key)
+ CROSS JOIN LATERAL (
+    SELECT id, created_at, ended_at FROM analytics_websitesession
+     WHERE website_id = %s AND hashtext(session_id) = hashtext(changed.key)
+       AND session_id = changed.key OFFSET 0
+ ) AS row
+"""
 _DELETE = """
-DELETE FROM analytics_websitesession USING unnest(%s::varchar[]) AS changed (id)
- WHERE website_id = %s AND hashtext(session_id) = hashtext(changed.id)
-   AND session_id = changed.id
-RETURNING created_at, ended_at
+DELETE FROM analytics_websitesession WHERE id = ANY(%s::uuid[])
+RETURNING id, website_id, created_at, ended_at
 """
