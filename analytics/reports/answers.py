@@ -18,6 +18,7 @@ from analytics.rounding import rounded_ratio
 from config.db.routers import home
 
 ALIAS = home(WebsiteSession)
+WORK_MEM = "32MB"  # sets of visitors of some thousand values, which would go to disk
 
 
 def answer(question: Question) -> Answer:
@@ -25,12 +26,12 @@ def answer(question: Question) -> Answer:
     with _one_snapshot():
         current = Reading.of(question, question.range)
         before = Reading.of(question, question.previous) if question.previous else None
-        found = _totals(question, current, before)
         if question.by == "time":
-            return replace(found, rows=_series(question, current, before))
+            rows = _series(question, current, before)
+            return replace(_totals(question, current, before), rows=rows)
         if question.by:
-            return _breakdown(question, current, before, found)
-        return found
+            return _breakdown(question, current, before)
+        return _totals(question, current, before)
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def _one_snapshot() -> Iterator[None]:
         if is_first:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
         yield
 
 
@@ -78,9 +80,7 @@ def _series(question: Question, current: Reading, before: Reading | None) -> lis
     ]
 
 
-def _breakdown(
-    question: Question, current: Reading, before: Reading | None, found: Answer
-) -> Answer:
+def _breakdown(question: Question, current: Reading, before: Reading | None) -> Answer:
     """Return the values of a dimension that are asked for."""
     assert question.by
     by_value = current.by_value(question.by)
@@ -89,6 +89,7 @@ def _breakdown(
     earlier = before.by_value(question.by) if before else None
     sums = by_value.exact(shown)
     sums_before = earlier.exact(shown) if earlier else {}
+    found = _totals(question, current, before)
     wholes = _wholes(question, current, before)
     if not set(question.metrics).isdisjoint(PAGE_METRICS):
         ends = _with_ends(current, by_value)

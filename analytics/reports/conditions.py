@@ -68,10 +68,7 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
     elif condition.dimension.startswith(PROPERTY):
         fits = _has_event_with(condition, parameters)
     else:
-        fits = f"EXISTS (SELECT FROM {HITS} WHERE {of_hit(condition, parameters)})"
-        if quick := _quickly(condition, parameters):
-            # Names are those of several kinds of hits; pages are of all.
-            fits = quick if condition.dimension == "page" else f"({quick} AND {fits})"
+        fits = _has_hit(condition, parameters)
     return fits if is_positive(condition) else f"NOT {fits}"
 
 
@@ -119,22 +116,48 @@ HITS = """
         unnest(session.hit_times) AS time, unnest(session.hit_pages) AS page,
         unnest(session.hit_names) AS name, unnest(session.hit_hosts) AS host,
         unnest(session.hit_seconds) AS seconds, unnest(session.hit_scrolls) AS scroll,
-        unnest(session.hit_visitors) AS visitor) AS hit
+        unnest(session.hit_visitors) AS visitor,
+        generate_subscripts(session.hit_pages, 1) AS position) AS hit
 """
 
 
-def _quickly(condition: Condition, parameters: Parameters) -> str:
-    """Return what must hold of the arrays of hits too, which is quicker to see; or nothing."""
-    if NEGATIVE.get(condition.operator, condition.operator) != "is":
-        return ""
-    arrays = {"page": "session.hit_pages"} | dict.fromkeys(OF_NAMES, "session.hit_names")
-    array = arrays.get(condition.dimension)
-    return f"{array} && {parameters.add(list(condition.values))}::text[]" if array else ""
+def _has_hit(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a session has a fitting hit; what is quick to see comes first."""
+    match condition.dimension:
+        case "page":
+            return _has_page(condition, parameters)
+        case "hostname":
+            of_all = _fits("session.hostname", condition, parameters)
+            of_some = f"EXISTS (SELECT FROM {HITS} WHERE {of_hit(condition, parameters)})"
+            return f"CASE WHEN session.hit_hosts IS NULL THEN {of_all} ELSE {of_some} END"
+    first = OF_NAMES[condition.dimension].upper()
+    tests = [f"strpos(session.hit_types, '{first}') > 0"]
+    if _positive_operator(condition) == "is":
+        tests.append(f"session.hit_names && {parameters.add(list(condition.values))}::text[]")
+    exists = f"EXISTS (SELECT FROM {HITS} WHERE {of_hit(condition, parameters)})"
+    return f"({' AND '.join([*tests, exists])})"
+
+
+def _has_page(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a session has a hit with a page; all hits have one."""
+    operator = _positive_operator(condition)
+    if operator == "is":
+        return f"session.hit_pages && {parameters.add(list(condition.values))}::text[]"
+    fits = _fits("page", condition, parameters)
+    exists = f"EXISTS (SELECT FROM unnest(session.hit_pages) AS page WHERE {fits})"
+    if operator != "contains":
+        return exists
+    of_all = _fits("array_to_string(session.hit_pages, ' ')", condition, parameters)
+    return f"({of_all} AND {exists})"
+
+
+def _positive_operator(condition: Condition) -> str:
+    return NEGATIVE.get(condition.operator, condition.operator)
 
 
 def _fits(column: str, condition: Condition, parameters: Parameters) -> str:
     """Return whether a text that may be null fits one of the values; never null itself."""
-    match NEGATIVE.get(condition.operator, condition.operator):
+    match _positive_operator(condition):
         case "is":
             test = f"{column} = ANY({parameters.add(list(condition.values))}::text[])"
         case "contains":

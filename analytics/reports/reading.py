@@ -9,6 +9,7 @@ from typing import Self
 
 from analytics.reports import sealing
 from analytics.reports.buckets import DAY, start_of
+from analytics.reports.conditions import COLUMNS
 from analytics.reports.question import Question, Range
 from analytics.reports.session_query import TOTAL, Selection, sums_by
 from analytics.reports.sums import NOTHING, Sums, total
@@ -25,6 +26,7 @@ class Reading:
     range: Range
     sealed: Sequence[date]
     gaps: Sequence[Range]
+    _gap_totals: dict[Range, Sums] = field(default_factory=dict)  # of what was read
 
     @classmethod
     def of(cls, question: Question, range: Range) -> Self:
@@ -32,9 +34,11 @@ class Reading:
         return cls(question, range, sealed, list(_gaps(question, range, sealed)))
 
     def total(self) -> Sums:
-        """Return the totals of the range."""
-        found = [self._sums(gap).get((0, None), NOTHING) for gap in self.gaps]
-        return total([*found, *self._sealed_totals.values()])
+        """Return the totals of the range; what was read by buckets or values tells them too."""
+        for gap in self.gaps:
+            if gap not in self._gap_totals:
+                self._sums(gap)
+        return total([*self._gap_totals.values(), *self._sealed_totals.values()])
 
     def by_bucket(self, edges: Sequence[datetime]) -> list[Sums]:
         """Return the totals of each bucket of the range."""
@@ -82,7 +86,10 @@ class Reading:
             self.question.conditions,
             bots=self.question.bots_only,
         )
-        return sums_by(selection, dimension)
+        found = sums_by(selection, dimension)
+        if dimension == TOTAL or dimension in COLUMNS:  # each session has one value
+            self._gap_totals[gap] = total(found.values())
+        return found
 
 
 @dataclass

@@ -1,0 +1,167 @@
+"""Statements that sum sessions and their hits, with places for what differs between questions"""
+
+from analytics.reports.conditions import EVENTS_OF_RANGE, OF_NAMES
+
+OVERLAP = """
+session.website_id = %(website)s AND session.is_bot = %(bots)s AND session.ended_at >= %(start)s
+AND session.id < %(end)s AND (session.id >= %(day_before)s OR session.is_long)
+"""
+# Beside sessions; the time of an event is told as those of hits are.
+EVENTS_WITH = f"""
+  JOIN (
+    SELECT session_id, {{name}} AS name, created_at AS at, number
+      FROM analytics_event AS event JOIN analytics_websitevisitor USING (website_id, visitor_id)
+     WHERE {EVENTS_OF_RANGE} AND {{has}}
+  ) AS event ON hashtext(event.session_id) = hashtext(session.session_id)
+            AND event.session_id = session.session_id
+ CROSS JOIN LATERAL (
+    SELECT event.name, 'c' AS type, event.number AS visitor, NULL::int AS seconds,
+           NULL::int AS scroll, extract(epoch FROM event.at - session.created_at) * 1000 AS time
+  ) AS hit
+"""
+SESSION_COUNTS = """
+       count(*) FILTER (WHERE page_views > 0),
+       count(*) FILTER (WHERE page_views = 1),
+       count(*) FILTER (
+           WHERE page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
+       ),
+       coalesce(extract(epoch FROM sum(ended_at - created_at)) * 1000, 0)::bigint
+"""
+# A session that lies within one bucket and has one visitor is one row, and counts by its columns;
+# others are taken apart: a row for the session, numbered 0, and one for each hit.
+WHOLE = """
+SELECT {bucket}, value,
+       count(*) FILTER (WHERE n = 0),
+       count(*) FILTER (WHERE n = 0 AND page_views > 0),
+       count(*) FILTER (WHERE n = 0 AND page_views = 1),
+       count(*) FILTER (WHERE n = 0 AND (
+           page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
+       )),
+       coalesce(
+           extract(epoch FROM sum(ended_at - created_at) FILTER (WHERE n = 0)) * 1000, 0
+       )::bigint,
+       sum(CASE WHEN is_whole THEN page_views ELSE (lower(type) = 'p')::int END),
+       sum(CASE WHEN is_whole THEN custom_events ELSE (lower(type) = 'c')::int END),
+       sum(CASE WHEN is_whole THEN timed_views ELSE (seconds IS NOT NULL)::int END),
+       sum(CASE WHEN is_whole THEN engaged_seconds ELSE coalesce(seconds, 0) END),
+       sum(CASE WHEN is_whole THEN scrolled_pages ELSE (scroll IS NOT NULL)::int END),
+       sum(CASE WHEN is_whole THEN scroll_percents ELSE coalesce(scroll, 0) END),
+       0, 0,
+       string_agg(int4send(visitor), '') FILTER (WHERE is_whole OR n > 0)
+  FROM (
+    SELECT n, value, is_whole, created_at, ended_at, page_views, custom_events, engaged_seconds,
+           timed_views, scrolled_pages, scroll_percents,
+           CASE WHEN n = 0 THEN first_bucket
+                ELSE width_bucket(created_at + hit_times[n] * interval '1 ms', %(edges)s) END
+               AS bucket,
+           CASE WHEN n > 0 THEN substr(hit_types, n, 1) ELSE '' END AS type,
+           CASE WHEN n > 0 THEN hit_seconds[n] END AS seconds,
+           CASE WHEN n > 0 THEN hit_scrolls[n] END AS scroll,
+           CASE WHEN n > 0 THEN coalesce(hit_visitors[n], visitor) ELSE visitor END AS visitor
+      FROM (
+        SELECT *, generate_series(
+                   0, CASE WHEN is_whole THEN 0 ELSE cardinality(hit_times) END
+               ) AS n
+          FROM (
+            SELECT *, first_bucket = last_bucket AND hit_visitors IS NULL AS is_whole
+              FROM (
+                SELECT {value} AS value, created_at, ended_at, visitor, page_views, custom_events,
+                       engaged_seconds, timed_views, scrolled_pages, scroll_percents, hit_types,
+                       hit_times, hit_seconds, hit_scrolls, hit_visitors,
+                       width_bucket(created_at, %(edges)s) AS first_bucket,
+                       width_bucket(ended_at, %(edges)s) AS last_bucket
+                  FROM analytics_websitesession AS session WHERE {sessions}
+              ) AS session
+          ) AS session
+      ) AS piece
+  ) AS piece
+ WHERE bucket BETWEEN 1 AND %(buckets)s
+ GROUP BY 1, 2
+"""
+SESSION_BUCKET = "width_bucket(created_at, %(edges)s)"
+HIT_BUCKET = "width_bucket(created_at + hit.time * interval '1 ms', %(edges)s)"
+HIT_COUNTS = """
+       count(*) FILTER (WHERE lower(hit.type) = 'p'),
+       count(*) FILTER (WHERE {is_event}),
+       count(hit.seconds), coalesce(sum(hit.seconds), 0),
+       count(hit.scroll), coalesce(sum(hit.scroll), 0), 0, 0,
+       string_agg(int4send(coalesce(hit.visitor, session.visitor)), '')
+"""
+COUNTING_HITS = f"{{counting_hits}} AND {HIT_BUCKET} BETWEEN 1 AND %(buckets)s"
+# Sessions are chosen once, and counted; then their hits are.
+SESSIONS_AND_HITS = f"""
+WITH chosen AS MATERIALIZED (
+    SELECT {{value}} AS value, created_at, ended_at, visitor, page_views, custom_events,
+           engaged_seconds, hostname, hit_types, hit_times, hit_pages, hit_names, hit_hosts,
+           hit_seconds, hit_scrolls, hit_visitors
+      FROM analytics_websitesession AS session WHERE {{sessions}}
+)
+SELECT {{session_bucket}}, value, count(*),
+{SESSION_COUNTS}, 0, 0, 0, 0, 0, 0, 0, 0, NULL
+  FROM chosen AS session WHERE created_at >= %(start)s GROUP BY 1, 2
+ UNION ALL
+SELECT {{hit_bucket}}, value, 0, 0, 0, 0, 0,
+{HIT_COUNTS}
+  FROM chosen AS session {{hits}} WHERE {COUNTING_HITS} GROUP BY 1, 2
+"""
+# Which hits are the first of their session with their value.
+FIRST_OF_KIND = "hit.type = upper(hit.type)"
+FIRST = dict.fromkeys(OF_NAMES, FIRST_OF_KIND) | {
+    "page": "(hit.type <> 'p' AND array_position(session.hit_pages, hit.page) = hit.position)",
+    "hostname": """
+        CASE WHEN session.hit_hosts IS NULL THEN hit.position = 1
+             ELSE array_position(session.hit_hosts, hit.host) = hit.position END
+    """,
+}
+# One statement for both: the session counts with the first hit that it has with a value.
+OF_HITS = """
+SELECT 1, value,
+       count(*) FILTER (WHERE begins),
+       count(*) FILTER (WHERE begins AND page_views > 0),
+       count(*) FILTER (WHERE begins AND page_views = 1),
+       count(*) FILTER (WHERE begins AND (
+           page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
+       )),
+       coalesce(
+           extract(epoch FROM sum(ended_at - created_at) FILTER (WHERE begins)) * 1000, 0
+       )::bigint,
+       count(*) FILTER (WHERE is_within AND lower(hit.type) = 'p'),
+       count(*) FILTER (WHERE is_within AND {is_event}),
+       count(seconds) FILTER (WHERE is_within),
+       coalesce(sum(seconds) FILTER (WHERE is_within), 0),
+       count(scroll) FILTER (WHERE is_within),
+       coalesce(sum(scroll) FILTER (WHERE is_within), 0),
+       count(*) FILTER (WHERE begins AND {is_page} AND value = entry_page),
+       count(*) FILTER (WHERE begins AND {is_page} AND value = exit_page),
+       string_agg(int4send(visitor), '') FILTER (WHERE is_within)
+  FROM (
+    SELECT {value} AS value, created_at, ended_at, page_views, custom_events, engaged_seconds,
+           entry_page, exit_page, hit.type, hit.seconds, hit.scroll,
+           coalesce(hit.visitor, session.visitor) AS visitor,
+           created_at >= %(start)s AND {is_first} AS begins,
+           width_bucket(created_at + hit.time * interval '1 ms', %(edges)s) = 1 AS is_within
+      FROM analytics_websitesession AS session {hits}
+     WHERE {sessions} AND {counting_hits}
+  ) AS hit
+ WHERE begins OR is_within
+ GROUP BY 1, 2
+"""
+SESSIONS_OF_HITS = f"""
+SELECT bucket, value, count(*),
+{SESSION_COUNTS}, 0, 0, 0, 0, 0, 0,
+       count(*) FILTER (WHERE {{is_page}} AND value = entry_page),
+       count(*) FILTER (WHERE {{is_page}} AND value = exit_page), NULL
+  FROM (
+    SELECT DISTINCT session.id, width_bucket(created_at, %(edges)s) AS bucket, {{value}} AS value,
+           page_views, custom_events, engaged_seconds, created_at, ended_at, entry_page, exit_page
+      FROM analytics_websitesession AS session {{hits}}
+     WHERE {{sessions}} AND created_at >= %(start)s AND {{counting_hits}}
+  ) AS session
+ GROUP BY bucket, value
+"""
+HITS_ALONE = f"""
+SELECT {{hit_bucket}}, {{value}}, 0, 0, 0, 0, 0,
+{HIT_COUNTS}
+  FROM analytics_websitesession AS session {{hits}}
+ WHERE {{sessions}} AND {COUNTING_HITS} GROUP BY 1, 2
+"""
