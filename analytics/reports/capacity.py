@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from config.api.errors import StorageUnavailable
 from config.db import deadline
 from config.db.pool import Turns
+from config.server.time_slices import sliced
 
 MAX_QUESTIONS = 4  # so that dashboards leave connections to all others
 MAX_SECONDS = 5.0
@@ -15,7 +16,7 @@ _turns = Turns(MAX_QUESTIONS)
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Run a block when it is its turn, and give up after some seconds of waiting.
+    """Run a block when it is its turn, in time slices; give up after some seconds of waiting.
 
     Raises StorageUnavailable, or what a database raises at the deadline.
     """
@@ -25,6 +26,7 @@ def bounded() -> Iterator[None]:
         if not has_turn:
             raise StorageUnavailable
         try:
-            yield
+            with sliced():
+                yield
         finally:
             _turns.release()

@@ -29,7 +29,6 @@ from analytics.reports.session_facts import MAX_HITS, SessionFacts, SiteRules
 from analytics.reports.session_rows import Displaced
 from config.db import deadline, uuid7
 from config.db.routers import home
-from config.server.time_slices import sliced
 from websites.models import Website
 
 ALIAS = home(WebsiteSession)
@@ -56,7 +55,7 @@ def refresh(website: Website, seconds: float) -> bool:
     """
     ends_at = time.monotonic() + seconds
     try:
-        with deadline.within(seconds), sliced():
+        with deadline.within(seconds):
             while is_due(website):
                 left = ends_at - time.monotonic()
                 if left <= 0 or not roll_up(website.pk, left, most=MAX_EVENTS_OF_READS):

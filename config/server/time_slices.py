@@ -1,4 +1,4 @@
-"""Time slices for pages, which take long to make: other requests of a worker run in between.
+"""Time slices for what takes long to make: other requests of a worker run in between.
 
 Greenlets switch only where they wait. A page of the admin computes for a tenth of a second without
 waiting, so a timer interrupts it every few milliseconds. As among threads, that may be anywhere.
@@ -26,6 +26,9 @@ def sliced() -> Iterator[None]:
         return
     from gevent import getcurrent
 
+    if getcurrent() in _sliced:  # by a block around this one
+        yield
+        return
     if not _sliced:
         signal.signal(signal.SIGALRM, _pause)
         signal.setitimer(signal.ITIMER_REAL, SLICE_SECONDS, SLICE_SECONDS)
