@@ -2,9 +2,16 @@
 
 from analytics.reports.conditions import EVENTS_OF_RANGE, OF_NAMES
 
-OVERLAP = """
-session.website_id = %(website)s AND session.is_bot = %(bots)s AND session.ended_at >= %(start)s
-AND session.id < %(end)s AND (session.id >= %(day_before)s OR session.is_long)
+OVERLAP = "session.is_bot = %(bots)s AND session.ended_at >= %(start)s"
+# Those that may overlap a range. With OR, PostgreSQL would read all sessions before the range.
+SESSIONS = """
+(
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(end)s
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id < %(day_before)s AND is_long
+) AS session
 """
 # Beside sessions; the time of an event is told as those of hits are.
 EVENTS_WITH = f"""
@@ -29,8 +36,8 @@ SESSION_COUNTS = """
 """
 # A session that lies within one bucket and has one visitor is one row, and counts by its columns;
 # others are taken apart: a row for the session, numbered 0, and one for each hit.
-WHOLE = """
-SELECT {bucket}, value,
+WHOLE = f"""
+SELECT {{bucket}}, value,
        count(*) FILTER (WHERE n = 0),
        count(*) FILTER (WHERE n = 0 AND page_views > 0),
        count(*) FILTER (WHERE n = 0 AND page_views = 1),
@@ -65,12 +72,12 @@ SELECT {bucket}, value,
           FROM (
             SELECT *, first_bucket = last_bucket AND hit_visitors IS NULL AS is_whole
               FROM (
-                SELECT {value} AS value, created_at, ended_at, visitor, page_views, custom_events,
+                SELECT {{value}} AS value, created_at, ended_at, visitor, page_views, custom_events,
                        engaged_seconds, timed_views, scrolled_pages, scroll_percents, hit_types,
                        hit_times, hit_seconds, hit_scrolls, hit_visitors,
                        width_bucket(created_at, %(edges)s) AS first_bucket,
                        width_bucket(ended_at, %(edges)s) AS last_bucket
-                  FROM analytics_websitesession AS session WHERE {sessions}
+                  FROM {SESSIONS} WHERE {{sessions}}
               ) AS session
           ) AS session
       ) AS piece
@@ -94,7 +101,7 @@ WITH chosen AS MATERIALIZED (
     SELECT {{value}} AS value, created_at, ended_at, visitor, page_views, custom_events,
            engaged_seconds, hostname, hit_types, hit_times, hit_pages, hit_names, hit_hosts,
            hit_seconds, hit_scrolls, hit_visitors
-      FROM analytics_websitesession AS session WHERE {{sessions}}
+      FROM {SESSIONS} WHERE {{sessions}}
 )
 SELECT {{session_bucket}}, value, count(*),
 {SESSION_COUNTS}, 0, 0, 0, 0, 0, 0, 0, 0, NULL
@@ -114,7 +121,7 @@ FIRST = dict.fromkeys(OF_NAMES, FIRST_OF_KIND) | {
     """,
 }
 # One statement for both: the session counts with the first hit that it has with a value.
-OF_HITS = """
+OF_HITS = f"""
 SELECT 1, value,
        count(*) FILTER (WHERE begins),
        count(*) FILTER (WHERE begins AND page_views > 0),
@@ -126,22 +133,22 @@ SELECT 1, value,
            extract(epoch FROM sum(ended_at - created_at) FILTER (WHERE begins)) * 1000, 0
        )::bigint,
        count(*) FILTER (WHERE is_within AND lower(hit.type) = 'p'),
-       count(*) FILTER (WHERE is_within AND {is_event}),
+       count(*) FILTER (WHERE is_within AND {{is_event}}),
        count(seconds) FILTER (WHERE is_within),
        coalesce(sum(seconds) FILTER (WHERE is_within), 0),
        count(scroll) FILTER (WHERE is_within),
        coalesce(sum(scroll) FILTER (WHERE is_within), 0),
-       count(*) FILTER (WHERE begins AND {is_page} AND value = entry_page),
-       count(*) FILTER (WHERE begins AND {is_page} AND value = exit_page),
+       count(*) FILTER (WHERE begins AND {{is_page}} AND value = entry_page),
+       count(*) FILTER (WHERE begins AND {{is_page}} AND value = exit_page),
        string_agg(int4send(visitor), '') FILTER (WHERE is_within)
   FROM (
-    SELECT {value} AS value, created_at, ended_at, page_views, custom_events, engaged_seconds,
+    SELECT {{value}} AS value, created_at, ended_at, page_views, custom_events, engaged_seconds,
            entry_page, exit_page, hit.type, hit.seconds, hit.scroll,
            coalesce(hit.visitor, session.visitor) AS visitor,
-           created_at >= %(start)s AND {is_first} AS begins,
+           created_at >= %(start)s AND {{is_first}} AS begins,
            width_bucket(created_at + hit.time * interval '1 ms', %(edges)s) = 1 AS is_within
-      FROM analytics_websitesession AS session {hits}
-     WHERE {sessions} AND {counting_hits}
+      FROM {SESSIONS} {{hits}}
+     WHERE {{sessions}} AND {{counting_hits}}
   ) AS hit
  WHERE begins OR is_within
  GROUP BY 1, 2
@@ -154,7 +161,7 @@ SELECT bucket, value, count(*),
   FROM (
     SELECT DISTINCT session.id, width_bucket(created_at, %(edges)s) AS bucket, {{value}} AS value,
            page_views, custom_events, engaged_seconds, created_at, ended_at, entry_page, exit_page
-      FROM analytics_websitesession AS session {{hits}}
+      FROM {SESSIONS} {{hits}}
      WHERE {{sessions}} AND created_at >= %(start)s AND {{counting_hits}}
   ) AS session
  GROUP BY bucket, value
@@ -162,6 +169,6 @@ SELECT bucket, value, count(*),
 HITS_ALONE = f"""
 SELECT {{hit_bucket}}, {{value}}, 0, 0, 0, 0, 0,
 {HIT_COUNTS}
-  FROM analytics_websitesession AS session {{hits}}
+  FROM {SESSIONS} {{hits}}
  WHERE {{sessions}} AND {COUNTING_HITS} GROUP BY 1, 2
 """
