@@ -7,8 +7,10 @@ databases stay in a directory, where a further run finds them; else they are mad
 """
 
 import argparse
+import math
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
@@ -29,6 +31,7 @@ from tests.support.server import Server
 SITES = "4000000,500000x9,17000x90"
 DAYS = 30
 TURNS = 20
+MAX_SECONDS = 20  # of them
 DERIVED = (
     *("analytics_websitesession", "analytics_websitevisitor", "analytics_breakdown"),
     *("analytics_sealedday", "analytics_dirtyrange", "analytics_eventtotal"),
@@ -108,15 +111,21 @@ def milliseconds_cold(data: Data, question: Question) -> float:
 
 def milliseconds_warm(server: Server, question: Question) -> list[float]:
     """Return how long a question takes again and again, in ascending order."""
+    times: list[float] = []
     with Connection(server.port) as connection:
         token = token_of(server)
         ask(connection, token, question)
-        return sorted(ask(connection, token, question) for _ in range(TURNS))
+        ends_at = time.monotonic() + MAX_SECONDS
+        while len(times) < TURNS and (not times or time.monotonic() < ends_at):
+            times.append(ask(connection, token, question))
+    return sorted(times)
 
 
 def ask(connection: Connection, token: str, question: Question) -> float:
-    """Send a question; return the milliseconds until its answer was there."""
+    """Send a question; return the milliseconds until its answer was there, none if it took 5 s."""
     response = connection.send("GET", question.path, token=token)
+    if response.status == 503:
+        return math.inf
     if response.status != 200:
         raise RuntimeError(f"{question.name}: {response.status} {response.body!r}")
     return response.seconds * 1000
