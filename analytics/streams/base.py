@@ -49,10 +49,15 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.order_by("-id")
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the rows, and what other tables derive from them."""
+        """Delete the rows, and what other tables derive from them.
+
+        They are locked first, so that what another transaction deletes is not counted twice.
+        """
         with transaction.atomic(using=self.db):
-            self.model.before_delete_rows(self)
-            return super().delete()
+            ids = list(self.select_for_update().order_by().values_list("pk", flat=True))
+            rows = self.model._default_manager.filter(pk__in=ids)
+            self.model.before_delete_rows(rows)
+            return super(StreamQuerySet, rows).delete()
 
 
 class Stream(models.Model):

@@ -16,7 +16,9 @@ from analytics.reports.leftovers import MODELS
 from analytics.reports.models import DirtyRange, WebsiteSession
 from config.db import uuid7
 from config.models import RuntimeSettings
+from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
 from tests.support.events import AT, AT_MS, PATH, event_of, new_id, new_row
+from tests.support.responses import run_concurrently
 from tests.support.retention import run_retention
 
 ID = new_id()
@@ -140,3 +142,20 @@ def test_statistics_may_be_kept_for_longer_than_events(api, website, clock):
     assert rollup.refresh(website, 10)
     kept = WebsiteSession.objects.order_by("id").values_list("session_id", flat=True)
     assert list(kept) == ["day 60", "day 90"]
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_two_deletions_of_an_event_count_it_once(api, website, foreign):
+    for n in range(3):
+        api.post(PATH, event_of(website, timestamp=AT_MS + n))
+    [first, *_] = Event.objects.order_by("id")
+    foreign.execute("DELETE FROM analytics_event WHERE id = %s", [first.pk])
+
+    def commit():
+        with connect_to_analytics(autocommit=True) as watching:
+            wait_until_true(IS_ANYONE_WAITING, watching)
+        foreign.commit()
+
+    deleted, _ = run_concurrently(Event.objects.all().delete, commit)
+    assert deleted[0] == 2
+    assert marks.total(website.pk) == 1  # nobody marked the first one
