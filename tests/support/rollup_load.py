@@ -17,7 +17,7 @@ from tests.support.events import new_row
 from websites.models import Website
 
 DAY_MS = 86_400_000
-SESSIONS = 300
+SESSIONS = 100  # of two seconds: else they would have more and more events
 MOST_KNOWN = 500  # events that a writer repeats and deletes
 
 
@@ -66,7 +66,9 @@ class Writer:
             return self._delete()
         if self._known and chance < 0.2:
             return self._store([self._chance.choice(self._known)], "repeated")
-        return self._store([self._row() for _ in range(self._chance.choice([1, 1, 1, 30]))], "new")
+        age = self._chance.choice([0, 0, 0, 0, self._chance.randrange(3 * DAY_MS)])
+        count = self._chance.choice([1, 1, 1, 10])
+        return self._store([self._row(age) for _ in range(count)], "new")
 
     def _store(self, rows, kind):
         store_group(TABLE, [rows])
@@ -82,8 +84,7 @@ class Writer:
             store_group(TABLE, [[again]])
         return {"deleted": deleted}
 
-    def _row(self):
-        age = self._chance.choice([0, 0, self._chance.randrange(3 * DAY_MS)])
+    def _row(self, age):
         ms = uuid7.now_ms() - age
         type = self._chance.choice(["pageview", "pageview", "click", "custom"])
         name = self._chance.choice(["signup", "$engagement", '"{,\\N}"'])
@@ -94,7 +95,7 @@ class Writer:
             website_id=self._website.pk,
             event_type=type,
             url=f"https://example.com/{self._chance.randrange(20)}",
-            session_id=f"sess-{self._chance.randrange(SESSIONS)}",
+            session_id=f"sess-{time.monotonic() // 2:.0f}-{self._chance.randrange(SESSIONS)}",
             visitor_id=f"vis-{self._chance.randrange(SESSIONS)}",
             properties=properties if type == "custom" else None,
         )
