@@ -39,7 +39,17 @@ class Migration(migrations.Migration):
                 ('scroll_percents', models.BigIntegerField(help_text='Sum of the deepest of each of these.')),
                 ('entries', models.IntegerField()),
                 ('exits', models.IntegerField()),
-                ('visitor_set', models.BinaryField(help_text='Numbers of the visitors, a roaring bitmap.')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='VisitorSet',
+            fields=[
+                ('pk', models.CompositePrimaryKey('website_id', 'dimension', 'day', 'position', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('website_id', models.UUIDField()),
+                ('day', models.DateField()),
+                ('dimension', models.CharField(max_length=16)),
+                ('position', models.SmallIntegerField()),
+                ('numbers', models.BinaryField(help_text='Numbers of the visitors, a roaring bitmap.')),
             ],
         ),
         migrations.CreateModel(

@@ -13,6 +13,7 @@ from analytics.reports.models import (
     EventTotal,
     HeavySession,
     SealedDay,
+    VisitorSet,
     WebsiteRules,
     WebsiteVisitor,
 )
@@ -20,7 +21,8 @@ from config.db.routers import home
 
 BATCH_ROWS = 5_000
 MODELS: tuple[type[Model], ...] = (
-    *(DirtyRange, EventTotal, HeavySession, SealedDay, Breakdown, WebsiteVisitor, WebsiteRules),
+    *(DirtyRange, EventTotal, HeavySession, SealedDay, Breakdown, VisitorSet),
+    *(WebsiteVisitor, WebsiteRules),
 )
 
 

@@ -14,6 +14,7 @@ from analytics.reports.models import (
     EventTotal,
     RollupCheck,
     SealedDay,
+    VisitorSet,
     WebsiteSession,
     WebsiteVisitor,
 )
@@ -23,7 +24,7 @@ from config.server import metrics
 
 MAX_AGE_SECONDS = 15
 READ_SECONDS = 2
-TABLES = (DirtyRange, EventTotal, WebsiteVisitor, SealedDay, Breakdown)
+TABLES = (DirtyRange, EventTotal, WebsiteVisitor, SealedDay, Breakdown, VisitorSet)
 
 LAG = "Age of the oldest events that the statistics do not show unless they are asked for."
 DRIFT = "Sessions, totals and sealed days that manage.py rollup --check found to be wrong."

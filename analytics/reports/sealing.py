@@ -16,7 +16,7 @@ from pyroaring import BitMap
 from analytics.ingest.bulk_copy import Row
 from analytics.reports.buckets import DAY, days_of, local_day, start_of
 from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES
-from analytics.reports.models import Breakdown, SealedDay, WebsiteSession
+from analytics.reports.models import Breakdown, SealedDay, VisitorSet, WebsiteSession
 from analytics.reports.question import Range
 from analytics.reports.session_query import TOTAL, Selection, sums_by
 from analytics.reports.session_rows import Span
@@ -53,7 +53,7 @@ def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     _delete(website_id, [day])
     for dimension in DIMENSIONS:
         by_value = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
-        _insert(_rows(website_id, dimension, day, by_value))
+        _insert(website_id, dimension, day, by_value)
     SealedDay.objects.create(website_id=website_id, day=day, timezone=zone.key)
 
 
@@ -131,32 +131,37 @@ def visitors_by_value(
     return {value: BitMap.union(*each) for value, each in sets.items()}
 
 
-def _rows(
-    website_id: UUID, dimension: str, day: date, by_value: dict[str | None, Sums]
-) -> list[Row]:
-    """Return the rows of a dimension, those with most visitors first, the others as one."""
+def _insert(website_id: UUID, dimension: str, day: date, by_value: dict[str | None, Sums]) -> None:
+    """Store the values of a dimension, those with most visitors first, the others as one."""
     ordered = sorted(by_value.items(), key=lambda item: (-len(item[1].visitors), item[0] or ""))
     values = [(value, False, sums) for value, sums in ordered[:MAX_VALUES]]
     if others := [sums for _, sums in ordered[MAX_VALUES:]]:
         values.append((None, True, total(others)))
-    return [
-        (
-            *(website_id, dimension, day, position, is_other, value),
-            *(len(sums.visitors), *sums.counts, sums.visitors.serialize()),
-        )
-        for position, (value, is_other, sums) in enumerate(values)
-    ]
+    keys = [(website_id, dimension, day, position) for position in range(len(values))]
+    _copy(
+        "analytics_breakdown",
+        (*_KEY, "is_other", "value", "visitors", *COUNTS),
+        [
+            (*key, is_other, value, len(sums.visitors), *sums.counts)
+            for key, (value, is_other, sums) in zip(keys, values, strict=True)
+        ],
+    )
+    _copy(
+        "analytics_visitorset",
+        (*_KEY, "numbers"),
+        [(*key, sums.visitors.serialize()) for key, (_, _, sums) in zip(keys, values, strict=True)],
+    )
 
 
-def _insert(rows: Sequence[Row]) -> None:
-    statement = f"COPY analytics_breakdown ({', '.join(_COLUMNS)}) FROM STDIN"
+def _copy(table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     with connections[ALIAS].cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 def _delete(website_id: UUID, days: Collection[date]) -> None:
-    for model in (SealedDay, Breakdown):
+    for model in (SealedDay, Breakdown, VisitorSet):
         model.objects.filter(website_id=website_id, day__in=days).delete()
 
 
@@ -168,20 +173,18 @@ def _read(
         return list(cursor.fetchall())
 
 
-_COLUMNS = (
-    *("website_id", "dimension", "day", "position", "is_other", "value", "visitors"),
-    *(*COUNTS, "visitor_set"),
-)
+_KEY = ("website_id", "dimension", "day", "position")
+_SETS = " JOIN analytics_visitorset USING (website_id, dimension, day, position) "
 _FROM = """
-  FROM analytics_breakdown WHERE website_id = %s AND dimension = %s AND day = ANY(%s::date[])
+  FROM analytics_breakdown {sets} WHERE website_id = %s AND dimension = %s AND day = ANY(%s::date[])
 """
 _SUMS = ", ".join(f"sum({name})::bigint" for name in COUNTS)
-_DAYS = f"SELECT day, {', '.join(COUNTS)}, visitor_set {_FROM}"
+_DAYS = f"SELECT day, {', '.join(COUNTS)}, numbers {_FROM.format(sets=_SETS)}"
 _VALUES = f"""
 SELECT value, is_other, sum(visitors)::bigint, {_SUMS}
-{_FROM} GROUP BY value, is_other
+{_FROM.format(sets="")} GROUP BY value, is_other
 """
 _VISITORS = f"""
-SELECT value, visitor_set {_FROM}
+SELECT value, numbers {_FROM.format(sets=_SETS)}
    AND NOT is_other AND (value = ANY(%s::text[]) OR (value IS NULL AND %s))
 """

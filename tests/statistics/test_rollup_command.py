@@ -16,6 +16,7 @@ from analytics.reports.models import (
     EventTotal,
     RollupCheck,
     SealedDay,
+    VisitorSet,
     WebsiteSession,
 )
 from config.db import uuid7
@@ -160,14 +161,17 @@ class TestCheck:
         code, _, rest = run("--check")
         assert (code, rest) == (1, [f"total of click of {website.id}: 3 instead of 0"])
 
-    @pytest.mark.parametrize("field", ["page_views", "visitor_set"])
-    def test_a_sealed_day(self, visits, website, field):
+    @pytest.mark.parametrize("changed", ["numbers", "visitors"])
+    def test_a_sealed_day(self, visits, website, changed):
         run()
         row = Breakdown.objects.filter(dimension="page").order_by("day", "position")[0]
-        other = Breakdown.objects.filter(dimension="total").exclude(visitors=row.visitors)[0]
-        value = {"page_views": 99, "visitor_set": other.visitor_set}[field]
-        changed = Breakdown.objects.filter(dimension="page", day=row.day, position=row.position)
-        changed.update(**{field: value})
+        of_row = {"dimension": "page", "day": row.day, "position": row.position}
+        if changed == "numbers":
+            Breakdown.objects.filter(**of_row).update(page_views=99)
+        else:
+            sets = VisitorSet.objects.filter(dimension="total")
+            other = sets.exclude(numbers=VisitorSet.objects.get(**of_row).numbers)[0]
+            VisitorSet.objects.filter(**of_row).update(numbers=other.numbers)
         code, _, rest = run("--check")
         assert code == 1
         assert rest[0].startswith(f"page of {row.day} of {website.id}: ")

@@ -72,6 +72,7 @@ def test_a_reader_does_not_wait_for_another_rollup(website, foreign):
 STEPS = (
     *("analytics_websiterules", "analytics_dirtyrange", "analytics_event"),
     *("analytics_websitevisitor", "analytics_websitesession", "analytics_breakdown"),
+    "analytics_visitorset",
 )
 STORE_EVENTS = """
 from tests.support.rollup_load import Writer
