@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, connections
 
-from analytics.reports import heavy_sessions, rollup, sealing, site_rules
+from analytics.reports import heavy_sessions, marks, rollup, sealing, site_rules
 from analytics.reports.models import DirtyRange
 from analytics.reports.rollup import Step
 from config.db import deadline, uuid7
@@ -47,17 +47,21 @@ def roll_up_due(websites: Iterable[UUID]) -> Iterator[Step]:
 
 
 def rebuild(website_id: UUID) -> Iterator[Step]:
-    """Roll up a website until nothing of it is marked, heavy sessions included."""
+    """Make the totals and all sessions of a website anew, heavy ones included."""
+    with deadline.long_transaction(rollup.ALIAS):
+        if rollup.lock(website_id, WAIT_SECONDS):
+            marks.recount(website_id)
+    rollup.rebuild(website_id)
     while rollup.is_marked(website_id):
         yield rollup.roll_up(website_id, WAIT_SECONDS) or Step()
     yield rollup.roll_up(website_id, WAIT_SECONDS, all_heavy=True) or Step()
 
 
 def seal_all(websites: Iterable[Website]) -> Iterator[int]:
-    """Seal the days of websites that are over; yield the number of days of each transaction."""
+    """Seal the days of websites that are over; yield 1 for each."""
     for website in websites:
-        while days := _seal(website):
-            yield days
+        while _seal(website):
+            yield 1
 
 
 def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
@@ -96,9 +100,9 @@ def _roll_up(website_id: UUID) -> Step | None:
         return None
 
 
-def _seal(website: Website) -> int:
-    """Seal some days of a website, unless another process has it or events wait to be rolled up."""
+def _seal(website: Website) -> bool:
+    """Seal a day of a website, unless another process has it or events wait to be rolled up."""
     with deadline.long_transaction(rollup.ALIAS):
         if not rollup.lock(website.pk, 0) or rollup.is_due(website):
-            return 0
+            return False
         return sealing.seal_due(website.pk, ZoneInfo(website.timezone), uuid7.now())

@@ -160,6 +160,8 @@ class TestCheck:
         EventTotal.objects.filter(event_type="click").update(events=3)
         code, _, rest = run("--check")
         assert (code, rest) == (1, [f"total of click of {website.id}: 3 instead of 0"])
+        run("--rebuild")
+        assert run("--check")[0] == 0
 
     @pytest.mark.parametrize("changed", ["numbers", "visitors"])
     def test_a_sealed_day(self, visits, website, changed):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.events.models import Event
-from analytics.reports import rollup, rollup_check, rollup_runs
+from analytics.reports import rollup_check, rollup_runs
 from analytics.reports.models import RollupCheck
 from analytics.reports.rollup_check import Comparison
 from config.db import uuid7
@@ -31,7 +31,9 @@ class Command(BaseCommand):
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--forever", action="store_true", help="go on until it is stopped")
         what.add_argument(
-            "--rebuild", action="store_true", help="make all sessions anew from their events"
+            "--rebuild",
+            action="store_true",
+            help="make totals and all sessions anew from their events",
         )
         what.add_argument(
             "--check",
@@ -76,8 +78,6 @@ class Command(BaseCommand):
 
     def _rebuild(self, websites: list[Website]) -> None:
         total = sum(Event.objects.of_website(each.pk).count() for each in websites)
-        for each in websites:
-            rollup.rebuild(each.pk)
         sessions = 0
         with progress_bar(self.stdout, total, "events") as bar:
             for website in websites:
