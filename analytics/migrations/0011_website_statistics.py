@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('scrolled_pages', models.IntegerField(help_text='Pages that told their depth.')),
                 ('scroll_percents', models.IntegerField(help_text='Sum of the deepest of each of these.')),
                 ('is_bot', models.BooleanField()),
-                ('is_long', models.BooleanField(help_text='Over 24 hours.')),
+                ('is_irregular', models.BooleanField(help_text='Over 24 hours, or of several visitors.')),
                 ('is_truncated', models.BooleanField(help_text='Has more hits than are kept.')),
                 ('session_id', models.CharField(max_length=255)),
                 ('hostname', models.TextField(help_text='Of the first page.', null=True)),
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                 ('hit_visitors', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), help_text='If not all are `visitor`.', null=True, size=None)),
             ],
             options={
-                'indexes': [models.Index(fields=['website_id', 'id'], name='website_session_website_id'), models.Index(condition=models.Q(('is_long', True)), fields=['website_id', 'id'], name='website_session_long'), models.Index(condition=models.Q(('is_truncated', True)), fields=['website_id', 'id'], name='website_session_truncated'), models.Index(models.F('website_id'), analytics.streams.base.TextHash('session_id'), name='website_session_hash')],
+                'indexes': [models.Index(fields=['website_id', 'id'], name='website_session_website_id'), models.Index(condition=models.Q(('is_irregular', True)), fields=['website_id', 'id'], name='website_session_irregular'), models.Index(condition=models.Q(('is_truncated', True)), fields=['website_id', 'id'], name='website_session_truncated'), models.Index(models.F('website_id'), analytics.streams.base.TextHash('session_id'), name='website_session_hash')],
             },
         ),
         migrations.CreateModel(

@@ -141,5 +141,5 @@ SELECT session_id FROM unnest(%s::varchar[]) AS found (key)
 """
 _BEGUN_BEFORE = """
 SELECT id FROM analytics_websitesession
- WHERE website_id = %s AND id < %s AND ended_at >= %s AND (id >= %s OR is_long)
+ WHERE website_id = %s AND id < %s AND ended_at >= %s AND (id >= %s OR is_irregular)
 """

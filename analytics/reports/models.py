@@ -160,7 +160,7 @@ class WebsiteSessionRow(NamedTuple):
     scrolled_pages: int
     scroll_percents: int
     is_bot: bool
-    is_long: bool
+    is_irregular: bool
     is_truncated: bool
     session_id: str
     hostname: str | None
@@ -218,7 +218,7 @@ class WebsiteSession(Stream):
     scrolled_pages = models.IntegerField(help_text="Pages that told their depth.")
     scroll_percents = models.IntegerField(help_text="Sum of the deepest of each of these.")
     is_bot = models.BooleanField()
-    is_long = models.BooleanField(help_text="Over 24 hours.")
+    is_irregular = models.BooleanField(help_text="Over 24 hours, or of several visitors.")
     is_truncated = models.BooleanField(help_text="Has more hits than are kept.")
     session_id = models.CharField(max_length=255)
     hostname = models.TextField(null=True, help_text="Of the first page.")
@@ -267,11 +267,11 @@ class WebsiteSession(Stream):
         indexes: ClassVar = [
             # Those of a range: WHERE website_id = … AND id >= … AND id < ….
             models.Index(fields=["website_id", "id"], name="website_session_website_id"),
-            # Long ones that began before a range: the same, with AND is_long.
+            # Those that cannot be taken as a whole: the same, with AND is_irregular.
             models.Index(
                 fields=["website_id", "id"],
-                name="website_session_long",
-                condition=models.Q(is_long=True),
+                name="website_session_irregular",
+                condition=models.Q(is_irregular=True),
             ),
             # Those with more hits than are kept: the same, with AND is_truncated.
             models.Index(

@@ -32,9 +32,12 @@ from analytics.reports.session_statements import (
     FIRST,
     HIT_BUCKET,
     HITS_ALONE,
+    IRREGULAR_SESSIONS,
     OF_HITS,
     OVERLAP,
+    REGULAR,
     SESSION_BUCKET,
+    SESSIONS,
     SESSIONS_AND_HITS,
     SESSIONS_OF_HITS,
     WHOLE,
@@ -68,11 +71,18 @@ def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
     statement = _Statement(selection, dimension)
     if dimension == TOTAL or dimension in COLUMNS:
         has_hits = any(is_of_hits(each.dimension) for each in selection.conditions)
-        return statement.run(SESSIONS_AND_HITS if has_hits else WHOLE)
+        if has_hits:
+            return statement.run(SESSIONS_AND_HITS)
+        if not statement.has_one_bucket:
+            return statement.run(WHOLE)
+        return _added(statement.run(REGULAR), statement.run(WHOLE, IRREGULAR_SESSIONS))
     if statement.knows_first_hits:
         return statement.run(OF_HITS)
-    sessions, hits = statement.run(SESSIONS_OF_HITS), statement.run(HITS_ALONE)
-    return {key: sessions.get(key, NOTHING) + hits.get(key, NOTHING) for key in sessions | hits}
+    return _added(statement.run(SESSIONS_OF_HITS), statement.run(HITS_ALONE))
+
+
+def _added(one: dict[Key, Sums], other: dict[Key, Sums]) -> dict[Key, Sums]:
+    return {key: one.get(key, NOTHING) + other.get(key, NOTHING) for key in one | other}
 
 
 @dataclass(slots=True)
@@ -94,10 +104,11 @@ class _Statement:
         others = {each.dimension for each in conditions if is_of_hits(each.dimension)}
         return self.has_one_bucket and self.dimension in FIRST and others <= {self.dimension}
 
-    def run(self, template: str) -> dict[Key, Sums]:
+    def run(self, template: str, source: str = SESSIONS) -> dict[Key, Sums]:
         """Return what a statement tells."""
         is_kind = self.dimension in OF_NAMES or self.dimension.startswith(PROPERTY)
         sql = template.format(
+            source=source,
             value=self._value(),
             sessions=self._sessions(),
             hits=self._hits(),
@@ -116,6 +127,8 @@ class _Statement:
             "start_id": uuid7.floor(edges[0]),
             "day_before": uuid7.floor(max(edges[0], uuid7.from_ms(0) + LONG) - LONG),
             "end": uuid7.floor(edges[-1]),
+            "end_time": edges[-1],
+            "last_day": uuid7.floor(max(edges[-1], uuid7.from_ms(0) + LONG) - LONG),
             "bots": self.selection.bots,
             "engaged": ENGAGED_SECONDS,
         }

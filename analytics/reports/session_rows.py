@@ -82,7 +82,7 @@ def row_of(
         scrolled_pages=len(told),
         scroll_percents=sum(told),
         is_bot=client.is_bot,
-        is_long=facts.ended_at - facts.started_at > LONG,
+        is_irregular=facts.ended_at - facts.started_at > LONG or len(set(visitors)) > 1,
         is_truncated=facts.is_truncated,
         session_id=session_id,
         hostname=facts.hostname,

@@ -10,7 +10,22 @@ SESSIONS = """
      WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(end)s
      UNION ALL
     SELECT * FROM analytics_websitesession
-     WHERE website_id = %(website)s AND id < %(day_before)s AND is_long
+     WHERE website_id = %(website)s AND id < %(day_before)s AND is_irregular
+) AS session
+"""
+# Those of a range that do not lie within it, or have several visitors.
+IRREGULAR_SESSIONS = """
+(
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(start_id)s
+       AND NOT is_irregular
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= greatest(%(start_id)s, %(last_day)s)
+       AND id < %(end)s AND ended_at >= %(end_time)s AND NOT is_irregular
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id < %(end)s AND is_irregular
 ) AS session
 """
 # Beside sessions; the time of an event is told as those of hits are.
@@ -34,10 +49,27 @@ SESSION_COUNTS = """
        ),
        coalesce(extract(epoch FROM sum(ended_at - created_at)) * 1000, 0)::bigint
 """
+# Most sessions lie within the one bucket that is asked for, and have one visitor. This is as simple
+# as it is so that PostgreSQL shares it among processes.
+REGULAR = """
+SELECT 1, {value}, count(*),
+       count(*) FILTER (WHERE page_views > 0),
+       count(*) FILTER (WHERE page_views = 1),
+       count(*) FILTER (
+           WHERE page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
+       ),
+       (extract(epoch FROM sum(ended_at - created_at)) * 1000)::bigint,
+       sum(page_views), sum(custom_events), sum(timed_views), sum(engaged_seconds),
+       sum(scrolled_pages), sum(scroll_percents), 0, 0, string_agg(int4send(visitor), '')
+  FROM analytics_websitesession AS session
+ WHERE website_id = %(website)s AND id >= %(start_id)s AND id < %(end)s AND NOT is_irregular
+   AND ended_at < %(end_time)s AND {sessions}
+ GROUP BY 2
+"""
 # A session that lies within one bucket and has one visitor is one row, and counts by its columns;
 # others are taken apart: a row for the session, numbered 0, and one for each hit.
-WHOLE = f"""
-SELECT {{bucket}}, value,
+WHOLE = """
+SELECT {bucket}, value,
        count(*) FILTER (WHERE n = 0),
        count(*) FILTER (WHERE n = 0 AND page_views > 0),
        count(*) FILTER (WHERE n = 0 AND page_views = 1),
@@ -72,12 +104,12 @@ SELECT {{bucket}}, value,
           FROM (
             SELECT *, first_bucket = last_bucket AND hit_visitors IS NULL AS is_whole
               FROM (
-                SELECT {{value}} AS value, created_at, ended_at, visitor, page_views, custom_events,
+                SELECT {value} AS value, created_at, ended_at, visitor, page_views, custom_events,
                        engaged_seconds, timed_views, scrolled_pages, scroll_percents, hit_types,
                        hit_times, hit_seconds, hit_scrolls, hit_visitors,
                        width_bucket(created_at, %(edges)s) AS first_bucket,
                        width_bucket(ended_at, %(edges)s) AS last_bucket
-                  FROM {SESSIONS} WHERE {{sessions}}
+                  FROM {source} WHERE {sessions}
               ) AS session
           ) AS session
       ) AS piece

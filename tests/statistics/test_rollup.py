@@ -107,7 +107,7 @@ def test_a_session_has_all_that_its_events_say(post, website):
         "custom_events": 1,
         "engaged_seconds": 15,
         "is_bot": False,
-        "is_long": False,
+        "is_irregular": False,
         "is_truncated": False,
         "session_id": "sess-1",
         "hostname": "example.com",
@@ -239,7 +239,7 @@ class TestDeletion:
     def test_in_a_session_of_days(self, post, website):
         post(*((day * 86_400, {}) for day in range(4)))
         roll_up(website)
-        assert only_session()["is_long"]
+        assert only_session()["is_irregular"]
         delete(website, Event.objects.filter(created_at=uuid7.from_ms(AT_MS + 2 * 86_400_000)))
         roll_up(website)
         assert len(only_session()["hit_times"]) == 3
