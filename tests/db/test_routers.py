@@ -32,6 +32,8 @@ def test_the_homes_are_those_of_the_design():
             "MaintenanceFailure",
             "OutcomeCount",
         ),
+        *("DirtyRange", "EventTotal", "EventFloor", "WebsiteVisitor", "WebsiteRules"),
+        *("WebsiteSession", "HeavySession", "SealedDay", "Breakdown", "VisitorSet", "RollupCheck"),
     }
     assert {home(model) for model in MODELS} <= set(settings.DATABASES)
 

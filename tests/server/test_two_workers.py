@@ -153,7 +153,9 @@ class Admin:
     def __init__(self, service: Service) -> None:
         self._address = service.server.value_of("Address").rstrip("/")
         self._browser: OpenerDirector = build_opener(HTTPCookieProcessor())
-        page = self._send("/admin/login/", username=ADMIN, password=service.password)
+        page = self._send(
+            "/admin/login/", username=ADMIN, password=service.password, next="/admin/"
+        )
         assert "Site administration" in page or "/admin/logout/" in page
 
     def set(self, **settings: str) -> None:
