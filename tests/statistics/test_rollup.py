@@ -107,7 +107,7 @@ def test_a_session_has_all_that_its_events_say(post, website):
         "custom_events": 1,
         "engaged_seconds": 15,
         "is_bot": False,
-        "is_irregular": False,
+        "is_irregular": True,
         "is_truncated": False,
         "session_id": "sess-1",
         "hostname": "example.com",
