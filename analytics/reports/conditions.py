@@ -69,7 +69,7 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
         fits = _has_event_with(condition, parameters)
     else:
         fits = _has_hit(condition, parameters)
-    return fits if is_positive(condition) else f"NOT {fits}"
+    return fits if is_positive(condition) else f"({fits}) IS NOT TRUE"
 
 
 def is_of_hits(dimension: str) -> bool:
@@ -156,7 +156,7 @@ def _positive_operator(condition: Condition) -> str:
 
 
 def _fits(column: str, condition: Condition, parameters: Parameters) -> str:
-    """Return whether a text that may be null fits one of the values; never null itself."""
+    """Return whether a text that may be null fits one of the values, or null."""
     match _positive_operator(condition):
         case "is":
             test = f"{column} = ANY({parameters.add(list(condition.values))}::text[])"
@@ -168,7 +168,7 @@ def _fits(column: str, condition: Condition, parameters: Parameters) -> str:
             test = f"{column} ~ ANY({parameters.add(patterns)}::text[])"
         case _:
             return f"{column} IS NOT NULL"
-    return f"coalesce({test}, false)"
+    return test
 
 
 def pattern_of(text: str) -> str:
