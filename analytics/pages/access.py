@@ -1,4 +1,4 @@
-"""Who may see the pages of a website."""
+"""What all pages share: a policy, who may see a website, and what to say without a database."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,8 +6,11 @@ from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
+from config.api.errors import StorageUnavailable
 from websites.models import User, Website
 
 P = ParamSpec("P")
@@ -22,12 +25,19 @@ POLICY = "; ".join(
 )
 
 
+AWAY = "The numbers do not come in time; try again soon."
+DATABASE_FAILURES = (OperationalError, InterfaceError, StorageUnavailable)
+
+
 def page(view: Any) -> Any:
-    """Serve a page of our own: under our policy, and kept by no cache."""
+    """Serve a page of our own: under our policy, kept by no cache, and with words for an outage."""
 
     @wraps(view)
     def served(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = view(request, *args, **kwargs)
+        try:
+            response: HttpResponse = view(request, *args, **kwargs)
+        except DATABASE_FAILURES:
+            response = render(request, "pages/away.html", {"problem": AWAY}, status=503)
         response["Content-Security-Policy"] = POLICY
         response["Cache-Control"] = "private, no-store"
         return response

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from analytics.pages import charts
-from analytics.pages.access import page
+from analytics.pages.access import AWAY, DATABASE_FAILURES, page
 from analytics.pages.dashboard import Link, Number
 from analytics.pages.links import State
 from analytics.pages.texts import PERIODS
@@ -19,7 +18,7 @@ from analytics.reports import rollup
 from analytics.reports.answers import answer
 from analytics.reports.capacity import bounded
 from analytics.reports.parameters import question_of
-from config.api.errors import Conflict, Invalid, StorageUnavailable
+from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites.models import User, Website
 from websites.new_website import NEW, unique_host
@@ -27,8 +26,6 @@ from websites.new_website import NEW, unique_host
 PER_PAGE = 20  # websites of a list, each of which is asked two questions
 HOME_PERIODS = ("today", "7d", "28d", "90d")
 HOME_METRICS = ("visitors", "pageviews", "bounceRate")
-AWAY = "The numbers do not come in time; try again soon."
-DATABASE_FAILURES = (OperationalError, InterfaceError, StorageUnavailable)
 REFRESH_SECONDS = 2.0
 
 

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.events.models import Event
 from analytics.pages import charts, dashboard, website_form
-from analytics.pages.access import owns, website_page
+from analytics.pages.access import AWAY, DATABASE_FAILURES, owns, website_page
 from analytics.pages.dashboard import Link
-from analytics.pages.home import AWAY, DATABASE_FAILURES, REFRESH_SECONDS, home
+from analytics.pages.home import REFRESH_SECONDS, home
 from analytics.pages.links import State
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS
 from analytics.reports import rollup
@@ -71,8 +71,6 @@ def export(request: HttpRequest, website: Website) -> HttpResponse:
             text = csv_of(question, answer(question))
     except Invalid as error:
         return HttpResponse(_problem_text(error), status=400, content_type="text/plain")
-    except DATABASE_FAILURES:
-        return HttpResponse(AWAY, status=503, content_type="text/plain")
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, file_name(question))
     return response
@@ -83,11 +81,8 @@ def export(request: HttpRequest, website: Website) -> HttpResponse:
 def live_page(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happens on a website now."""
     context = {"website": website, "here": "live", "is_owner": owns(request, website)}
-    try:
-        with bounded():
-            found = live(website, uuid7.now())
-    except DATABASE_FAILURES:
-        return render(request, "pages/live.html", context | {"problem": AWAY}, status=503)
+    with bounded():
+        found = live(website, uuid7.now())
     return render(request, "pages/live.html", context | _live_numbers(found, website))
 
 
