@@ -18,6 +18,8 @@ def copy_with(connection: psycopg.Connection[Any], statements: str, lines: Itera
     """
     with connection.lock:
         pgconn = connection.pgconn
+        if not connection.autocommit and pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            statements = f"BEGIN; {statements}"  # which psycopg would send before a first statement
         pgconn.send_query(statements.encode())
         results = connection.wait(generators.execute(pgconn))
         if results[-1].status != pq.ExecStatus.COPY_IN:

@@ -1,6 +1,7 @@
 """Group commit: groups, rejected rows, batches and the writer's state"""
 
 import time
+from dataclasses import replace
 
 import pytest
 from django.db import connections
@@ -244,3 +245,14 @@ def test_rows_that_are_not_stored_are_not_counted_as_committed(foreign, settings
         writer.write(TABLE, [new_row()])
     assert writer_state() == before
     foreign.rollback()
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_rows_and_what_they_count_are_one_transaction():
+    def fail(rows):
+        raise RuntimeError("the counts cannot be made")
+
+    counting = replace(TABLE, on_new_rows=fail)
+    with pytest.raises(RuntimeError):
+        commit.store_group(counting, [[new_row()]])
+    assert not Event.objects.exists()
