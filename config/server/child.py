@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Self
 
 from django.conf import settings
 
@@ -54,3 +55,20 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+
+class Supervisor:
+    """Starts a command when it is due; at the end of a block it is stopped."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._child = Child(*arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._child.stop()
+
+    def terminate(self) -> None:
+        """Tell the command to stop, without waiting for its end."""
+        self._child.terminate()

@@ -5,32 +5,21 @@ Every host has one. For each website a lock in the database decides which of the
 
 import logging
 import time
-from typing import Self
 
 from django.conf import settings
 
-from config.server.child import Child
+from config.server.child import Supervisor
 
 logger = logging.getLogger(__name__)
 RESTART_SECONDS = 10
 
 
-class Rollup:
+class Rollup(Supervisor):
     """Keeps the command running; at the end of a block it is stopped."""
 
     def __init__(self) -> None:
-        self._child = Child("rollup", "--forever")
+        super().__init__("rollup", "--forever")
         self._start_at = float("-inf")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._child.stop()
-
-    def terminate(self) -> None:
-        """Tell it to stop, without waiting for its end."""
-        self._child.terminate()
 
     def tick(self) -> None:
         """Start it, or notice that it has ended; never waits."""

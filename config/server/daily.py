@@ -7,34 +7,23 @@ database; the others try again, and find it done.
 import logging
 import time
 from datetime import UTC, date, datetime
-from typing import Self
 
 from django.conf import settings
 
-from config.server.child import Child
+from config.server.child import Supervisor
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 600
 EXPLAINED = (1, 75)  # exit codes of a run that failed and logged why, or that another host does
 
 
-class Maintenance:
+class Maintenance(Supervisor):
     """Starts the command when its time has come; at the end of a block it is stopped."""
 
     def __init__(self) -> None:
-        self._child = Child("maintenance")
+        super().__init__("maintenance")
         self._started_on = self._done_on = date.min
         self._retry_at = float("-inf")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._child.stop()
-
-    def terminate(self) -> None:
-        """Tell a run to stop, without waiting for its end."""
-        self._child.terminate()
 
     def tick(self) -> None:
         """Start a run that is due, or notice the end of one; never waits."""
