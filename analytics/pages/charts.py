@@ -43,16 +43,16 @@ def chart(
     texts: Sequence[str],
     dates: Sequence[str],
     *,
-    runs: bool,
+    is_running: bool,
     format: Callable[[float], str],
 ) -> Chart:
     """Return a chart of numbers, one for each bucket.
 
-    texts: what each bucket is told as. runs: whether the last bucket is not over.
+    texts: the label of each bucket. is_running: whether the last bucket is not over.
     """
     ceiling = _ceiling([*numbers, *before])
     points = _points(numbers, ceiling)
-    whole, running = (points[:-1], points[-2:]) if runs else (points, [])
+    whole, running = (points[:-1], points[-2:]) if is_running else (points, [])
     floor = [(points[-1][0], HEIGHT), (points[0][0], HEIGHT)] if points else []
     width = WIDTH / max(len(numbers), 1)
     slots = [Slot(round(n * width, 2), round(width, 2), text) for n, text in enumerate(texts)]

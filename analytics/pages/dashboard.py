@@ -168,7 +168,7 @@ def chart_of(series: Answer, metric: str, interval: str) -> Chart:
         [row.previous[metric] or 0 for row in rows if row.previous],
         [_bucket_text(row, metric, interval) for row in rows],
         [time_text(row.value, interval) for row in rows],
-        runs=bool(rows) and not rows[-1].is_complete,
+        is_running=bool(rows) and not rows[-1].is_complete,
         format=lambda number: format_metric(metric, number),
     )
 
@@ -264,10 +264,10 @@ def _list_row(row: Row, asked: Question, state: State, most: float) -> ListRow:
         width=round(100 * first / most, 1) if most else 0,
         link=state.adding(by, row.value or "")
         if is_known
-        else state.adding(f"{by}__known", "false"),
+        else state.with_(**{f"{by}__known": "false"}),
         exclude_link=state.adding(f"{by}__not", row.value or "")
         if is_known
-        else state.adding(f"{by}__known", "true"),
+        else state.with_(**{f"{by}__known": "true"}),
     )
 
 

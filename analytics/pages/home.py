@@ -14,9 +14,7 @@ from analytics.pages.access import AWAY, DATABASE_FAILURES, page
 from analytics.pages.dashboard import Link, Number
 from analytics.pages.links import State
 from analytics.pages.texts import PERIODS
-from analytics.reports import rollup
-from analytics.reports.answers import answer
-from analytics.reports.capacity import bounded
+from analytics.reports.answers import answer, current
 from analytics.reports.parameters import question_of
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
@@ -26,7 +24,6 @@ from websites.new_website import NEW, unique_host
 PER_PAGE = 20  # websites of a list, each of which is asked two questions
 HOME_PERIODS = ("today", "7d", "28d", "90d")
 HOME_METRICS = ("visitors", "pageviews", "bounceRate")
-REFRESH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,7 @@ def _site(website: Website, period: str) -> Site:
     hours = QueryDict("period=24h&by=time&interval=hour&metrics=pageviews")
     now = uuid7.now()
     try:
-        with bounded():
-            rollup.refresh(website, REFRESH_SECONDS)
+        with current(website):
             totals = answer(question_of(website, asked, now)).totals
             series = answer(question_of(website, hours, now)).rows
     except DATABASE_FAILURES:

@@ -7,6 +7,7 @@ from django.http import QueryDict
 
 TABS = ("chart", "pages", "sources", "places", "devices", "events")  # parameters of the page alone
 PAGING = ("offset", "search", "sort")  # those of one list
+OF_TIME = ("by", "interval", "metrics")  # those of the chart, which lists have not
 FORM = ("add", "op", "value")  # of a condition that is added
 
 
@@ -18,8 +19,10 @@ class State:
 
     @property
     def question(self) -> QueryDict:
-        """The parameters that are a question to the statistics."""
-        return self._copy(*TABS)
+        """The parameters that are a question to the statistics: about a series, as charts show."""
+        query = self._copy(*TABS)
+        query["by"] = "time"
+        return query
 
     @property
     def plain(self) -> QueryDict:
@@ -28,8 +31,8 @@ class State:
 
     @property
     def asked(self) -> str:
-        """The question as a query, without the paging of a list."""
-        return self._copy(*TABS, *PAGING).urlencode()
+        """The question as a query, for lists, without the paging of one."""
+        return self._copy(*TABS, *PAGING, *OF_TIME).urlencode()
 
     @property
     def hidden(self) -> Iterator[tuple[str, str]]:

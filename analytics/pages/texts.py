@@ -35,7 +35,9 @@ METRICS: Mapping[str, Metric] = {
     "sessionDuration": Metric(
         "Duration", "Time from the first to the last event of a session, on average."
     ),
-    "timeOnPage": Metric("Time on page", "Time in use of a page view that told it, on average."),
+    "timeOnPage": Metric(
+        "Time on page", "Engaged time of a page view, on average, where it is known."
+    ),
     "scrollDepth": Metric("Scrolled", "Deepest per cent of a page in a session, on average."),
     "entries": Metric("Entries", "Sessions that began with this page."),
     "exits": Metric("Exits", "Sessions that ended with this page."),

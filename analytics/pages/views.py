@@ -18,16 +18,16 @@ from analytics.events.models import Event
 from analytics.pages import charts, dashboard, website_form
 from analytics.pages.access import AWAY, DATABASE_FAILURES, owns, website_page
 from analytics.pages.dashboard import Link
-from analytics.pages.home import REFRESH_SECONDS, home
+from analytics.pages.home import home
 from analytics.pages.links import State
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS
 from analytics.reports import rollup
-from analytics.reports.answers import answer
+from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
 from analytics.reports.parameters import CSV, question_of
-from analytics.reports.periods import DEFAULT, finest_interval, has_at_most
+from analytics.reports.periods import DEFAULT, has_at_most
 from analytics.reports.question import Question
 from config.api.errors import Invalid
 from config.db import uuid7
@@ -37,6 +37,7 @@ from websites.tracker.snippet import script_line
 
 INSTANT = timedelta(microseconds=1)
 ROWS = 100  # of a whole list of values
+MAX_BUCKETS = 200  # of a chart that a link leads to
 COMPARES = {"none": "No comparison", "previous": "Time before", "year": "A year ago"}
 
 
@@ -66,8 +67,7 @@ def export(request: HttpRequest, website: Website) -> HttpResponse:
     """Send a list as comma separated values."""
     try:
         question = question_of(website, request.GET, uuid7.now(), CSV)
-        with bounded():
-            rollup.refresh(website, REFRESH_SECONDS)
+        with current(website):
             text = csv_of(question, answer(question))
     except Invalid as error:
         return HttpResponse(_problem_text(error), status=400, content_type="text/plain")
@@ -90,7 +90,9 @@ def live_page(request: HttpRequest, website: Website) -> HttpResponse:
 @require_safe
 def present(request: HttpRequest, website: Website) -> HttpResponse:
     """Show how many visitors are there, as a part of a page."""
-    return render(request, "pages/present.html", {"website": website} | _present(website))
+    with bounded():
+        context = {"website": website} | _present(website)
+    return render(request, "pages/present.html", context)
 
 
 @website_page(for_owner=True)
@@ -162,9 +164,8 @@ def _report(
     }
     try:
         question = question_of(website, state.question, uuid7.now())
-        with bounded():
+        with current(website):
             context |= _waiting(request, website)
-            rollup.refresh(website, REFRESH_SECONDS)
             context |= _about(question, state) | _present(website) | numbers(question, state)
     except Invalid as error:
         return render(request, template, context | {"problem": _problem_text(error)}, status=400)
@@ -177,9 +178,8 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
     """Return the cards, the chart and the lists of the dashboard."""
     metric = state.query.get("chart", "")
     metric = metric if metric in dashboard.CARDS else dashboard.CARDS[0]
-    interval = state.query.get("interval") or finest_interval(question.range, question.timezone)
-    asked = replace(question, by="time", interval=interval, metrics=dashboard.CARDS)
-    series = answer(asked)
+    interval = question.interval or ""
+    series = answer(replace(question, metrics=dashboard.CARDS))
     base = reverse("website", args=[question.website.pk])
     return {
         "cards": dashboard.cards(series.totals, state, metric),
@@ -250,7 +250,7 @@ def _intervals(state: State, question: Question, chosen: str) -> list[Link]:
     return [
         Link(text, state.with_(interval=each), each == chosen)
         for each, text in INTERVALS.items()
-        if each == chosen or has_at_most(200, question.range, each, question.timezone)
+        if each == chosen or has_at_most(MAX_BUCKETS, question.range, each, question.timezone)
     ]
 
 

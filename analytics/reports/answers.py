@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from analytics.reports import rollup
 from analytics.reports.buckets import edges_of, local_time
+from analytics.reports.capacity import bounded
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import PAGE_METRICS, Answer, Metrics, Question, Range, Row
@@ -16,9 +18,23 @@ from analytics.reports.reading import ByValue, Reading, Value
 from analytics.reports.sums import NOTHING, Sums, metric, metrics_of
 from analytics.rounding import rounded_ratio
 from config.db.routers import home
+from websites.models import Website
 
 ALIAS = home(WebsiteSession)
+REFRESH_SECONDS = 2.0  # after that, answers are as of the refresh before
 WORK_MEM = "32MB"  # sets of visitors of some thousand values, which would go to disk
+
+
+@contextmanager
+def current(website: Website) -> Iterator[None]:
+    """Let a block ask about a website with all events that are stored by now, in one snapshot.
+
+    Raises StorageUnavailable, or what a database raises at the deadline.
+    """
+    with bounded():
+        rollup.refresh(website, REFRESH_SECONDS)
+        with _one_snapshot():
+            yield
 
 
 def answer(question: Question) -> Answer:
@@ -38,12 +54,11 @@ def answer(question: Question) -> Answer:
 def _one_snapshot() -> Iterator[None]:
     """Let all statements of a block see the same state of the database."""
     connection = connections[ALIAS]
-    is_first = not connection.in_atomic_block
-    with transaction.atomic(using=ALIAS):
-        if is_first:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    if connection.in_atomic_block:  # that of `current`, or of a test
+        yield
+        return
+    with transaction.atomic(using=ALIAS), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
 
 
@@ -54,7 +69,7 @@ def _totals(question: Question, current: Reading, before: Reading | None) -> Ans
         rows=[],
         totals=Row(None, *_metrics(question, sums, earlier, sums, earlier)),
         total=0,
-        as_of=question.now,
+        as_of=rollup.as_of(question.website.pk, question.now),
         is_exact=not _has_truncated_sessions(question.website.pk, question.range),
         coverage=sums.timed_views / sums.page_views if sums.page_views else None,
     )

@@ -1,6 +1,5 @@
 """The statistics API: what the visitors of a website do, for its owner."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,8 +7,7 @@ from django.urls import path
 from django.utils.http import content_disposition_header
 from rest_framework.request import Request
 
-from analytics.reports import rollup
-from analytics.reports.answers import answer
+from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import live
@@ -27,8 +25,6 @@ from config.db import uuid7
 from websites.authentication import BearerAuthentication
 from websites.models import Website
 from websites.ownership import NOT_FOUND, own_website
-
-REFRESH_SECONDS = 2.0  # after that the answer is as of the refresh before
 
 
 def user_id_of(request: HttpRequest) -> str:
@@ -68,10 +64,8 @@ class StatisticsView(ApiView):
     def answered(self, website: Website, query: StatsQuery) -> tuple[Question, Answer]:
         """Return what is asked, and the answer, with all events that are stored by now."""
         question = question_of(website, self.request.GET, uuid7.now(), query)
-        with bounded():
-            rollup.refresh(website, REFRESH_SECONDS)
-            as_of = rollup.as_of(website.pk, question.now)
-            return question, replace(answer(question), as_of=as_of)
+        with current(website):
+            return question, answer(question)
 
 
 class StatsView(StatisticsView):

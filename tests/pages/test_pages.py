@@ -170,6 +170,27 @@ def test_the_form_of_filters_leads_to_a_link(browser, base):
     assert (response.status_code, response["Location"]) == (302, "?period=7d&country__not=DE")
 
 
+def test_every_link_of_the_dashboard_opens(api, browser, website, base):
+    visit(api, website, url="https://example.com/a", referrer="https://www.google.com/")
+    visit(api, website, eventType="custom", properties={"name": "sign-up"})
+    for start in (base, f"{base}?interval=week&country__known=false", f"{base}by/page/?search=a"):
+        html = browser.get(start).content.decode()
+        found = {unescape(each) for each in re.findall(r'href="((?:\?|/websites/)[^"]*)"', html)}
+        links = [link if link.startswith("/") else start.partition("?")[0] + link for link in found]
+        assert len(links) > 15
+        failed = {
+            link: status for link in links if (status := browser.get(link).status_code) != 200
+        }
+        assert failed == {}
+
+
+def test_the_chart_has_the_interval_of_the_link(api, browser, website, base):
+    visit(api, website)
+    weeks = text_of(browser.get(base, {"interval": "week", "period": "90d"}))
+    assert "Week of" in weeks
+    assert browser.get(base, {"interval": "minute", "period": "year"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "query", ["period=x", "from=2026-01-02&to=2026-01-01", "nonsense=1", "country__x=1", "limit=0"]
 )
