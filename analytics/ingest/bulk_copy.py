@@ -171,8 +171,8 @@ def is_row_error(error: Exception) -> bool:
 
     A text that UTF-8 cannot encode, such as a lone surrogate, fails before it is sent.
     """
-    is_of_data = isinstance(error, DataError | IntegrityError | UnicodeError)
-    return is_of_data or _sqlstate(error)[:2] in ROW_ERRORS
+    is_data_error = isinstance(error, DataError | IntegrityError | UnicodeError)
+    return is_data_error or _sqlstate(error)[:2] in ROW_ERRORS
 
 
 def is_serialization_failure(error: Exception) -> bool:

@@ -72,7 +72,7 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
     return fits if is_positive(condition) else f"({fits}) IS NOT TRUE"
 
 
-def is_of_hits(dimension: str) -> bool:
+def is_hit_dimension(dimension: str) -> bool:
     """Return whether a dimension is one of the hits of a session."""
     return dimension in OF_PAGES or dimension in OF_NAMES
 
@@ -104,8 +104,8 @@ def of_hit(condition: Condition, parameters: Parameters) -> str:
             return _fits("hit.page", condition, parameters)
         case "hostname":
             return _fits(HOST, condition, parameters)
-    is_of_kind = f"lower(hit.type) = '{OF_NAMES[condition.dimension]}'"
-    return f"({is_of_kind} AND {_fits('hit.name', condition, parameters)})"
+    has_kind = f"lower(hit.type) = '{OF_NAMES[condition.dimension]}'"
+    return f"({has_kind} AND {_fits('hit.name', condition, parameters)})"
 
 
 HOST = "CASE WHEN session.hit_hosts IS NULL THEN session.hostname ELSE hit.host END"

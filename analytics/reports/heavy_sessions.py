@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Min
 
-from analytics.reports.models import HeavySession
+from analytics.reports.rollup_models import HeavySession
 from config.db import uuid7
 
 EVENTS = 5_000

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from analytics.events.models import Event
 from analytics.reports.buckets import local_day
-from analytics.reports.models import SealedDay, WebsiteSession
+from analytics.reports.models import WebsiteSession
+from analytics.reports.sealed_models import SealedDay
 from config.db import uuid7
 
 

@@ -7,16 +7,9 @@ from django.db import connections
 from django.db.models import Model
 
 from analytics.events.deleted_websites import deleted_websites
-from analytics.reports.models import (
-    Breakdown,
-    DirtyRange,
-    EventTotal,
-    HeavySession,
-    SealedDay,
-    VisitorSet,
-    WebsiteRules,
-    WebsiteVisitor,
-)
+from analytics.reports.models import WebsiteVisitor
+from analytics.reports.rollup_models import DirtyRange, EventTotal, HeavySession, WebsiteRules
+from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from config.db.routers import home
 
 BATCH_ROWS = 5_000

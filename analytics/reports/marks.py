@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connections
 
 from analytics.events.models import EventQuerySet, EventRow, EventType
-from analytics.reports.models import DirtyRange, EventFloor
+from analytics.reports.rollup_models import DirtyRange, EventFloor
 from config.db import uuid7
 from config.db.routers import home
 
@@ -31,11 +31,6 @@ class Mark(NamedTuple):
     low: UUID
     high: UUID
     counts: tuple[int, ...] = (0, 0, 0)
-
-    @property
-    def is_of_new_events(self) -> bool:
-        """Whether the events of the range tell all sessions that changed."""
-        return any(self.counts) and min(self.counts) >= 0
 
 
 def statement_for(rows: Sequence[Any]) -> str:

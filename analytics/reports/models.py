@@ -1,6 +1,7 @@
-"""What is derived from the events of websites, so that questions need not read the events.
+"""Sessions and visitors of websites, derived from events so that questions need not read these.
 
-Every row here can be made anew from the events, and rows are only ever replaced as a whole.
+Every row can be made anew from the events, and rows are only ever replaced as a whole. The state of
+the rollup and the sealed days have modules of their own, which are imported here for Django.
 """
 
 from collections.abc import Sequence
@@ -12,71 +13,34 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from analytics.events.deleted_websites import deleted_websites
-from analytics.events.models import EventQuerySet, EventType
+from analytics.events.models import EventQuerySet
+from analytics.reports.rollup_models import (
+    DirtyRange,
+    EventFloor,
+    EventTotal,
+    HeavySession,
+    RollupCheck,
+    WebsiteRules,
+)
+from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from analytics.streams.base import Stream, TextHash
 from config.db import uuid7
 from config.db.routers import ANALYTICS
 
-
-class DirtyRange(models.Model):
-    """Events that came or went, and are not in the derived rows yet.
-
-    Inserted in the transaction of the events, one for each website and hour of UTC, and deleted by
-    the rollup. So it is visible if and only if its events are. It locks nobody.
-    """
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "id")
-    id = models.UUIDField(default=uuid7.new_id_now, editable=False)
-    website_id = models.UUIDField()
-    low = models.UUIDField(help_text="The lowest id of the events.")
-    high = models.UUIDField(help_text="The highest id of the events.")
-    page_views = models.IntegerField(help_text="Events that came; fewer than 0 if they went.")
-    clicks = models.IntegerField()
-    custom_events = models.IntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.low} to {self.high}"
-
-
-class EventTotal(models.Model):
-    """The number of a website's events of one type, without those of its dirty ranges."""
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "event_type")
-    website_id = models.UUIDField()
-    event_type = models.CharField(max_length=8, choices=EventType)
-    events = models.BigIntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.event_type}: {self.events}"
-
-
-class EventFloor(models.Model):
-    """Below which id events were deleted because of their age.
-
-    Sessions that began below it are not made anew, since some of their events may be gone.
-    """
-
-    home: ClassVar = ANALYTICS
-
-    id = models.UUIDField(primary_key=True)
-
-    def __str__(self) -> str:
-        return str(self.id)
-
-    @classmethod
-    def current(cls) -> UUID:
-        floor = cls.objects.values_list("id", flat=True).order_by("-id").first()
-        return floor or uuid7.LOWEST
-
-    @classmethod
-    def raise_to(cls, floor: UUID) -> None:
-        """Raise it, unless it is as high; within the transaction that deletes the events."""
-        EventFloor.objects.bulk_create([EventFloor(id=floor)], ignore_conflicts=True)
-        cls.objects.filter(id__lt=floor).delete()
+__all__ = [
+    "Breakdown",
+    "DirtyRange",
+    "EventFloor",
+    "EventTotal",
+    "HeavySession",
+    "RollupCheck",
+    "SealedDay",
+    "VisitorSet",
+    "WebsiteRules",
+    "WebsiteSession",
+    "WebsiteSessionRow",
+    "WebsiteVisitor",
+]
 
 
 class WebsiteVisitor(models.Model):
@@ -99,50 +63,6 @@ class WebsiteVisitor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.visitor_id}: {self.number}"
-
-
-class WebsiteRules(models.Model):
-    """The rules of a website with which its sessions are, or are marked to be, made.
-
-    They stand in the other database too. Here they change in the transaction that marks the
-    sessions, so that a process which dies in between forgets nothing.
-    """
-
-    home: ClassVar = ANALYTICS
-
-    website_id = models.UUIDField(primary_key=True)
-    fingerprint = models.CharField(max_length=64)
-
-    def __str__(self) -> str:
-        return self.fingerprint
-
-
-class HeavySession(models.Model):
-    """A session of so many events that it waits a while before it is made anew."""
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "session_id")
-    website_id = models.UUIDField()
-    session_id = models.CharField(max_length=255)
-    made_at = models.DateTimeField()
-    is_marked = models.BooleanField(help_text="Has events that came or went since.")
-
-    def __str__(self) -> str:
-        return self.session_id
-
-
-class RollupCheck(models.Model):
-    """A check of sessions and totals against the events."""
-
-    home: ClassVar = ANALYTICS
-
-    id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
-    checked = models.BigIntegerField(help_text="Sessions, totals and sealed days.")
-    differences = models.IntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.checked} checked, {self.differences} differ"
 
 
 class WebsiteSessionRow(NamedTuple):
@@ -214,8 +134,8 @@ class WebsiteSession(Stream):
     page_views = models.IntegerField()
     custom_events = models.IntegerField()
     engaged_seconds = models.IntegerField()
-    timed_views = models.IntegerField(help_text="Page views that told how long they were used.")
-    scrolled_pages = models.IntegerField(help_text="Pages that told their depth.")
+    timed_views = models.IntegerField(help_text="Page views whose engaged time is known.")
+    scrolled_pages = models.IntegerField(help_text="Pages whose scroll depth is known.")
     scroll_percents = models.IntegerField(help_text="Sum of the deepest of each of these.")
     is_bot = models.BooleanField()
     is_irregular = models.BooleanField(help_text="Over 24 hours, or of several visitors.")
@@ -298,72 +218,3 @@ class WebsiteSession(Stream):
         for model in (SealedDay, Breakdown, VisitorSet):
             model.objects.filter(day__range=around).delete()
         EventFloor.raise_to(high)
-
-
-class SealedDay(models.Model):
-    """A local day of a website whose breakdown rows are right; other days are read from sessions.
-
-    Only a cache: the rollup deletes it together with its rows when a session of the day changes.
-    """
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "day")
-    website_id = models.UUIDField()
-    day = models.DateField()
-    timezone = models.CharField("time zone", max_length=64, help_text="Whose day it is.")
-    sealed_at = models.DateTimeField(auto_now=True)
-
-    def __str__(self) -> str:
-        return f"{self.day}, {self.timezone}"
-
-
-class Breakdown(models.Model):
-    """Counts of one value of a dimension on one sealed day; of dimension `total`, of all sessions.
-
-    Bots are left out. Sessions, and what is counted by them, count on the day on which they begin;
-    page views, events and visitors on the day on which they happen.
-    """
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
-    website_id = models.UUIDField()
-    day = models.DateField()
-    dimension = models.CharField(max_length=16)
-    position = models.SmallIntegerField(help_text="0 has most visitors.")
-    is_other = models.BooleanField(help_text="The sum of the values beyond the first 10,000.")
-    value = models.TextField(null=True)
-    visitors = models.IntegerField()
-    sessions = models.IntegerField()
-    page_views = models.IntegerField()
-    events = models.IntegerField(help_text="Custom ones; of a link: its clicks.")
-    viewed_sessions = models.IntegerField(help_text="Those with a page view.")
-    bounced_sessions = models.IntegerField(help_text="Those with exactly one page view.")
-    engaged_sessions = models.IntegerField()
-    duration_ms = models.BigIntegerField(help_text="Of the sessions.")
-    timed_views = models.IntegerField(help_text="Page views that told how long they were used.")
-    engaged_seconds = models.BigIntegerField(help_text="Of these page views.")
-    scrolled_pages = models.IntegerField(help_text="Pages of sessions that told their depth.")
-    scroll_percents = models.BigIntegerField(help_text="Sum of the deepest of each of these.")
-    entries = models.IntegerField()
-    exits = models.IntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.dimension} {self.value} on {self.day}"
-
-
-class VisitorSet(models.Model):
-    """The visitors of one row of a breakdown, apart from it: most questions read few sets."""
-
-    home: ClassVar = ANALYTICS
-
-    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
-    website_id = models.UUIDField()
-    day = models.DateField()
-    dimension = models.CharField(max_length=16)
-    position = models.SmallIntegerField()
-    numbers = models.BinaryField(help_text="Numbers of the visitors, a roaring bitmap.")
-
-    def __str__(self) -> str:
-        return f"{self.dimension} {self.position} on {self.day}"

@@ -69,7 +69,7 @@ class StatsMeta(Body, kw_only=True, rename={"start": "from", "end": "to", "as_of
     `total` is the number of values before `limit` and `offset`. `asOf` is earlier than now where
     the newest events are not counted yet. `exact` is false where sessions have more events than are
     kept of one, `truncated` true where a day has more values than are kept of one. `coverage` comes
-    with `timeOnPage`: the share of page views, from 0 to 1, that told how long they were in use.
+    with `timeOnPage`: the share of page views, from 0 to 1, whose engaged time is known.
     """
 
     start: LocalTime

@@ -23,7 +23,8 @@ from analytics.reports.changed_sessions import (
     changed_sessions,
 )
 from analytics.reports.marks import Mark
-from analytics.reports.models import DirtyRange, EventFloor, WebsiteSession
+from analytics.reports.models import WebsiteSession
+from analytics.reports.rollup_models import DirtyRange, EventFloor
 from analytics.reports.session_events import facts_of_sessions
 from analytics.reports.session_facts import MAX_HITS, SessionFacts, SiteRules
 from analytics.reports.session_rows import Displaced

@@ -16,8 +16,10 @@ from analytics.events.models import Event
 from analytics.reports import heavy_sessions, marks, rollup, sealing, session_rows, site_rules
 from analytics.reports.buckets import DAY, start_of
 from analytics.reports.changed_sessions import begun_below, changed_sessions
-from analytics.reports.models import EventFloor, SealedDay, WebsiteSession
+from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Range
+from analytics.reports.rollup_models import EventFloor
+from analytics.reports.sealed_models import SealedDay
 from analytics.reports.session_events import facts_of_sessions
 from analytics.reports.session_query import Selection, sums_by
 from analytics.reports.sums import NOTHING, Sums

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from django.db import InterfaceError, OperationalError, connections
 
 from analytics.reports import heavy_sessions, marks, rollup, sealing, site_rules
-from analytics.reports.models import DirtyRange
 from analytics.reports.rollup import Step
+from analytics.reports.rollup_models import DirtyRange
 from config.db import deadline, uuid7
 from websites.models import Website
 

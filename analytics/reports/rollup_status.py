@@ -8,16 +8,9 @@ from django.db import Error, connections
 from django.db.models import Sum
 from prometheus_client.core import GaugeMetricFamily
 
-from analytics.reports.models import (
-    Breakdown,
-    DirtyRange,
-    EventTotal,
-    RollupCheck,
-    SealedDay,
-    VisitorSet,
-    WebsiteSession,
-    WebsiteVisitor,
-)
+from analytics.reports.models import WebsiteSession, WebsiteVisitor
+from analytics.reports.rollup_models import DirtyRange, EventTotal, RollupCheck
+from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from config.db import deadline, uuid7
 from config.db.routers import home
 from config.server import metrics

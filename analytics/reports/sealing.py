@@ -16,8 +16,9 @@ from pyroaring import BitMap
 from analytics.ingest.bulk_copy import Row
 from analytics.reports.buckets import DAY, days_of, local_day, start_of
 from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES
-from analytics.reports.models import Breakdown, SealedDay, VisitorSet, WebsiteSession
+from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Range
+from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from analytics.reports.session_query import TOTAL, Selection, sums_by
 from analytics.reports.session_rows import Span
 from analytics.reports.sums import COUNTS, Sums, total

@@ -43,7 +43,7 @@ class Hit:
     """An event that counts.
 
     name: of a custom event, or the address that an outbound link or a download leads to.
-    seconds, scroll: of a page view: how long it was in use, and its deepest per cent, once told.
+    seconds, scroll: of a page view: how long it was in use, and its deepest per cent, if known.
     """
 
     type: str

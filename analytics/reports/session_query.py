@@ -6,7 +6,7 @@ of buckets come from Python, which knows time zones; SQL only looks up in which 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connections
@@ -20,13 +20,14 @@ from analytics.reports.conditions import (
     Parameters,
     has_property,
     hit_restriction,
-    is_of_hits,
+    is_hit_dimension,
     is_positive,
     of_session,
     property_text,
 )
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Condition
+from analytics.reports.session_rows import LONG
 from analytics.reports.session_statements import (
     EVENTS_WITH,
     FIRST,
@@ -46,7 +47,6 @@ from analytics.reports.sums import NOTHING, Sums, visitors_of
 from config.db import uuid7
 from config.db.routers import home
 
-LONG = timedelta(hours=24)
 ENGAGED_SECONDS = 10
 TOTAL = "total"  # the dimension that has one value, of everything
 
@@ -70,7 +70,7 @@ def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
     """Return the sums of each bucket and value that has any."""
     statement = _Statement(selection, dimension)
     if dimension == TOTAL or dimension in COLUMNS:
-        has_hits = any(is_of_hits(each.dimension) for each in selection.conditions)
+        has_hits = any(is_hit_dimension(each.dimension) for each in selection.conditions)
         if has_hits:
             return statement.run(SESSIONS_AND_HITS)
         if not statement.has_one_bucket:
@@ -101,7 +101,7 @@ class _Statement:
     def knows_first_hits(self) -> bool:
         """Return whether a hit alone tells if it is the first of its session with its value."""
         conditions = filter(is_positive, self.selection.conditions)
-        others = {each.dimension for each in conditions if is_of_hits(each.dimension)}
+        others = {each.dimension for each in conditions if is_hit_dimension(each.dimension)}
         return self.has_one_bucket and self.dimension in FIRST and others <= {self.dimension}
 
     def run(self, template: str, source: str = SESSIONS) -> dict[Key, Sums]:
@@ -175,5 +175,5 @@ class _Statement:
             return "true"
         restriction = hit_restriction(self.selection.conditions, self.parameters)
         letter = OF_NAMES.get(self.dimension)
-        is_of_kind = f"lower(hit.type) = '{letter}'" if letter else ""
-        return " AND ".join(filter(None, [is_of_kind, restriction])) or "true"
+        has_kind = f"lower(hit.type) = '{letter}'" if letter else ""
+        return " AND ".join(filter(None, [has_kind, restriction])) or "true"

@@ -10,13 +10,17 @@ from django.db import connections
 
 from analytics.ingest.bulk_copy import Table, copy_rows
 from analytics.reports.models import WebsiteSession, WebsiteSessionRow
-from analytics.reports.session_facts import VIEW, Hit, SessionFacts
+from analytics.reports.session_facts import UTM, VIEW, Hit, SessionFacts
 from config.db import uuid7
 from config.db.routers import home
 
 LONG = timedelta(hours=24)
 MAX_INTEGER = 2**31 - 1  # what a column holds
 TABLE = Table.of(WebsiteSession)
+SAME_COLUMNS = (  # as the facts have them
+    *("page_views", "custom_events", "is_truncated", "hostname", "entry_page", "exit_page"),
+    *("source", "channel", "referrer"),
+)
 
 
 class Span(NamedTuple):
@@ -62,58 +66,50 @@ def row_of(
     website_id: UUID, session_id: str, facts: SessionFacts, numbers: Mapping[str, int]
 ) -> WebsiteSessionRow:
     """Return the row of a session; numbers: those of its visitors."""
-    hits, client = facts.hits, facts.client
-    utm = dict(zip(UTM_COLUMNS, facts.utm, strict=True))
-    start = uuid7.ms_of(hits[0].id)
+    hits = facts.hits
     visitors = [numbers[hit.visitor_id] for hit in hits]
-    hosts = [hit.host for hit in hits]
     scrolls = _scrolls(hits)
-    told = [scroll for scroll in scrolls if scroll is not None]
+    depths = [scroll for scroll in scrolls if scroll is not None]
+    is_long = facts.ended_at - facts.started_at > LONG
+    utm: dict[str, Any] = dict(zip(UTM, facts.utm, strict=True))
     return WebsiteSessionRow(
         id=hits[0].id,
         created_at=facts.started_at,
         website_id=website_id,
         ended_at=facts.ended_at,
         visitor=visitors[0],
-        page_views=facts.page_views,
-        custom_events=facts.custom_events,
         engaged_seconds=min(facts.engaged_seconds, MAX_INTEGER),
         timed_views=sum(hit.seconds is not None for hit in hits),
-        scrolled_pages=len(told),
-        scroll_percents=sum(told),
-        is_bot=client.is_bot,
-        is_irregular=facts.ended_at - facts.started_at > LONG or len(set(visitors)) > 1,
-        is_truncated=facts.is_truncated,
+        scrolled_pages=len(depths),
+        scroll_percents=sum(depths),
+        is_irregular=is_long or len(set(visitors)) > 1,
         session_id=session_id,
-        hostname=facts.hostname,
-        entry_page=facts.entry_page,
-        exit_page=facts.exit_page,
-        source=facts.source,
-        channel=facts.channel,
-        referrer=facts.referrer,
+        **{name: getattr(facts, name) for name in SAME_COLUMNS},
         **utm,
-        country=client.country,
-        region=client.region,
-        city=client.city,
-        browser=client.browser,
-        browser_version=client.browser_version,
-        os=client.os,
-        os_version=client.os_version,
-        device=client.device,
-        language=client.language,
-        screen=client.screen,
-        hit_types=_types(hits),
-        hit_times=[uuid7.ms_of(hit.id) - start for hit in hits],
-        hit_pages=[hit.page for hit in hits],
-        hit_names=_unless_null([hit.name for hit in hits]),
-        hit_hosts=None if all(host == facts.hostname for host in hosts) else hosts,
-        hit_seconds=_unless_null([hit.seconds for hit in hits]),
-        hit_scrolls=_unless_null(scrolls),
-        hit_visitors=None if len(set(visitors)) == 1 else visitors,
+        **facts.client._asdict(),
+        **_hit_columns(hits, visitors, scrolls, facts.hostname),
     )
 
 
-UTM_COLUMNS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+def _hit_columns(
+    hits: Sequence[Hit],
+    visitors: list[int],
+    scrolls: list[int | None],
+    hostname: str | None,
+) -> dict[str, Any]:
+    """Return the aligned columns of hits, null where they say no more than others do."""
+    start = uuid7.ms_of(hits[0].id)
+    hosts = [hit.host for hit in hits]
+    return {
+        "hit_types": _types(hits),
+        "hit_times": [uuid7.ms_of(hit.id) - start for hit in hits],
+        "hit_pages": [hit.page for hit in hits],
+        "hit_names": _unless_null([hit.name for hit in hits]),
+        "hit_hosts": None if all(host == hostname for host in hosts) else hosts,
+        "hit_seconds": _unless_null([hit.seconds for hit in hits]),
+        "hit_scrolls": _unless_null(scrolls),
+        "hit_visitors": None if len(set(visitors)) == 1 else visitors,
+    }
 
 
 def _types(hits: Iterable[Hit]) -> str:

@@ -28,7 +28,7 @@ IRREGULAR_SESSIONS = """
      WHERE website_id = %(website)s AND id < %(end)s AND is_irregular
 ) AS session
 """
-# Beside sessions; the time of an event is told as those of hits are.
+# Beside sessions; the time of an event is relative, as those of hits are.
 EVENTS_WITH = f"""
   JOIN (
     SELECT session_id, {{name}} AS name, created_at AS at, number

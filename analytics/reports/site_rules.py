@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from uuid import UUID
 
-from analytics.reports.models import WebsiteRules
 from analytics.reports.pages import PageRules
+from analytics.reports.rollup_models import WebsiteRules
 from analytics.reports.session_facts import VERSION, SiteRules
 from analytics.reports.sources import host_name
 from websites.models import Website

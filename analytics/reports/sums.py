@@ -34,8 +34,8 @@ class Sums:
 
     Of the sessions that began: sessions, viewed_sessions (with a page view), bounced_sessions (with
     exactly one), engaged_sessions, duration_ms, entries, exits. Of what happened: page_views,
-    events (custom ones; of a link its clicks), timed_views (page views that told for how long they
-    were used), engaged_seconds (of these), scrolled_pages, scroll_percents.
+    events (custom ones; of a link its clicks), timed_views (page views whose engaged time is
+    known), engaged_seconds (of these), scrolled_pages, scroll_percents.
     """
 
     sessions: int = 0

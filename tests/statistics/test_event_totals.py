@@ -13,7 +13,8 @@ from analytics.events.models import Event
 from analytics.ingest.commit import store_group
 from analytics.reports import marks, rollup, sealing
 from analytics.reports.leftovers import MODELS
-from analytics.reports.models import DirtyRange, WebsiteSession
+from analytics.reports.models import WebsiteSession
+from analytics.reports.rollup_models import DirtyRange
 from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true

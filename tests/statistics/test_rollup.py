@@ -7,13 +7,8 @@ from django.db import connections
 
 from analytics.events.models import Event
 from analytics.reports import heavy_sessions, rollup
-from analytics.reports.models import (
-    DirtyRange,
-    EventTotal,
-    HeavySession,
-    WebsiteSession,
-    WebsiteVisitor,
-)
+from analytics.reports.models import WebsiteSession, WebsiteVisitor
+from analytics.reports.rollup_models import DirtyRange, EventTotal, HeavySession
 from config.db import uuid7
 from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of, new_id, store_event
 

@@ -10,15 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from analytics.reports import rollup_runs, session_events
-from analytics.reports.models import (
-    Breakdown,
-    DirtyRange,
-    EventTotal,
-    RollupCheck,
-    SealedDay,
-    VisitorSet,
-    WebsiteSession,
-)
+from analytics.reports.models import WebsiteSession
+from analytics.reports.rollup_models import DirtyRange, EventTotal, RollupCheck
+from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from config.db import uuid7
 from tests.support.databases import failing
 from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of, store_event

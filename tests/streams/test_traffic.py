@@ -14,7 +14,8 @@ from analytics.funnel.models import FunnelEvent
 from analytics.platform import stats
 from analytics.platform.models import PlatformEvent
 from analytics.reports import rollup
-from analytics.reports.models import DirtyRange, WebsiteSession
+from analytics.reports.models import WebsiteSession
+from analytics.reports.rollup_models import DirtyRange
 from analytics.sessions.models import PageView, Session
 from analytics.streams import partitions
 from analytics.streams.base import streams

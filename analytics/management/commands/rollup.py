@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.events.models import Event
 from analytics.reports import rollup_check, rollup_runs
-from analytics.reports.models import RollupCheck
 from analytics.reports.rollup_check import Comparison
+from analytics.reports.rollup_models import RollupCheck
 from config.db import uuid7
 from config.server.console import progress_bar, stoppable
 from websites.models import Website

@@ -1,0 +1,76 @@
+"""Sealed days: a cache of what the sessions of local days answer"""
+
+from typing import ClassVar
+
+from django.db import models
+
+from config.db.routers import ANALYTICS
+
+
+class SealedDay(models.Model):
+    """A local day of a website whose breakdown rows are right; other days are read from sessions.
+
+    Only a cache: the rollup deletes it together with its rows when a session of the day changes.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "day")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    timezone = models.CharField("time zone", max_length=64, help_text="Whose day it is.")
+    sealed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.timezone}"
+
+
+class Breakdown(models.Model):
+    """Counts of one value of a dimension on one sealed day; of dimension `total`, of all sessions.
+
+    Bots are left out. Sessions, and what is counted by them, count on the day on which they begin;
+    page views, events and visitors on the day on which they happen.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    dimension = models.CharField(max_length=16)
+    position = models.SmallIntegerField(help_text="0 has most visitors.")
+    is_other = models.BooleanField(help_text="The sum of the values beyond the first 10,000.")
+    value = models.TextField(null=True)
+    visitors = models.IntegerField()
+    sessions = models.IntegerField()
+    page_views = models.IntegerField()
+    events = models.IntegerField(help_text="Custom ones; of a link: its clicks.")
+    viewed_sessions = models.IntegerField(help_text="Those with a page view.")
+    bounced_sessions = models.IntegerField(help_text="Those with exactly one page view.")
+    engaged_sessions = models.IntegerField()
+    duration_ms = models.BigIntegerField(help_text="Of the sessions.")
+    timed_views = models.IntegerField(help_text="Page views whose engaged time is known.")
+    engaged_seconds = models.BigIntegerField(help_text="Of these page views.")
+    scrolled_pages = models.IntegerField(help_text="Pages of sessions whose scroll depth is known.")
+    scroll_percents = models.BigIntegerField(help_text="Sum of the deepest of each of these.")
+    entries = models.IntegerField()
+    exits = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.value} on {self.day}"
+
+
+class VisitorSet(models.Model):
+    """The visitors of one row of a breakdown, apart from it: most questions read few sets."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    dimension = models.CharField(max_length=16)
+    position = models.SmallIntegerField()
+    numbers = models.BinaryField(help_text="Numbers of the visitors, a roaring bitmap.")
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.position} on {self.day}"
