@@ -1,5 +1,6 @@
 """What is kept of a request until its row is made."""
 
+import re
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
@@ -7,6 +8,8 @@ from django.http import HttpRequest
 
 from config.api.client_address import client_address
 from config.api.view import annotations
+
+SHARE_TOKEN = re.compile(r"(?<=^/share/)[^/]+")  # who reads rows must not get what it opens
 
 
 class RequestFacts(NamedTuple):
@@ -40,7 +43,7 @@ class RequestFacts(NamedTuple):
             status_code,
             getattr(request, "request_id", "-"),
             str(request.method),
-            request.path_info,
+            SHARE_TOKEN.sub("[token]", request.path_info, 1),
             client_address(request),
             meta.get("HTTP_AUTHORIZATION", ""),
             request.COOKIES.get(cookie, "") if "HTTP_COOKIE" in meta else "",

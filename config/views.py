@@ -45,6 +45,7 @@ PAGES = (
     "/admin/",
     "/accounts/",
     "/websites/",
+    "/share/",
 )  # their errors are pages for people, a missing slash redirects
 
 

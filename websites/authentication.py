@@ -1,5 +1,6 @@
 """Authentication classes of the APIs: bearer tokens and login sessions."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from rest_framework.request import Request
 from config.api.cors import is_cross_site
 from config.api.errors import Forbidden, InvalidCredentials, NotAuthenticated
 from websites import sessions, tokens
-from websites.models import User
+from websites.models import Share, User
+from websites.shares import is_share_token
 from websites.tokens import Caller
 
 CROSS_SITE = "Cross-site request refused"
@@ -24,11 +26,16 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Caller, str]:
         """Return the caller and the token; raise NotAuthenticated or InvalidCredentials."""
+        token = self.token_of(request)
+        return tokens.verify(token), token
+
+    def token_of(self, request: Request) -> str:
+        """Return the token of a request; raise NotAuthenticated without one."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip()
         if not token or not self.is_bearer(scheme):
             raise NotAuthenticated
-        return tokens.verify(token), token
+        return token
 
     def is_bearer(self, scheme: str) -> bool:
         return scheme == "Bearer"
@@ -39,6 +46,33 @@ class AnyCaseBearerAuthentication(BearerAuthentication):
 
     def is_bearer(self, scheme: str) -> bool:
         return scheme.lower() == "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody with the token of a share, who is no user."""
+
+    share: Share
+    pk: None = None
+
+
+class ReaderAuthentication(BearerAuthentication):
+    """Require a bearer token: that of a user, or to read also that of a share."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("bearer", "share")
+
+    def authenticate(self, request: Request) -> tuple[Any, str]:
+        """Return the caller or a Guest, and the token.
+
+        Raises NotAuthenticated or InvalidCredentials.
+        """
+        token = self.token_of(request)
+        if request.method not in ("GET", "HEAD") or not is_share_token(token):
+            return tokens.verify(token), token
+        share = Share.objects.of_token(token)
+        if share is None:
+            raise InvalidCredentials
+        return Guest(share), token
 
 
 class SessionAuthentication(BaseAuthentication):

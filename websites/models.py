@@ -16,8 +16,9 @@ from django.utils import timezone
 from config.db import uuid7
 from websites.domains import is_domain, normalised_host
 from websites.goal_models import Funnel, Goal
+from websites.shares import Share
 
-__all__ = ["Funnel", "Goal", "RetiredCode", "User", "Website"]
+__all__ = ["Funnel", "Goal", "RetiredCode", "Share", "User", "Website"]
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
 CODE_GRACE = timedelta(hours=24)  # for pages to be updated with a new tracking code

@@ -4,7 +4,7 @@ from rest_framework.request import Request
 
 from config.api.errors import NotFound
 from config.db import uuid7
-from websites.authentication import caller_of
+from websites.authentication import Guest, caller_of
 from websites.models import Website
 
 NOT_FOUND = "Website not found"
@@ -16,5 +16,15 @@ def own_website(request: Request, id: str) -> Website:
     website_id = uuid7.parse(id)
     website = websites.filter(id=website_id).first() if website_id else None
     if website is None:
+        raise NotFound(NOT_FOUND)
+    return website
+
+
+def readable_website(request: Request, id: str) -> Website:
+    """Return a website of the caller, or the one whose share the caller has; raises NotFound."""
+    if not isinstance(request.user, Guest):
+        return own_website(request, id)
+    website = request.user.share.website
+    if uuid7.parse(id) != website.pk:
         raise NotFound(NOT_FOUND)
     return website

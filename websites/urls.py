@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from websites import accounts_api, goals_api, views, websites_api
+from websites import accounts_api, goals_api, shares_api, views, websites_api
 from websites.tracker.views import tracker_js
 
 urlpatterns = [
@@ -22,4 +22,5 @@ urlpatterns = [
     path("api/v1/websites/<str:id>", websites_api.WebsiteView.as_view()),
     path("api/v1/websites/<str:id>/settings", websites_api.SettingsView.as_view()),
     *goals_api.urlpatterns,
+    *shares_api.urlpatterns,
 ]

@@ -1,4 +1,4 @@
-"""What all pages share: a policy, who may see a website, and what to say without a database."""
+"""What all pages have: a policy, who may see a website, and what to say without a database."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,9 +9,10 @@ from django.contrib.auth.decorators import login_required
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from config.api.errors import StorageUnavailable
-from websites.models import User, Website
+from websites.models import Share, User, Website
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, Website, P], HttpResponse]
@@ -46,14 +47,29 @@ def page(view: Any) -> Any:
 
 
 def website_page(*, for_owner: bool = False) -> Callable[[View[P]], Any]:
-    """Serve a page of a website to its owner, and unless it is for the owner alone, to staff."""
+    """Serve a page of a website to its owner, and unless it is for the owner alone, to others.
+
+    These are staff, and whoever has the token of a share, where the path has that and no id.
+    """
 
     def decorate(view: View[P]) -> Any:
         @login_required
         @page
         @wraps(view)
-        def served(request: HttpRequest, id: UUID, *args: P.args, **kwargs: P.kwargs) -> Any:
+        def for_user(request: HttpRequest, id: UUID, *args: P.args, **kwargs: P.kwargs) -> Any:
             return view(request, _website(request, id, for_owner=for_owner), *args, **kwargs)
+
+        @page
+        @wraps(view)
+        def for_guest(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> Any:
+            response = view(request, _shared_website(token), *args, **kwargs)
+            response["Referrer-Policy"] = "no-referrer"  # the path is all that a stranger needs
+            response["X-Robots-Tag"] = "noindex"
+            return response
+
+        @wraps(view)
+        def served(request: HttpRequest, **kwargs: Any) -> Any:
+            return (for_guest if "token" in kwargs else for_user)(request, **kwargs)
 
         return served
 
@@ -61,7 +77,27 @@ def website_page(*, for_owner: bool = False) -> Callable[[View[P]], Any]:
 
 
 def owns(request: HttpRequest, website: Website) -> bool:
-    return request.user.pk == website.user_id
+    """Return whether somebody may change a website here: not on its shared pages."""
+    return request.user.pk == website.user_id and not is_shared(request)
+
+
+def is_shared(request: HttpRequest) -> bool:
+    """Return whether a request is for a page of a share."""
+    return request.resolver_match is not None and "token" in request.resolver_match.kwargs
+
+
+def base_path(request: HttpRequest) -> str:
+    """Return the path below which the pages of a website are: that of a share on its own pages."""
+    values = request.resolver_match.kwargs if request.resolver_match else {}
+    if is_shared(request):
+        return reverse("share", args=[values["token"]])
+    id = values.get("id")
+    return reverse("website", args=[id]) if isinstance(id, UUID) else reverse("home")
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Return what templates know of a page."""
+    return {"base_path": base_path(request), "is_shared": is_shared(request)}
 
 
 def _website(request: HttpRequest, id: UUID, *, for_owner: bool) -> Website:
@@ -70,6 +106,13 @@ def _website(request: HttpRequest, id: UUID, *, for_owner: bool) -> Website:
     if website is None or not (owns(request, website) or (not for_owner and _may_look(request))):
         raise Http404
     return website
+
+
+def _shared_website(token: str) -> Website:
+    share = Share.objects.of_token(token)
+    if share is None:
+        raise Http404
+    return share.website
 
 
 def _may_look(request: HttpRequest) -> bool:

@@ -207,7 +207,7 @@ def time_text(value: str | None, interval: str) -> str:
     return f"{at:%a} {at.day} {at:%b}"
 
 
-def panel(kind: Kind, question: Question, state: State, base: str) -> Panel:
+def panel(kind: Kind, question: Question, state: State) -> Panel:
     """Return the panel of a kind, with the tab that the state names."""
     dimension = state.query.get(kind.name, "")
     if dimension not in kind.tabs:
@@ -219,8 +219,8 @@ def panel(kind: Kind, question: Question, state: State, base: str) -> Panel:
     asked = replace(
         question, by=dimension, interval=None, metrics=(kind.metric,), sort=kind.metric, limit=TOP
     )
-    values = values_of(answer(asked), asked, state, base)
-    all_link = f"{base}by/{dimension}/?{state.asked}"
+    values = values_of(answer(asked), asked, state)
+    all_link = f"{state.base}by/{dimension}/?{state.asked}"
     return Panel(kind.name, kind.label, tabs, values, all_link)
 
 
@@ -231,16 +231,17 @@ def metrics_of(dimension: str) -> tuple[str, ...]:
     return EVENT_METRICS if dimension in ("event", "outbound", "download") else ORIGIN_METRICS
 
 
-def values_of(found: Answer, asked: Question, state: State, base: str) -> Values:
+def values_of(found: Answer, asked: Question, state: State) -> Values:
     """Return the values of an answer, with bars by their first metric."""
     assert asked.by
     most = max((row.metrics[asked.metrics[0]] or 0 for row in found.rows), default=0)
+    metrics = ",".join(asked.metrics)
     return Values(
         label=DIMENSIONS[asked.by],
         heads=[METRICS[name] for name in asked.metrics],
         rows=[_list_row(row, asked, state, most) for row in found.rows],
         total=found.total,
-        csv_link=f"{base}export.csv?{state.asked}&by={asked.by}&metrics={','.join(asked.metrics)}",
+        csv_link=f"{state.base}export.csv?{state.asked}&by={asked.by}&metrics={metrics}",
         first=asked.offset + 1,
     )
 

@@ -13,9 +13,10 @@ FORM = ("add", "op", "value")  # of a condition that is added
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The parameters of a page."""
+    """The parameters of a page, and the path below which the pages of its website are."""
 
     query: QueryDict
+    base: str = ""
 
     @property
     def question(self) -> QueryDict:

@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analytics.events.models import Event
 from analytics.pages import charts, dashboard, website_form
-from analytics.pages.access import AWAY, DATABASE_FAILURES, owns, website_page
+from analytics.pages.access import AWAY, DATABASE_FAILURES, base_path, owns, website_page
 from analytics.pages.dashboard import Link
 from analytics.pages.home import home
 from analytics.pages.links import State
+from analytics.pages.shares import shares
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS
 from analytics.reports import rollup
 from analytics.reports.answers import answer, current
@@ -151,7 +152,7 @@ def _report(
     numbers: Callable[[Question, State], dict[str, Any]],
 ) -> HttpResponse:
     """Answer the question of a page; show what is wrong with it, or that it takes too long."""
-    state = State(request.GET)
+    state = State(request.GET, base_path(request))
     context = {
         "website": website,
         "here": "dashboard",
@@ -180,7 +181,6 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
     metric = metric if metric in dashboard.CARDS else dashboard.CARDS[0]
     interval = question.interval or ""
     series = answer(replace(question, metrics=dashboard.CARDS))
-    base = reverse("website", args=[question.website.pk])
     return {
         "cards": dashboard.cards(series.totals, state, metric),
         "chart": dashboard.chart_of(series, metric, interval),
@@ -188,7 +188,7 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "chart_label": METRICS[metric].label,
         "chart_text": dashboard.chart_text(series, metric),
         "intervals": _intervals(state, question, interval),
-        "panels": [dashboard.panel(kind, question, state, base) for kind in dashboard.PANELS],
+        "panels": [dashboard.panel(kind, question, state) for kind in dashboard.PANELS],
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
         "is_exact": series.is_exact,
     }
@@ -200,10 +200,9 @@ def _values(dimension: str, question: Question, state: State) -> dict[str, Any]:
     sort = question.sort if question.sort in names else names[0]
     asked = replace(question, by=dimension, interval=None, metrics=names, limit=ROWS, sort=sort)
     found = answer(asked)
-    base = reverse("website", args=[question.website.pk])
     has_more = asked.offset + ROWS < found.total
     return {
-        "list": dashboard.values_of(found, asked, state, base),
+        "list": dashboard.values_of(found, asked, state),
         "search": question.search,
         "previous_link": state.at_offset(asked.offset - ROWS) if asked.offset else None,
         "next_link": state.at_offset(asked.offset + ROWS) if has_more else None,
@@ -301,7 +300,13 @@ urlpatterns = [
     path("websites/<uuid:id>/export.csv", export, name="website_export"),
     path("websites/<uuid:id>/live/", live_page, name="website_live"),
     path("websites/<uuid:id>/now/", present, name="website_now"),
+    path("share/<str:token>/", website, name="share"),
+    path("share/<str:token>/by/<str:dimension>/", breakdown),
+    path("share/<str:token>/export.csv", export),
+    path("share/<str:token>/live/", live_page),
+    path("share/<str:token>/now/", present),
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),
+    path("websites/<uuid:id>/shares/", shares, name="website_shares"),
     path("websites/<uuid:id>/change/", change, name="website_change"),
     path("websites/<uuid:id>/first-event/", first_event, name="website_first_event"),
 ]

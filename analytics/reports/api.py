@@ -1,6 +1,6 @@
 """The statistics API: what the visitors of a website do, for its owner."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -22,25 +22,30 @@ from config.api.errors import NotFound
 from config.api.ratelimit import RateLimit
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
-from websites.authentication import BearerAuthentication
+from websites.authentication import Guest, ReaderAuthentication
 from websites.models import Website
-from websites.ownership import NOT_FOUND, own_website
+from websites.ownership import NOT_FOUND, readable_website
 
 
-def user_id_of(request: HttpRequest) -> str:
-    """Return the id of the caller, whom authentication has found."""
-    return str(request.user.pk)
+def caller_id_of(request: HttpRequest) -> str:
+    """Return the id of the caller, or of the share, that authentication has found."""
+    caller = cast(Any, request.user)
+    return str(caller.share.pk if isinstance(caller, Guest) else caller.pk)
 
 
 RATE = RateLimit(
-    "RATE_STATS", shared="all statistics", per="user", name_of=user_id_of, has_ceiling=False
+    "RATE_STATS",
+    shared="all statistics",
+    per="user or share",
+    name_of=caller_id_of,
+    has_ceiling=False,
 )
 
 
 def statistics(**more: Any) -> endpoint:
     """Return an endpoint with this API's authentication, limit and messages."""
     return endpoint(
-        authentication=BearerAuthentication,
+        authentication=ReaderAuthentication,
         rate=RATE,
         messages=Messages(
             invalid="Invalid query parameters",
@@ -59,7 +64,7 @@ class StatisticsView(ApiView):
 
     def website(self, id: str) -> Website:
         """Return the website, if the caller may see its statistics; raises NotFound."""
-        return own_website(self.request, id)
+        return readable_website(self.request, id)
 
     def answered(self, website: Website, query: StatsQuery) -> tuple[Question, Answer]:
         """Return what is asked, and the answer, with all events that are stored by now."""

@@ -14,6 +14,7 @@ from config.api import address_hash
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.activity import request_rows, row_of, switch
+from tests.support.shares import token_of_share
 from websites import tokens
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -65,6 +66,14 @@ def test_requests_of_every_kind_are_recorded(client, method, path, status, event
     assert (row.method, row.path, row.status_code) == (method, path, status)
     assert row.event_type == event_type
     assert (row.user_id, row.metadata["actor_type"]) == (None, "anonymous")
+
+
+@pytest.mark.parametrize("page", ["", "/", "/live/", "/by/page/"])
+def test_the_token_of_a_share_is_not_recorded(client, website, page):
+    token = token_of_share(website)
+    row = row_of(client.get(f"/share/{token}{page}"))
+    assert row.path == f"/share/[token]{page}"
+    assert token not in str(row.metadata)
 
 
 def test_a_preflight_and_a_rejected_host_are_recorded(api):

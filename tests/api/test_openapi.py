@@ -199,7 +199,7 @@ def test_an_operation_describes_its_authentication(path, method, security):
         ),
         (
             *("websites/{id}/stats", "get"),
-            "`120/m` for each user for all statistics together (`RATE_STATS`)",
+            "`120/m` for each user or share for all statistics together (`RATE_STATS`)",
         ),
     ],
 )

@@ -194,6 +194,10 @@ def test_a_repeated_key_stays_out_of_the_log(user, written):
         ("mail to Jo.Doe+x@mail.example.com", "mail to [email]"),
         ("Authorization: Bearer eyJhbGciOi.eyJ1c2.c2ln-_x", "Authorization: Bearer [token]"),
         ("token eyJhbGciOi.eyJ1c2.c2ln-_x is old", "token [token] is old"),
+        (
+            "Internal Server Error: /share/q0Yw1v-_W0/live/",
+            "Internal Server Error: /share/[token]/live/",
+        ),
         (f"key pk_{'a1B2' * 8}", "key [key]"),
         ("postgresql://me:secret@db.example/name", "postgresql://[password]@db.example/name"),
         ("from 192.0.2.7.", "from [address]"),

@@ -29,6 +29,11 @@ SECURITY_SCHEMES = {
         "bearerFormat": "JWT",
         "description": "The access token that register, login and refresh answer with.",
     },
+    "share": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of a share: it reads the statistics of one website.",
+    },
     "session": {
         "type": "apiKey",
         "in": "cookie",
