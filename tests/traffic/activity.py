@@ -7,9 +7,10 @@ from activity.attribution import Attribution
 from activity.event_types import event_type_of
 from activity.models import ActivityRow
 from activity.recorder import TABLE
+from analytics.synthetic.hours import Rows
 from config.api import address_hash
 from config.db import uuid7
-from tests.traffic.day import Rows, StreamDay
+from tests.traffic.day import StreamDay
 
 # Method, path, status of a success, share in percent, shortest duration in milliseconds.
 ROUTES = (

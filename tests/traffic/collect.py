@@ -5,9 +5,10 @@ from hashlib import sha256
 
 from analytics.collect.ingest import TABLE
 from analytics.collect.models import DASHBOARD_TYPES, CollectedEventRow
+from analytics.synthetic.hours import Rows
 from config.api import address_hash
 from config.db import uuid7
-from tests.traffic.day import Rows, StreamDay
+from tests.traffic.day import StreamDay
 
 TYPES = (*DASHBOARD_TYPES, "wizard.step")
 WEIGHTS = (60, 24, 8, 3, 5)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from analytics.sessions import visitors
 from analytics.sessions.user_agents import Agent, agent_of
-from tests.traffic.audience import Site
-from tests.traffic.clients import BROWSERS, PLACES
+from analytics.synthetic.audience import Site
+from analytics.synthetic.clients import BROWSERS, PLACES
 
 WEBSITES = (("Shop", 60), ("Magazine", 22), ("Docs", 10), ("Jobs", 6), ("Labs", 2))
 USERS = 500

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from analytics.funnel.ingest import TABLE
 from analytics.funnel.models import FunnelEventRow
+from analytics.synthetic.hours import Rows
 from config.db import uuid7
 from tests.traffic.dataset import random_session_id
-from tests.traffic.day import Rows, StreamDay
+from tests.traffic.day import StreamDay
 
 STEPS = ("bio_link_click", "signup_started", "profile_saved", "checkout_started", "checkout_done")
 CONTINUES = 0.6  # the share of users who go on to the next step

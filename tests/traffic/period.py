@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import accumulate, pairwise
 from random import Random
 
 from analytics.streams.partitions import Month
-from config.db import uuid7
+from analytics.synthetic.hours import start_ms_of, start_of, weight_of
 
 GROWTH = 0.6  # of the traffic, from the first day to the last
-WEEK = (1.05, 1.1, 1.1, 1.05, 1.0, 0.75, 0.8)  # from Monday on
-VARIATION = 0.15  # of each day, at random
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +32,17 @@ class Period:
 
     @property
     def start_ms(self) -> int:
-        return uuid7.to_ms(start_of(self.first))
+        return start_ms_of(self.first)
 
     @property
     def end_ms(self) -> int:
-        return uuid7.to_ms(start_of(self.until))
+        return start_ms_of(self.until)
 
     def rows_by_day(self, rows: int) -> list[int]:
         """Return the rows of each day: weeks have a rhythm, and the traffic grows."""
         growth = GROWTH / len(self.days)
-        uniform = Random(self.seed).uniform
-        weights = [
-            (1 + growth * n) * WEEK[day.weekday()] * uniform(1 - VARIATION, 1 + VARIATION)
-            for n, day in enumerate(self.days)
-        ]
+        random = Random(self.seed)
+        weights = [(1 + growth * n) * weight_of(day, random) for n, day in enumerate(self.days)]
         return split(rows, weights)
 
 
@@ -55,7 +50,3 @@ def split(rows: int, weights: Sequence[float]) -> list[int]:
     """Return integers in the ratio of the weights that add up to the number of rows."""
     ends = [round(rows * part / sum(weights)) for part in accumulate(weights, initial=0.0)]
     return [end - start for start, end in pairwise(ends)]
-
-
-def start_of(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -2,9 +2,10 @@
 
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import Category, PlatformEventRow, Priority
+from analytics.synthetic.hours import Rows
 from config.db import uuid7
 from tests.traffic.dataset import random_referrers, random_session_id
-from tests.traffic.day import Rows, StreamDay
+from tests.traffic.day import StreamDay
 
 # Name, category, priority, share in percent.
 KINDS = (

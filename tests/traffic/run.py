@@ -5,13 +5,14 @@ from random import Random
 
 from django.db import transaction
 
-from config.db import uuid7
+from analytics.synthetic.audience import Site
+from analytics.synthetic.hours import seeded_id, start_ms_of
+from analytics.synthetic.storage import store
 from config.db.routers import MAIN
 from tests.traffic import activity, collect, dataset, events, funnel, platform, sessions, storage
-from tests.traffic.audience import Site
 from tests.traffic.dataset import Dataset
-from tests.traffic.day import Generate, StreamDay, seeded_id
-from tests.traffic.period import Period, split, start_of
+from tests.traffic.day import Generate, StreamDay
+from tests.traffic.period import Period, split
 from websites.models import User, Website
 
 # Of each stream: its share of the rows. The names of the functions are part of the seeds, and the
@@ -56,7 +57,7 @@ def generate(period: Period, rows: int, data: Dataset) -> Iterator[int]:
         for (stream_rows, _), counts in zip(GENERATORS, per_day, strict=True):
             if counts[n]:
                 random = Random(f"{period.seed} {stream_rows.__name__} {day}")
-                start_ms = uuid7.to_ms(start_of(day))
+                start_ms = start_ms_of(day)
                 of_stream = StreamDay(day, start_ms, period.end_ms, counts[n], random, data)
-                storage.store(stream_rows(of_stream))
+                store(stream_rows(of_stream))
                 yield counts[n]

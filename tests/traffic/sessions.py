@@ -7,9 +7,10 @@ from analytics.sessions.changes import HEARTBEAT_SECONDS, PAGE_VIEWS
 from analytics.sessions.ingest import SESSIONS
 from analytics.sessions.models import PageViewRow, SessionRow
 from analytics.sessions.referrers import referrer_domain
+from analytics.synthetic.hours import Rows
 from config.db import uuid7
 from tests.traffic.dataset import Visitor, random_referrers
-from tests.traffic.day import Rows, StreamDay
+from tests.traffic.day import StreamDay
 
 CONTINUES = 0.65  # the share of visitors who open another page
 MAX_READING_MS = 120_000  # of one page

@@ -6,13 +6,13 @@ from random import Random
 
 from django.db import transaction
 
-from config.db import uuid7
+from analytics.synthetic.audience import Site
+from analytics.synthetic.events import SiteEvents, rows_of
+from analytics.synthetic.hours import Hours, seeded_id, start_ms_of
+from analytics.synthetic.storage import store
 from config.db.routers import MAIN
 from tests.traffic import storage
-from tests.traffic.audience import Site
-from tests.traffic.day import Hours, seeded_id
-from tests.traffic.events import SiteEvents, rows_of
-from tests.traffic.period import Period, start_of
+from tests.traffic.period import Period
 from websites.models import User, Website
 
 
@@ -45,12 +45,12 @@ def prepare(period: Period, events: Sequence[int], owner: str) -> list[SiteTraff
 def generate(period: Period, traffic: Sequence[SiteTraffic]) -> Iterator[int]:
     """Store the events of a period; yield the number of events after each transaction."""
     for n, day in enumerate(period.days):
-        hours = Hours(uuid7.to_ms(start_of(day)), period.end_ms)
+        hours = Hours(start_ms_of(day), period.end_ms)
         found = SiteEvents()
         for each in traffic:
             random = Random(f"{period.seed} {each.site.host} {day}")
             found.add(each.site, hours, random, each.events[n], counts_contexts=False)
-        storage.store(rows_of(found))
+        store(rows_of(found))
         yield len(found.events)
 
 

@@ -1,15 +1,12 @@
-"""Rows on their way into the databases: those of a day in one transaction."""
+"""Partitions and users that made-up rows need, and what comes after them."""
 
 from collections.abc import Iterable
 
-from django.db import IntegrityError, connections
+from django.db import connections
 
-from analytics.ingest.bulk_copy import copy_rows, insert_ignoring_duplicates
 from analytics.streams import partitions
 from analytics.streams.base import streams
-from config.db import deadline
 from config.db.routers import home
-from tests.traffic.day import Rows
 from tests.traffic.period import Period
 from websites.models import User
 
@@ -29,14 +26,6 @@ def create_users(users: Iterable[User]) -> None:
     User.objects.bulk_create(found, ignore_conflicts=True)
 
 
-def store(rows: Rows) -> None:
-    """Store rows, some or all of which an interrupted run may have stored before."""
-    try:
-        _write(rows, is_new=True)
-    except IntegrityError:
-        _write(rows, is_new=False)
-
-
 def vacuum() -> None:
     """Vacuum and analyze all streams, as PostgreSQL's autovacuum would within an hour."""
     for model in streams():
@@ -46,11 +35,3 @@ def vacuum() -> None:
                 cursor.execute(f"VACUUM (ANALYZE) {model._meta.db_table}")
             finally:
                 cursor.execute("RESET statement_timeout")
-
-
-def _write(rows: Rows, *, is_new: bool) -> None:
-    [alias] = {table.alias for table in rows}
-    with deadline.long_transaction(alias) as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")  # it can be generated again
-        for table, by_id in rows.items():
-            (copy_rows if is_new else insert_ignoring_duplicates)(table, list(by_id.values()))

@@ -8,10 +8,11 @@ from itertools import accumulate
 from random import Random
 
 from analytics.events.models import EventRow, EventType
+from analytics.synthetic import content
+from analytics.synthetic.audience import Site, Visitor
+from analytics.synthetic.clients import repeated
+from analytics.synthetic.hours import Hours, seeded_id
 from config.db import uuid7
-from tests.traffic.audience import Site, Visitor
-from tests.traffic.clients import repeated
-from tests.traffic.day import Hours, seeded_id
 
 IS_BOUNCE = 0.5
 MORE_VIEWS = 1.8  # of others, beyond two; on average
@@ -22,23 +23,9 @@ MEAN_READING_MS = 40_000
 MAX_READING_MS = 25 * 60_000  # another session begins after half an hour
 TELLS_ENGAGEMENT = 0.85
 CLICKS_ON = 0.5  # by a link to the next page
-LEAVES_BY_LINK, DOWNLOADS, IS_EVENT = 0.05, 0.02, 0.1  # of each page view
+LEAVES_BY_LINK, DOWNLOADS = 0.05, 0.02  # of each page view
 
 PAGEVIEW, CLICK, CUSTOM = EventType.PAGEVIEW.value, EventType.CLICK.value, EventType.CUSTOM.value
-PARTNERS = 40
-FILES = 12
-# JSON of the properties, share.
-EVENTS = repeated(
-    (
-        ('{{"term":"word {number}","results":{number},"name":"search"}}', 30),
-        ('{{"sku":"art-{number}","quantity":1,"name":"add_to_cart"}}', 25),
-        ('{{"video":"intro-{number}","name":"video_play"}}', 15),
-        ('{{"action":"/search","name":"form_submit"}}', 12),
-        ('{{"plan":"{plan}","name":"signup"}}', 10),
-        ('{{"plan":"{plan}","currency":"EUR","revenue":{number}.5,"name":"purchase"}}', 8),
-    )
-)
-PLANS = ("free", "free", "free", "pro", "pro", "team")
 # Referrer, query, share.
 SOURCES = repeated(
     (
@@ -75,24 +62,22 @@ class Visit:
 
     def view(self, page: int, referrer: str | None, query: str = "") -> EventRow:
         """View a page; the first view of the session tells the screen."""
-        title, path = _page(page)
+        title, path = content.page(page)
         screen = "" if self.rows else ',"screen":"{}x{}"'.format(*self.visitor.screen)
         properties = f'{{"title":"{title}","pathname":"{path}"{screen}}}'
         return self._add(PAGEVIEW, f"https://{self.site.host}{path}{query}", referrer, properties)
 
-    def act(self, url: str) -> None:
+    def act(self, url: str, path: str) -> None:
         """Do on a page what some do there: open a link, fetch a file, cause an event."""
-        chance = self.random.random()
+        random = self.random
+        chance = random.random()
         if chance < LEAVES_BY_LINK:
-            partner = f"https://partner{int(PARTNERS * chance / LEAVES_BY_LINK)}.example/"
-            self.click(url, "Partner", partner, "outbound")
+            self.click(url, "Partner", content.popular(random, content.PARTNERS), "outbound")
         elif chance < LEAVES_BY_LINK + DOWNLOADS:
-            number = int(FILES * (chance - LEAVES_BY_LINK) / DOWNLOADS)
-            self.click(url, "Manual", f"https://{self.site.host}/files/{number}.pdf", "download")
-        elif chance > 1 - IS_EVENT:
-            template = self.random.choice(EVENTS)
-            number, plan = int(100 * self.random.random() ** 2), self.random.choice(PLANS)
-            self._add(CUSTOM, url, None, template.format(number=number, plan=plan))
+            file = content.popular(random, content.FILES)
+            self.click(url, "Download", f"https://{self.site.host}/files/{file}", "download")
+        elif properties := content.random_event(random, path):
+            self._add(CUSTOM, url, None, properties)
 
     def click(self, url: str, text: str, href: str, kind: str) -> None:
         """Click on a link."""
@@ -151,12 +136,12 @@ def _walk(visit: Visit, readings: Sequence[int], referrer: str | None, query: st
         visit.ms += ms // 2
         if visit.visitor.is_bot:
             continue
-        visit.act(view.url)
+        visit.act(view.url, content.page(pages[number]).path)
         visit.ms += ms // 2
         if ms >= 1000 and random.random() < TELLS_ENGAGEMENT:
             visit.engage(view, ms // 1000)
         if number + 1 < len(readings) and random.random() < CLICKS_ON:
-            title, path = _page(pages[number + 1])
+            title, path = content.page(pages[number + 1])
             visit.click(view.url, title, f"https://{site.host}{path}", "internal")
 
 
@@ -180,8 +165,3 @@ def _source(random: Random, day: int) -> tuple[str | None, str]:
     if referrer is not None:
         referrer = referrer.replace("{number}", str(number))
     return referrer, query.format(week=day // 7 % 52, number=number) if query else ""
-
-
-def _page(number: int) -> tuple[str, str]:
-    """Return the title and the path of a page."""
-    return (f"Article {number}", f"/articles/{number}") if number else ("Home", "/")

@@ -11,13 +11,13 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from analytics.sessions.user_agents import Agent, agent_of
-from tests.traffic.clients import BROWSERS, CRAWLER, PLACES, Place, repeated
+from analytics.synthetic.clients import BROWSERS, CRAWLER, PLACES, Place, repeated
+from analytics.synthetic.hours import DAY_MS
 
 IS_NEW = 0.62  # the share of visits by those who came first on the same day
 DAYS_UNTIL_RETURN = 6  # on average
 IS_CRAWLER = 0.01
 EVENTS_PER_VISIT = 5
-DAY_MS = 86_400_000
 
 Screen = tuple[int, int]
 _CLIENTS: list[tuple[Agent, Screen]] = repeated(
