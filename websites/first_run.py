@@ -12,6 +12,7 @@ from django.db.models import Q
 from websites.models import User, Website
 
 ADMIN_EMAIL = "admin@example.com"
+DEMO_HOST = "demo.example"
 
 
 def store_secret_key() -> None:
@@ -30,7 +31,7 @@ def create_admin_and_website(password: str) -> str | None:
     password = password or secrets.token_urlsafe(12)
     with transaction.atomic(using="default"):
         admin = User.objects.create_superuser(email=ADMIN_EMAIL, password=password)
-        Website.objects.create(user=admin, name="Demo", domain="demo.example")
+        Website.objects.create(user=admin, name="Demo", domain=DEMO_HOST)
     return password
 
 
@@ -40,12 +41,18 @@ def oldest_website() -> Website | None:
     return websites.order_by("id").first()
 
 
+def demo_website() -> Website | None:
+    """Return the website that a first run made, None if there is none or it was given away."""
+    websites = Website.objects.filter(user__is_superuser=True, host=DEMO_HOST)
+    return websites.order_by("id").first()
+
+
 def curl_line(url: str, tracking_code: str) -> str:
     """Return a shell command that posts an event of a website."""
     event = {
         "trackingCode": tracking_code,
         "eventType": "pageview",
-        "url": "https://demo.example/",
+        "url": f"https://{DEMO_HOST}/",
         "sessionId": "first-session",
         "visitorId": "first-visitor",
     }

@@ -1,26 +1,17 @@
 """/accounts/login/ and /accounts/logout/"""
 
-import re
-
 import pytest
 from django.contrib.sessions.models import Session
 
 from tests.support.accounts import PASSWORD
 from tests.support.databases import failing
+from tests.support.pages import text_of
 from tests.support.responses import assert_response
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 HOME, LOGIN, LOGOUT = "/", "/accounts/login/", "/accounts/logout/"
 GOOD = {"username": "user@example.com", "password": PASSWORD}
-
-
-def text_of(response):
-    """Return the text of a page, without its markup."""
-    text = re.sub(
-        r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", response.content.decode(), flags=re.S
-    )
-    return " ".join(text.split())
 
 
 def test_the_page_asks_for_what_browsers_can_fill_in(client):

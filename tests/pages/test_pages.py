@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests.support.accounts import PASSWORD
 from tests.support.events import PATH, event_of
+from tests.support.pages import text_of
 from websites.models import User, Website
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -27,12 +28,6 @@ def browser(user):
 @pytest.fixture
 def base(website):
     return f"/websites/{website.pk}/"
-
-
-def text_of(response):
-    """Return the text of a page, without its markup."""
-    text = re.sub(r"<script.*?</script>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
-    return " ".join(unescape(text).split())
 
 
 def visit(api, website, **changes):

@@ -1,6 +1,7 @@
 """The server without the packages of development"""
 
 import re
+import subprocess
 import sys
 import venv
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -44,9 +45,15 @@ def runtime_python():
         yield str(path / "bin" / "python")
 
 
-def test_it_serves_with_the_runtime_packages_alone(runtime_python):
+def test_it_serves_and_fills_the_demo_with_the_runtime_packages_alone(runtime_python):
     with temporary_directory() as path:
         environment = first_run_on_migrated_data(path / "var")
         with serving(environment, python=runtime_python) as server:
             sent = event(server.value_of("Tracking code"))
             assert send_request(server.port, "POST", "/api/v1/events", sent).status == 201
+            command = [runtime_python, "manage.py", "demo_traffic", "--days", "1"]
+            run = subprocess.run(
+                command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False
+            )
+            assert run.returncode == 0, run.stderr
+            assert "its statistics" in run.stdout

@@ -87,7 +87,11 @@ def answers(port):
 
 def test_the_first_run_prints_what_a_first_event_needs(fresh, port):
     with serving(fresh) as server:
-        assert server.value_of("Address") == f"http://127.0.0.1:{port}/"
+        assert server.value_of("Dashboard") == f"http://127.0.0.1:{port}/"
+        first = re.search(r"http\S+", server.printed)
+        assert first
+        assert first[0] == server.value_of("Dashboard")
+        assert server.value_of("Made-up month").endswith("manage.py demo_traffic")
         assert server.value_of("Admin") == f"http://127.0.0.1:{port}/admin/"
         assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.value_of("Admin user"))
         response = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
@@ -184,7 +188,7 @@ def test_production_neither_migrates_nor_makes_up_data(production):
     )
     migrate(production)
     with serving(production) as server:
-        assert server.value_of("Address")
+        assert server.value_of("Dashboard")
         assert not server.value_of("Admin user")
         assert not server.value_of("Tracking code")
     assert not Path(production["VAR_DIR"], "postgres").exists()

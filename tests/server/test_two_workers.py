@@ -151,7 +151,7 @@ class Admin:
     """A browser that is logged in to the admin."""
 
     def __init__(self, service: Service) -> None:
-        self._address = service.server.value_of("Address").rstrip("/")
+        self._address = service.server.value_of("Dashboard").rstrip("/")
         self._browser: OpenerDirector = build_opener(HTTPCookieProcessor())
         page = self._send(
             "/admin/login/", username=ADMIN, password=service.password, next="/admin/"

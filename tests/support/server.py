@@ -91,7 +91,7 @@ class Server:
         return "".join(self.lines)
 
     def value_of(self, name: str) -> str:
-        """Return the value of a line such as `Address: ...`, empty when there is none."""
+        """Return the value of a line such as `Dashboard: ...`, empty when there is none."""
         found = re.search(rf"^{name}: +(.+)$", self.printed, re.MULTILINE)
         return found[1] if found else ""
 

@@ -14,6 +14,8 @@ from config.server import continuous, daily, serving
 from websites import first_run
 from websites.tracker.snippet import script_line
 
+FILL_DEMO = ".venv/bin/python manage.py demo_traffic"
+
 
 class Command(BaseCommand):
     help = "Start the server, and PostgreSQL where DATABASE_URL names none; Ctrl-C stops both."
@@ -60,7 +62,7 @@ class Command(BaseCommand):
                 self._print("Admin user", f"{first_run.ADMIN_EMAIL}  password: {password}")
 
     def _print_addresses(self) -> None:
-        self._print("Address", serving.address())
+        self._print("Dashboard", serving.address())
         self._print("Admin", serving.address("/admin/"))
         website = first_run.oldest_website() if settings.EMBEDDED else None
         if website:
@@ -69,6 +71,8 @@ class Command(BaseCommand):
             self._print("First event", first_run.curl_line(url, website.tracking_code))
             script = script_line(serving.address("/tracker.js"), website.tracking_code)
             self._print("For its pages", script)
+            if first_run.demo_website():
+                self._print("Made-up month", FILL_DEMO)
         self.stdout.write("Ready. Ctrl-C stops it.")
         self.stdout.flush()
 
