@@ -10,6 +10,7 @@ from analytics.pages.charts import Chart
 from analytics.pages.links import State
 from analytics.pages.texts import DIMENSIONS, METRICS, NOTHING, Metric, format_change, format_metric
 from analytics.reports.answers import answer
+from analytics.reports.labels import label
 from analytics.reports.question import Answer, Condition, Metrics, Question, Row
 
 CARDS = ("visitors", "sessions", "pageviews", "pagesPerSession", "bounceRate", "sessionDuration")
@@ -289,5 +290,7 @@ def _condition_text(condition: Condition, value: str) -> str:
     name = DIMENSIONS.get(condition.dimension, condition.dimension)
     if condition.operator == "known":
         return f"{name} is {'known' if value == 'true' else 'unknown'}"
+    is_whole = condition.operator in ("is", "not")
+    text = (is_whole and label(condition.dimension, value)) or value or NOTHING
     verbs = {"is": "is", "not": "is not", "excludes": "does not contain"}
-    return f"{name} {verbs.get(condition.operator, condition.operator)} {value or NOTHING}"
+    return f"{name} {verbs.get(condition.operator, condition.operator)} {text}"
