@@ -235,3 +235,12 @@ def foreign():
     with connect_to_analytics() as other:
         yield other
         other.rollback()
+
+
+@pytest.fixture(scope="session")
+def tracked_world():
+    """A running service for all tests in a browser, and a site whose pages it tracks."""
+    from tests.support.tracked_site import world  # playwright, which few tests need
+
+    with world() as started:
+        yield started

@@ -1,14 +1,8 @@
-"""One running service for all tests of the tracking script, one browser for those of a module."""
+"""One browser for the tests of a module, and a website for each of them."""
 
 import pytest
 
-from tests.support.tracked_site import Visit, world
-
-
-@pytest.fixture(scope="session")
-def tracked_world():
-    with world() as started:
-        yield started
+from tests.support.tracked_site import Visit
 
 
 @pytest.fixture(scope="module")

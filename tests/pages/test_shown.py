@@ -1,0 +1,143 @@
+"""Pages in a browser: on every screen, by keyboard, and without scripts"""
+
+import pytest
+
+from tests.support.browser import NEEDS_BROWSER
+from tests.support.shown_pages import HOSTILE, NARROW, WIDE, Account
+
+pytestmark = NEEDS_BROWSER
+LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
+EXAMINED = LOOKS[0], LOOKS[3]
+OF_OWNERS = {
+    "websites": "/",
+    "dashboard": "{busy}?compare=previous",
+    "dashboard with filters": "{busy}?page=/&page__not=/pricing&country=DE",
+    "before the first event": "{empty}",
+    "no data in the range": "{busy}?from=2020-01-01&to=2020-01-31",
+    "long names": "{long}",
+    "a question without sense": "{busy}?period=x",
+    "breakdown": "{busy}by/page/?compare=previous",
+    "breakdown of hostile texts": "{busy}by/event/",
+    "live": "{busy}live/",
+    "nobody there": "{empty}live/",
+    "settings": "{busy}settings/",
+}
+OF_ALL = {"welcome": "/", "log in": "/accounts/login/", "register": "/accounts/register/"}
+
+
+def assert_usable(tab):
+    """Demand that everybody can use the page that is open, on each screen."""
+    for width, scheme in LOOKS:
+        tab.look(width, scheme)
+        assert tab.fits(), (width, scheme)
+        if (width, scheme) in EXAMINED:
+            assert tab.barriers() == [], (width, scheme)
+    tab.look(*LOOKS[0])
+
+
+@pytest.mark.parametrize("path", OF_OWNERS.values(), ids=OF_OWNERS)
+def test_pages_of_owners(tab, sites, path):
+    tab.open(path.format(**sites), status=400 if "period=x" in path else 200)
+    if "period=x" in path:
+        tab.complaints.clear()  # the browser itself tells of the status
+    assert_usable(tab)
+
+
+@pytest.mark.parametrize("path", OF_ALL.values(), ids=OF_ALL)
+def test_pages_of_all(make_tab, path):
+    tab = make_tab()
+    tab.open(path)
+    assert_usable(tab)
+    assert tab.complaints == []
+
+
+def test_menus_stay_on_a_narrow_screen(tab, sites):
+    page = tab.open(sites["busy"])
+    tab.look(NARROW, "light")
+    for menu in page.locator("details.menu").all():
+        menu.locator("summary").click()
+        box = menu.locator("> div").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= NARROW
+        page.keyboard.press("Escape")
+    tab.look(*LOOKS[0])
+
+
+def test_hostile_texts_are_texts(tab, sites):
+    page = tab.open(f"{sites['busy']}by/event/")
+    page.get_by_role("link", name=HOSTILE, exact=True).click()
+    assert page.get_by_label("Filters").inner_text().startswith(f"Event is {HOSTILE}")
+    page = tab.open(f"{sites['busy']}by/referrer/")
+    assert page.locator("main img, main script").count() == 0
+
+
+def test_back_after_a_filter(tab, sites):
+    page = tab.open(sites["busy"])
+    page.get_by_role("link", name="/pricing", exact=True).click()
+    page.get_by_text("Page is /pricing").wait_for()
+    page.go_back()
+    assert page.url == tab.origin + sites["busy"]
+    assert page.get_by_text("Page is /pricing").count() == 0
+
+
+def test_back_after_a_tab(tab, sites):
+    page = tab.open(sites["busy"])
+    pages = page.locator("#pages")
+    pages.get_by_role("link", name="Entry").click()
+    pages.locator("[aria-current]", has_text="Entry").wait_for()
+    assert page.url.endswith("?pages=entryPage")
+    page.go_back()
+    page.locator("#pages [aria-current]", has_text="Pages").wait_for()
+    assert page.url == tab.origin + sites["busy"]
+
+
+def test_a_chain_of_filters_is_a_link(tab, sites, make_tab, owner_context):
+    page = tab.open(sites["busy"])
+    page.get_by_role("link", name="Germany", exact=True).click()
+    page.get_by_role("link", name="sign-up", exact=True).click()
+    page.get_by_role("link", name="/pricing", exact=True).click(modifiers=["Shift"])
+    page.locator(".chips li").nth(2).wait_for()
+    other = make_tab(state=owner_context.storage_state()).open(page.url.removeprefix(tab.origin))
+    assert shown(other) == shown(page)
+    assert "Page is not /pricing ✕" in shown(page)
+
+
+def shown(page):
+    """Return the texts of a dashboard but for what time changes."""
+    return [text for text in page.locator("main").inner_text().splitlines() if "now" not in text]
+
+
+def test_by_keyboard_alone(tab, sites):
+    page = tab.open(sites["busy"])
+    tab.focus_by_keyboard("#devices a.value")
+    style = page.evaluate("getComputedStyle(document.activeElement).outline")
+    assert "solid 2px" in style
+    name = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.get_by_label("Filters").get_by_text(f"Browser is {name}").wait_for()
+
+
+def test_without_scripts(make_tab, owner_context, sites):
+    tab = make_tab(state=owner_context.storage_state(), java_script_enabled=False)
+    page = tab.open(sites["busy"])
+    page.locator("#pages").get_by_role("link", name="Entry").click()
+    assert page.locator("#pages [aria-current]").inner_text() == "Entry"
+    page.get_by_role("link", name="Germany", exact=True).click()
+    assert page.get_by_label("Filters").inner_text().startswith("Country is Germany")
+    page.locator("summary", has_text="Last 28 days").click()
+    page.get_by_role("link", name="Last 7 days").click()
+    assert page.get_by_label("Filters").inner_text().startswith("Country is Germany")
+    page.locator("summary", has_text="Filter").click()
+    page.get_by_label("What").select_option("browser")
+    page.get_by_label("Value").fill("Safari")
+    page.get_by_role("button", name="Add").click()
+    assert "Browser is Safari" in page.get_by_label("Filters").inner_text()
+
+
+def test_a_stranger_finds_nothing(make_tab, owner, sites):
+    stranger = Account.register(owner.port, "stranger@example.com")
+    tab = make_tab()
+    stranger.log_in(tab.page.context)
+    for page in ("", "live/", "settings/", "by/page/"):
+        tab.open(sites["busy"] + page, status=404)
+        assert tab.page.get_by_role("heading", name="There is no such page").is_visible()
