@@ -9,7 +9,7 @@ from analytics.pages import charts
 from analytics.pages.charts import Chart
 from analytics.pages.links import State
 from analytics.pages.texts import DIMENSIONS, METRICS, NOTHING, Metric, format_change, format_metric
-from analytics.reports.answers import answer
+from analytics.reports.answers import answer_together
 from analytics.reports.labels import label
 from analytics.reports.question import Answer, Condition, Metrics, Question, Row
 
@@ -208,20 +208,38 @@ def time_text(value: str | None, interval: str) -> str:
     return f"{at:%a} {at.day} {at:%b}"
 
 
-def panel(kind: Kind, question: Question, state: State) -> Panel:
-    """Return the panel of a kind, with the tab that the state names."""
+def panels(question: Question, state: State) -> list[Panel]:
+    """Return all panels, each with the tab that the state names."""
+    questions = [
+        replace(
+            question,
+            by=_chosen_tab(kind, state),
+            interval=None,
+            metrics=(kind.metric,),
+            sort=kind.metric,
+            limit=TOP,
+        )
+        for kind in PANELS
+    ]
+    found = answer_together(questions)
+    return [
+        _panel(kind, asked, answer, state)
+        for kind, asked, answer in zip(PANELS, questions, found, strict=True)
+    ]
+
+
+def _chosen_tab(kind: Kind, state: State) -> str:
     dimension = state.query.get(kind.name, "")
-    if dimension not in kind.tabs:
-        dimension = next(iter(kind.tabs))
+    return dimension if dimension in kind.tabs else next(iter(kind.tabs))
+
+
+def _panel(kind: Kind, asked: Question, found: Answer, state: State) -> Panel:
     tabs = [
-        Link(text, state.with_(**{kind.name: each}), each == dimension)
+        Link(text, state.with_(**{kind.name: each}), each == asked.by)
         for each, text in kind.tabs.items()
     ]
-    asked = replace(
-        question, by=dimension, interval=None, metrics=(kind.metric,), sort=kind.metric, limit=TOP
-    )
-    values = values_of(answer(asked), asked, state)
-    all_link = f"{state.base}by/{dimension}/?{state.asked}"
+    values = values_of(found, asked, state)
+    all_link = f"{state.base}by/{asked.by}/?{state.asked}"
     return Panel(kind.name, kind.label, tabs, values, all_link)
 
 

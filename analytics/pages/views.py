@@ -188,7 +188,7 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "chart_label": METRICS[metric].label,
         "chart_text": dashboard.chart_text(series, metric),
         "intervals": _intervals(state, question, interval),
-        "panels": [dashboard.panel(kind, question, state) for kind in dashboard.PANELS],
+        "panels": dashboard.panels(question, state),
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
         "is_exact": series.is_exact,
     }

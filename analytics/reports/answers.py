@@ -1,6 +1,6 @@
 """Answers to questions about a website."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -39,15 +39,31 @@ def current(website: Website) -> Iterator[None]:
 
 def answer(question: Question) -> Answer:
     """Answer a question, as of the last refresh of its website."""
+    [found] = answer_together([question])
+    return found
+
+
+def answer_together(questions: Sequence[Question]) -> list[Answer]:
+    """Answer questions that differ in what their rows are: dimension, metrics, order and limits."""
+    metrics = {name for each in questions for name in (*each.metrics, each.sort) if name}
+    asked = replace(questions[0], metrics=tuple(metrics))
     with _one_snapshot():
-        current = Reading.of(question, question.range)
-        before = Reading.of(question, question.previous) if question.previous else None
-        if question.by == "time":
-            rows = _series(question, current, before)
-            return replace(_totals(question, current, before), rows=rows)
-        if question.by:
-            return _breakdown(question, current, before)
-        return _totals(question, current, before)
+        current = Reading(asked, asked.range)
+        before = Reading(asked, asked.previous) if asked.previous else None
+        dimensions = [each.by for each in questions if each.by and each.by != "time"]
+        if len(dimensions) > 1:
+            for reading in filter(None, (current, before)):
+                reading.read(dimensions)
+        return [_answer(each, current, before) for each in questions]
+
+
+def _answer(question: Question, current: Reading, before: Reading | None) -> Answer:
+    if question.by == "time":
+        rows = _series(question, current, before)
+        return replace(_totals(question, current, before), rows=rows)
+    if question.by:
+        return _breakdown(question, current, before)
+    return _totals(question, current, before)
 
 
 @contextmanager

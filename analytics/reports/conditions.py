@@ -61,11 +61,17 @@ def is_positive(condition: Condition) -> bool:
     return condition.operator not in NEGATIVE and condition.values != ("false",)
 
 
+def of_value(column: str, condition: Condition, parameters: Parameters) -> str:
+    """Return whether the value in a column fits a condition."""
+    fits = _fits(column, condition, parameters)
+    return fits if is_positive(condition) else f"({fits}) IS NOT TRUE"
+
+
 def of_session(condition: Condition, parameters: Parameters) -> str:
     """Return whether a session fits a condition on a column or on its hits."""
     if column := COLUMNS.get(condition.dimension):
-        fits = _fits(f"session.{column}", condition, parameters)
-    elif condition.dimension.startswith(PROPERTY):
+        return of_value(f"session.{column}", condition, parameters)
+    if condition.dimension.startswith(PROPERTY):
         fits = _has_event_with(condition, parameters)
     else:
         fits = _has_hit(condition, parameters)

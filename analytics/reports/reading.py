@@ -5,47 +5,70 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from analytics.reports import sealing
 from analytics.reports.buckets import DAY, start_of
-from analytics.reports.conditions import COLUMNS
-from analytics.reports.question import Question, Range
-from analytics.reports.session_query import TOTAL, Selection, sums_by
-from analytics.reports.sums import NOTHING, Sums, total
+from analytics.reports.conditions import COLUMNS, OF_PAGES
+from analytics.reports.question import Condition, Question, Range
+from analytics.reports.session_query import (
+    TOTAL,
+    Key,
+    Selection,
+    is_session_dimension,
+    sums_by,
+    sums_by_each,
+)
+from analytics.reports.sums import NOTHING, Sums, needed, total
 
 CHUNK = 50  # values whose visitors are read at once
 Value = str | None
 
 
-@dataclass(frozen=True)
+class Parts(NamedTuple):
+    """The sealed days of a range that serve a question, and the gaps between them."""
+
+    sealed: Sequence[date]
+    gaps: Sequence[Range]
+
+
+@dataclass
 class Reading:
-    """A range of a question: the sealed days in it, and the gaps between them."""
+    """A range of a question."""
 
     question: Question
     range: Range
-    sealed: Sequence[date]
-    gaps: Sequence[Range]
-    _gap_totals: dict[Range, Sums] = field(default_factory=dict)  # of what was read
+    _totals: dict[Range, Sums] = field(default_factory=dict)  # of sessions that were read
+    _read: dict[tuple[Range, str], dict[Key, Sums]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, question: Question, range: Range) -> Self:
-        sealed = sorted(_sealed_days(question, range))
-        return cls(question, range, sealed, list(_gaps(question, range, sealed)))
+    def read(self, dimensions: Iterable[str]) -> None:
+        """Read the sessions that several dimensions need, once for all of these."""
+        by_gap: dict[Range, list[str]] = {}
+        for dimension in dimensions:
+            for gap in self._parts(dimension).gaps:
+                by_gap.setdefault(gap, []).append(dimension)
+        for gap, together in by_gap.items():
+            for dimension, sums in sums_by_each(self._selection(gap), together).items():
+                self._read[gap, dimension] = sums
 
     def total(self) -> Sums:
         """Return the totals of the range; what was read by buckets or values tells them too."""
-        for gap in self.gaps:
-            if gap not in self._gap_totals:
+        if self.range in self._totals:
+            return self._totals[self.range]
+        gaps = self._whole.gaps
+        for gap in gaps:
+            if gap not in self._totals:
                 self._sums(gap)
-        return total([*self._gap_totals.values(), *self._sealed_totals.values()])
+        return total([*(self._totals[gap] for gap in gaps), *self._sealed_totals.values()])
 
     def by_bucket(self, edges: Sequence[datetime]) -> list[Sums]:
         """Return the totals of each bucket of the range."""
         parts: list[list[Sums]] = [[] for _ in edges[1:]]
         for day, sums in self._sealed_totals.items():
             parts[bisect_right(edges, start_of(day, self.question.timezone)) - 1].append(sums)
-        for gap in self.gaps:
+        for gap in self._whole.gaps:
             inner = [edge for edge in edges if gap.start < edge < gap.end]
             first = bisect_right(edges, gap.start) - 1
             for (bucket, _), sums in self._sums(gap, inner).items():
@@ -54,50 +77,107 @@ class Reading:
 
     def by_value(self, dimension: str) -> "ByValue":
         """Return the sums of each value of a dimension."""
-        found = ByValue(self, dimension)
-        for value, is_other, bound, sums in self._sealed_counts(dimension):
+        parts = self._parts(dimension)
+        found = ByValue(self.question.website.pk, dimension, parts.sealed)
+        for value, is_other, bound, sums in self._sealed_counts(dimension, parts.sealed):
             if is_other:
                 found.is_truncated = True
             else:
                 found.add(value, sums, bound)
-        # Properties of events are not sealed.
-        for gap in self.gaps if dimension in sealing.DIMENSIONS else [self.range]:
+        for gap in parts.gaps:
             for (_, value), sums in self._sums(gap, dimension=dimension).items():
                 found.add(value, sums, len(sums.visitors))
         return found
 
+    def _parts(self, dimension: str) -> Parts:
+        """Return what the sums of a dimension are read from."""
+        sealed = sorted(self._days_that_serve(dimension))
+        return Parts(sealed, list(_gaps(self.range, sealed, self.question.timezone)))
+
+    @cached_property
+    def _whole(self) -> Parts:
+        return self._parts(TOTAL)
+
+    def _days_that_serve(self, dimension: str) -> set[date]:
+        """Return the sealed days that know a dimension under the question's conditions.
+
+        The values of a condition's own dimension are sealed, so their sums are the totals under it.
+        """
+        if dimension not in sealing.DIMENSIONS:
+            return set()
+        if not self.question.conditions:
+            return self._sealed_days
+        condition = self._sealed_condition
+        if condition is None or dimension not in (TOTAL, condition.dimension):
+            return set()
+        days = self._sealed_days
+        website_id = self.question.website.pk
+        return days - sealing.truncated_days(website_id, condition.dimension, days)
+
+    @cached_property
+    def _sealed_condition(self) -> Condition | None:
+        """Return the only condition, if sealed values tell what fits it.
+
+        A session has one value of a column, but may have hits with several ones.
+        """
+        if len(self.question.conditions) != 1:
+            return None
+        [condition] = self.question.conditions
+        is_one_of_hits = (
+            condition.dimension in (*OF_PAGES, "event")
+            and condition.operator == "is"
+            and len(condition.values) == 1
+        )
+        return condition if condition.dimension in COLUMNS or is_one_of_hits else None
+
+    @cached_property
+    def _sealed_days(self) -> set[date]:
+        """Return the sealed days in the range, of the website's own zone; they know no bots."""
+        if self.question.bots_only or self.question.interval in ("minute", "hour"):
+            return set()
+        question = self.question
+        return sealing.sealed_days(question.website.pk, question.timezone, self.range)
+
     @cached_property
     def _sealed_totals(self) -> dict[date, Sums]:
-        if not self.sealed:
+        days = self._whole.sealed
+        if not days:
             return {}
-        return sealing.totals(self.question.website.pk, self.sealed)
+        return sealing.totals(self.question.website.pk, days, self._sealed_condition)
 
-    def _sealed_counts(self, dimension: str) -> list[sealing.ValueCounts]:
-        if not self.sealed:
+    def _sealed_counts(self, dimension: str, days: Sequence[date]) -> list[sealing.ValueCounts]:
+        if not days:
             return []
-        return sealing.counts_by_value(self.question.website.pk, dimension, self.sealed)
+        website_id = self.question.website.pk
+        return sealing.counts_by_value(website_id, dimension, days, self._sealed_condition)
 
     def _sums(
         self, gap: Range, inner: Sequence[datetime] = (), dimension: str = TOTAL
-    ) -> dict[tuple[int, Value], Sums]:
-        selection = Selection(
+    ) -> dict[Key, Sums]:
+        found = self._read.get((gap, dimension))
+        if found is None:
+            found = sums_by(self._selection(gap, inner), dimension)
+        if is_session_dimension(dimension):
+            self._totals[gap] = total(found.values())
+        return found
+
+    def _selection(self, gap: Range, inner: Sequence[datetime] = ()) -> Selection:
+        return Selection(
             self.question.website.pk,
             (gap.start, *inner, gap.end),
             self.question.conditions,
             bots=self.question.bots_only,
+            counts=needed([*self.question.metrics, self.question.sort]),
         )
-        found = sums_by(selection, dimension)
-        if dimension == TOTAL or dimension in COLUMNS:  # each session has one value
-            self._gap_totals[gap] = total(found.values())
-        return found
 
 
 @dataclass
 class ByValue:
     """The sums of values, whose visitors on sealed days are read only where they are needed."""
 
-    reading: Reading
+    website_id: UUID
     dimension: str
+    sealed: Sequence[date]
     is_truncated: bool = False
     _sums: dict[Value, Sums] = field(default_factory=dict)  # without the visitors of sealed days
     _bounds: dict[Value, int] = field(default_factory=dict)  # no value has more visitors
@@ -119,10 +199,8 @@ class ByValue:
         missing = [value for value in values if value not in self._exact]
         self._exact |= {value: self.counts(value) for value in missing}
         known = [value for value in missing if value in self._sums]
-        if self.reading.sealed and known:
-            sets = sealing.visitors_by_value(
-                self.reading.question.website.pk, self.dimension, self.reading.sealed, known
-            )
+        if self.sealed and known:
+            sets = sealing.visitors_by_value(self.website_id, self.dimension, self.sealed, known)
             for value, visitors in sets.items():
                 self._exact[value] += Sums(visitors=visitors)
         return {value: self._exact[value] for value in values}
@@ -149,21 +227,12 @@ class ByValue:
         return found[:count]
 
 
-def _sealed_days(question: Question, range: Range) -> set[date]:
-    """Return the sealed days that serve: those of the website's own zone, with nothing left out."""
-    if question.conditions or question.bots_only:
-        return set()
-    if question.interval in ("minute", "hour"):
-        return set()
-    return sealing.sealed_days(question.website.pk, question.timezone, range)
-
-
-def _gaps(question: Question, range: Range, sealed: Sequence[date]) -> Iterator[Range]:
+def _gaps(range: Range, sealed: Sequence[date], zone: ZoneInfo) -> Iterator[Range]:
     """Yield what lies between the sealed days of a range, which are in order."""
     start = range.start
     for day in sealed:
-        if start < (begin := start_of(day, question.timezone)):
+        if start < (begin := start_of(day, zone)):
             yield Range(start, begin)
-        start = start_of(day + DAY, question.timezone)
+        start = start_of(day + DAY, zone)
     if start < range.end:
         yield Range(start, range.end)

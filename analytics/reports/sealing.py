@@ -15,9 +15,9 @@ from pyroaring import BitMap
 
 from analytics.ingest.bulk_copy import Row
 from analytics.reports.buckets import DAY, days_of, local_day, start_of
-from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES
+from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES, Parameters, of_value
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import Range
+from analytics.reports.question import Condition, Range
 from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from analytics.reports.session_query import TOTAL, Selection, sums_by
 from analytics.reports.session_rows import Span
@@ -100,11 +100,23 @@ def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -
     }
 
 
-def totals(website_id: UUID, days: Collection[date]) -> dict[date, Sums]:
-    """Return the totals of sealed days."""
-    rows = _read(_DAYS, website_id, TOTAL, days)
-    found = {day: Sums.of(counts, BitMap.deserialize(visitors)) for day, *counts, visitors in rows}
-    return {day: found.get(day, Sums()) for day in days}
+def totals(
+    website_id: UUID, days: Collection[date], condition: Condition | None = None
+) -> dict[date, Sums]:
+    """Return the totals of sealed days, or the sums of the values that fit a condition."""
+    dimension, fits = (condition.dimension, condition) if condition else (TOTAL, None)
+    found: dict[date, list[Sums]] = {day: [] for day in days}
+    for day, *counts, visitors in _read(_DAYS, website_id, dimension, days, fits):
+        found[day].append(Sums.of(counts, BitMap.deserialize(visitors)))
+    return {day: total(sums) for day, sums in found.items()}
+
+
+def truncated_days(website_id: UUID, dimension: str, days: Collection[date]) -> set[date]:
+    """Return the sealed days that do not keep all values of a dimension apart."""
+    others = Breakdown.objects.filter(
+        website_id=website_id, dimension=dimension, day__in=days, position=MAX_VALUES
+    )
+    return set(others.values_list("day", flat=True))
 
 
 class ValueCounts(NamedTuple):
@@ -119,9 +131,11 @@ class ValueCounts(NamedTuple):
     sums: Sums
 
 
-def counts_by_value(website_id: UUID, dimension: str, days: Collection[date]) -> list[ValueCounts]:
-    """Return the values of sealed days."""
-    rows = _read(_VALUES, website_id, dimension, days)
+def counts_by_value(
+    website_id: UUID, dimension: str, days: Collection[date], condition: Condition | None = None
+) -> list[ValueCounts]:
+    """Return the values of sealed days, those that fit a condition."""
+    rows = _read(_VALUES, website_id, dimension, days, condition)
     return [
         ValueCounts(value, is_other, bound, Sums.of(counts, BitMap()))
         for value, is_other, bound, *counts in rows
@@ -133,7 +147,8 @@ def visitors_by_value(
 ) -> dict[str | None, BitMap]:
     """Return the visitors of some values on sealed days."""
     texts = [value for value in values if value is not None]
-    rows = _read(_VISITORS, website_id, dimension, days, texts, None in values)
+    more = {"texts": texts, "with_null": None in values}
+    rows = _read(_VISITORS, website_id, dimension, days, **more)
     sets: dict[str | None, list[BitMap]] = {}
     for value, visitors in rows:
         sets.setdefault(value, []).append(BitMap.deserialize(visitors))
@@ -175,17 +190,27 @@ def _delete(website_id: UUID, days: Collection[date]) -> None:
 
 
 def _read(
-    statement: str, website_id: UUID, dimension: str, days: Iterable[date], *more: Any
+    statement: str,
+    website_id: UUID,
+    dimension: str,
+    days: Iterable[date],
+    condition: Condition | None = None,
+    **more: Any,
 ) -> list[Row]:
+    parameters = Parameters()
+    fits = of_value("breakdown.value", condition, parameters) if condition else "true"
+    asked = {"website": website_id, "dimension": dimension, "days": list(days)}
     with connections[ALIAS].cursor() as cursor:
-        cursor.execute(statement, [website_id, dimension, list(days), *more])
+        cursor.execute(statement.format(fits=fits), parameters.values | asked | more)
         return list(cursor.fetchall())
 
 
 _KEY = ("website_id", "dimension", "day", "position")
 _SETS = " JOIN analytics_visitorset USING (website_id, dimension, day, position) "
 _FROM = """
-  FROM analytics_breakdown {sets} WHERE website_id = %s AND dimension = %s AND day = ANY(%s::date[])
+  FROM analytics_breakdown AS breakdown {sets}
+ WHERE website_id = %(website)s AND dimension = %(dimension)s AND day = ANY(%(days)s::date[])
+   AND {{fits}}
 """
 _SUMS = ", ".join(f"sum({name})::bigint" for name in COUNTS)
 _DAYS = f"SELECT day, {', '.join(COUNTS)}, numbers {_FROM.format(sets=_SETS)}"
@@ -195,5 +220,5 @@ SELECT value, is_other, sum(visitors)::bigint, {_SUMS}
 """
 _VISITORS = f"""
 SELECT value, numbers {_FROM.format(sets=_SETS)}
-   AND NOT is_other AND (value = ANY(%s::text[]) OR (value IS NULL AND %s))
+   AND NOT is_other AND (value = ANY(%(texts)s::text[]) OR (value IS NULL AND %(with_null)s))
 """

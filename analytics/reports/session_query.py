@@ -1,12 +1,13 @@
-"""Sums of the sessions of a website, read by one or two statements.
+"""Sums of the sessions of a website, read by one statement.
 
-A statement tells the sums of each value of a dimension, in each of some buckets of time. The edges
+It gives the sums of each value of some dimensions, in each of some buckets of time. The edges
 of buckets come from Python, which knows time zones; SQL only looks up in which one a time lies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -27,23 +28,25 @@ from analytics.reports.conditions import (
 )
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Condition
+from analytics.reports.session_counts import listed
 from analytics.reports.session_rows import LONG
 from analytics.reports.session_statements import (
+    CHOSEN,
     EVENTS_WITH,
     FIRST,
     HIT_BUCKET,
     HITS_ALONE,
     IRREGULAR_SESSIONS,
-    OF_HITS,
     OVERLAP,
     REGULAR,
     SESSION_BUCKET,
     SESSIONS,
-    SESSIONS_AND_HITS,
+    SESSIONS_ALONE,
     SESSIONS_OF_HITS,
+    SESSIONS_WITH_HITS,
     WHOLE,
 )
-from analytics.reports.sums import NOTHING, Sums, visitors_of
+from analytics.reports.sums import COUNTS, Sums, visitors_of
 from config.db import uuid7
 from config.db.routers import home
 
@@ -57,40 +60,32 @@ Key = tuple[int, str | None]  # a bucket from 0 on, and a value
 class Selection:
     """Which sessions of a website are meant, and the buckets of time that are asked for.
 
-    edges: the start of each bucket, and the end of the last one.
+    edges: the start of each bucket, and the end of the last one. counts: those that are needed.
     """
 
     website_id: UUID
     edges: Sequence[datetime]
     conditions: Sequence[Condition] = ()
     bots: bool = False
+    counts: Collection[str] = COUNTS
 
 
 def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
     """Return the sums of each bucket and value that has any."""
-    statement = _Statement(selection, dimension)
-    if dimension == TOTAL or dimension in COLUMNS:
-        has_hits = any(is_hit_dimension(each.dimension) for each in selection.conditions)
-        if has_hits:
-            return statement.run(SESSIONS_AND_HITS)
-        if not statement.has_one_bucket:
-            return statement.run(WHOLE)
-        return _added(statement.run(REGULAR), statement.run(WHOLE, IRREGULAR_SESSIONS))
-    if statement.knows_first_hits:
-        return statement.run(OF_HITS)
-    return _added(statement.run(SESSIONS_OF_HITS), statement.run(HITS_ALONE))
+    return sums_by_each(selection, [dimension])[dimension]
 
 
-def _added(one: dict[Key, Sums], other: dict[Key, Sums]) -> dict[Key, Sums]:
-    return {key: one.get(key, NOTHING) + other.get(key, NOTHING) for key in one | other}
+def sums_by_each(selection: Selection, dimensions: Collection[str]) -> dict[str, dict[Key, Sums]]:
+    """Return the same for several dimensions; the sessions are read once for all of them."""
+    return _Statement(selection, list(dimensions)).run()
 
 
 @dataclass(slots=True)
 class _Statement:
-    """What the statements of a selection and a dimension have in common, and their parameters."""
+    """A statement, and its parameters."""
 
     selection: Selection
-    dimension: str
+    dimensions: Sequence[str]
     parameters: Parameters = field(default_factory=Parameters)
 
     @property
@@ -98,28 +93,80 @@ class _Statement:
         return len(self.selection.edges) == 2
 
     @property
-    def knows_first_hits(self) -> bool:
+    def has_hit_conditions(self) -> bool:
+        return any(is_hit_dimension(each.dimension) for each in self.selection.conditions)
+
+    @property
+    def is_simple(self) -> bool:
+        """Return whether most sessions count by their columns, in one bucket."""
+        is_of_columns = len(self.dimensions) == 1 and is_session_dimension(self.dimensions[0])
+        return is_of_columns and self.has_one_bucket and not self.has_hit_conditions
+
+    def run(self) -> dict[str, dict[Key, Sums]]:
+        """Return the sums of the values of each dimension."""
+        found: dict[str, dict[Key, Sums]] = {dimension: {} for dimension in self.dimensions}
+        with connections[home(WebsiteSession)].cursor() as cursor:
+            cursor.execute(self._text(), self.parameters.values | self._values())
+            for n, bucket, name, *counts, visitors in cursor:
+                of_dimension = found[self.dimensions[n]]
+                key, sums = (bucket - 1, name), Sums.of(counts, visitors_of(visitors))
+                of_dimension[key] = of_dimension[key] + sums if key in of_dimension else sums
+        return found
+
+    def _text(self) -> str:
+        """Return the sessions that are meant, and what is read of them."""
+        columns = {COLUMNS[each] for each in self.dimensions if each in COLUMNS} | {
+            "entry_page",
+            "exit_page",
+        }
+        sessions = self._sessions()
+        chosen = CHOSEN.format(
+            columns=", ".join(sorted(columns)),
+            source=IRREGULAR_SESSIONS if self.is_simple else SESSIONS,
+            sessions=sessions,
+        )
+        return chosen + " UNION ALL ".join(
+            self._select(n, dimension, template, sessions)
+            for n, dimension in enumerate(self.dimensions)
+            for template in self._templates(dimension)
+        )
+
+    def _templates(self, dimension: str) -> Sequence[str]:
+        """Return what a dimension is read by."""
+        if is_session_dimension(dimension):
+            if self.has_hit_conditions:
+                return SESSIONS_ALONE, HITS_ALONE
+            return (REGULAR, WHOLE) if self.is_simple else (WHOLE,)
+        if self._knows_first_hits(dimension):
+            return (SESSIONS_WITH_HITS,)
+        return SESSIONS_OF_HITS, HITS_ALONE
+
+    def _knows_first_hits(self, dimension: str) -> bool:
         """Return whether a hit alone tells if it is the first of its session with its value."""
         conditions = filter(is_positive, self.selection.conditions)
         others = {each.dimension for each in conditions if is_hit_dimension(each.dimension)}
-        return self.has_one_bucket and self.dimension in FIRST and others <= {self.dimension}
+        return self.has_one_bucket and dimension in FIRST and others <= {dimension}
 
-    def run(self, template: str, source: str = SESSIONS) -> dict[Key, Sums]:
-        """Return what a statement tells."""
-        is_kind = self.dimension in OF_NAMES or self.dimension.startswith(PROPERTY)
-        sql = template.format(
-            source=source,
-            value=self._value(),
-            sessions=self._sessions(),
-            hits=self._hits(),
-            counting_hits=self._counting_hits(),
-            is_event="true" if is_kind else "lower(hit.type) = 'c'",
-            is_page="true" if self.dimension == "page" else "false",
-            is_first=FIRST.get(self.dimension),
+    def _select(self, n: int, dimension: str, template: str, sessions: str) -> str:
+        is_kind = dimension in OF_NAMES or dimension.startswith(PROPERTY)
+        return template.format(
+            n=n,
+            sessions=sessions,
+            value=_value_of(dimension),
+            hits=self._hits(dimension),
+            counting_hits=self._counting_hits(dimension),
+            is_first=FIRST.get(dimension),
             **self._buckets(),
+            **listed(
+                self.selection.counts,
+                is_event="true" if is_kind else "lower(hit.type) = 'c'",
+                is_page="true" if dimension == "page" else "false",
+            ),
         )
+
+    def _values(self) -> dict[str, Any]:
         edges = self.selection.edges
-        values = self.parameters.values | {
+        return {
             "edges": list(edges),
             "buckets": len(edges) - 1,
             "website": self.selection.website_id,
@@ -132,13 +179,6 @@ class _Statement:
             "bots": self.selection.bots,
             "engaged": ENGAGED_SECONDS,
         }
-        with connections[home(WebsiteSession)].cursor() as cursor:
-            cursor.execute(sql, values)
-            found: dict[Key, Sums] = {}
-            for bucket, name, *counts, visitors in cursor:
-                key, sums = (bucket - 1, name), Sums.of(counts, visitors_of(visitors))
-                found[key] = found[key] + sums if key in found else sums
-            return found
 
     def _buckets(self) -> dict[str, str]:
         """Return the buckets of sessions and hits; a single one need not be looked up.
@@ -154,26 +194,32 @@ class _Statement:
         fits = [of_session(each, self.parameters) for each in self.selection.conditions]
         return " AND ".join([OVERLAP, *fits])
 
-    def _value(self) -> str:
-        """Return the value of a session, or of a hit."""
-        if self.dimension == TOTAL:
-            return "NULL::text"
-        if self.dimension in COLUMNS:
-            return f"session.{COLUMNS[self.dimension]}"
-        return {"page": "hit.page", "hostname": HOST}.get(self.dimension, "hit.name")
-
-    def _hits(self) -> str:
+    def _hits(self, dimension: str) -> str:
         """Return the hits of sessions; for a property, events that have it."""
-        if not self.dimension.startswith(PROPERTY):
+        if not dimension.startswith(PROPERTY):
             return f"CROSS JOIN LATERAL {HITS}"
-        key = self.parameters.add(self.dimension.removeprefix(PROPERTY))
+        key = self.parameters.add(dimension.removeprefix(PROPERTY))
         return EVENTS_WITH.format(name=property_text(key), has=has_property(key))
 
-    def _counting_hits(self) -> str:
+    def _counting_hits(self, dimension: str) -> str:
         """Return which of their hits count."""
-        if self.dimension.startswith(PROPERTY):
+        if dimension.startswith(PROPERTY):
             return "true"
         restriction = hit_restriction(self.selection.conditions, self.parameters)
-        letter = OF_NAMES.get(self.dimension)
+        letter = OF_NAMES.get(dimension)
         has_kind = f"lower(hit.type) = '{letter}'" if letter else ""
         return " AND ".join(filter(None, [has_kind, restriction])) or "true"
+
+
+def is_session_dimension(dimension: str) -> bool:
+    """Return whether each session has one value of a dimension."""
+    return dimension == TOTAL or dimension in COLUMNS
+
+
+def _value_of(dimension: str) -> str:
+    """Return the value of a session, or of a hit."""
+    if dimension == TOTAL:
+        return "NULL::text"
+    if dimension in COLUMNS:
+        return f"session.{COLUMNS[dimension]}"
+    return {"page": "hit.page", "hostname": HOST}.get(dimension, "hit.name")

@@ -41,51 +41,28 @@ EVENTS_WITH = f"""
            NULL::int AS scroll, extract(epoch FROM event.at - session.created_at) * 1000 AS time
   ) AS hit
 """
-SESSION_COUNTS = """
-       count(*) FILTER (WHERE page_views > 0),
-       count(*) FILTER (WHERE page_views = 1),
-       count(*) FILTER (
-           WHERE page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
-       ),
-       coalesce(extract(epoch FROM sum(ended_at - created_at)) * 1000, 0)::bigint
+# The sessions that fit. PostgreSQL keeps them aside if more than one of the following reads them.
+CHOSEN = """
+WITH chosen AS (
+    SELECT id, created_at, ended_at, visitor, page_views, custom_events, engaged_seconds,
+           timed_views, scrolled_pages, scroll_percents, session_id, hostname, hit_types, hit_times,
+           hit_pages, hit_names, hit_hosts, hit_seconds, hit_scrolls, hit_visitors, {columns}
+      FROM {source} WHERE {sessions}
+)
 """
 # Most sessions lie within the one bucket that is asked for, and have one visitor. This is as simple
 # as it is so that PostgreSQL shares it among processes.
 REGULAR = """
-SELECT 1, {value}, count(*),
-       count(*) FILTER (WHERE page_views > 0),
-       count(*) FILTER (WHERE page_views = 1),
-       count(*) FILTER (
-           WHERE page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
-       ),
-       (extract(epoch FROM sum(ended_at - created_at)) * 1000)::bigint,
-       sum(page_views), sum(custom_events), sum(timed_views), sum(engaged_seconds),
-       sum(scrolled_pages), sum(scroll_percents), 0, 0, string_agg(int4send(visitor), '')
+SELECT {n}, 1, {value}, {column_counts}, string_agg(int4send(visitor), '')
   FROM analytics_websitesession AS session
  WHERE website_id = %(website)s AND id >= %(start_id)s AND id < %(end)s AND NOT is_irregular
    AND ended_at < %(end_time)s AND {sessions}
- GROUP BY 2
+ GROUP BY 3
 """
 # A session that lies within one bucket and has one visitor is one row, and counts by its columns;
 # others are taken apart: a row for the session, numbered 0, and one for each hit.
 WHOLE = """
-SELECT {bucket}, value,
-       count(*) FILTER (WHERE n = 0),
-       count(*) FILTER (WHERE n = 0 AND page_views > 0),
-       count(*) FILTER (WHERE n = 0 AND page_views = 1),
-       count(*) FILTER (WHERE n = 0 AND (
-           page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
-       )),
-       coalesce(
-           extract(epoch FROM sum(ended_at - created_at) FILTER (WHERE n = 0)) * 1000, 0
-       )::bigint,
-       sum(CASE WHEN is_whole THEN page_views ELSE (lower(type) = 'p')::int END),
-       sum(CASE WHEN is_whole THEN custom_events ELSE (lower(type) = 'c')::int END),
-       sum(CASE WHEN is_whole THEN timed_views ELSE (seconds IS NOT NULL)::int END),
-       sum(CASE WHEN is_whole THEN engaged_seconds ELSE coalesce(seconds, 0) END),
-       sum(CASE WHEN is_whole THEN scrolled_pages ELSE (scroll IS NOT NULL)::int END),
-       sum(CASE WHEN is_whole THEN scroll_percents ELSE coalesce(scroll, 0) END),
-       0, 0,
+SELECT {n}, {bucket}, value, {piece_counts},
        string_agg(int4send(visitor), '') FILTER (WHERE is_whole OR n > 0)
   FROM (
     SELECT n, value, is_whole, created_at, ended_at, page_views, custom_events, engaged_seconds,
@@ -109,40 +86,16 @@ SELECT {bucket}, value,
                        hit_times, hit_seconds, hit_scrolls, hit_visitors,
                        width_bucket(created_at, %(edges)s) AS first_bucket,
                        width_bucket(ended_at, %(edges)s) AS last_bucket
-                  FROM {source} WHERE {sessions}
+                  FROM chosen AS session
               ) AS session
           ) AS session
       ) AS piece
   ) AS piece
  WHERE bucket BETWEEN 1 AND %(buckets)s
- GROUP BY 1, 2
+ GROUP BY 2, 3
 """
 SESSION_BUCKET = "width_bucket(created_at, %(edges)s)"
 HIT_BUCKET = "width_bucket(created_at + hit.time * interval '1 ms', %(edges)s)"
-HIT_COUNTS = """
-       count(*) FILTER (WHERE lower(hit.type) = 'p'),
-       count(*) FILTER (WHERE {is_event}),
-       count(hit.seconds), coalesce(sum(hit.seconds), 0),
-       count(hit.scroll), coalesce(sum(hit.scroll), 0), 0, 0,
-       string_agg(int4send(coalesce(hit.visitor, session.visitor)), '')
-"""
-COUNTING_HITS = f"{{counting_hits}} AND {HIT_BUCKET} BETWEEN 1 AND %(buckets)s"
-# Sessions are chosen once, and counted; then their hits are.
-SESSIONS_AND_HITS = f"""
-WITH chosen AS MATERIALIZED (
-    SELECT {{value}} AS value, created_at, ended_at, visitor, page_views, custom_events,
-           engaged_seconds, hostname, hit_types, hit_times, hit_pages, hit_names, hit_hosts,
-           hit_seconds, hit_scrolls, hit_visitors
-      FROM {SESSIONS} WHERE {{sessions}}
-)
-SELECT {{session_bucket}}, value, count(*),
-{SESSION_COUNTS}, 0, 0, 0, 0, 0, 0, 0, 0, NULL
-  FROM chosen AS session WHERE created_at >= %(start)s GROUP BY 1, 2
- UNION ALL
-SELECT {{hit_bucket}}, value, 0, 0, 0, 0, 0,
-{HIT_COUNTS}
-  FROM chosen AS session {{hits}} WHERE {COUNTING_HITS} GROUP BY 1, 2
-"""
 # Which hits are the first of their session with their value.
 FIRST_OF_KIND = "hit.type = upper(hit.type)"
 FIRST = dict.fromkeys(OF_NAMES, FIRST_OF_KIND) | {
@@ -152,55 +105,40 @@ FIRST = dict.fromkeys(OF_NAMES, FIRST_OF_KIND) | {
              ELSE array_position(session.hit_hosts, hit.host) = hit.position END
     """,
 }
-# One statement for both: the session counts with the first hit that it has with a value.
-OF_HITS = f"""
-SELECT 1, value,
-       count(*) FILTER (WHERE begins),
-       count(*) FILTER (WHERE begins AND page_views > 0),
-       count(*) FILTER (WHERE begins AND page_views = 1),
-       count(*) FILTER (WHERE begins AND (
-           page_views > 1 OR custom_events > 0 OR engaged_seconds >= %(engaged)s
-       )),
-       coalesce(
-           extract(epoch FROM sum(ended_at - created_at) FILTER (WHERE begins)) * 1000, 0
-       )::bigint,
-       count(*) FILTER (WHERE is_within AND lower(hit.type) = 'p'),
-       count(*) FILTER (WHERE is_within AND {{is_event}}),
-       count(seconds) FILTER (WHERE is_within),
-       coalesce(sum(seconds) FILTER (WHERE is_within), 0),
-       count(scroll) FILTER (WHERE is_within),
-       coalesce(sum(scroll) FILTER (WHERE is_within), 0),
-       count(*) FILTER (WHERE begins AND {{is_page}} AND value = entry_page),
-       count(*) FILTER (WHERE begins AND {{is_page}} AND value = exit_page),
+# Both at once: the session counts with the first hit that it has with a value.
+SESSIONS_WITH_HITS = f"""
+SELECT {{n}}, 1, value, {{first_hit_counts}},
        string_agg(int4send(visitor), '') FILTER (WHERE is_within)
   FROM (
     SELECT {{value}} AS value, created_at, ended_at, page_views, custom_events, engaged_seconds,
            entry_page, exit_page, hit.type, hit.seconds, hit.scroll,
            coalesce(hit.visitor, session.visitor) AS visitor,
-           created_at >= %(start)s AND {{is_first}} AS begins,
-           width_bucket(created_at + hit.time * interval '1 ms', %(edges)s) = 1 AS is_within
-      FROM {SESSIONS} {{hits}}
-     WHERE {{sessions}} AND {{counting_hits}}
+           created_at >= %(start)s AND {{is_first}} AS begins, {HIT_BUCKET} = 1 AS is_within
+      FROM chosen AS session {{hits}}
+     WHERE {{counting_hits}}
   ) AS hit
  WHERE begins OR is_within
- GROUP BY 1, 2
+ GROUP BY 3
+"""
+SESSIONS_ALONE = """
+SELECT {n}, {session_bucket}, {value}, {session_counts}, NULL::bytea
+  FROM chosen AS session WHERE created_at >= %(start)s
+ GROUP BY 2, 3
 """
 SESSIONS_OF_HITS = f"""
-SELECT bucket, value, count(*),
-{SESSION_COUNTS}, 0, 0, 0, 0, 0, 0,
-       count(*) FILTER (WHERE {{is_page}} AND value = entry_page),
-       count(*) FILTER (WHERE {{is_page}} AND value = exit_page), NULL
+SELECT {{n}}, bucket, value, {{session_and_end_counts}}, NULL::bytea
   FROM (
-    SELECT DISTINCT session.id, width_bucket(created_at, %(edges)s) AS bucket, {{value}} AS value,
-           page_views, custom_events, engaged_seconds, created_at, ended_at, entry_page, exit_page
-      FROM {SESSIONS} {{hits}}
-     WHERE {{sessions}} AND created_at >= %(start)s AND {{counting_hits}}
+    SELECT DISTINCT session.id, {SESSION_BUCKET} AS bucket, {{value}} AS value, page_views,
+           custom_events, engaged_seconds, created_at, ended_at, entry_page, exit_page
+      FROM chosen AS session {{hits}}
+     WHERE created_at >= %(start)s AND {{counting_hits}}
   ) AS session
- GROUP BY bucket, value
+ GROUP BY 2, 3
 """
 HITS_ALONE = f"""
-SELECT {{hit_bucket}}, {{value}}, 0, 0, 0, 0, 0,
-{HIT_COUNTS}
-  FROM {SESSIONS} {{hits}}
- WHERE {{sessions}} AND {COUNTING_HITS} GROUP BY 1, 2
+SELECT {{n}}, {{hit_bucket}}, {{value}}, {{hit_counts}},
+       string_agg(int4send(coalesce(hit.visitor, session.visitor)), '')
+  FROM chosen AS session {{hits}}
+ WHERE {{counting_hits}} AND {HIT_BUCKET} BETWEEN 1 AND %(buckets)s
+ GROUP BY 2, 3
 """

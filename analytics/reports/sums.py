@@ -27,6 +27,23 @@ COUNTS = (
     "exits",
 )
 
+# What metrics are made of, beside visitors.
+NEEDS = {
+    "visitors": (),
+    "sessions": ("sessions",),
+    "pageviews": ("page_views",),
+    "events": ("events",),
+    "pagesPerSession": ("page_views", "sessions"),
+    "bounceRate": ("bounced_sessions", "viewed_sessions"),
+    "engagementRate": ("engaged_sessions", "sessions"),
+    "sessionDuration": ("duration_ms", "sessions"),
+    "timeOnPage": ("engaged_seconds", "timed_views", "page_views"),
+    "scrollDepth": ("scroll_percents", "scrolled_pages"),
+    "entries": ("entries",),
+    "exits": ("exits",),
+    "exitRate": ("exits", "page_views"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -84,6 +101,11 @@ def visitors_of(numbers: bytes | None) -> BitMap:
     values = array("I", numbers or b"")
     values.byteswap()  # PostgreSQL sends the highest byte first
     return BitMap(values)
+
+
+def needed(names: Iterable[str]) -> set[str]:
+    """Return the counts that metrics are made of."""
+    return {count for name in names for count in NEEDS.get(name, ())}
 
 
 def metrics_of(sums: Sums, names: Iterable[str]) -> Metrics:
