@@ -148,8 +148,13 @@ class Reading:
     def _sealed_counts(self, dimension: str, days: Sequence[date]) -> list[sealing.ValueCounts]:
         if not days:
             return []
-        website_id = self.question.website.pk
-        return sealing.counts_by_value(website_id, dimension, days, self._sealed_condition)
+        return sealing.counts_by_value(
+            self.question.website.pk, dimension, days, self._counts, self._sealed_condition
+        )
+
+    @property
+    def _counts(self) -> set[str]:
+        return needed([*self.question.metrics, self.question.sort])
 
     def _sums(
         self, gap: Range, inner: Sequence[datetime] = (), dimension: str = TOTAL
@@ -167,7 +172,7 @@ class Reading:
             (gap.start, *inner, gap.end),
             self.question.conditions,
             bots=self.question.bots_only,
-            counts=needed([*self.question.metrics, self.question.sort]),
+            counts=self._counts,
         )
 
 
@@ -184,7 +189,8 @@ class ByValue:
     _exact: dict[Value, Sums] = field(default_factory=dict)
 
     def add(self, value: Value, sums: Sums, bound: int) -> None:
-        self._sums[value] = self._sums.get(value, NOTHING) + sums
+        known = self._sums.get(value)
+        self._sums[value] = known + sums if known else sums
         self._bounds[value] = self._bounds.get(value, 0) + bound
 
     def values(self) -> Iterable[Value]:

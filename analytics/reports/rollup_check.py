@@ -22,7 +22,7 @@ from analytics.reports.rollup_models import EventFloor
 from analytics.reports.sealed_models import SealedDay
 from analytics.reports.session_events import facts_of_sessions
 from analytics.reports.session_query import Selection, sums_by
-from analytics.reports.sums import NOTHING, Sums
+from analytics.reports.sums import COUNTS, NOTHING, Sums
 from config.db import deadline, uuid7
 from websites.models import Website
 
@@ -110,7 +110,7 @@ def _compare_sealed_day(website: Website, day: date, found: Comparison) -> None:
 
 
 def _stored_sums(website_id: UUID, dimension: str, day: date) -> dict[str | None, Sums]:
-    counts = sealing.counts_by_value(website_id, dimension, [day])
+    counts = sealing.counts_by_value(website_id, dimension, [day], COUNTS)
     sums = {each.value: each.sums for each in counts if not each.is_other}
     sets = sealing.visitors_by_value(website_id, dimension, [day], list(sums))
     return {

@@ -4,7 +4,7 @@ They are filled by the very statements that answer from the sessions, and delete
 of a session that touches them; so nothing stale can be shown.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -132,10 +132,15 @@ class ValueCounts(NamedTuple):
 
 
 def counts_by_value(
-    website_id: UUID, dimension: str, days: Collection[date], condition: Condition | None = None
+    website_id: UUID,
+    dimension: str,
+    days: Collection[date],
+    counts: Container[str],
+    condition: Condition | None = None,
 ) -> list[ValueCounts]:
-    """Return the values of sealed days, those that fit a condition."""
-    rows = _read(_VALUES, website_id, dimension, days, condition)
+    """Return the values of sealed days, those that fit a condition, with the counts needed."""
+    sums = ", ".join(f"sum({name})::bigint" if name in counts else "0" for name in COUNTS)
+    rows = _read(_VALUES.replace("{sums}", sums), website_id, dimension, days, condition)
     return [
         ValueCounts(value, is_other, bound, Sums.of(counts, BitMap()))
         for value, is_other, bound, *counts in rows
@@ -147,8 +152,7 @@ def visitors_by_value(
 ) -> dict[str | None, BitMap]:
     """Return the visitors of some values on sealed days."""
     texts = [value for value in values if value is not None]
-    more = {"texts": texts, "with_null": None in values}
-    rows = _read(_VISITORS, website_id, dimension, days, **more)
+    rows = _read(_VISITORS, website_id, dimension, days, texts=texts, with_null=None in values)
     sets: dict[str | None, list[BitMap]] = {}
     for value, visitors in rows:
         sets.setdefault(value, []).append(BitMap.deserialize(visitors))
@@ -212,10 +216,9 @@ _FROM = """
  WHERE website_id = %(website)s AND dimension = %(dimension)s AND day = ANY(%(days)s::date[])
    AND {{fits}}
 """
-_SUMS = ", ".join(f"sum({name})::bigint" for name in COUNTS)
 _DAYS = f"SELECT day, {', '.join(COUNTS)}, numbers {_FROM.format(sets=_SETS)}"
 _VALUES = f"""
-SELECT value, is_other, sum(visitors)::bigint, {_SUMS}
+SELECT value, is_other, sum(visitors)::bigint, {{sums}}
 {_FROM.format(sets="")} GROUP BY value, is_other
 """
 _VISITORS = f"""
