@@ -95,10 +95,10 @@ class Event(Stream):
         return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
 
     @classmethod
-    def before_delete(cls, low: UUID, high: UUID) -> None:
+    def before_delete(cls, low: UUID, high: UUID, table: str) -> None:
         from analytics.reports import marks  # which are of events, and import this
 
-        marks.mark_too_old(low, high)
+        marks.mark_too_old(low, high, table)
 
     @classmethod
     def before_delete_rows(cls, rows: EventQuerySet) -> None:

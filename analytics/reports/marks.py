@@ -76,14 +76,14 @@ def mark_deleted(rows: EventQuerySet) -> None:
     )
 
 
-def mark_too_old(low: UUID, high: UUID) -> None:
-    """Take events with ids in [low, high) from the totals, since retention deletes them.
+def mark_too_old(low: UUID, high: UUID, table: str) -> None:
+    """Take a partition's events with ids in [low, high) from the totals; retention deletes them.
 
     Sessions that began below `high` stay as they are from now on: statistics may be kept for longer
     than events.
     """
     with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_COUNT, [low, high])
+        cursor.execute(_COUNT, [low, high, table])
         found = [(website_id, tuple(-count for count in counts)) for website_id, *counts in cursor]
     add(Mark(website_id, uuid7.LOWEST, uuid7.LOWEST, counts) for website_id, counts in found)
     EventFloor.raise_to(high)
@@ -154,7 +154,8 @@ _COLUMNS = """
 _COUNT = """
 SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
        count(*) FILTER (WHERE event_type = 'click'), count(*) FILTER (WHERE event_type = 'custom')
-  FROM analytics_event WHERE id >= %s AND id < %s GROUP BY website_id
+  FROM analytics_event WHERE id >= %s AND id < %s AND tableoid = %s::regclass
+ GROUP BY website_id
 """
 _TAKE = """
 WITH first AS (

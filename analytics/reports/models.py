@@ -211,7 +211,7 @@ class WebsiteSession(Stream):
         return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
 
     @classmethod
-    def before_delete(cls, low: UUID, high: UUID) -> None:
+    def before_delete(cls, low: UUID, high: UUID, table: str) -> None:
         """Unseal the days of sessions that are too old; they are not made anew."""
         days = [uuid7.time_of(id).date() for id in (low, high)]
         around = (days[0] - timedelta(days=1), days[1] + timedelta(days=1))  # in any time zone

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models, transaction
+from django.db.models.expressions import RawSQL
 
 from config.db import uuid7
 from config.db.routers import ANALYTICS
@@ -40,6 +41,10 @@ class StreamQuerySet(models.QuerySet):  # type: ignore[type-arg]
         """Return the events in [start, end); bounds on the id let PostgreSQL prune partitions."""
         rows = self if start is None else self.filter(id__gte=uuid7.floor(start))
         return rows if end is None else rows.filter(id__lt=uuid7.floor(end))
+
+    def in_partition(self, table: str) -> Self:
+        is_in_it = RawSQL("tableoid = %s::regclass", [table], models.BooleanField())
+        return self.filter(is_in_it)
 
     def after(self, cursor: UUID) -> Self:
         """Return the events after a cursor, in a list of the newest first."""
@@ -83,13 +88,16 @@ class Stream(models.Model):
         return type(self)._default_manager.filter(pk=self.pk).delete()
 
     @classmethod
-    def before_delete(cls, low: UUID, high: UUID) -> None:
-        """Update what other tables derive from the rows with ids in [low, high), which are too old.
+    def before_delete(cls, low: UUID, high: UUID, table: str) -> None:
+        """Update what other tables derive from a partition's rows with ids in [low, high).
 
-        Retention calls it in the transaction that deletes them. That is rolled back, and both are
-        repeated, if any of these rows was added or deleted meanwhile.
+        Retention, which deletes just these because of their age, calls it in the same transaction.
+        That is rolled back, and both are repeated, if any of these rows was added or deleted
+        meanwhile. Rows of other partitions may have such ids too, if the partition is the default
+        one.
         """
-        cls.before_delete_rows(cls._default_manager.filter(id__gte=low, id__lt=high))
+        rows: Any = cls._default_manager.filter(id__gte=low, id__lt=high)
+        cls.before_delete_rows(rows.in_partition(table))
 
     @classmethod
     def before_delete_rows(cls, rows: Any) -> None:

@@ -80,7 +80,7 @@ def _drop_partition(model: type[Stream], partition: Partition) -> None:
         cursor.execute(f"SET LOCAL lock_timeout = {PARTITION_LOCK_MS}")
         lock = sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name)
         cursor.execute(lock.as_string())
-        model.before_delete(partition.low, partition.high)
+        model.before_delete(partition.low, partition.high, partition.name)
         cursor.execute(f"SET LOCAL lock_timeout = {TABLE_LOCK_MS}")
         cursor.execute(sql.SQL("DROP TABLE {}").format(name).as_string())
 
@@ -98,7 +98,7 @@ def _delete_range_batch(model: type[Stream], table: str, low: UUID, high: UUID) 
         [end] = cursor.fetchone() or [high]
         cursor.execute(f"SELECT count(*) {rows}", [low, end])
         [[count]] = cursor.fetchall()
-        model.before_delete(low, end)
+        model.before_delete(low, end, table)
         cursor.execute(f"DELETE {rows}", [low, end])
         if cursor.rowcount != count:
             raise _RowsChanged

@@ -15,6 +15,7 @@ from analytics.ingest import writer
 from analytics.platform.ingest import TABLE
 from analytics.platform.models import Category, PlatformEvent, PlatformEventRow
 from analytics.platform.totals import PlatformHour, PlatformTotal
+from analytics.streams import partitions
 from config.api.outcomes import Outcome
 from config.db import uuid7
 from tests.support.databases import terminate_other_connections
@@ -184,7 +185,7 @@ def before_delete(start, end):
     """Forget and delete the events of [start, end), as retention does."""
     low, high = uuid7.floor(start), uuid7.floor(end)
     with transaction.atomic(using="analytics"), connections["analytics"].cursor() as cursor:
-        PlatformEvent.before_delete(low, high)
+        PlatformEvent.before_delete(low, high, partitions.default_name(PlatformEvent))
         statement = "DELETE FROM analytics_platformevent WHERE id >= %s AND id < %s"
         cursor.execute(statement, [low, high])
 
@@ -205,4 +206,6 @@ def test_events_that_are_deleted_are_gone_from_the_totals():
 
 def test_other_streams_have_nothing_to_update():
     with connections["analytics"].execute_wrapper(lambda *query: pytest.fail("a query")):
-        CollectedEvent.before_delete(uuid7.floor(AT), uuid7.floor(AT + HOUR))
+        CollectedEvent.before_delete(
+            uuid7.floor(AT), uuid7.floor(AT + HOUR), "analytics_collectedevent_default"
+        )

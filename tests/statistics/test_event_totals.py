@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connections
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
@@ -15,10 +14,12 @@ from analytics.reports import marks, rollup, sealing
 from analytics.reports.leftovers import MODELS
 from analytics.reports.models import WebsiteSession
 from analytics.reports.rollup_models import DirtyRange
+from analytics.streams import deletion, partitions
+from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
-from tests.support.events import AT, AT_MS, PATH, event_of, new_id, new_row
+from tests.support.events import AT, AT_MS, DAY_MS, PATH, event_of, new_id, new_row
 from tests.support.responses import run_concurrently
 from tests.support.retention import run_retention
 
@@ -85,14 +86,22 @@ def test_totals_are_exact_whatever_happens(website, make_website, user):
                 assert rollup.refresh(site, 10)
             case "retain":
                 low = uuid7.new_id(AT_MS + chance.randrange(10**6))
-                Event.before_delete(uuid7.LOWEST, low)
-                with connections["analytics"].cursor() as cursor:
-                    cursor.execute("DELETE FROM analytics_event WHERE id < %s", [low])
+                default = partitions.default_name(Event)
+                list(deletion.delete_range(Event, default, uuid7.LOWEST, low))
         for each in sites:
             for type in (None, *marks.TYPES):
                 types = [type] if type else marks.TYPES
                 stored = Event.objects.filter(website_id=each.pk, event_type__in=types)
                 assert marks.total(each.pk, type) == stored.count()
+
+
+def test_late_events_stay_counted_while_another_partition_is_emptied(api, website, listed):
+    partitions.create(Event, Month(2026, 1))
+    for at in (AT_MS, AT_MS - 40 * DAY_MS):  # in a partition of their month, and in the default one
+        api.post(PATH, event_of(website, timestamp=at))
+    end = uuid7.floor(AT + timedelta(days=1))
+    assert list(deletion.delete_range(Event, partitions.default_name(Event), uuid7.LOWEST, end))
+    assert Event.objects.count() == listed() == 1
 
 
 def test_a_deleted_event_is_taken_from_its_session(api, website):

@@ -60,7 +60,7 @@ def calls_before_delete(monkeypatch):
     """The ranges passed to Event.before_delete, each with the number of rows then in it."""
     result = []
 
-    def before_delete(low, high):
+    def before_delete(low, high, table):
         result.append((low, high, Event.objects.filter(id__gte=low, id__lt=high).count()))
 
     monkeypatch.setattr(Event, "before_delete", before_delete)
@@ -120,7 +120,7 @@ def test_totals_are_updated_for_each_event_of_a_deleted_website(put_events, monk
 
 
 def test_rows_stay_if_totals_cannot_be_updated(put_events, monkeypatch):
-    def fail(low, high):
+    def fail(low, high, table):
         raise DatabaseError("counters are away")
 
     put_events(*OLD, *RECENT)
@@ -137,7 +137,7 @@ def meddle(monkeypatch):
     tries = []
 
     def prepare(statement, values=()):
-        def before_delete(low, high):
+        def before_delete(low, high, table):
             if Month.of(uuid7.time_of(low)) != Month(2031, 1):
                 return
             tries.append(Event.objects.filter(id__gte=low, id__lt=high).count())
@@ -232,7 +232,7 @@ def test_a_run_that_is_stopped_keeps_what_it_has_done(put_events, monkeypatch):
     monkeypatch.setattr(deletion, "BATCH_ROWS", 1)
     calls = []
 
-    def stop(low, high):
+    def stop(low, high, table):
         calls.append(low)
         if len(calls) == 4:
             signal.raise_signal(signal.SIGTERM)
