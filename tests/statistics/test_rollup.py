@@ -4,6 +4,7 @@ import random
 
 import pytest
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from analytics.events.models import Event
 from analytics.reports import heavy_sessions, rollup
@@ -11,6 +12,7 @@ from analytics.reports.models import WebsiteSession, WebsiteVisitor
 from analytics.reports.rollup_models import DirtyRange, EventTotal, HeavySession
 from config.db import uuid7
 from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of, new_id, store_event
+from tests.support.query_plans import plan_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 HOSTILE = [
@@ -431,3 +433,14 @@ def test_the_plan_reads_no_whole_table(post, website):
         cursor.execute("SET LOCAL enable_seqscan = off")
     roll_up(website)
     assert only_session()["page_views"] == 1
+
+
+def test_the_plan_reads_no_other_sessions_where_postgresql_knows_no_numbers(website):
+    """As in the partition of a month that has just begun: nobody has analyzed it yet."""
+    for number in range(500):
+        store_event(AT_MS + number, website_id=website.id, session_id=f"sess-{number}")
+    with CaptureQueriesContext(connections["analytics"]) as asked:
+        roll_up(website)
+    [read] = [each["sql"] for each in asked if "LIMIT 50000" in each["sql"]]
+    _, indexes = plan_of(read, allow_scans=False)
+    assert indexes == {"event_session_hash"}
