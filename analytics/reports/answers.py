@@ -86,7 +86,7 @@ def _totals(question: Question, current: Reading, before: Reading | None) -> Ans
         totals=Row(None, *_metrics(question, sums, earlier, sums, earlier)),
         total=0,
         as_of=rollup.as_of(question.website.pk, question.now),
-        is_exact=not _has_truncated_sessions(question.website.pk, question.range),
+        is_exact=not has_truncated_sessions(question.website.pk, question.range),
         coverage=sums.timed_views / sums.page_views if sums.page_views else None,
     )
 
@@ -206,7 +206,7 @@ def _with_share(question: Question, sums: Sums, whole: Sums | None) -> Metrics:
     return {name: found[name] for name in question.metrics}
 
 
-def _has_truncated_sessions(website_id: Any, range: Range) -> bool:
+def has_truncated_sessions(website_id: Any, range: Range) -> bool:
     """Return whether sessions of a range have more hits than are kept."""
     sessions = WebsiteSession.objects.of_website(website_id).between(end=range.end)
     return sessions.filter(is_truncated=True, ended_at__gte=range.start).exists()

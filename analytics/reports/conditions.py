@@ -93,14 +93,25 @@ def has_property(key: str) -> str:
     return f"json_typeof(event.properties -> {key}) IN ('string', 'number', 'boolean')"
 
 
+def of_event(condition: Condition, parameters: Parameters) -> str:
+    """Return whether a custom event has a property that fits, or of a negative one has none."""
+    fits = _has_fitting_property(condition, parameters)
+    return f"({fits})" if is_positive(condition) else f"({fits}) IS NOT TRUE"
+
+
 def _has_event_with(condition: Condition, parameters: Parameters) -> str:
     """Return whether a session has a custom event in the range whose property fits."""
-    key = parameters.add(condition.dimension.removeprefix(PROPERTY))
-    fits = _fits(f"({property_text(key)})", condition, parameters)
     return f"""session.session_id IN (
         SELECT session_id FROM analytics_event AS event
-         WHERE {EVENTS_OF_RANGE} AND {has_property(key)} AND {fits}
+         WHERE {EVENTS_OF_RANGE} AND {_has_fitting_property(condition, parameters)}
     )"""
+
+
+def _has_fitting_property(condition: Condition, parameters: Parameters) -> str:
+    """Return whether an event has a property that fits the opposite of a negative condition."""
+    key = parameters.add(condition.dimension.removeprefix(PROPERTY))
+    fits = _fits(f"({property_text(key)})", condition, parameters)
+    return f"{has_property(key)} AND {fits}"
 
 
 def of_hit(condition: Condition, parameters: Parameters) -> str:

@@ -27,7 +27,7 @@ from analytics.reports.conditions import (
     property_text,
 )
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import Condition
+from analytics.reports.question import Condition, Range
 from analytics.reports.session_counts import listed
 from analytics.reports.session_rows import LONG
 from analytics.reports.session_statements import (
@@ -78,6 +78,21 @@ def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
 def sums_by_each(selection: Selection, dimensions: Collection[str]) -> dict[str, dict[Key, Sums]]:
     """Return the same for several dimensions; the sessions are read once for all of them."""
     return _Statement(selection, list(dimensions)).run()
+
+
+def range_values(website_id: UUID, range: Range, *, bots: bool) -> dict[str, Any]:
+    """Return the parameters of statements that say which sessions may overlap a range."""
+    start, end = range
+    return {
+        "website": website_id,
+        "start": start,
+        "start_id": uuid7.floor(start),
+        "day_before": uuid7.floor(max(start, uuid7.from_ms(0) + LONG) - LONG),
+        "end": uuid7.floor(end),
+        "end_time": end,
+        "last_day": uuid7.floor(max(end, uuid7.from_ms(0) + LONG) - LONG),
+        "bots": bots,
+    }
 
 
 @dataclass(slots=True)
@@ -165,20 +180,10 @@ class _Statement:
         )
 
     def _values(self) -> dict[str, Any]:
-        edges = self.selection.edges
-        return {
-            "edges": list(edges),
-            "buckets": len(edges) - 1,
-            "website": self.selection.website_id,
-            "start": edges[0],
-            "start_id": uuid7.floor(edges[0]),
-            "day_before": uuid7.floor(max(edges[0], uuid7.from_ms(0) + LONG) - LONG),
-            "end": uuid7.floor(edges[-1]),
-            "end_time": edges[-1],
-            "last_day": uuid7.floor(max(edges[-1], uuid7.from_ms(0) + LONG) - LONG),
-            "bots": self.selection.bots,
-            "engaged": ENGAGED_SECONDS,
-        }
+        selection, edges = self.selection, self.selection.edges
+        range = Range(edges[0], edges[-1])
+        buckets = {"edges": list(edges), "buckets": len(edges) - 1, "engaged": ENGAGED_SECONDS}
+        return buckets | range_values(selection.website_id, range, bots=selection.bots)
 
     def _buckets(self) -> dict[str, str]:
         """Return the buckets of sessions and hits; a single one need not be looked up.
