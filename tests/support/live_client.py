@@ -4,7 +4,9 @@ import http.client
 import json
 import time
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 from typing import Any, Self
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from tests.support.processes import TIMEOUT_SECONDS
@@ -54,13 +56,26 @@ class Connection:
         port: int = self._connection.sock.getsockname()[1]
         return port
 
-    def send(self, method: str, path: str, body: Any = None, *, token: str = "") -> Response:
+    def send(
+        self, method: str, path: str, body: Any = None, *, token: str = "", cookie: str = ""
+    ) -> Response:
         """Send a request, with a JSON body if there is one, and return its response."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        return self._send(method, path, None if body is None else json.dumps(body), headers, cookie)
+
+    def submit(self, path: str, fields: dict[str, str], *, cookie: str = "") -> Response:
+        """Send the fields of a form, and return the response."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._send("POST", path, urlencode(fields), headers, cookie)
+
+    def _send(
+        self, method: str, path: str, sent: str | None, headers: dict[str, str], cookie: str
+    ) -> Response:
+        if cookie:
+            headers["Cookie"] = cookie
         started = time.monotonic()
-        sent = None if body is None else json.dumps(body)
         self._connection.request(method, path, sent, headers)
         response = self._connection.getresponse()
         content = response.read()
@@ -94,6 +109,20 @@ def register(port: int, email: str = "owner@example.com") -> str:
     assert response.status == 201, response
     token: str = response.json["access_token"]
     return token
+
+
+def sign_in(port: int, email: str) -> str:
+    """Sign in to the pages with PASSWORD; return the cookies."""
+    with Connection(port) as connection:
+        page = connection.send("GET", "/accounts/login/")
+        token = _cookies(page)["csrftoken"].value
+        fields = {"username": email, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        response = connection.submit("/accounts/login/", fields, cookie=f"csrftoken={token}")
+        return f"sessionid={_cookies(response)['sessionid'].value}"
+
+
+def _cookies(response: Response) -> SimpleCookie:
+    return SimpleCookie("; ".join(response.headers.get_all("Set-Cookie") or []))
 
 
 def new_website(port: int, token: str) -> str:

@@ -14,11 +14,18 @@ Values = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. `raw` names the statement over events that finds the same (raw_sql.py)."""
+    """A request. `raw` names the statement over events that finds the same (raw_sql.py).
+
+    Pages are for a browser, which is signed in; the others carry a token.
+    """
 
     name: str
     path: str
     raw: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        return not self.path.startswith("/api/")
 
 
 def questions_of(website: dict[str, str], size: Size) -> list[Question]:
@@ -35,6 +42,10 @@ def questions_of(website: dict[str, str], size: Size) -> list[Question]:
     def ask(name: str, values: Values, raw: str = "", *, metrics: str = LIST) -> Question:
         query = urlencode({"metrics": metrics} | values)
         return Question(name, f"/api/v1/websites/{website['id']}/stats?{query}", raw)
+
+    def see(name: str, values: Values, below: str = "") -> Question:
+        query = urlencode({"compare": "previous"} | days | values)
+        return Question(name, f"/websites/{website['id']}/{below}?{query}")
 
     code = website["trackingCode"]
     return [
@@ -53,5 +64,15 @@ def questions_of(website: dict[str, str], size: Size) -> list[Question]:
         ask("top 10 sources, one page", {"by": "source", "page": "/articles/1"} | days),
         ask("totals, one event", {"event": "signup"} | days, metrics=CARDS),
         Question("live", f"/api/v1/websites/{website['id']}/live"),
+        see("dashboard", {}),
+        see("dashboard, one country", {"country": "DE"}),
+        see("dashboard, one page", {"page": "/articles/1"}),
+        see(
+            "dashboard, one country and not one source", {"country": "DE", "source__not": "Google"}
+        ),
+        see("page of all pages", {}, "by/page/"),
+        see("page of all pages, one country", {"country": "DE"}, "by/page/"),
+        Question("page of now", f"/websites/{website['id']}/live/"),
+        Question("page of all websites", "/"),
         Question("list of events, with total", f"/api/v1/events?trackingCode={code}&limit=50"),
     ]
