@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import humanize
 
+from config.api.errors import Invalid
+
 NOTHING = "-"
 
 
@@ -111,6 +113,11 @@ def format_metric(name: str, number: float | None) -> str:
     if name in _SECONDS:
         return format_seconds(number)
     return f"{number:,.1f}" if name == "pagesPerSession" else humanize.intcomma(round(number))
+
+
+def problem_text(error: Invalid) -> str:
+    """Return what is wrong with a question."""
+    return " ".join(f"{problem.location[-1]}: {problem.describe()}." for problem in error.problems)
 
 
 def format_seconds(number: float) -> str:

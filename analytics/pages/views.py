@@ -20,8 +20,9 @@ from analytics.pages.access import AWAY, DATABASE_FAILURES, base_path, owns, web
 from analytics.pages.dashboard import Link
 from analytics.pages.home import home
 from analytics.pages.links import State
+from analytics.pages.retention import retention_page
 from analytics.pages.shares import shares
-from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS
+from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS, problem_text
 from analytics.reports import rollup
 from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
@@ -71,7 +72,7 @@ def export(request: HttpRequest, website: Website) -> HttpResponse:
         with current(website):
             text = csv_of(question, answer(question))
     except Invalid as error:
-        return HttpResponse(_problem_text(error), status=400, content_type="text/plain")
+        return HttpResponse(problem_text(error), status=400, content_type="text/plain")
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, file_name(question))
     return response
@@ -169,7 +170,7 @@ def _report(
             context |= _waiting(request, website)
             context |= _about(question, state) | _present(website) | numbers(question, state)
     except Invalid as error:
-        return render(request, template, context | {"problem": _problem_text(error)}, status=400)
+        return render(request, template, context | {"problem": problem_text(error)}, status=400)
     except DATABASE_FAILURES:
         return render(request, template, context | {"problem": AWAY}, status=503)
     return render(request, template, context)
@@ -288,11 +289,6 @@ def _waiting(request: HttpRequest, website: Website) -> dict[str, Any]:
     }
 
 
-def _problem_text(error: Invalid) -> str:
-    """Return what is wrong with a question."""
-    return " ".join(f"{problem.location[-1]}: {problem.describe()}." for problem in error.problems)
-
-
 urlpatterns = [
     path("", home, name="home"),
     path("websites/<uuid:id>/", website, name="website"),
@@ -300,11 +296,13 @@ urlpatterns = [
     path("websites/<uuid:id>/export.csv", export, name="website_export"),
     path("websites/<uuid:id>/live/", live_page, name="website_live"),
     path("websites/<uuid:id>/now/", present, name="website_now"),
+    path("websites/<uuid:id>/retention/", retention_page),
     path("share/<str:token>/", website, name="share"),
     path("share/<str:token>/by/<str:dimension>/", breakdown),
     path("share/<str:token>/export.csv", export),
     path("share/<str:token>/live/", live_page),
     path("share/<str:token>/now/", present),
+    path("share/<str:token>/retention/", retention_page),
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),
     path("websites/<uuid:id>/shares/", shares, name="website_shares"),
     path("websites/<uuid:id>/change/", change, name="website_change"),

@@ -39,6 +39,12 @@ def conditions_in(data: Mapping[str, Sequence[str]]) -> Iterator[Condition | Pro
             yield Condition(dimension, operator or IS, tuple(dict.fromkeys(values)))
 
 
+def unknown_parameters(data: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each parameter, where there are no conditions."""
+    names = data.get("conditions", {})
+    return [Problem("unknown", (name,), message=UNKNOWN_PARAMETER) for name in names]
+
+
 def _parts_of(parameter: str) -> tuple[str, str | None]:
     """Return the dimension and the operator; the key of a property may have `__` in it."""
     is_property = parameter.startswith(PROPERTY)

@@ -21,12 +21,12 @@ from analytics.reports.fields import (
 )
 from analytics.reports.parameter_rules import (
     NO_NUL,
-    UNKNOWN_PARAMETER,
     condition_limit_problems,
     conditions_in,
     metric_problems,
     order_problem,
     range_problems,
+    unknown_parameters,
 )
 from analytics.reports.periods import (
     DEFAULT,
@@ -39,6 +39,7 @@ from analytics.reports.periods import (
     span_of,
 )
 from analytics.reports.question import SHARE, Condition, Question, Range
+from analytics.reports.retention import DEFAULT_WEEKS, MAX_WEEKS
 from config.api.errors import Invalid
 from config.api.fields import Choice, Text, WholeNumber
 from config.api.problems import Problem
@@ -133,11 +134,19 @@ class LiveQuery(StrictSerializer):
     timezone = Text(IANA_NAME, default=None, sample="Europe/Berlin", help_text=ZONE_HELP, **ONCE)
 
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        names = data.get("conditions", {})
-        return [Problem("unknown", (name,), message=UNKNOWN_PARAMETER) for name in names]
+        return unknown_parameters(data)
 
 
-STATS, CSV, LIVE = StatsQuery(), CsvQuery(), LiveQuery()
+class RetentionQuery(StrictSerializer):
+    """How many weeks are asked for; they are those of the website's time zone."""
+
+    weeks = WholeNumber(min_value=1, max_value=MAX_WEEKS, default=DEFAULT_WEEKS, **ONCE)
+
+    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+        return unknown_parameters(data)
+
+
+STATS, CSV, LIVE, RETENTION = StatsQuery(), CsvQuery(), LiveQuery(), RetentionQuery()
 
 
 def question_of(
@@ -174,6 +183,12 @@ def zone_of(website: Website, query: QueryDict) -> ZoneInfo:
     """Return the time zone of a live view; raises Invalid."""
     values = LIVE.run_validation(_by_field(query, LIVE))
     return ZoneInfo(values["timezone"] or website.timezone)
+
+
+def weeks_of(query: QueryDict) -> int:
+    """Return how many weeks of retention are asked for; raises Invalid."""
+    weeks: int = RETENTION.run_validation(_by_field(query, RETENTION))["weeks"]
+    return weeks
 
 
 def _by_field(query: QueryDict, serializer: StrictSerializer) -> dict[str, Any]:

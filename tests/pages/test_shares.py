@@ -12,7 +12,7 @@ from tests.support.shares import token_of_share
 from websites.models import Share
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
-PAGES = ["", "live/", "now/", "by/page/", "export.csv"]
+PAGES = ["", "live/", "now/", "by/page/", "export.csv", "retention/"]
 LINKS = re.compile(r"""\s(?:href|src|action|hx-get|data-exclude|data-copy)="([^"]*)\"""")
 
 
@@ -79,7 +79,7 @@ def test_every_link_of_a_share_stays_with_its_website(api, website, base, other)
         assert "secret" not in response.content.decode().lower(), url
         assert {link for link in links_of(url, response) if not link.startswith(base)} == set()
     kinds = {link.removeprefix(base).partition("?")[0] for link in links}
-    assert kinds > {"", "live/", "now/", "by/page/", "by/event/", "export.csv"}
+    assert kinds > {"", "live/", "now/", "retention/", "by/page/", "by/event/", "export.csv"}
 
 
 def test_nothing_of_its_owner_is_shown(api, website, base, browser, user):

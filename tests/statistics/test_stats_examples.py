@@ -13,12 +13,14 @@ pytestmark = pytest.mark.django_db(databases=DATABASES)
 ROOT = Path(__file__).parent.parent.parent
 PARAMETERS = [
     (path, parameter)
-    for path in ("stats", "stats.csv", "live")
+    for path in ("stats", "stats.csv", "live", "retention")
     for parameter in document()["paths"][f"/api/v1/websites/{{id}}/{path}"]["get"]["parameters"]
     if parameter["in"] == "query"
 ]
 CHAPTER = (ROOT / "config" / "docs" / "statistics.md").read_text()
-CURLS = re.findall(r'^curl "\$(?:STATS|{STATS%stats})((?:\.csv|live)?)\??(.*?)"', CHAPTER, re.M)
+CURLS = re.findall(
+    r'^curl "\$(?:STATS|{STATS%stats})((?:\.csv|live|retention)?)\??(.*?)"', CHAPTER, re.M
+)
 
 
 def examples_of(parameter):
@@ -66,12 +68,12 @@ def test_every_example_runs(ask, path, query):
 
 @pytest.mark.parametrize(("path", "query"), CURLS)
 def test_every_request_of_the_chapter_runs(ask, path, query):
-    response = ask(query, path="live" if path == "live" else f"stats{path}")
+    response = ask(query, path=f"stats{path}" if path in ("", ".csv") else path)
     assert response.status_code == 200
 
 
 def test_the_chapter_has_requests():
-    assert len(CURLS) == 7
+    assert len(CURLS) == 8
 
 
 def test_the_chapter_names_every_value():
