@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -38,6 +39,7 @@ def page(view: Any) -> Any:
         try:
             response: HttpResponse = view(request, *args, **kwargs)
         except DATABASE_FAILURES:
+            request.user = AnonymousUser()  # the page must not ask the database who it is
             response = render(request, "pages/away.html", {"problem": AWAY}, status=503)
         response["Content-Security-Policy"] = POLICY
         response["Cache-Control"] = "private, no-store"
@@ -53,8 +55,8 @@ def website_page(*, for_owner: bool = False) -> Callable[[View[P]], Any]:
     """
 
     def decorate(view: View[P]) -> Any:
-        @login_required
         @page
+        @login_required
         @wraps(view)
         def for_user(request: HttpRequest, id: UUID, *args: P.args, **kwargs: P.kwargs) -> Any:
             return view(request, _website(request, id, for_owner=for_owner), *args, **kwargs)

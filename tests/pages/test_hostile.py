@@ -66,6 +66,16 @@ def test_without_the_analytics_database(browser, website, page, request):
     assert "try again soon" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    "page", ["", "by/page/", "export.csv", "live/", "settings/", "now/", "first-event/"]
+)
+def test_without_the_main_database(browser, website, page, request):
+    request.getfixturevalue("main_database_away")
+    response = browser.get(f"/websites/{website.pk}/{page}")
+    assert response.status_code == 503
+    assert "try again soon" in response.content.decode()
+
+
 def encoded(text):
     """Return a text as a browser that allows everything would send it."""
     return text.encode("utf-8", "surrogatepass")
