@@ -69,14 +69,14 @@ class ShareView(ApiView):
         responses={200: Revoked},
         errors=(NotFound(NOT_FOUND), NotFound(SHARE_NOT_FOUND)),
     )
-    def delete(self, request: Request, id: str, shareId: str) -> HttpResponse:
+    def delete(self, request: Request, id: str, share_id: str) -> HttpResponse:
         """Revoke a share; its page and its token end at once."""
-        if not Share.objects.revoke(own_website(request, id), shareId):
+        if not Share.objects.revoke(own_website(request, id), share_id):
             raise NotFound(SHARE_NOT_FOUND)
         return self.respond(200, Revoked())
 
 
 urlpatterns = [
     path("api/v1/websites/<str:id>/shares", SharesView.as_view()),
-    path("api/v1/websites/<str:id>/shares/<str:shareId>", ShareView.as_view()),
+    path("api/v1/websites/<str:id>/shares/<str:share_id>", ShareView.as_view()),
 ]
