@@ -5,7 +5,7 @@ from importlib import import_module
 from django.urls import re_path
 
 from analytics.dashboard import api as dashboard
-from analytics.reports import funnels_api, retention_api
+from analytics.reports import funnels_api, retention_api, segments_api
 from config.api.registry import STREAM_PACKAGES, TRACK
 from config.views import unknown_path
 
@@ -14,5 +14,6 @@ urlpatterns = [
     *dashboard.urlpatterns,
     *funnels_api.urlpatterns,
     *retention_api.urlpatterns,
+    *segments_api.urlpatterns,
     re_path(r"^api/v1/analytics/", unknown_path, {"api": TRACK}, name="unknown"),
 ]

@@ -16,9 +16,10 @@ from django.utils import timezone
 from config.db import uuid7
 from websites.domains import is_domain, normalised_host
 from websites.goal_models import Funnel, Goal
+from websites.segments import Segment
 from websites.shares import Share
 
-__all__ = ["Funnel", "Goal", "RetiredCode", "Share", "User", "Website"]
+__all__ = ["Funnel", "Goal", "RetiredCode", "Segment", "Share", "User", "Website"]
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
 CODE_GRACE = timedelta(hours=24)  # for pages to be updated with a new tracking code

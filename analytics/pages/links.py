@@ -1,6 +1,6 @@
 """The state of a page, which stands in its query alone: so a link is a page, and back works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import QueryDict
@@ -53,6 +53,13 @@ class State:
     def without(self, *names: str) -> str:
         """Return a link without some parameters."""
         return _link(self._copy(*PAGING, *names))
+
+    def replacing(self, names: Iterable[str], parameters: Mapping[str, Sequence[str]]) -> str:
+        """Return a link with other parameters in place of some."""
+        query = self._copy(*PAGING, *names)
+        for name, values in parameters.items():
+            query.setlist(name, list(values))
+        return _link(query)
 
     def at_offset(self, offset: int) -> str:
         query = self._copy("offset")

@@ -21,6 +21,7 @@ from analytics.pages.dashboard import Link
 from analytics.pages.home import home
 from analytics.pages.links import State
 from analytics.pages.retention import retention_page
+from analytics.pages.segments import segment_menu, segments
 from analytics.pages.shares import shares
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS, problem_text
 from analytics.reports import rollup
@@ -168,7 +169,8 @@ def _report(
         question = question_of(website, state.question, uuid7.now())
         with current(website):
             context |= _waiting(request, website)
-            context |= _about(question, state) | _present(website) | numbers(question, state)
+            context |= _about(question, state) | segment_menu(question, state)
+            context |= _present(website) | numbers(question, state)
     except Invalid as error:
         return render(request, template, context | {"problem": problem_text(error)}, status=400)
     except DATABASE_FAILURES:
@@ -305,6 +307,7 @@ urlpatterns = [
     path("share/<str:token>/retention/", retention_page),
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),
     path("websites/<uuid:id>/shares/", shares, name="website_shares"),
+    path("websites/<uuid:id>/segments/", segments, name="website_segments"),
     path("websites/<uuid:id>/change/", change, name="website_change"),
     path("websites/<uuid:id>/first-event/", first_event, name="website_first_event"),
 ]
