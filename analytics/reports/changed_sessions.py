@@ -1,8 +1,9 @@
-"""The sessions that marks tell of, in the order of their first marked event"""
+"""The sessions that marks tell of: by their names, or by the ids of their events"""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,12 +11,10 @@ from django.db import connections
 
 from analytics.reports.marks import Mark
 from analytics.reports.models import WebsiteSession
-from analytics.reports.session_rows import LONG
 from config.db import uuid7
 from config.db.routers import home
 
 ALIAS = home(WebsiteSession)
-RANGES = 50  # that one statement reads: each may give as many rows as all together
 GAP_MS = 1_000  # what lies between is read too, which is less than another range costs
 
 
@@ -28,46 +27,32 @@ class IdRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChangedSessions:
-    """Sessions to be made anew, each with the lowest id of its events in the ranges.
+    """Sessions to be made anew; `unread` are the ranges in which others were not looked for."""
 
-    ranges: disjoint and ascending. end: where those that were not looked for begin, if any.
-    """
-
-    ids: dict[str, UUID]
-    ranges: list[IdRange]
-    end: UUID | None = None
-
-    def left_from(self, id: UUID) -> list[IdRange]:
-        """Return what is left of the ranges from an id on."""
-        return [IdRange(max(low, id), high) for low, high in self.ranges if high >= id]
-
-    @property
-    def unread(self) -> list[IdRange]:
-        return self.left_from(self.end) if self.end else []
+    ids: list[str]
+    unread: list[IdRange] = field(default_factory=list)
 
 
 def changed_sessions(
     website_id: UUID, marks: Sequence[Mark], most: int, *, floor: UUID = uuid7.LOWEST
 ) -> ChangedSessions:
-    """Return the sessions of the first so many events, or rows of sessions, in the marked ranges.
+    """Return the sessions that marks name, and those of the events that they tell of.
 
-    A session whose events have all gone is found by its row. Ranges begin at the floor.
+    Ranges of more than one id are read up to so many rows, and begin at the floor. They may have
+    rows of sessions without any event: a rebuild finds these.
     """
-    gone = merged(IdRange(mark.low, mark.high) for mark in marks if min(mark.counts) < 0)
-    ranges = merged(
-        [*(IdRange(mark.low, mark.high) for mark in marks), *_begun_before(website_id, gone)]
-    )
-    ranges = [IdRange(max(low, floor), high) for low, high in ranges if high >= floor]
-    found: dict[str, UUID] = {}
-    count = 0
-    for batch in _batches(ranges):
-        rows = _rows_in(website_id, batch, most - count)
-        for id, session_id in rows:
-            found.setdefault(session_id, id)
-        count += len(rows)
-        if count >= most:
-            return ChangedSessions(found, ranges, uuid7.next_after(rows[-1][0]))
-    return ChangedSessions(found, ranges)
+    named = [mark.session_id for mark in marks if mark.session_id is not None]
+    unnamed = [
+        IdRange(max(mark.low, floor), mark.high)
+        for mark in marks
+        if mark.session_id is None and mark.high >= floor
+    ]
+    ranges = merged(each for each in unnamed if each.low < each.high)
+    ids = [low for low, high in unnamed if low == high and not _is_in(low, ranges)]
+    rows = _rows_in(website_id, ranges, most)
+    found = [*named, *_sessions_of(website_id, ids), *(session_id for _, session_id in rows)]
+    unread = _from(uuid7.next_after(rows[-1][0]), ranges) if len(rows) == most else []
+    return ChangedSessions([*dict.fromkeys(found)], unread)
 
 
 def begun_below(website_id: UUID, session_ids: Iterable[str], floor: UUID) -> set[str]:
@@ -90,56 +75,67 @@ def merged(ranges: Iterable[IdRange]) -> list[IdRange]:
     return result
 
 
-def _begun_before(website_id: UUID, ranges: Iterable[IdRange]) -> Iterator[IdRange]:
-    """Yield the id of each session that began before a range and reaches into it."""
+def _is_in(id: UUID, ranges: Sequence[IdRange]) -> bool:
+    position = bisect_right(ranges, id, key=attrgetter("low"))
+    return position > 0 and id <= ranges[position - 1].high
+
+
+def _from(id: UUID, ranges: Iterable[IdRange]) -> list[IdRange]:
+    """Return what is left of ranges from an id on."""
+    return [IdRange(max(low, id), high) for low, high in ranges if high >= id]
+
+
+def _sessions_of(website_id: UUID, ids: Collection[UUID]) -> list[str]:
+    """Return the sessions of events."""
+    if not ids:
+        return []
     with connections[ALIAS].cursor() as cursor:
-        for low, _ in ranges:
-            day_before = UUID(int=max(0, low.int - (LONG_MS << 80)))
-            cursor.execute(_BEGUN_BEFORE, [website_id, low, uuid7.time_of(low), day_before])
-            yield from (IdRange(id, id) for (id,) in cursor.fetchall())
+        cursor.execute(_SESSIONS_OF, [website_id, list(ids)])
+        return [id for (id,) in cursor.fetchall()]
 
 
 def _rows_in(website_id: UUID, ranges: Sequence[IdRange], most: int) -> list[tuple[UUID, str]]:
     """Return the first events and sessions of ranges, by their ids."""
+    if not ranges:
+        return []
     values: dict[str, Any] = {
         "website": website_id,
         "most": most,
         "lows": [each.low for each in ranges],
         "highs": [each.high for each in ranges],
+        "lowest": ranges[0].low,
+        "highest": ranges[-1].high,
     }
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(_ROWS_IN, values)
         return list(cursor.fetchall())
 
 
-def _batches(ranges: Iterable[IdRange]) -> Iterator[list[IdRange]]:
-    rest = iter(ranges)
-    while batch := list(islice(rest, RANGES)):
-        yield batch
-
-
-LONG_MS = round(LONG.total_seconds() * 1000)
+_SESSIONS_OF = """
+SELECT DISTINCT session_id FROM analytics_event WHERE website_id = %s AND id = ANY(%s)
+"""
+# A loop over the ranges, in their order, which ends with the last row that is wanted. The bounds of
+# all ranges keep partitions out of the plan.
 _ROWS_IN = """
 SELECT row.id, row.session_id
   FROM unnest(%(lows)s::uuid[], %(highs)s::uuid[]) AS range (low, high)
  CROSS JOIN LATERAL (
     (SELECT id, session_id FROM analytics_event
       WHERE website_id = %(website)s AND id >= range.low AND id <= range.high
+        AND id >= %(lowest)s AND id <= %(highest)s
       ORDER BY id LIMIT %(most)s)
     UNION ALL
     (SELECT id, session_id FROM analytics_websitesession
       WHERE website_id = %(website)s AND id >= range.low AND id <= range.high
+        AND id >= %(lowest)s AND id <= %(highest)s
       ORDER BY id LIMIT %(most)s)
+    ORDER BY id LIMIT %(most)s
  ) AS row
- ORDER BY row.id LIMIT %(most)s
+ LIMIT %(most)s
 """
 _BEGUN_BELOW = """
 SELECT session_id FROM unnest(%s::varchar[]) AS found (key)
   JOIN analytics_websitesession
     ON hashtext(session_id) = hashtext(found.key) AND session_id = found.key
  WHERE website_id = %s AND analytics_websitesession.id < %s
-"""
-_BEGUN_BEFORE = """
-SELECT id FROM analytics_websitesession
- WHERE website_id = %s AND id < %s AND ended_at >= %s AND (id >= %s OR is_irregular)
 """

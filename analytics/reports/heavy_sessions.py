@@ -15,6 +15,7 @@ from config.db import uuid7
 
 EVENTS = 5_000
 PAUSE = timedelta(minutes=10)
+MAX_DUE = 4  # that one transaction makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ def take(website_id: UUID, changed: Iterable[str], *, all: bool = False) -> Take
     rows = HeavySession.objects.filter(website_id=website_id)
     sessions = {row.session_id: row for row in rows}
     ripe = {id for id, row in sessions.items() if all or row.made_at <= _limit()}
-    waiting = [id for id in changed if id in sessions and id not in ripe]
-    due = sorted(id for id in ripe if sessions[id].is_marked)
+    marked = sorted(id for id in ripe if sessions[id].is_marked)
+    due, later = marked[:MAX_DUE], {*marked[MAX_DUE:]}
+    waiting = [id for id in changed if id in later or (id in sessions and id not in ripe)]
     rows.filter(session_id__in=waiting).update(is_marked=True)
-    rows.filter(session_id__in=ripe).delete()
+    rows.filter(session_id__in=ripe - later).delete()
     return Taken(due, {*due, *waiting})
 
 

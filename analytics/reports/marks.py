@@ -1,4 +1,4 @@
-"""Marks: ranges of events that came or went, and which the derived rows do not show yet.
+"""Marks: events that came or went, and which the derived rows do not show yet.
 
 A mark is written in the transaction of its events, so it is visible if and only if they are. The
 rollup deletes it in the transaction that brings the derived rows up to date.
@@ -18,11 +18,12 @@ from config.db.routers import home
 
 HOUR_MS = 3_600_000
 MAX_TAKEN = 10_000  # marks
+EVENTS_OF_SESSION = 20  # about so many are read for one that is marked by its name
 TYPES = tuple(EventType.values)  # in the order of the counts of a mark
 
 
 class Mark(NamedTuple):
-    """Events of a website with ids from `low` to `high`, both included.
+    """Events of a website with ids from `low` to `high`, both included, or of one session.
 
     counts: how many came, by type in the order of TYPES; fewer than 0 if they went.
     """
@@ -31,11 +32,21 @@ class Mark(NamedTuple):
     low: UUID
     high: UUID
     counts: tuple[int, ...] = (0, 0, 0)
+    session_id: str | None = None
 
 
 def statement_for(rows: Sequence[Any]) -> str:
-    """Return the statement that marks new events, for their transaction."""
-    return _insert(marks_of(rows), uuid7.now_ms())
+    """Return the statement that marks new events, for their transaction.
+
+    Ids and numbers are written out, for they need no quoting.
+    """
+    ms = uuid7.now_ms()
+    values = [
+        f"('{uuid7.new_id(ms).hex}', '{website_id.hex}', '{low.hex}', '{high.hex}', "
+        f"{counts[0]}, {counts[1]}, {counts[2]})"
+        for website_id, low, high, counts, _ in marks_of(rows)
+    ]
+    return f"INSERT INTO {_COLUMNS} VALUES {', '.join(values)}"
 
 
 def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
@@ -54,25 +65,27 @@ def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
 
 def add(marks: Iterable[Mark], *, since: datetime | None = None) -> None:
     """Store marks; within the transaction of their events, or as of an earlier time."""
-    if found := list(marks):
+    ms = uuid7.to_ms(since) if since else uuid7.now_ms()
+    rows = [
+        (uuid7.new_id(ms), website_id, low, high, *counts, session_id)
+        for website_id, low, high, counts, session_id in marks
+    ]
+    if rows:
         with connections[home(DirtyRange)].cursor() as cursor:
-            cursor.execute(_insert(found, uuid7.to_ms(since) if since else uuid7.now_ms()))
+            cursor.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
 
 
 def mark_deleted(rows: EventQuerySet) -> None:
-    """Mark events that are about to be deleted; within the transaction that deletes them."""
-    found: dict[tuple[UUID, int], list[tuple[UUID, str]]] = {}
-    for website_id, id, event_type in rows.values_list("website_id", "id", "event_type"):
-        key = website_id, uuid7.ms_of(id) // HOUR_MS
-        found.setdefault(key, []).append((id, event_type))
+    """Mark events that are about to be deleted; within the transaction that deletes them.
+
+    By the names of their sessions, which nothing tells later.
+    """
+    found: dict[tuple[UUID, str], list[Any]] = {}
+    for row in rows.values_list("website_id", "id", "event_type", "session_id", named=True):
+        found.setdefault((row.website_id, row.session_id), []).append(row)
     add(
-        Mark(
-            website_id,
-            min(id for id, _ in events),
-            max(id for id, _ in events),
-            tuple(-sum(type == each for _, type in events) for each in TYPES),
-        )
-        for (website_id, _), events in found.items()
+        Mark(website_id, *_bounds(each), tuple(-count for count in _counts(each)), session_id)
+        for (website_id, session_id), each in found.items()
     )
 
 
@@ -95,8 +108,8 @@ def take(website_id: UUID, events: int) -> list[Mark]:
     Within a transaction that has locked the website.
     """
     with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_TAKE, [website_id, MAX_TAKEN, website_id, events])
-        found = [Mark(website_id, low, high, tuple(counts)) for low, high, *counts in cursor]
+        cursor.execute(_TAKE, [EVENTS_OF_SESSION, website_id, MAX_TAKEN, website_id, events])
+        found = [_mark(website_id, *row) for row in cursor.fetchall()]
         totals = [sum(counts) for counts in zip(*(mark.counts for mark in found), strict=True)]
         if any(totals):
             cursor.execute(_ADD_TO_TOTALS, [website_id, list(TYPES), totals])
@@ -105,9 +118,8 @@ def take(website_id: UUID, events: int) -> list[Mark]:
 
 def waiting(website_id: UUID) -> list[Mark]:
     """Return the marks of a website."""
-    names = ("low", "high", "page_views", "clicks", "custom_events")
-    rows = DirtyRange.objects.filter(website_id=website_id).values_list(*names)
-    return [Mark(website_id, low, high, tuple(counts)) for low, high, *counts in rows]
+    rows = DirtyRange.objects.filter(website_id=website_id).values_list(*_VALUES)
+    return [_mark(website_id, *row) for row in rows]
 
 
 def recount(website_id: UUID) -> None:
@@ -128,28 +140,30 @@ def total(website_id: UUID, event_type: str | None = None) -> int:
         return int(number)
 
 
-def _insert(marks: Iterable[Mark], ms: int) -> str:
-    """Return a statement in which ids and numbers are written out: they need no quoting."""
-    rows = [
-        f"('{uuid7.new_id(ms).hex}', '{website_id.hex}', '{low.hex}', '{high.hex}', "
-        f"{counts[0]}, {counts[1]}, {counts[2]})"
-        for website_id, low, high, counts in marks
-    ]
-    return f"INSERT INTO {_COLUMNS} VALUES {', '.join(rows)}"
+def _mark(website_id: UUID, low: UUID, high: UUID, *rest: Any) -> Mark:
+    *counts, session_id = rest
+    return Mark(website_id, low, high, tuple(counts), session_id)
 
 
-def _bounds(rows: Sequence[EventRow]) -> tuple[UUID, UUID]:
+def _bounds(rows: Sequence[Any]) -> tuple[UUID, UUID]:
     ids = [row.id for row in rows]
     return min(ids), max(ids)
 
 
-def _counts(rows: Sequence[EventRow]) -> tuple[int, ...]:
+def _counts(rows: Sequence[Any]) -> tuple[int, ...]:
     types = [row.event_type for row in rows]
     return tuple(types.count(type) for type in TYPES)
 
 
+_VALUES = ("low", "high", "page_views", "clicks", "custom_events", "session_id")
 _COLUMNS = """
     analytics_dirtyrange (id, website_id, low, high, page_views, clicks, custom_events)
+"""
+_ADD = """
+INSERT INTO analytics_dirtyrange
+            (id, website_id, low, high, page_views, clicks, custom_events, session_id)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[],
+                     %s::int[], %s::int[], %s::int[], %s::varchar[])
 """
 _COUNT = """
 SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
@@ -159,14 +173,15 @@ SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
 """
 _TAKE = """
 WITH first AS (
-    SELECT id, abs(page_views) + abs(clicks) + abs(custom_events) AS events
+    SELECT id, abs(page_views) + abs(clicks) + abs(custom_events)
+               + CASE WHEN session_id IS NULL THEN 0 ELSE %s END AS events
       FROM analytics_dirtyrange WHERE website_id = %s ORDER BY id LIMIT %s
 ), counted AS (
     SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM first
 )
-DELETE FROM analytics_dirtyrange AS mark USING counted
- WHERE mark.website_id = %s AND mark.id = counted.id AND before <= %s
-RETURNING low, high, page_views, clicks, custom_events
+DELETE FROM analytics_dirtyrange
+ WHERE website_id = %s AND id = ANY(ARRAY(SELECT id FROM counted WHERE before <= %s))
+RETURNING low, high, page_views, clicks, custom_events, session_id
 """
 _TOTAL = """
 SELECT coalesce((

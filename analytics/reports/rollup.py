@@ -16,12 +16,7 @@ from uuid import UUID
 from django.db import OperationalError, connections, transaction
 
 from analytics.reports import heavy_sessions, marks, sealing, session_rows, site_rules
-from analytics.reports.changed_sessions import (
-    ChangedSessions,
-    IdRange,
-    begun_below,
-    changed_sessions,
-)
+from analytics.reports.changed_sessions import begun_below, changed_sessions
 from analytics.reports.marks import Mark
 from analytics.reports.models import WebsiteSession
 from analytics.reports.rollup_models import DirtyRange, EventFloor
@@ -37,7 +32,8 @@ MAX_EVENTS = 20_000  # that one transaction reads, but for the last session
 MAX_EVENTS_OF_READS = 5_000  # of a transaction for which a request waits
 ROWS = 500  # that are replaced by one COPY
 LOCK_PAUSE_SECONDS = 0.02
-WHOLE = IdRange(uuid7.LOWEST, uuid7.HIGHEST)
+EVERYWHERE = uuid7.LOWEST, uuid7.HIGHEST
+NOWHERE = uuid7.LOWEST, uuid7.LOWEST
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -107,13 +103,13 @@ def roll_up(
         heavy = heavy_sessions.take(website_id, changed.ids, all=all_heavy)
         # What retention has left of a session tells less than its row.
         frozen = begun_below(website_id, [*changed.ids, *heavy.due], floor)
-        work = _Work(website_id, rules, most)
-        left = work.make(
-            changed,
-            [id for id in heavy.due if id not in frozen],
-            [id for id in changed.ids if id not in heavy.handled | frozen],
-        )
-        marks.add([Mark(website_id, *each) for each in left], since=since)
+        work = _Work(website_id, rules)
+        work.make([id for id in heavy.due if id not in frozen])
+        ids = [id for id in changed.ids if id not in heavy.handled | frozen]
+        unmade = work.make(ids, most=most)
+        left = [Mark(website_id, *range) for range in changed.unread]
+        left += [Mark(website_id, *NOWHERE, session_id=id) for id in unmade]
+        marks.add(left, since=since)
         if EventFloor.current() != floor:  # some events may have gone before they were read
             transaction.set_rollback(True, using=ALIAS)
             return Step()
@@ -127,7 +123,7 @@ def rebuild(website_id: UUID) -> None:
     their sessions would be made twice.
     """
     oldest = _oldest_mark(website_id)
-    marks.add([Mark(website_id, *WHOLE)], since=oldest and oldest - MILLISECOND)
+    marks.add([Mark(website_id, *EVERYWHERE)], since=oldest and oldest - MILLISECOND)
 
 
 def lock(website_id: UUID, seconds: float) -> bool:
@@ -146,30 +142,26 @@ def lock(website_id: UUID, seconds: float) -> bool:
 
 
 class _Work:
-    """Sessions of a website that one transaction makes anew, until they have too many events."""
+    """Sessions of a website that one transaction makes anew."""
 
-    def __init__(self, website_id: UUID, rules: SiteRules, most: int) -> None:
-        self._website_id, self._rules, self._most = website_id, rules, most
+    def __init__(self, website_id: UUID, rules: SiteRules) -> None:
+        self._website_id, self._rules = website_id, rules
         self._facts: dict[str, SessionFacts | None] = {}
         self._hits = 0
         self.events = self.sessions = 0
 
-    def make(self, changed: ChangedSessions, heavy: list[str], ids: list[str]) -> list[IdRange]:
-        """Make heavy sessions, and some of the changed ones; return what is left."""
-        self._make(heavy, most=None)
-        unmade = self._make(ids, most=self._most)
-        self._replace()
-        return changed.unread if unmade is None else changed.left_from(changed.ids[unmade])
-
-    def _make(self, session_ids: list[str], *, most: int | None) -> str | None:
-        """Return the first session that is not made, since there were too many events before it."""
+    def make(self, session_ids: list[str], *, most: int | None = None) -> list[str]:
+        """Make sessions until they have too many events; return those that are not made."""
+        done = events = 0
         made = facts_of_sessions(self._website_id, session_ids, self._rules)
         with closing(made):
-            for position, (id, facts, events) in enumerate(made):
-                self._add(id, facts, events)
-                if most and self.events >= most and position + 1 < len(session_ids):
-                    return session_ids[position + 1]
-        return None
+            for id, facts, count in made:
+                self._add(id, facts, count)
+                done, events = done + 1, events + count
+                if most and events >= most:
+                    break
+        self._replace()
+        return session_ids[done:]
 
     def _add(self, id: str, facts: SessionFacts | None, events: int) -> None:
         self._facts[id] = facts

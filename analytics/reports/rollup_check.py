@@ -125,7 +125,7 @@ def _pending(website: Website) -> set[str] | None:
         return None
     waiting = marks.waiting(website.pk)
     changed = changed_sessions(website.pk, waiting, MAX_PENDING)
-    return None if changed.end else {*changed.ids, *heavy_sessions.waiting(website.pk)}
+    return None if changed.unread else {*changed.ids, *heavy_sessions.waiting(website.pk)}
 
 
 def _sessions_of(website_id: UUID, range: Range, pending: set[str]) -> list[str]:

@@ -13,8 +13,9 @@ from config.db.routers import ANALYTICS
 class DirtyRange(models.Model):
     """Events that came or went, and are not in the derived rows yet.
 
-    Inserted in the transaction of the events, one for each website and hour of UTC, and deleted by
-    the rollup. So it is visible if and only if its events are. It locks nobody.
+    Inserted in the transaction of the events, and deleted by the rollup. So it is visible if and
+    only if its events are. It locks nobody. Of new events there is one for each website and hour of
+    UTC; of deleted ones, one for each session.
     """
 
     home: ClassVar = ANALYTICS
@@ -27,9 +28,14 @@ class DirtyRange(models.Model):
     page_views = models.IntegerField(help_text="Events that came; fewer than 0 if they went.")
     clicks = models.IntegerField()
     custom_events = models.IntegerField()
+    session_id = models.CharField(
+        max_length=255,
+        null=True,
+        help_text="Of the one session to be made anew; null: of those in the range.",
+    )
 
     def __str__(self) -> str:
-        return f"{self.low} to {self.high}"
+        return self.session_id or f"{self.low} to {self.high}"
 
 
 class EventTotal(models.Model):

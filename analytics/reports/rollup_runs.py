@@ -54,7 +54,8 @@ def rebuild(website_id: UUID) -> Iterator[Step]:
     rollup.rebuild(website_id)
     while rollup.is_marked(website_id):
         yield rollup.roll_up(website_id, WAIT_SECONDS) or Step()
-    yield rollup.roll_up(website_id, WAIT_SECONDS, all_heavy=True) or Step()
+    for _ in range(0, len(heavy_sessions.waiting(website_id)), heavy_sessions.MAX_DUE):
+        yield rollup.roll_up(website_id, WAIT_SECONDS, all_heavy=True) or Step()
 
 
 def seal_all(websites: Iterable[Website]) -> Iterator[int]:

@@ -54,13 +54,6 @@ def mark(website, low, high, **counts):
     DirtyRange.objects.create(website_id=website.id, low=low, high=high, **none | counts)
 
 
-def delete(website, events):
-    """Delete events as the service does, which marks them in the same transaction."""
-    ids = sorted(events.values_list("id", flat=True))
-    events.delete()
-    mark(website, ids[0], ids[-1], page_views=-len(ids))
-
-
 def roll_up(website):
     assert rollup.refresh(website, 10)
     assert not DirtyRange.objects.filter(website_id=website.id).exists()
@@ -209,27 +202,27 @@ class TestDeletion:
     def test_of_an_event(self, post, website):
         post((0, {}), (5, {}), (9, {}))
         roll_up(website)
-        delete(website, Event.objects.filter(created_at__lt=uuid7.from_ms(AT_MS + 1000)))
+        Event.objects.filter(created_at__lt=uuid7.from_ms(AT_MS + 1000)).delete()
         roll_up(website)
         assert only_session()["hit_times"] == [0, 4000]
 
     def test_of_the_last_event(self, post, website):
         post((0, {}), (5, {}), (9, {"eventType": "custom", "properties": ENGAGED}))
         roll_up(website)
-        delete(website, Event.objects.filter(created_at__gt=uuid7.from_ms(AT_MS + 1000)))
+        Event.objects.filter(created_at__gt=uuid7.from_ms(AT_MS + 1000)).delete()
         roll_up(website)
         assert only_session()["ended_at"] == AT
 
     def test_of_all_events(self, post, website):
         post((0, {}), (5, {"sessionId": "sess-2"}))
         roll_up(website)
-        delete(website, Event.objects.all())
+        Event.objects.all().delete()
         roll_up(website)
         assert not WebsiteSession.objects.exists()
 
     def test_of_one_that_was_never_rolled_up(self, post, website):
         post((0, {}), (5, {}))
-        delete(website, Event.objects.filter(created_at__gt=AT))
+        Event.objects.filter(created_at__gt=AT).delete()
         roll_up(website)
         assert only_session()["hit_times"] == [0]
 
@@ -237,7 +230,7 @@ class TestDeletion:
         post(*((day * 86_400, {}) for day in range(4)))
         roll_up(website)
         assert only_session()["is_irregular"]
-        delete(website, Event.objects.filter(created_at=uuid7.from_ms(AT_MS + 2 * 86_400_000)))
+        Event.objects.filter(created_at=uuid7.from_ms(AT_MS + 2 * 86_400_000)).delete()
         roll_up(website)
         assert len(only_session()["hit_times"]) == 3
 
@@ -245,7 +238,7 @@ class TestDeletion:
         id = new_id()
         post((0, {"id": id}), (5, {}))
         roll_up(website)
-        delete(website, Event.objects.filter(id=id))
+        Event.objects.filter(id=id).delete()
         post((0, {"id": id, "sessionId": "sess-2"}))
         roll_up(website)
         found = WebsiteSession.objects.order_by("id").values_list("session_id", "page_views")
@@ -256,7 +249,7 @@ class TestDeletion:
         id = new_id()
         post((0, {"id": id}), (5, {}))
         roll_up(website)
-        delete(website, Event.objects.filter(id=id))
+        Event.objects.filter(id=id).delete()
         post((0, {"id": id}), website=other)
         roll_up(other)
         roll_up(website)
@@ -300,6 +293,27 @@ class TestParts:
         assert rollup.is_due(website)
         roll_up(website)
         assert WebsiteSession.objects.count() == 120
+
+    def test_make_no_session_twice(self, post, website):
+        ids = [f"sess-{number}" for number in range(30)]
+        post(*((second, {"sessionId": id}) for second in range(6) for id in ids))
+        roll_up(website)
+        for hour, id in enumerate(ids):
+            post((hour * 3600, {"sessionId": id}))
+        made = 0
+        while step := rollup.is_due(website) and rollup.roll_up(website.id, most=40):
+            made += step.sessions
+        assert made == 30
+        assert WebsiteSession.objects.filter(page_views=7).count() == 30
+
+    def test_of_which_some_events_go_before_they_are_made(self, post, website):
+        post(*((0, {"sessionId": f"sess-{number}"}) for number in range(9)))
+        post(*((60, {"sessionId": f"sess-{number}"}) for number in range(9)))
+        assert rollup.roll_up(website.id, most=4)
+        Event.objects.filter(created_at=AT).delete()
+        roll_up(website)
+        found = WebsiteSession.objects.values_list("created_at", "page_views")
+        assert list(found) == [(uuid7.from_ms(AT_MS + 60_000), 1)] * 9
 
     def test_keep_the_time_of_the_oldest_mark(self, clock, post, website):
         then = clock.now
@@ -348,6 +362,23 @@ class TestHeavySessions:
         rollup.roll_up(website.id, all_heavy=True)
         assert only_session()["page_views"] == 5
 
+    def test_are_made_by_several_transactions(self, clock, post, website, monkeypatch):
+        monkeypatch.setattr(heavy_sessions, "MAX_DUE", 2)
+        ids = [f"sess-{number}" for number in range(5)]
+        for second in range(4):
+            post(*((second, {"sessionId": id}) for id in ids))
+        roll_up(website)
+        post(*((9, {"sessionId": id}) for id in ids))
+        roll_up(website)
+        clock.move(minutes=11)
+        step = rollup.roll_up(website.id)
+        assert step and step.sessions == 2
+        post((10, {"sessionId": "sess-4"}))
+        roll_up(website)
+        assert not rollup.is_due(website)
+        found = WebsiteSession.objects.values_list("session_id", "page_views")
+        assert dict(found) == dict.fromkeys(ids, 5) | {"sess-4": 6}
+
     def test_are_forgotten_when_they_rest(self, clock, post, website):
         post(*((second, {}) for second in range(4)))
         roll_up(website)
@@ -395,7 +426,8 @@ class TestRules:
         post((0, {"url": "https://example.com/user/7/"}))
         old = website.__class__.objects.get()
         website.change(page_rules={"patterns": ["/user/*/"]})
-        assert not rollup.refresh(old, 0.2)  # its website is as it was
+        assert rollup.roll_up(old.id)
+        assert rollup.is_due(old)  # its website is as it was
         roll_up(website)
         assert only_session()["hit_pages"] == ["/user/*/"]
 

@@ -66,9 +66,8 @@ class Writer:
             return self._delete()
         if self._known and chance < 0.2:
             return self._store([self._chance.choice(self._known)], "repeated")
-        age = self._chance.choice([0, 0, 0, 0, self._chance.randrange(3 * DAY_MS)])
         count = self._chance.choice([1, 1, 1, 10])
-        return self._store([self._row(age) for _ in range(count)], "new")
+        return self._store([self._row(self._age()) for _ in range(count)], "new")
 
     def _store(self, rows, kind):
         store_group(TABLE, [rows])
@@ -83,6 +82,10 @@ class Writer:
             self._known.append(again)
             store_group(TABLE, [[again]])
         return {"deleted": deleted}
+
+    def _age(self):
+        """Return how late an event is, in milliseconds; each of a commit may be of its own hour."""
+        return self._chance.choice([0, 0, 0, 0, self._chance.randrange(3 * DAY_MS)])
 
     def _row(self, age):
         ms = uuid7.now_ms() - age
