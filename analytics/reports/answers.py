@@ -8,12 +8,12 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from analytics.reports import rollup
+from analytics.reports import goal_metrics, rollup
 from analytics.reports.buckets import edges_of, local_time
 from analytics.reports.capacity import bounded
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import PAGE_METRICS, Answer, Metrics, Question, Range, Row
+from analytics.reports.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Range, Row
 from analytics.reports.reading import ByValue, Reading, Value
 from analytics.reports.sums import NOTHING, Sums, metric, metrics_of
 from analytics.rounding import rounded_ratio
@@ -45,7 +45,8 @@ def answer(question: Question) -> Answer:
 
 def answer_together(questions: Sequence[Question]) -> list[Answer]:
     """Answer questions that differ in what their rows are: dimension, metrics, order and limits."""
-    metrics = {name for each in questions for name in (*each.metrics, each.sort) if name}
+    prepared = [goal_metrics.prepared(each) for each in questions]
+    metrics = {name for each in prepared for name in (*each.metrics, each.sort) if name}
     asked = replace(questions[0], metrics=tuple(metrics))
     with _one_snapshot():
         current = Reading(asked, asked.range)
@@ -54,7 +55,8 @@ def answer_together(questions: Sequence[Question]) -> list[Answer]:
         if len(dimensions) > 1:
             for reading in filter(None, (current, before)):
                 reading.read(dimensions)
-        return [_answer(each, current, before) for each in questions]
+        answers = [_answer(each, current, before) for each in prepared]
+        return list(map(goal_metrics.completed, questions, answers))
 
 
 def _answer(question: Question, current: Reading, before: Reading | None) -> Answer:
@@ -133,7 +135,7 @@ def _breakdown(question: Question, current: Reading, before: Reading | None) -> 
             Row(
                 value,
                 *_metrics(question, sums[value], sums_before.get(value), *wholes),
-                label=label(question.by, value),
+                label=_label(question, value),
             )
             for value in shown
         ],
@@ -173,10 +175,16 @@ def _sorted(question: Question, by_value: ByValue, values: list[Value]) -> list[
     return sorted(values, key=place)[question.offset : end]
 
 
+def _label(question: Question, value: Value) -> str | None:
+    if question.by == GOAL:
+        return next(goal.name for goal in question.goals if str(goal.pk) == value)
+    return label(question.by or "", value)
+
+
 def _is_searched(question: Question, value: Value) -> bool:
     if not question.search:
         return True
-    texts = value, label(question.by or "", value)
+    texts = value, _label(question, value)
     wanted = question.search.casefold()
     return any(wanted in text.casefold() for text in texts if text)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analytics.reports.question import Condition
+from analytics.reports.question import GOAL, Condition
 
 # Dimensions that are a column of a session.
 COLUMNS = {
@@ -80,7 +80,7 @@ def of_session(condition: Condition, parameters: Parameters) -> str:
 
 def is_hit_dimension(dimension: str) -> bool:
     """Return whether a dimension is one of the hits of a session."""
-    return dimension in OF_PAGES or dimension in OF_NAMES
+    return dimension in OF_PAGES or dimension in OF_NAMES or dimension == GOAL
 
 
 def property_text(key: str) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from analytics.reports.conditions import COLUMNS, OF_NAMES, OF_PAGES, PROPERTY
 from analytics.reports.periods import Moment
-from analytics.reports.question import METRICS
+from analytics.reports.question import GOAL, METRICS
 from config.api.errors import Invalid
 from config.api.fields import StrictField
 from config.api.problems import Problem
@@ -14,7 +14,7 @@ from config.api.timestamps import NotADate, parse_date
 from config.db import uuid7
 
 TIME = "time"
-DIMENSIONS = (*OF_PAGES, *COLUMNS, *OF_NAMES)
+DIMENSIONS = (*OF_PAGES, *COLUMNS, *OF_NAMES, GOAL)
 OPERATORS = ("not", "contains", "excludes", "matches", "known")
 MAX_CONDITIONS, MAX_VALUES = 20, 50
 MAX_LENGTH = 2048  # of a value; no URL is longer
@@ -144,7 +144,7 @@ class Conditions(StrictField):
             "One that is repeated fits with any of its values; of different ones all must fit. "
             f"At most {MAX_CONDITIONS}, with {MAX_VALUES} values in all. They choose sessions; "
             "those of a page, a hostname, an event or a link choose sessions that have one, and "
-            "only what fits is counted of them."
+            "only what fits is counted of them. `goal` takes ids of goals, alone or with `not`."
         ),
         "examples": [{"country": "DE", "page__contains": "/blog"}],
     }

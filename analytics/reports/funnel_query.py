@@ -11,7 +11,7 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.reports import goal_steps
-from analytics.reports.conditions import Parameters, of_session
+from analytics.reports.conditions import Parameters
 from analytics.reports.funnel_statements import (
     CHAINS,
     FIRST_POSITION,
@@ -143,7 +143,7 @@ class _Statement:
 
     def _chosen_sessions(self, first: Step) -> str:
         """Return which sessions may take the first step."""
-        fits = [of_session(each, self.parameters) for each in self.question.conditions]
+        fits = [goal_steps.of_session(each, self.parameters) for each in self.question.conditions]
         may_have = goal_steps.may_have(first, self.parameters)
         return " AND ".join(["session.is_bot = %(bots)s", *fits, may_have])
 
@@ -211,7 +211,10 @@ class _Statement:
 
     def _chosen(self) -> str:
         """Return which sessions may take a step."""
-        tests = [OVERLAP, *(of_session(each, self.parameters) for each in self.question.conditions)]
+        tests = [
+            OVERLAP,
+            *(goal_steps.of_session(each, self.parameters) for each in self.question.conditions),
+        ]
         if self.way.window is None:
             may = goal_steps.may_have(self.way.steps[0], self.parameters)
             return " AND ".join([*tests, "session.id >= %(start_id)s", may])

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from analytics.reports.conditions import PROPERTY
+from analytics.reports.conditions import COLUMNS, PROPERTY, is_positive
 from analytics.reports.fields import (
     MAX_CONDITIONS,
     MAX_LENGTH,
@@ -15,7 +15,7 @@ from analytics.reports.fields import (
     unknown,
 )
 from analytics.reports.periods import Moment
-from analytics.reports.question import COUNTS, PAGE_METRICS, SHARE, Condition
+from analytics.reports.question import COUNTS, GOAL, GOAL_METRICS, PAGE_METRICS, SHARE, Condition
 from config.api.problems import Problem
 from config.api.rules import Rule, at_least, at_most
 
@@ -33,6 +33,8 @@ def conditions_in(data: Mapping[str, Sequence[str]]) -> Iterator[Condition | Pro
             yield Problem("unknown", (parameter,), message=UNKNOWN_PARAMETER)
         elif operator is not None and operator not in OPERATORS:
             yield unknown("operator", operator, OPERATORS).inside(parameter)
+        elif dimension == GOAL and operator not in (None, "not"):
+            yield unknown("operator", operator or "", ("not",)).inside(parameter)
         elif problem := _value_problem(operator, values):
             yield problem.inside(parameter)
         else:
@@ -118,7 +120,19 @@ def metric_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("excluded", (parameter,), message=f"{name} needs by=page")
         if name == SHARE and values["by"] in (None, TIME):
             yield Problem("excluded", (parameter,), message=f"{name} needs a dimension in by")
+        if name in GOAL_METRICS and (message := _goal_problem(values)):
+            yield Problem("excluded", (parameter,), message=f"{name} needs {message}")
     others = [name for name in values["metrics"] if name != SHARE]
     if len(others) < len(values["metrics"]) and others[:1] not in [[name] for name in COUNTS]:
         message = f"share needs a count as the first other metric: {', '.join(COUNTS)}"
         yield Problem("excluded", ("metrics",), message=message)
+
+
+def _goal_problem(values: Mapping[str, Any]) -> str | None:
+    """Return what metrics of goals lack."""
+    if values["by"] not in (None, TIME, GOAL, *COLUMNS):
+        return "by=goal, by=time or a dimension of sessions"
+    wanted = [each for each in values["conditions"] if each.dimension == GOAL]
+    if values["by"] == GOAL or any(map(is_positive, wanted)):
+        return None
+    return "by=goal, or a goal"

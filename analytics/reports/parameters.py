@@ -19,6 +19,7 @@ from analytics.reports.fields import (
     Metrics,
     Sort,
 )
+from analytics.reports.goal_conditions import with_goals
 from analytics.reports.parameter_rules import (
     NO_NUL,
     condition_limit_problems,
@@ -38,14 +39,14 @@ from analytics.reports.periods import (
     has_at_most,
     span_of,
 )
-from analytics.reports.question import SHARE, Condition, Question, Range
+from analytics.reports.question import GOAL, SHARE, Condition, Question, Range
 from analytics.reports.retention import DEFAULT_WEEKS, MAX_WEEKS
 from config.api.errors import Invalid
 from config.api.fields import Choice, Text, WholeNumber
 from config.api.problems import Problem
 from config.api.rules import at_most
 from config.api.serializers import StrictSerializer
-from websites.models import Website
+from websites.models import Goal, Website
 from websites.settings import IANA_NAME
 
 MAX_FILTERED = timedelta(days=400)
@@ -174,8 +175,9 @@ def question_of(
         limit=values["limit"],
         offset=values["offset"],
         search=values["search"],
-        conditions=values["conditions"],
+        conditions=tuple(with_goals(website, values["conditions"])),
         bots_only=values["bots"] is not None,
+        goals=tuple(Goal.objects.of_website(website.pk)) if values["by"] == GOAL else (),
     )
 
 
@@ -242,7 +244,7 @@ def _interval(range: Range, values: dict[str, Any], zone: ZoneInfo) -> str | Non
 
 def _check_lengths(ranges: Sequence[Range | None], values: dict[str, Any]) -> None:
     """Raise Invalid if a range is too long for its sessions to be read one by one."""
-    if not values["conditions"] and not values["bots"]:
+    if not values["conditions"] and not values["bots"] and values["by"] != GOAL:
         return
     names = ("from" if values["period"] is None else "period", "compareFrom")
     for range, name in zip(ranges, names, strict=True):

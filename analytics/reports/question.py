@@ -5,15 +5,18 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from websites.models import Website
+from websites.models import Goal, Website
 
 SHARE = "share"  # of the first other metric
 COUNTS = ("visitors", "sessions", "pageviews", "events", "entries", "exits")
 PAGE_METRICS = ("entries", "exits", "exitRate")  # of pages alone
+GOAL = "goal"  # a dimension whose values are ids of goals
+GOAL_METRICS = ("conversions", "conversionRate", "revenue", "averageRevenue")
 METRICS = (
     *("visitors", "sessions", "pageviews", "events", "pagesPerSession"),
     *("bounceRate", "engagementRate", "sessionDuration", "timeOnPage", "scrollDepth"),
     *PAGE_METRICS,
+    *GOAL_METRICS,
     SHARE,
 )
 
@@ -39,12 +42,20 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class GoalCondition(Condition):
+    """That one of some goals is reached, or of `not` that none is; values: their ids."""
+
+    goals: tuple[Goal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is asked.
 
     by: a dimension, `time`, or None for totals alone.
     interval: minute, hour, day, week or month when `by` is `time`.
     sort: a metric; it descends unless `ascending`.
+    goals: those of the website, when `by` is `goal`.
     """
 
     website: Website
@@ -62,6 +73,7 @@ class Question:
     search: str = ""
     conditions: tuple[Condition, ...] = ()
     bots_only: bool = False
+    goals: tuple[Goal, ...] = ()
 
 
 Metrics = dict[str, float | None]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from analytics.reports import sealing
 from analytics.reports.buckets import DAY, start_of
 from analytics.reports.conditions import COLUMNS, OF_PAGES
-from analytics.reports.question import Condition, Question, Range
+from analytics.reports.question import GOAL, Condition, Question, Range
 from analytics.reports.session_query import (
     TOTAL,
     Key,
@@ -79,6 +79,8 @@ class Reading:
         """Return the sums of each value of a dimension."""
         parts = self._parts(dimension)
         found = ByValue(self.question.website.pk, dimension, parts.sealed)
+        for goal in self.question.goals if dimension == GOAL else ():
+            found.add(str(goal.pk), NOTHING, 0)
         for value, is_other, bound, sums in self._sealed_counts(dimension, parts.sealed):
             if is_other:
                 found.is_truncated = True
@@ -173,6 +175,7 @@ class Reading:
             self.question.conditions,
             bots=self.question.bots_only,
             counts=self._counts,
+            goals=self.question.goals,
         )
 
 

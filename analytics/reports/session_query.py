@@ -20,14 +20,13 @@ from analytics.reports.conditions import (
     PROPERTY,
     Parameters,
     has_property,
-    hit_restriction,
     is_hit_dimension,
     is_positive,
-    of_session,
     property_text,
 )
+from analytics.reports.goal_steps import hit_restriction, may_reach, of_session, reached_goals
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import Condition, Range
+from analytics.reports.question import GOAL, Condition, Range
 from analytics.reports.session_counts import listed
 from analytics.reports.session_rows import LONG
 from analytics.reports.session_statements import (
@@ -49,6 +48,7 @@ from analytics.reports.session_statements import (
 from analytics.reports.sums import COUNTS, Sums, visitors_of
 from config.db import uuid7
 from config.db.routers import home
+from websites.models import Goal
 
 ENGAGED_SECONDS = 10
 TOTAL = "total"  # the dimension that has one value, of everything
@@ -61,6 +61,7 @@ class Selection:
     """Which sessions of a website are meant, and the buckets of time that are asked for.
 
     edges: the start of each bucket, and the end of the last one. counts: those that are needed.
+    goals: the values of the dimension `goal`.
     """
 
     website_id: UUID
@@ -68,6 +69,7 @@ class Selection:
     conditions: Sequence[Condition] = ()
     bots: bool = False
     counts: Collection[str] = COUNTS
+    goals: Sequence[Goal] = ()
 
 
 def sums_by(selection: Selection, dimension: str = TOTAL) -> dict[Key, Sums]:
@@ -197,12 +199,16 @@ class _Statement:
     def _sessions(self) -> str:
         """Return which sessions are meant: those that overlap the buckets and fit."""
         fits = [of_session(each, self.parameters) for each in self.selection.conditions]
+        if list(self.dimensions) == [GOAL]:
+            fits.append(may_reach(self.selection.goals, self.parameters))
         return " AND ".join([OVERLAP, *fits])
 
     def _hits(self, dimension: str) -> str:
         """Return the hits of sessions; for a property, events that have it."""
         if not dimension.startswith(PROPERTY):
-            return f"CROSS JOIN LATERAL {HITS}"
+            goals = self.selection.goals if dimension == GOAL else None
+            reached = "" if goals is None else reached_goals(goals, self.parameters)
+            return f"CROSS JOIN LATERAL {HITS} {reached}"
         key = self.parameters.add(dimension.removeprefix(PROPERTY))
         return EVENTS_WITH.format(name=property_text(key), has=has_property(key))
 
@@ -210,6 +216,8 @@ class _Statement:
         """Return which of their hits count."""
         if dimension.startswith(PROPERTY):
             return "true"
+        if dimension == GOAL:
+            return "goal.id IS NOT NULL"
         restriction = hit_restriction(self.selection.conditions, self.parameters)
         letter = OF_NAMES.get(dimension)
         has_kind = f"lower(hit.type) = '{letter}'" if letter else ""
@@ -227,4 +235,4 @@ def _value_of(dimension: str) -> str:
         return "NULL::text"
     if dimension in COLUMNS:
         return f"session.{COLUMNS[dimension]}"
-    return {"page": "hit.page", "hostname": HOST}.get(dimension, "hit.name")
+    return {"page": "hit.page", "hostname": HOST, GOAL: "goal.id"}.get(dimension, "hit.name")

@@ -42,6 +42,7 @@ NEEDS = {
     "entries": ("entries",),
     "exits": ("exits",),
     "exitRate": ("exits", "page_views"),
+    "conversions": ("page_views", "events"),
 }
 
 
@@ -123,6 +124,8 @@ def metric(sums: Sums, name: str) -> float | None:
             return number
         case "pageviews":
             return sums.page_views
+        case "conversions":  # where only what reaches a goal is counted
+            return sums.page_views + sums.events
         case "pagesPerSession":
             return _mean(sums.page_views, sums.sessions, digits=2)
         case "bounceRate":
@@ -137,6 +140,8 @@ def metric(sums: Sums, name: str) -> float | None:
             return _mean(sums.scroll_percents, sums.scrolled_pages)
         case "exitRate":
             return _rate(sums.exits, sums.page_views)
+        case "conversionRate" | "revenue" | "averageRevenue":
+            return None  # goal_metrics fills them in
     raise KeyError(name)
 
 

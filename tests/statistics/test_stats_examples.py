@@ -8,6 +8,7 @@ import pytest
 
 from config.api.openapi.document import document
 from tests.support.statistics import DATABASES
+from websites.models import Goal
 
 pytestmark = pytest.mark.django_db(databases=DATABASES)
 ROOT = Path(__file__).parent.parent.parent
@@ -41,6 +42,8 @@ def completed(query):
         return f"{query}&by=time&from=2026-10-01T00:00:00Z&to=2026-10-01T16:00:00Z"
     if re.search("=-?(entries|exits|exitRate)$", query):
         return f"{query}&by=page"
+    if re.search("=-?(conversions|conversionRate|revenue|averageRevenue)$", query):
+        return f"{query}&by=goal"
     if query == "metrics=share":
         return "metrics=visitors,share&by=page"
     if query.endswith("share"):
@@ -67,13 +70,15 @@ def test_every_example_runs(ask, path, query):
 
 
 @pytest.mark.parametrize(("path", "query"), CURLS)
-def test_every_request_of_the_chapter_runs(ask, path, query):
+def test_every_request_of_the_chapter_runs(ask, website, path, query):
+    goal = Goal.objects.create(website=website, name="Thanks", kind="page", value="/thanks")
+    query = query.replace("$GOAL", str(goal.pk))
     response = ask(query, path=f"stats{path}" if path in ("", ".csv") else path)
     assert response.status_code == 200
 
 
 def test_the_chapter_has_requests():
-    assert len(CURLS) == 8
+    assert len(CURLS) == 10
 
 
 def test_the_chapter_names_every_value():

@@ -12,13 +12,13 @@ pytestmark = [
 METRICS = (
     "'visitors' | 'sessions' | 'pageviews' | 'events' | 'pagesPerSession' | 'bounceRate' | "
     "'engagementRate' | 'sessionDuration' | 'timeOnPage' | 'scrollDepth' | 'entries' | 'exits' | "
-    "'exitRate' | 'share'"
+    "'exitRate' | 'conversions' | 'conversionRate' | 'revenue' | 'averageRevenue' | 'share'"
 )
 DIMENSIONS = (
     "'time' | 'page' | 'hostname' | 'entryPage' | 'exitPage' | 'source' | 'channel' | 'referrer' | "
     "'utmSource' | 'utmMedium' | 'utmCampaign' | 'utmTerm' | 'utmContent' | 'country' | 'region' | "
     "'city' | 'browser' | 'browserVersion' | 'os' | 'osVersion' | 'device' | 'language' | "
-    "'screen' | 'event' | 'outbound' | 'download'"
+    "'screen' | 'event' | 'outbound' | 'download' | 'goal'"
 )
 OPERATORS = "'not' | 'contains' | 'excludes' | 'matches' | 'known'"
 DATE = "Expected YYYY-MM-DD, or an instant with an offset such as Z or +02:00"
@@ -45,7 +45,6 @@ REFUSED = [
     ("days=7", {"days": [UNKNOWN]}),
     ("conditions=1", {"conditions": [UNKNOWN]}),
     ("Country=DE", {"Country": [UNKNOWN]}),
-    ("goal=x", {"goal": [UNKNOWN]}),
     ("%00=1&a=2", {"\0": [UNKNOWN], "a": [UNKNOWN]}),
     ("property.=1", {"property.": [UNKNOWN]}),
     ("property.a%00=1", {"property.a\0": [UNKNOWN]}),
@@ -66,7 +65,10 @@ REFUSED = [
     ("metrics=", {"metrics": [unknown("metric", "", METRICS)]}),
     ("metrics=visitors,", {"metrics": [unknown("metric", "", METRICS)]}),
     ("metrics=visitors,visitors", {"metrics": ["A metric is named twice"]}),
-    ("metrics=conversions", {"metrics": [unknown("metric", "conversions", METRICS)]}),
+    (
+        "metrics=visits,conversion",
+        {"metrics": [unknown("metric", each, METRICS) for each in ("visits", "conversion")]},
+    ),
     ("metrics=exits", {"metrics": ["exits needs by=page"]}),
     ("metrics=entries&by=country", {"metrics": ["entries needs by=page"]}),
     ("sort=-exitRate&by=country", {"sort": ["exitRate needs by=page"]}),
