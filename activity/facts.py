@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from config.api.client_address import client_address
 from config.api.view import annotations
 
-SHARE_TOKEN = re.compile(r"(?<=^/share/)[^/]+")  # who reads rows must not get what it opens
+# Who reads rows must not get what they open.
+TOKENS = re.compile(r"(?<=^/share/)[^/]+|(?<=^/accounts/reset/)[^/]+/[^/]+")
 
 
 class RequestFacts(NamedTuple):
@@ -43,7 +44,7 @@ class RequestFacts(NamedTuple):
             status_code,
             getattr(request, "request_id", "-"),
             str(request.method),
-            SHARE_TOKEN.sub("[token]", request.path_info, 1),
+            TOKENS.sub("[token]", request.path_info, 1),
             client_address(request),
             meta.get("HTTP_AUTHORIZATION", ""),
             request.COOKIES.get(cookie, "") if "HTTP_COOKIE" in meta else "",

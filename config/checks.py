@@ -88,6 +88,17 @@ def trusted_proxies() -> CheckMessage:
     )
 
 
+@doctor.check("EMAIL_URL", 106, "settings")
+def email_url() -> CheckMessage:
+    """Check that mail reaches people, and no log."""
+    if not settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+        return Info(settings.EMAIL_HOST or "set")
+    if settings.EMBEDDED:
+        return Info(FIRST_RUN)
+    hint = "Links for new passwords are printed, where whoever reads the output can use them."
+    return Warning("console", hint=hint)
+
+
 @doctor.check("Redis", 301, "machine")
 def redis() -> CheckMessage:
     """Check that the server that counts rate limits responds."""

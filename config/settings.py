@@ -15,6 +15,7 @@ from config.api.addresses import parse_networks
 from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres
+from config.email_url import email_settings
 
 Value = TypeVar("Value")
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -45,6 +46,8 @@ REDIS_URL = env.str(
         r"^$|^(redis|rediss|unix)://", error="Must look like redis://host:6379/0."
     ),
 )
+email_url = env.str("EMAIL_URL", "console:")
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "millrace@localhost", validate=validate.Email())
 MAINTENANCE = env.str("MAINTENANCE", "daily", validate=validate.OneOf(["daily", "off"]))
 SECRET_KEY = env.str("SECRET_KEY", "")
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
@@ -111,6 +114,16 @@ CORS_ALLOWED_ORIGINS = _parsed("CORS_ALLOWED_ORIGINS", cors_allowed_origins, par
 
 if not all(path.startswith("/") for path in ACTIVITY_EXCLUDE_PATHS):
     _abort("ACTIVITY_EXCLUDE_PATHS must list paths, each from its first slash on.")
+
+try:
+    EMAIL_SETTINGS = email_settings(email_url)
+except ValueError as error:
+    _abort(f"EMAIL_URL must look like {error}.")
+EMAIL_BACKEND = EMAIL_SETTINGS.backend
+EMAIL_HOST, EMAIL_PORT = EMAIL_SETTINGS.host, EMAIL_SETTINGS.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL_SETTINGS.user, EMAIL_SETTINGS.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SETTINGS.use_tls, EMAIL_SETTINGS.use_ssl
+EMAIL_TIMEOUT = 10
 
 # First run: no database URL means an embedded PostgreSQL (config/db/embedded_postgres.py).
 EMBEDDED = not DATABASE_URL and not ANALYTICS_DATABASE_URL
@@ -237,6 +250,7 @@ LOGIN_REDIRECT_URL = "home"
 SESSION_ENGINE = "websites.sessions"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["websites.hashers.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+PASSWORD_RESET_TIMEOUT = 3600
 AUTH_PASSWORD_VALIDATORS = [  # for passwords set in the admin; the API states its own rules
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -1,4 +1,4 @@
-"""Registration of accounts and authentication by password."""
+"""Accounts: registration, authentication by password, deletion"""
 
 import hashlib
 import secrets
@@ -6,7 +6,7 @@ import string
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
@@ -14,12 +14,16 @@ from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
 from config.api.rules import at_least, at_most, email_address, matching
 from config.api.serializers import StrictSerializer
+from config.db import deadline
+from config.db.routers import MAIN
 from websites.login_throttle import LoginThrottle
 from websites.models import User
 
 TAKEN = "Email already registered"
 WRONG = "Invalid email or password"
 INACTIVE = "Account is inactive"
+CHANGED = "Your password has been changed meanwhile."
+LAST_ADMIN = "You are the only administrator. Make another one first."
 _KEY_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -94,3 +98,29 @@ def active_user(user_id: UUID) -> User:
     if user is None:
         raise InvalidCredentials
     return user
+
+
+def renew_generation(user: User, password: str) -> None:
+    """End all sessions and tokens of a user by a new hash of the password, on which they depend.
+
+    Raises Conflict if the password is not that one any more.
+    """
+    before, user.password = user.password, make_password(password)
+    found = User.objects.filter(pk=user.pk, password=before)
+    if not found.update(password=user.password):
+        raise Conflict(CHANGED)
+
+
+def delete(user: User) -> int:
+    """Delete a user with the websites and funnel events; return the number of websites.
+
+    The events of a deleted website go with the next retention. Raises Forbidden for the last
+    administrator, without whom nobody could make another one.
+    """
+    with deadline.long_transaction(MAIN):  # there may be many funnel events
+        others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+        if user.is_superuser and set(others.values_list("pk", flat=True)) <= {user.pk}:
+            raise Forbidden(LAST_ADMIN)
+        websites = user.websites.count()
+        user.delete()
+    return websites

@@ -16,6 +16,7 @@ from cachetools import TTLCache
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Exists
+from django.utils.crypto import salted_hmac
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -30,6 +31,7 @@ NO_REFRESH = "Invalid or expired refresh token"
 MAX_AGE_SECONDS = 1.5  # a token that is revoked must stop within two
 CACHE_SIZE = 10_000
 MAX_TOKEN_LENGTH = 2048  # ours have about 600 characters
+GENERATION_LENGTH = 16
 ACCESS_SECONDS = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
 
 
@@ -42,12 +44,16 @@ class RefreshToken(Token):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user of a token; `token_id` is its jti, `expires_at` in Unix seconds."""
+    """The user of a token; `token_id` is its jti, `expires_at` in Unix seconds.
+
+    generation: that of the user when it was issued, which a new password ends.
+    """
 
     user_id: UUID
     email: str
     token_id: str
     expires_at: float
+    generation: str
 
     @property
     def pk(self) -> UUID:
@@ -120,7 +126,14 @@ def reset() -> None:
 def _signed(token: Token, user: User) -> str:
     token["user_id"] = token["sub"] = str(user.id)
     token["email"] = user.email
+    # The contract lists all claims, of which this one may hold anything.
+    token["jti"] += f".{_generation_of(user)}"
     return str(token)
+
+
+def _generation_of(user: User) -> str:
+    """Return what changes with the password of a user, as Django has it in sessions."""
+    return salted_hmac("tokens", user.password, algorithm="sha256").hexdigest()[:GENERATION_LENGTH]
 
 
 def _check(token: str) -> Caller | None:
@@ -154,13 +167,18 @@ def _claims(kind: type[Token], token: str) -> Caller | None:
     user_id = uuid7.parse(str(payload.get("user_id")))
     if user_id is None or "\0" in str(payload["jti"]):  # PostgreSQL's texts hold no NUL
         return None
-    return Caller(user_id, str(payload.get("email", "")), str(payload["jti"]), payload["exp"])
+    token_id = str(payload["jti"])
+    generation = token_id.partition(".")[2]
+    return Caller(user_id, str(payload.get("email", "")), token_id, payload["exp"], generation)
 
 
 def _active_user(claims: Caller) -> User | None:
     """Return the active user of a token, None if the token is revoked."""
     revoked = BlacklistedToken.objects.filter(token__jti=claims.token_id)
-    return User.objects.filter(~Exists(revoked), id=claims.user_id, is_active=True).first()
+    user = User.objects.filter(~Exists(revoked), id=claims.user_id, is_active=True).first()
+    # Those of before an upgrade have no generation.
+    is_current = user and claims.generation in ("", _generation_of(user))
+    return user if is_current else None
 
 
 def _revoke(claims: Caller) -> bool:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from config.api.errors import Conflict, Forbidden, Invalid, InvalidCredentials, RateLimited
 from websites import accounts, sessions
 from websites.backends import TOO_MANY_ATTEMPTS
+from websites.limited_form import LimitedForm
 from websites.login_throttle import LOGIN_LIMIT
 from websites.models import User
 
@@ -50,29 +51,14 @@ class LoginForm(AuthenticationForm):
         return self.cleaned_data
 
 
-class LoginView(views.LoginView):
+class LoginView(LimitedForm, views.LoginView):
     """/accounts/login/"""
 
     form_class = LoginForm
     template_name = "accounts/login.html"
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            LOGIN_LIMIT.count(request)
-            return super().post(request, *args, **kwargs)
-        except RateLimited as error:
-            return self.too_many_attempts(error.retry_after_seconds)
-
-    def too_many_attempts(self, wait: int) -> HttpResponse:
-        """Return the page with status 429 and the seconds to wait."""
-        refusal = f"Too many attempts. Try again in {wait} second{'s' * (wait != 1)}."
-        form = self.form_class(
-            self.request, initial={"username": self.request.POST.get("username")}
-        )
-        context = self.get_context_data(form=form, refusal=refusal)
-        response = self.render_to_response(context, status=429)
-        response["Retry-After"] = str(wait)
-        return response
+    def get_initial(self) -> dict[str, Any]:
+        return {"username": self.request.POST.get("username")}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponseRedirect:
         user = form.get_user()

@@ -1,4 +1,4 @@
-"""What all pages have: a policy, who may see a website, and what to say without a database."""
+"""Who may see a website, and below which path"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,46 +6,14 @@ from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AnonymousUser
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 
-from config.api.errors import StorageUnavailable
 from websites.models import Share, User, Website
+from websites.page import page
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, Website, P], HttpResponse]
-# No script and no style in the page itself, whatever texts of visitors are in it.
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        *("script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'"),
-        *("form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"),
-    )
-)
-
-
-AWAY = "The numbers do not come in time; try again soon."
-DATABASE_FAILURES = (OperationalError, InterfaceError, StorageUnavailable)
-
-
-def page(view: Any) -> Any:
-    """Serve a page of our own: under our policy, kept by no cache, and with words for an outage."""
-
-    @wraps(view)
-    def served(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response: HttpResponse = view(request, *args, **kwargs)
-        except DATABASE_FAILURES:
-            request.user = AnonymousUser()  # the page must not ask the database who it is
-            response = render(request, "pages/away.html", {"problem": AWAY}, status=503)
-        response["Content-Security-Policy"] = POLICY
-        response["Cache-Control"] = "private, no-store"
-        return response
-
-    return served
 
 
 def website_page(*, for_owner: bool = False) -> Callable[[View[P]], Any]:

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from analytics.pages import charts
-from analytics.pages.access import AWAY, DATABASE_FAILURES, page
 from analytics.pages.dashboard import Link, Number
 from analytics.pages.links import State
 from analytics.pages.texts import PERIODS
@@ -20,6 +19,7 @@ from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites.models import User, Website
 from websites.new_website import NEW, unique_host
+from websites.page import AWAY, DATABASE_FAILURES, page
 
 PER_PAGE = 20  # websites of a list, each of which is asked two questions
 HOME_PERIODS = ("today", "7d", "28d", "90d")

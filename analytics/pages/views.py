@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.events.models import Event
 from analytics.pages import charts, dashboard, website_form
-from analytics.pages.access import AWAY, DATABASE_FAILURES, base_path, owns, website_page
+from analytics.pages.access import base_path, owns, website_page
 from analytics.pages.dashboard import Link
 from analytics.pages.home import home
 from analytics.pages.links import State
@@ -35,6 +35,7 @@ from analytics.reports.question import Question
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Website
+from websites.page import AWAY, DATABASE_FAILURES
 from websites.settings import timezones
 from websites.tracker.snippet import script_line
 

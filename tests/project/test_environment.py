@@ -1,22 +1,8 @@
 """Invalid settings of the environment"""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.support.server import ROOT
-
-
-def settings_error(**environment):
-    """Return what a start with these variables says; it must not succeed."""
-    run = subprocess.run(
-        [sys.executable, "-c", "import config.settings"], env=os.environ | environment, text=True,
-        cwd=ROOT, capture_output=True, check=False,
-    )  # fmt: skip
-    assert (run.returncode, run.stdout) == (1, "")
-    return run.stderr.strip()
+from tests.support.environment import settings_error
 
 
 @pytest.mark.parametrize("text", ["https://app.example/", "app.example", "null", "https://a.b,x"])

@@ -198,6 +198,10 @@ def test_a_repeated_key_stays_out_of_the_log(user, written):
             "Internal Server Error: /share/q0Yw1v-_W0/live/",
             "Internal Server Error: /share/[token]/live/",
         ),
+        (
+            "Internal Server Error: /accounts/reset/MDE5Yy0w/d1x-0aB9/",
+            "Internal Server Error: /accounts/reset/[token]/",
+        ),
         (f"key pk_{'a1B2' * 8}", "key [key]"),
         ("postgresql://me:secret@db.example/name", "postgresql://[password]@db.example/name"),
         ("from 192.0.2.7.", "from [address]"),
