@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 
 from analytics.admin import website_settings
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
-from analytics.admin.formatting import EMPTY, format_time, truncate
+from analytics.admin.formatting import EMPTY, format_time, link, truncate
 from analytics.events import traffic
 from config.db import deadline
 from websites.first_run import curl_line
@@ -66,7 +66,10 @@ class WebsiteAdmin(ModelAdmin):
     """Websites, with the tracking codes in their pages."""
 
     icon = "language"
-    list_display = ("short_name", "short_domain", "code", "owner", "state", "last_event", "today")
+    list_display = (
+        *("short_name", "short_domain", "code", "owner", "state", "last_event", "today"),
+        "dashboard",
+    )
     list_filter = ("is_active",)
     list_per_page = 25
     list_select_related = ("user",)
@@ -77,7 +80,8 @@ class WebsiteAdmin(ModelAdmin):
     actions = ("pause_selected", "resume_selected")
     actions_detail = ("pause", "resume", "rotate")
     computed_fields: ClassVar = (
-        *("state", "code", "old_codes", "script", "first_event", "created", "updated"),
+        *("dashboard", "state", "code", "old_codes", "script", "first_event"),
+        *("created", "updated"),
     )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -134,6 +138,10 @@ class WebsiteAdmin(ModelAdmin):
     @admin.display(description="user", ordering="user__email")
     def owner(self, website: Website) -> SafeString:
         return truncate(website.user.email, limit=28)
+
+    @admin.display(description="dashboard")
+    def dashboard(self, website: Website) -> SafeString:
+        return link(reverse("website", args=[website.pk]), "Open")
 
     @admin.display(description="created (UTC)")
     def created(self, website: Website) -> SafeString:
