@@ -1,10 +1,25 @@
 """Lines of numbers over time, as paths of SVG that stretch to the space they get."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 WIDTH, HEIGHT = 1000, 100  # of the view box; the style sheet says how large it is shown
+MAX_DATES = 7
+GAP = 0.25  # between bars, of their distance
+LEVELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a small chart."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +29,13 @@ class Slot:
     x: float
     width: float
     text: str
+
+
+class Date(NamedTuple):
+    """A text below the chart; x: its place, in per cent of the width."""
+
+    text: str
+    x: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +51,32 @@ class Chart:
     before: str
     slots: list[Slot]
     ticks: list[str]  # of the vertical axis, from the top
-    dates: list[str]  # of the horizontal one
+    dates: list[Date]  # of the horizontal one
 
 
 def sparkline(numbers: Sequence[float]) -> str:
     """Return the path of a small line."""
-    return _path(_points(numbers, _ceiling(numbers)))
+    return _path(_points(numbers, _ceiling(numbers), len(numbers)))
+
+
+def bars(numbers: Sequence[float], texts: Sequence[str]) -> list[Bar]:
+    """Return a bar for each number."""
+    ceiling, width = _ceiling(numbers), WIDTH / max(len(numbers), 1)
+    return [
+        Bar(
+            x=round((n + GAP / 2) * width, 2),
+            y=round(HEIGHT * (1 - number / ceiling), 2),
+            width=round((1 - GAP) * width, 2),
+            height=round(HEIGHT * number / ceiling, 2),
+            text=text,
+        )
+        for n, (number, text) in enumerate(zip(numbers, texts, strict=True))
+    ]
+
+
+def level(number: float, most: float) -> int:
+    """Return how dark a field of a map is, from 0 to LEVELS; by the root, so that few are seen."""
+    return math.ceil(LEVELS * math.sqrt(number / most)) if number and most else 0
 
 
 def chart(
@@ -46,30 +88,38 @@ def chart(
     is_running: bool,
     format: Callable[[float], str],
 ) -> Chart:
-    """Return a chart of numbers, one for each bucket.
+    """Return a chart of numbers, one for each bucket that has begun.
 
-    texts: the label of each bucket. is_running: whether the last bucket is not over.
+    texts: what these buckets have. dates: of all buckets. is_running: whether the last of the
+    numbers may still grow.
     """
     ceiling = _ceiling([*numbers, *before])
-    points = _points(numbers, ceiling)
+    points = _points(numbers, ceiling, len(dates))
     whole, running = (points[:-1], points[-2:]) if is_running else (points, [])
     floor = [(points[-1][0], HEIGHT), (points[0][0], HEIGHT)] if points else []
-    width = WIDTH / max(len(numbers), 1)
+    width = WIDTH / max(len(dates), 1)
     slots = [Slot(round(n * width, 2), round(width, 2), text) for n, text in enumerate(texts)]
     return Chart(
         whole=_path(whole),
         running=_path(running),
         area=_path([*points, *floor]),
-        before=_path(_points(before, ceiling)),
+        before=_path(_points(before, ceiling, len(dates))),
         slots=slots,
         ticks=[format(ceiling), format(ceiling / 2), format(0)],
-        dates=[dates[0], dates[len(dates) // 2], dates[-1]] if len(dates) > 2 else list(dates),
+        dates=list(_some(dates)),
     )
 
 
-def _points(numbers: Sequence[float], ceiling: float) -> list[tuple[float, float]]:
+def _some(dates: Sequence[str]) -> Iterator[Date]:
+    """Yield so many of the dates that they have space, each in the middle of its bucket."""
+    step = max(math.ceil(len(dates) / MAX_DATES), 1)
+    for n in range((len(dates) - 1) % step // 2, len(dates), step):
+        yield Date(dates[n], round(100 * (n + 0.5) / len(dates), 2))
+
+
+def _points(numbers: Sequence[float], ceiling: float, buckets: int) -> list[tuple[float, float]]:
     """Return the middle of each bucket at the height of its number."""
-    step = WIDTH / max(len(numbers), 1)
+    step = WIDTH / max(buckets, 1)
     return [
         (round((n + 0.5) * step, 2), round(HEIGHT * (1 - number / ceiling), 2))
         for n, number in enumerate(numbers)
@@ -81,9 +131,10 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _ceiling(numbers: Sequence[float]) -> float:
-    """Return the least round number that no number exceeds."""
+    """Return the least round number that no number exceeds, and whose half is whole."""
     most = max(numbers, default=0)
     if most <= 2:
         return 2
     power = 10.0 ** math.floor(math.log10(most))
-    return next(step * power for step in (1, 2, 4, 5, 6, 8, 10) if step * power >= most)
+    rounds = (step * power for step in (1, 2, 4, 5, 6, 8, 10))
+    return next(number for number in rounds if number >= most and number % 2 == 0)

@@ -1,6 +1,6 @@
 """The first page: what this is, or somebody's websites."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from analytics.pages import charts
-from analytics.pages.dashboard import Link, Number
-from analytics.pages.links import State
+from analytics.pages.links import Link, State
+from analytics.pages.numbers import Number
 from analytics.pages.texts import PERIODS
 from analytics.reports.answers import answer, current
+from analytics.reports.live import live
 from analytics.reports.parameters import question_of
+from analytics.reports.question import Metrics, Row
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites.models import User, Website
@@ -24,6 +26,7 @@ from websites.page import AWAY, DATABASE_FAILURES, page
 PER_PAGE = 20  # websites of a list, each of which is asked two questions
 HOME_PERIODS = ("today", "7d", "28d", "90d")
 HOME_METRICS = ("visitors", "pageviews", "bounceRate")
+SUMMED = ("visitors", "pageviews")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,13 @@ class Site:
     website: Website
     spark: str = ""
     spark_text: str = ""
-    numbers: Sequence[Number] = ()
+    totals: Row | None = None
+    present: int = 0  # visitors who are there now
     error: str = ""
+
+    @property
+    def numbers(self) -> list[Number]:
+        return [] if self.totals is None else _numbers(self.totals, HOME_METRICS)
 
 
 @page
@@ -65,8 +73,10 @@ def _sites(request: HttpRequest, user: User) -> dict[str, Any]:
     period = period if period in HOME_PERIODS else HOME_PERIODS[0]
     pages = Paginator(Website.objects.owned_by(user.pk), PER_PAGE)
     listed = pages.get_page(request.GET.get("list"))
+    sites = [_site(website, period) for website in listed]
     return {
-        "sites": [_site(website, period) for website in listed],
+        "sites": sites,
+        "totals": [] if pages.num_pages > 1 else _totals_of_all(sites),
         "pages": listed,
         "previous_link": state.with_(list=str(listed.number - 1)),
         "next_link": state.with_(list=str(listed.number + 1)),
@@ -91,8 +101,28 @@ def _site(website: Website, period: str) -> Site:
         website,
         spark=charts.sparkline(views),
         spark_text=f"{sum(views):,.0f} page views in the last 24 hours",
-        numbers=[Number.of(name, totals.metrics, totals.previous) for name in HOME_METRICS],
+        totals=totals,
+        present=live(website, now).visitors,
     )
+
+
+def _totals_of_all(sites: Sequence[Site]) -> list[Number]:
+    """Return the sums of what adds up, if there are several websites."""
+    known = [site.totals for site in sites if site.totals]
+    if len(known) < 2:
+        return []
+    current = _sums(row.metrics for row in known)
+    previous = _sums(row.previous for row in known if row.previous)
+    return _numbers(Row(None, current, previous), SUMMED)
+
+
+def _sums(found: Iterable[Metrics]) -> Metrics:
+    numbers = list(found)
+    return {name: sum(metrics[name] or 0 for metrics in numbers) for name in SUMMED}
+
+
+def _numbers(totals: Row, names: Sequence[str]) -> list[Number]:
+    return [Number.of(name, totals.metrics, totals.previous) for name in names]
 
 
 def _add(user: User, sent: QueryDict) -> Website:

@@ -12,6 +12,15 @@ FORM = ("add", "op", "value")  # of a condition that is added
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One of several things to choose from."""
+
+    text: str
+    link: str
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The parameters of a page, and the path below which the pages of its website are."""
 
@@ -65,6 +74,12 @@ class State:
         query = self._copy("offset")
         if offset > 0:
             query["offset"] = str(offset)
+        return _link(query)
+
+    def sorted_by(self, metric: str) -> str:
+        """Return a link to a list with the largest of a metric first."""
+        query = self._copy("offset")
+        query["sort"] = f"-{metric}"
         return _link(query)
 
     def adding(self, name: str, value: str) -> str:

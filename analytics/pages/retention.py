@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from analytics.pages.access import owns, website_page
-from analytics.pages.dashboard import Link
+from analytics.pages.links import Link
 from analytics.pages.texts import NOTHING, problem_text
 from analytics.reports.answers import current
 from analytics.reports.parameters import weeks_of

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from analytics.pages.access import website_page
-from analytics.pages.dashboard import Link, parameter
-from analytics.pages.links import State
+from analytics.pages.filters import parameter
+from analytics.pages.links import Link, State
 from analytics.reports.question import Condition, Question
 from analytics.reports.segments import NEW, conditions_of, create_segment, parameters_of
 from config.api.errors import Conflict, Invalid

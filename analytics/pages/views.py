@@ -1,8 +1,7 @@
 """The pages of an owner's websites."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,35 +13,32 @@ from django.urls import path
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from analytics.events.models import Event
 from analytics.pages import charts, dashboard, website_form
-from analytics.pages.access import base_path, owns, website_page
-from analytics.pages.dashboard import Link
+from analytics.pages.access import owns, website_page
 from analytics.pages.home import home
-from analytics.pages.links import State
+from analytics.pages.hours import hours
+from analytics.pages.links import Link, State
+from analytics.pages.lists import metrics_of, values_of
+from analytics.pages.panels import panels
+from analytics.pages.report import present_visitors, report, waiting
 from analytics.pages.retention import retention_page
-from analytics.pages.segments import segment_menu, segments
+from analytics.pages.segments import segments
 from analytics.pages.shares import shares
-from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, OPERATORS, PERIODS, problem_text
-from analytics.reports import rollup
+from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, problem_text
 from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
 from analytics.reports.parameters import CSV, question_of
-from analytics.reports.periods import DEFAULT, has_at_most
+from analytics.reports.periods import has_at_most
 from analytics.reports.question import Question
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Website
-from websites.page import AWAY, DATABASE_FAILURES
 from websites.settings import timezones
-from websites.tracker.snippet import script_line
 
-INSTANT = timedelta(microseconds=1)
 ROWS = 100  # of a whole list of values
 MAX_BUCKETS = 200  # of a chart that a link leads to
-COMPARES = {"none": "No comparison", "previous": "Time before", "year": "A year ago"}
 
 
 @website_page()
@@ -51,7 +47,7 @@ def website(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happened on a website."""
     if "add" in request.GET:
         return HttpResponseRedirect(_with_added_condition(State(request.GET)))
-    return _report(request, website, "pages/website.html", _numbers)
+    return report(request, website, "pages/website.html", _numbers)
 
 
 @website_page()
@@ -62,7 +58,7 @@ def breakdown(request: HttpRequest, website: Website, dimension: str) -> HttpRes
         raise Http404
     if "add" in request.GET:
         return HttpResponseRedirect(_with_added_condition(State(request.GET)))
-    return _report(request, website, "pages/breakdown.html", partial(_values, dimension))
+    return report(request, website, "pages/breakdown.html", partial(_values, dimension))
 
 
 @website_page()
@@ -95,7 +91,7 @@ def live_page(request: HttpRequest, website: Website) -> HttpResponse:
 def present(request: HttpRequest, website: Website) -> HttpResponse:
     """Show how many visitors are there, as a part of a page."""
     with bounded():
-        context = {"website": website} | _present(website)
+        context = {"website": website} | present_visitors(website)
     return render(request, "pages/present.html", context)
 
 
@@ -110,7 +106,7 @@ def settings(request: HttpRequest, website: Website) -> HttpResponse:
         if not errors:
             messages.success(request, "Saved. It counts within five seconds.")
             return redirect("website_settings", id=website.pk)
-    context = _waiting(request, website) | {
+    context = waiting(request, website) | {
         "website": website,
         "here": "settings",
         "is_owner": True,
@@ -145,38 +141,7 @@ def change(request: HttpRequest, website: Website) -> HttpResponse:
 @require_safe
 def first_event(request: HttpRequest, website: Website) -> HttpResponse:
     """Show whether an event has come, as a part of a page."""
-    return render(request, "pages/waiting.html", _waiting(request, website))
-
-
-def _report(
-    request: HttpRequest,
-    website: Website,
-    template: str,
-    numbers: Callable[[Question, State], dict[str, Any]],
-) -> HttpResponse:
-    """Answer the question of a page; show what is wrong with it, or that it takes too long."""
-    state = State(request.GET, base_path(request))
-    context = {
-        "website": website,
-        "here": "dashboard",
-        "is_owner": owns(request, website),
-        "state": state,
-        "dimensions": DIMENSIONS,
-        "operators": OPERATORS,
-        "compares": _choices(state, "compare", COMPARES, "none"),
-        "periods": _periods(state),
-    }
-    try:
-        question = question_of(website, state.question, uuid7.now())
-        with current(website):
-            context |= _waiting(request, website)
-            context |= _about(question, state) | segment_menu(question, state)
-            context |= _present(website) | numbers(question, state)
-    except Invalid as error:
-        return render(request, template, context | {"problem": problem_text(error)}, status=400)
-    except DATABASE_FAILURES:
-        return render(request, template, context | {"problem": AWAY}, status=503)
-    return render(request, template, context)
+    return render(request, "pages/waiting.html", waiting(request, website))
 
 
 def _numbers(question: Question, state: State) -> dict[str, Any]:
@@ -192,7 +157,8 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "chart_label": METRICS[metric].label,
         "chart_text": dashboard.chart_text(series, metric),
         "intervals": _intervals(state, question, interval),
-        "panels": dashboard.panels(question, state),
+        "panels": panels(question, state),
+        "hours_link": f"{state.base}hours/?{state.asked}",
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
         "is_exact": series.is_exact,
     }
@@ -200,52 +166,20 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
 
 def _values(dimension: str, question: Question, state: State) -> dict[str, Any]:
     """Return a part of the list of all values of a dimension."""
-    names = dashboard.metrics_of(dimension)
+    names = metrics_of(dimension)
     sort = question.sort if question.sort in names else names[0]
     asked = replace(question, by=dimension, interval=None, metrics=names, limit=ROWS, sort=sort)
     found = answer(asked)
     has_more = asked.offset + ROWS < found.total
     return {
-        "list": dashboard.values_of(found, asked, state),
+        "list": values_of(found, asked, state),
+        "definitions": [METRICS[name] for name in names],
         "search": question.search,
         "previous_link": state.at_offset(asked.offset - ROWS) if asked.offset else None,
         "next_link": state.at_offset(asked.offset + ROWS) if has_more else None,
         "is_truncated": found.is_truncated,
         "is_exact": found.is_exact,
     }
-
-
-def _about(question: Question, state: State) -> dict[str, Any]:
-    """Return what the page says of the question itself."""
-    first = question.range.start.astimezone(question.timezone)
-    last = (question.range.end - INSTANT).astimezone(question.timezone)
-    period = state.query.get("period", "" if "from" in state.query else DEFAULT)
-    as_of = rollup.as_of(question.website.pk, question.now)
-    return {
-        "chips": dashboard.chips(question.conditions, state),
-        "unfiltered_link": state.without(*map(dashboard.parameter, question.conditions)),
-        "period_text": PERIODS.get(period) or f"{first:%d %b %Y} to {last:%d %b %Y}",
-        "compare_text": COMPARES.get(state.query.get("compare", "none"), COMPARES["previous"]),
-        "first_day": f"{first:%Y-%m-%d}",
-        "last_day": f"{last:%Y-%m-%d}",
-        "timezone": question.timezone.key,
-        "as_of": f"{as_of.astimezone(question.timezone):%H:%M:%S}",
-        "has_previous": question.previous is not None,
-    }
-
-
-def _choices(state: State, name: str, texts: Mapping[str, str], default: str) -> list[Link]:
-    chosen = state.query.get(name, default)
-    return [Link(text, state.with_(**{name: each}), each == chosen) for each, text in texts.items()]
-
-
-def _periods(state: State) -> list[Link]:
-    chosen = state.query.get("period", "" if "from" in state.query else DEFAULT)
-    gone = {"from": None, "to": None, "interval": None}
-    return [
-        Link(text, state.with_(period=each, **gone), each == chosen)
-        for each, text in PERIODS.items()
-    ]
 
 
 def _intervals(state: State, question: Question, chosen: str) -> list[Link]:
@@ -265,30 +199,21 @@ def _with_added_condition(state: State) -> str:
     return State(state.plain).adding(name, query.get("value", ""))
 
 
-def _present(website: Website) -> dict[str, Any]:
-    return {"live_visitors": live(website, uuid7.now()).visitors}
-
-
 def _live_numbers(found: Live, website: Website) -> dict[str, Any]:
     """Return what the live page shows; the present minute is the last one."""
     zone = ZoneInfo(website.timezone)
+    minutes = [(minute.start.astimezone(zone), minute) for minute in found.minutes]
     lists = {"Pages": found.pages, "Sources": found.sources, "Countries": found.countries}
     return {
         "live": found,
-        "spark": charts.sparkline([minute.page_views for minute in found.minutes]),
+        "minutes": minutes,
+        "bars": charts.bars(
+            [minute.page_views for minute in found.minutes],
+            [f"{at:%H:%M}: {minute.page_views}" for at, minute in minutes],
+        ),
         "views": sum(minute.page_views for minute in found.minutes),
         "lists": lists.items(),
         "events": [(event.at.astimezone(zone), event) for event in found.events],
-    }
-
-
-def _waiting(request: HttpRequest, website: Website) -> dict[str, Any]:
-    """Return the line for its pages, and whether an event has come."""
-    script = request.build_absolute_uri("/tracker.js")
-    return {
-        "website": website,
-        "snippet": script_line(script, website.tracking_code),
-        "has_events": Event.objects.of_website(website.pk).exists(),
     }
 
 
@@ -296,12 +221,14 @@ urlpatterns = [
     path("", home, name="home"),
     path("websites/<uuid:id>/", website, name="website"),
     path("websites/<uuid:id>/by/<str:dimension>/", breakdown, name="website_breakdown"),
+    path("websites/<uuid:id>/hours/", hours, name="website_hours"),
     path("websites/<uuid:id>/export.csv", export, name="website_export"),
     path("websites/<uuid:id>/live/", live_page, name="website_live"),
     path("websites/<uuid:id>/now/", present, name="website_now"),
     path("websites/<uuid:id>/retention/", retention_page),
     path("share/<str:token>/", website, name="share"),
     path("share/<str:token>/by/<str:dimension>/", breakdown),
+    path("share/<str:token>/hours/", hours),
     path("share/<str:token>/export.csv", export),
     path("share/<str:token>/live/", live_page),
     path("share/<str:token>/now/", present),

@@ -15,6 +15,9 @@ OF_OWNERS = {
     "before the first event": "{empty}",
     "no data in the range": "{busy}?from=2020-01-01&to=2020-01-31",
     "long names": "{long}",
+    "map": "{busy}?places=map&compare=previous",
+    "hours": "{busy}hours/?country=DE",
+    "retention": "{busy}retention/",
     "a question without sense": "{busy}?period=x",
     "breakdown": "{busy}by/page/?compare=previous",
     "breakdown of hostile texts": "{busy}by/event/",
@@ -105,6 +108,22 @@ def test_a_chain_of_filters_is_a_link(tab, sites, make_tab, owner_context):
 def shown(page):
     """Return the texts of a dashboard but for what time changes."""
     return [text for text in page.locator("main").inner_text().splitlines() if "now" not in text]
+
+
+def test_hours_come_when_they_are_seen(tab, sites):
+    page = tab.open(f"{sites['busy']}?country=DE")
+    page.locator("#hours").scroll_into_view_if_needed()
+    page.locator("#hours .heat").wait_for()
+    page.locator("#hours td[data-text]").nth(30).hover()
+    assert page.locator("#hours output").inner_text().startswith("Tuesday 6:00 to 7:00: ")
+
+
+def test_a_country_on_the_map_filters(tab, sites):
+    page = tab.open(f"{sites['busy']}?places=map")
+    page.locator("#places use[href$='#SG']").hover()
+    assert "Singapore: " in page.locator("#places output").inner_text()
+    page.locator("#places use[href$='#SG']").click()
+    page.get_by_label("Filters").get_by_text("Country is Singapore").wait_for()
 
 
 def test_by_keyboard_alone(tab, sites):

@@ -372,7 +372,8 @@ class TestHeavySessions:
         roll_up(website)
         clock.move(minutes=11)
         step = rollup.roll_up(website.id)
-        assert step and step.sessions == 2
+        assert step
+        assert step.sessions == 2
         post((10, {"sessionId": "sess-4"}))
         roll_up(website)
         assert not rollup.is_due(website)

@@ -21,12 +21,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The text below a chart tells the bucket under the pointer.
+// The text below a chart tells what is under the pointer.
 function follow(event) {
-  const slot = event.target.closest?.("[data-chart] .hit");
-  if (!slot) return;
-  const text = slot.closest("figure").querySelector("[data-chart-text]");
-  text.textContent = slot.querySelector("title").textContent;
+  const part = event.target.closest?.("[data-chart] .hit, [data-text]");
+  if (!part) return;
+  const text = part.closest("figure").querySelector("[data-chart-text]");
+  text.textContent = part.title || part.querySelector("title").textContent;
 }
 document.addEventListener("pointerover", follow);
 document.addEventListener("pointerdown", follow);
