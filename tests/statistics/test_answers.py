@@ -1,44 +1,49 @@
 """Answers to questions, against a brute force that is written from the definitions"""
 
-import json
-import math
 from collections import defaultdict
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
+from datetime import timedelta
 from itertools import pairwise
-from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.events.ingest import TABLE
-from analytics.events.models import ClientContextRow
-from analytics.ingest.commit import store_group
-from analytics.reports import rollup, sealing, site_rules
+from analytics.reports import sealing
 from analytics.reports.answers import answer, answer_together
 from analytics.reports.buckets import days_of, edges_of
 from analytics.reports.question import Condition, Question, Range
-from analytics.reports.session_facts import facts_of
 from config.db import uuid7
-from tests.support.events import new_row
+from tests.support.brute_force import (
+    CLIENT_FIELDS,
+    HIT_DIMENSIONS,
+    PROPERTY,
+    SESSION_FIELDS,
+    START,
+    UTM_FIELDS,
+    brute,
+    metrics,
+    row_of,
+    store,
+)
 from websites.models import Website
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-# Around a change of the clocks of Berlin, Lord Howe, Chatham and Sao Paulo's former one.
-START = datetime(2025, 10, 3, 20, tzinfo=UTC)
 ZONES = ("UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Chatham", "America/Sao_Paulo")
 METRICS = (
     *("visitors", "sessions", "pageviews", "events", "bounceRate", "engagementRate"),
     *("sessionDuration", "timeOnPage", "scrollDepth"),
 )
 MINUTES = 60 * 24 * 4
-PAGES = ("/", "/a", "/b/1", "/b/2")
+ADDRESSES = (
+    *("example.com/", "example.com/a", "example.com/b/1", "shop.example.com/b/2"),
+    "example.com/a?utm_source=news&utm_medium=email&utm_campaign=Spring",
+    "other.example/?utm_source=ads&utm_term=shoes&utm_content=b",
+)
 NAMES = (None, "sign-up", "buy")
+COLUMNS = (*SESSION_FIELDS, *UTM_FIELDS, *CLIENT_FIELDS)
+DIMENSIONS = (None, *HIT_DIMENSIONS, *COLUMNS, PROPERTY)
 
 minutes = st.one_of(st.integers(0, MINUTES), st.sampled_from([0, 240, 1440, 1441, 2880]))
 events = st.lists(
@@ -46,218 +51,14 @@ events = st.lists(
         minutes,
         st.sampled_from(["s1", "s2", "s3", "s4", "s5", "bot"]),
         st.sampled_from(["v1", "v2", "v3"]),
-        st.sampled_from(["pageview", "pageview", "custom", "outbound", "$engagement"]),
-        st.sampled_from(PAGES),
+        st.sampled_from(["pageview", "pageview", "custom", "outbound", "download", "$engagement"]),
+        st.sampled_from(ADDRESSES),
         st.sampled_from(NAMES),
         st.sampled_from([None, "DE", "AT"]),
         st.integers(0, 30),
     ),
     max_size=25,
 )
-
-
-def row_of(website, minute, session, visitor, kind, page, name, country, number):
-    ms = uuid7.to_ms(START) + minute * 60_000
-    properties = {
-        "custom": {"plan": number % 3} | ({} if name is None else {"name": name}),
-        "outbound": {"kind": "outbound", "href": f"https://{name}.example/"},
-        "$engagement": {"name": "$engagement", "seconds": number, "scroll": number * 3},
-    }
-    id = uuid7.new_id(ms)
-    if kind == "custom":
-        plan_of[id] = number % 3
-    return new_row(
-        id=id,
-        created_at=uuid7.from_ms(ms),
-        website_id=website.pk,
-        event_type={"outbound": "click", "$engagement": "custom"}.get(kind, kind),
-        url=f"https://example.com{page}",
-        session_id=session,
-        visitor_id=visitor,
-        location=country,
-        properties=json.dumps(properties[kind]) if kind in properties else None,
-    )
-
-
-def store(website, rows):
-    """Store events, and that the sessions called bot are of one; bring the sessions up to date."""
-    nothing = dict.fromkeys(ClientContextRow._fields[4:-1])
-    contexts = [
-        ClientContextRow(
-            uuid7.new_id(uuid7.ms_of(row.id)),
-            row.created_at,
-            website.pk,
-            row.session_id,
-            **nothing,
-            is_bot=True,
-        )
-        for row in rows
-        if row.session_id == "bot"
-    ]
-    if rows:
-        store_group(TABLE, [[*rows, *contexts]])
-    assert rollup.refresh(website, 60)
-
-
-# The brute force
-
-
-def sessions_of(website, rows):
-    """Return the facts of the sessions that are not a bot's."""
-    by_session = defaultdict(list)
-    for row in rows:
-        by_session[row.session_id].append(row)
-    rules = site_rules.rules_of(website)
-    found = [facts_of(each, [], rules) for name, each in by_session.items() if name != "bot"]
-    return [session for session in found if session]
-
-
-def time_of(hit):
-    return uuid7.time_of(hit.id)
-
-
-def value_of(session, hit, dimension):
-    """Return the value of a hit, or of its session; SKIP if it has none of this dimension."""
-    if dimension == "page":
-        return hit.page
-    if dimension in ("event", "outbound"):
-        return hit.name if hit.type == dimension[0].replace("e", "c") else SKIP
-    if dimension == PROPERTY:
-        return str(plan_of[hit.id]) if hit.id in plan_of else SKIP
-    return {
-        "total": None,
-        "country": session.client.country,
-        "entryPage": session.entry_page,
-        "source": session.source,
-    }[dimension]
-
-
-SKIP = object()
-DIMENSIONS = (None, "page", "event", "outbound", "country", "entryPage", "property.plan")
-PROPERTY = "property.plan"
-plan_of: dict[UUID, int] = {}  # of custom events
-
-
-def fits(value, condition):
-    if value is SKIP:
-        return False
-    if condition.operator == "is":
-        return value in condition.values
-    if condition.operator == "contains":
-        return value is not None and any(part.lower() in value.lower() for part in condition.values)
-    return (value is not None) == (condition.values == ("true",))
-
-
-POSITIVE = {"not": "is", "excludes": "contains"}
-
-
-def is_chosen(session, condition, range):
-    operator = POSITIVE.get(condition.operator, condition.operator)
-    is_negative = operator != condition.operator
-    hits = session.hits
-    if condition.dimension == PROPERTY:
-        hits = [hit for hit in hits if range.start <= time_of(hit) < range.end]
-    if condition.values == ("false",) and condition.dimension in (*HIT_DIMENSIONS, PROPERTY):
-        is_negative, condition = True, replace(condition, values=("true",))
-    positive = replace(condition, operator=operator)
-    has = any(fits(value_of(session, hit, condition.dimension), positive) for hit in hits)
-    return has != is_negative
-
-
-HIT_DIMENSIONS = ("page", "event", "outbound")
-
-
-def counts(session, hit, conditions):
-    """Return whether a hit counts under the conditions on hits."""
-    positive = [
-        each
-        for each in conditions
-        if each.dimension in HIT_DIMENSIONS
-        and each.operator not in POSITIVE
-        and each.values != ("false",)
-    ]
-    pages = [each for each in positive if each.dimension == "page"]
-    names = [each for each in positive if each.dimension != "page"]
-
-    def fits_all(some):
-        return all(fits(value_of(session, hit, each.dimension), each) for each in some)
-
-    if pages and names:
-        return (hit.type == "p" and fits_all(pages)) or fits_all(names)
-    return fits_all(pages) and fits_all(names)
-
-
-def brute(website, rows, range, dimension="total", conditions=()):
-    """Return the metrics of each value."""
-    found: dict[Any, Any] = defaultdict(lambda: defaultdict(list))
-    for session in sessions_of(website, rows):
-        if not all(is_chosen(session, each, range) for each in conditions):
-            continue
-        counting = [hit for hit in session.hits if counts(session, hit, conditions)]
-        is_hit_dimension = dimension in HIT_DIMENSIONS
-        if dimension == PROPERTY:
-            counting = [hit for hit in session.hits if range.start <= time_of(hit) < range.end]
-            is_hit_dimension = True
-        for value in {
-            value_of(session, hit, dimension)
-            for hit in (counting if is_hit_dimension else session.hits)
-        } - {SKIP}:
-            if range.start <= session.started_at < range.end:
-                found[value]["sessions"].append(session)
-        deepest: dict[str, int] = {}
-        for hit in session.hits:
-            if hit.scroll is not None:
-                deepest[hit.page] = max(deepest.get(hit.page, 0), hit.scroll)
-        seen = set()
-        for hit in session.hits:
-            is_first = hit.type == "p" and hit.page not in seen
-            if hit.type == "p":
-                seen.add(hit.page)
-            value = value_of(session, hit, dimension)
-            if value is SKIP or hit not in counting or not range.start <= time_of(hit) < range.end:
-                continue
-            found[value]["hits"].append(hit)
-            if is_first and hit.page in deepest:
-                found[value]["scrolls"].append(deepest[hit.page])
-    return {value: metrics(each, dimension) for value, each in found.items()}
-
-
-def metrics(found, dimension):
-    sessions, hits, scrolls = found["sessions"], found["hits"], found["scrolls"]
-    kind = {"outbound": "o", PROPERTY: "c"}.get(dimension, "c")
-    viewed = [each for each in sessions if each.page_views]
-    told = [hit.seconds for hit in hits if hit.seconds is not None]
-    lengths = [(each.ended_at - each.started_at) / timedelta(seconds=1) for each in sessions]
-    engaged = [
-        each
-        for each in sessions
-        if each.page_views > 1 or each.custom_events or each.engaged_seconds >= 10
-    ]
-    return {
-        "visitors": len({hit.visitor_id for hit in hits}),
-        "sessions": len(sessions),
-        "pageviews": sum(hit.type == "p" for hit in hits),
-        "events": sum(hit.type == kind for hit in hits),
-        "bounceRate": rate(sum(each.page_views == 1 for each in viewed), len(viewed)),
-        "engagementRate": rate(len(engaged), len(sessions)),
-        "sessionDuration": mean(lengths),
-        "timeOnPage": mean(told),
-        "scrollDepth": mean(scrolls),
-    }
-
-
-def rate(part, whole):
-    return mean([100] * part + [0] * (whole - part))
-
-
-def mean(numbers):
-    if not numbers:
-        return None
-    exact = sum(map(Fraction, numbers)) / len(numbers)
-    return math.floor(exact * 10 + Fraction(1, 2)) / 10
-
-
-# What is asked
 
 
 def question(website, range, zone, **more):
@@ -280,23 +81,27 @@ def ranges(draw):
     return Range(START + timedelta(minutes=first), START + timedelta(minutes=last))
 
 
+def conditions_on(dimensions, *values):
+    """Make conditions with any operator: of texts, of parts of them, of patterns."""
+    dimension, texts = st.sampled_from(dimensions), st.sampled_from(values)
+    operators = st.sampled_from(["is", "not", "contains", "excludes", "matches"])
+    some = st.lists(texts, min_size=1, max_size=2, unique=True).map(tuple)
+    known = st.builds(
+        Condition, dimension, st.just("known"), st.sampled_from([("true",), ("false",)])
+    )
+    return st.one_of(st.builds(Condition, dimension, operators, some), known)
+
+
 conditions = st.lists(
     st.one_of(
-        st.builds(
-            Condition,
-            st.just("page"),
-            st.sampled_from(["is", "not", "contains", "excludes"]),
-            st.sampled_from([("/",), ("/a", "/b/1"), ("B",)]),
-        ),
-        st.builds(Condition, st.just("event"), st.sampled_from(["is", "not"]), st.just(("buy",))),
-        st.builds(
-            Condition,
-            st.sampled_from(["country", "event", "outbound", PROPERTY]),
-            st.just("known"),
-            st.sampled_from([("true",), ("false",)]),
-        ),
-        st.builds(Condition, st.just("country"), st.sampled_from(["is", "not"]), st.just(("DE",))),
-        st.builds(Condition, st.just(PROPERTY), st.sampled_from(["is", "not"]), st.just(("1",))),
+        conditions_on(["page"], "/", "/a", "B", "/*", "/b/*", "**1"),
+        conditions_on(["hostname"], "example.com", "SHOP", "*.example.com", "**example*"),
+        conditions_on(["event"], "buy", "sign", "*-*", "**"),
+        conditions_on(["outbound"], "https://buy.example/", "Buy", "https://*/", "*/*", "**"),
+        conditions_on(["download"], "/files/buy.pdf", "PDF", "/files/*", "*.pdf"),
+        conditions_on(COLUMNS, "DE", "news", "Spring", "Munich", "de-DE", "390x844"),
+        conditions_on(COLUMNS, "d", "e", "x", "*e*", "**", "/", "/*", "1*"),
+        conditions_on([PROPERTY], "1", "2", "*", "**"),
     ),
     max_size=2,
 ).map(tuple)
