@@ -173,9 +173,10 @@ SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
 """
 _TAKE = """
 WITH first AS (
-    SELECT id, abs(page_views) + abs(clicks) + abs(custom_events)
-               + CASE WHEN session_id IS NULL THEN 0 ELSE %s END AS events
-      FROM analytics_dirtyrange WHERE website_id = %s ORDER BY id LIMIT %s
+    SELECT id, CASE WHEN session_id IS NULL THEN abs(page_views) + abs(clicks) + abs(custom_events)
+                    WHEN row_number() OVER (PARTITION BY session_id ORDER BY id) = 1 THEN %s
+                    ELSE 0 END AS events
+      FROM (SELECT * FROM analytics_dirtyrange WHERE website_id = %s ORDER BY id LIMIT %s) AS mark
 ), counted AS (
     SELECT id, sum(events) OVER (ORDER BY id) - events AS before FROM first
 )
