@@ -49,11 +49,11 @@ def segments(request: HttpRequest, website: Website) -> HttpResponse:
 
 def segment_menu(question: Question, state: State) -> dict[str, Any]:
     """Return the segments of a website, and the present filters, as its menu needs them."""
+    found = Segment.objects.of_website(question.website.pk)
+    links = [_link(segment, question.conditions, state) for segment in found]
     return {
-        "segments": [
-            _link(segment, question.conditions, state)
-            for segment in Segment.objects.of_website(question.website.pk)
-        ],
+        "segments": links,
+        "is_kept": any(link.is_chosen for link in links),
         "filters": urlencode(
             {parameter(each): each.values for each in question.conditions}, doseq=True
         ),

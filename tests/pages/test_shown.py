@@ -17,12 +17,13 @@ OF_OWNERS = {
     "long names": "{long}",
     "map": "{busy}?places=map&compare=previous",
     "hours": "{busy}hours/?country=DE",
-    "retention": "{busy}retention/",
     "a question without sense": "{busy}?period=x",
     "breakdown": "{busy}by/page/?compare=previous",
     "breakdown of hostile texts": "{busy}by/event/",
     "live": "{busy}live/",
     "nobody there": "{empty}live/",
+    "retention": "{busy}retention/",
+    "retention without visitors": "{empty}retention/",
     "settings": "{busy}settings/",
 }
 OF_ALL = {"welcome": "/", "log in": "/accounts/login/", "register": "/accounts/register/"}
