@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analytics.reports import visitor_numbers
 from analytics.reports.leftovers import delete_leftovers
 from analytics.streams import retention
 from analytics.streams.base import Stream
@@ -15,6 +16,7 @@ from config.api import address_hash
 from config.db import uuid7
 from config.models import RuntimeSettings
 from config.server.console import columns, progress_bar, size, stoppable
+from websites.models import Website
 
 STREAMS = {str(model._meta.model_name): model for model in retention.deletion_order()}
 MAX_DAYS = 36_500  # as in the runtime settings
@@ -80,6 +82,8 @@ class Command(BaseCommand):
         summary = f"{_describe(total(deleted), address_hash.delete_expired())} deleted"
         if is_complete:
             delete_leftovers(uuid7.now())
+            websites = Website.objects.order_by("pk").values_list("pk", flat=True)
+            visitor_numbers.delete_unused(websites, uuid7.now().date())
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {bar.format_dict['elapsed']:.1f} s.")
 
