@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from analytics.pages.links import Link, State
 from analytics.pages.texts import DIMENSIONS, NOTHING
 from analytics.reports.labels import label
-from analytics.reports.question import Condition
+from analytics.reports.question import Condition, GoalCondition
 
 
 def chips(conditions: Iterable[Condition], state: State) -> list[Link]:
@@ -28,6 +28,9 @@ def _condition_text(condition: Condition, value: str) -> str:
     if condition.operator == "known":
         return f"{name} is {'known' if value == 'true' else 'unknown'}"
     is_whole = condition.operator in ("is", "not")
-    text = (is_whole and label(condition.dimension, value)) or value or NOTHING
+    known = label(condition.dimension, value) if is_whole else None
+    if isinstance(condition, GoalCondition):
+        known = next(goal.name for goal in condition.goals if str(goal.pk) == value.lower())
+    text = known or value or NOTHING
     verbs = {"is": "is", "not": "is not", "excludes": "does not contain"}
     return f"{name} {verbs.get(condition.operator, condition.operator)} {text}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from analytics.events.models import Event
@@ -18,7 +18,7 @@ from analytics.reports.answers import current
 from analytics.reports.live import live
 from analytics.reports.parameters import question_of
 from analytics.reports.periods import DEFAULT
-from analytics.reports.question import Question
+from analytics.reports.question import GOAL, Question
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Website
@@ -28,27 +28,43 @@ from websites.tracker.snippet import script_line
 INSTANT = timedelta(microseconds=1)
 COMPARES = {"none": "No comparison", "previous": "Previous period", "year": "Previous year"}
 
+Numbers = Callable[[Question, State], dict[str, Any]]
+Ask = Callable[[Website, State], Question]
+
+
+def ask_series(website: Website, state: State) -> Question:
+    """Return the question of a page with a chart; raises Invalid."""
+    return question_of(website, state.question, uuid7.now())
+
 
 def report(
     request: HttpRequest,
     website: Website,
     template: str,
-    numbers: Callable[[Question, State], dict[str, Any]],
+    numbers: Numbers,
+    *,
+    here: str = "dashboard",
+    ask: Ask = ask_series,
 ) -> HttpResponse:
-    """Answer the question of a page; show what is wrong with it, or that it takes too long."""
+    """Answer the question of a page; show what is wrong with it, or that it takes too long.
+
+    here: the name of the page in the navigation. ask: reads the question of the state.
+    """
+    if "add" in request.GET:
+        return HttpResponseRedirect(_with_added_condition(State(request.GET)))
     state = State(request.GET, base_path(request))
     context = {
         "website": website,
-        "here": "dashboard",
+        "here": here,
         "is_owner": owns(request, website),
         "state": state,
-        "dimensions": DIMENSIONS,
+        "dimensions": {name: text for name, text in DIMENSIONS.items() if name != GOAL},
         "operators": OPERATORS,
         "compares": _choices(state, "compare", COMPARES, "none"),
         "periods": _periods(state),
     }
     try:
-        question = question_of(website, state.question, uuid7.now())
+        question = ask(website, state)
         with current(website):
             context |= waiting(request, website)
             context |= _about(question, state) | segment_menu(question, state)
@@ -105,3 +121,11 @@ def waiting(request: HttpRequest, website: Website) -> dict[str, Any]:
         "snippet": script_line(script, website.tracking_code),
         "has_events": Event.objects.of_website(website.pk).exists(),
     }
+
+
+def _with_added_condition(state: State) -> str:
+    """Return the link of the condition that the form of filters asks for."""
+    query = state.query
+    dimension, operator = query.get("add", ""), query.get("op", "is")
+    name = dimension if operator == "is" else f"{dimension}__{operator}"
+    return State(state.plain).adding(name, query.get("value", ""))

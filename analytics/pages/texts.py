@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import humanize
 
+from analytics.reports.question import GOAL
 from config.api.errors import Invalid
 
 NOTHING = "-"
@@ -44,6 +45,16 @@ METRICS: Mapping[str, Metric] = {
     "entries": Metric("Entries", "Sessions that began with this page."),
     "exits": Metric("Exits", "Sessions that ended with this page."),
     "exitRate": Metric("Exit rate", "Exits of a page view.", None),
+    "conversions": Metric("Conversions", "Events that reach the goal."),
+    "conversionRate": Metric(
+        "Conversion rate", "Visitors who reached the goal, of all who fit the other filters."
+    ),
+    "revenue": Metric("Revenue", "Sum of the amounts that these events tell."),
+    "averageRevenue": Metric("Average revenue", "Mean of these amounts."),
+    "conversionFromFirst": Metric("Of the first", "Of those who took the first step."),
+    "conversionFromPrevious": Metric("Of the step before", "Of those who took the step before."),
+    "dropOff": Metric("Lost", "Who took the step before, and not this one.", True),
+    "medianSeconds": Metric("Median time", "From the step before to this one.", True),
     "share": Metric("Share", "Part of the whole.", None),
 }
 DIMENSIONS: Mapping[str, str] = {
@@ -72,6 +83,7 @@ DIMENSIONS: Mapping[str, str] = {
     "event": "Event",
     "outbound": "Outbound link",
     "download": "Download",
+    GOAL: "Goal",
 }
 OPERATORS: Mapping[str, str] = {
     "is": "is",
@@ -100,8 +112,12 @@ INTERVALS: Mapping[str, str] = {
     "week": "Weeks",
     "month": "Months",
 }
-_RATES = {"bounceRate", "engagementRate", "scrollDepth", "exitRate", "share"}
-_SECONDS = {"sessionDuration", "timeOnPage"}
+_RATES = {"bounceRate", "engagementRate", "scrollDepth", "exitRate", "share", "conversionRate"} | {
+    "conversionFromFirst",
+    "conversionFromPrevious",
+}
+_SECONDS = {"sessionDuration", "timeOnPage", "medianSeconds"}
+_MONEY = {"revenue", "averageRevenue"}
 
 
 def format_metric(name: str, number: float | None) -> str:
@@ -112,6 +128,8 @@ def format_metric(name: str, number: float | None) -> str:
         return f"{number:.1f} %"
     if name in _SECONDS:
         return format_seconds(number)
+    if name in _MONEY:
+        return f"{number:,.2f}"
     return f"{number:,.1f}" if name == "pagesPerSession" else humanize.intcomma(round(number))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import content_disposition_header
@@ -15,6 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from analytics.pages import charts, dashboard, website_form
 from analytics.pages.access import owns, website_page
+from analytics.pages.funnels import funnel_urls
+from analytics.pages.goals import goal_urls
 from analytics.pages.home import home
 from analytics.pages.hours import hours
 from analytics.pages.links import Link, State
@@ -31,10 +33,10 @@ from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
 from analytics.reports.parameters import CSV, question_of
 from analytics.reports.periods import has_at_most
-from analytics.reports.question import Question
+from analytics.reports.question import GOAL, Question
 from config.api.errors import Invalid
 from config.db import uuid7
-from websites.models import Website
+from websites.models import Goal, Website
 from websites.settings import timezones
 
 ROWS = 100  # of a whole list of values
@@ -45,8 +47,6 @@ MAX_BUCKETS = 200  # of a chart that a link leads to
 @require_safe
 def website(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happened on a website."""
-    if "add" in request.GET:
-        return HttpResponseRedirect(_with_added_condition(State(request.GET)))
     return report(request, website, "pages/website.html", _numbers)
 
 
@@ -54,10 +54,8 @@ def website(request: HttpRequest, website: Website) -> HttpResponse:
 @require_safe
 def breakdown(request: HttpRequest, website: Website, dimension: str) -> HttpResponse:
     """Show all values of a dimension, page by page."""
-    if dimension not in DIMENSIONS:
+    if dimension not in DIMENSIONS or dimension == GOAL:
         raise Http404
-    if "add" in request.GET:
-        return HttpResponseRedirect(_with_added_condition(State(request.GET)))
     return report(request, website, "pages/breakdown.html", partial(_values, dimension))
 
 
@@ -158,6 +156,7 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "chart_text": dashboard.chart_text(series, metric),
         "intervals": _intervals(state, question, interval),
         "panels": panels(question, state),
+        "has_goals": Goal.objects.of_website(question.website.pk).exists(),
         "hours_link": f"{state.base}hours/?{state.asked}",
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
         "is_exact": series.is_exact,
@@ -189,14 +188,6 @@ def _intervals(state: State, question: Question, chosen: str) -> list[Link]:
         for each, text in INTERVALS.items()
         if each == chosen or has_at_most(MAX_BUCKETS, question.range, each, question.timezone)
     ]
-
-
-def _with_added_condition(state: State) -> str:
-    """Return the link of the condition that the form of filters asks for."""
-    query = state.query
-    dimension, operator = query.get("add", ""), query.get("op", "is")
-    name = dimension if operator == "is" else f"{dimension}__{operator}"
-    return State(state.plain).adding(name, query.get("value", ""))
 
 
 def _live_numbers(found: Live, website: Website) -> dict[str, Any]:
@@ -233,6 +224,8 @@ urlpatterns = [
     path("share/<str:token>/live/", live_page),
     path("share/<str:token>/now/", present),
     path("share/<str:token>/retention/", retention_page),
+    *funnel_urls,
+    *goal_urls,
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),
     path("websites/<uuid:id>/shares/", shares, name="website_shares"),
     path("websites/<uuid:id>/segments/", segments, name="website_segments"),

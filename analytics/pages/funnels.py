@@ -1,0 +1,233 @@
+"""The pages of funnels: how many take their steps, and the forms of their definitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_http_methods, require_safe
+
+from analytics.pages.access import owns, website_page
+from analytics.pages.links import State
+from analytics.pages.numbers import Number
+from analytics.pages.report import report
+from analytics.pages.step_forms import KINDS, Fields, lines_of, problem_lines, properties_of
+from analytics.pages.texts import METRICS
+from analytics.reports import funnels
+from analytics.reports.funnel_parameters import funnel_question
+from analytics.reports.funnel_query import Way
+from analytics.reports.question import Answer, Question, Row
+from config.api.errors import Conflict, Invalid
+from config.db import uuid7
+from websites import goals
+from websites.goal_models import SESSION, VISITOR
+from websites.goals import MAX_STEPS
+from websites.goals_responses import FunnelBody
+from websites.models import Funnel, Website
+
+STEP: Fields = {"kind": "page", "value": "", "properties": ""}
+EMPTY: Fields = {"name": "", "scope": SESSION, "windowDays": "7", "order": "sequential"}
+SCOPES = {SESSION: "Within a session", VISITOR: "By a visitor, within some days"}
+ORDERS = {"sequential": "Anything may be in between", "strict": "Nothing may be in between"}
+FEW_STEPS = 4  # rows of a form that are open; the others are one click away
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step with its numbers; height: of its bar, in per cent of the first step."""
+
+    number: int
+    text: str
+    kind: str
+    numbers: list[Number]
+    height: float
+    x: int
+
+    @property
+    def top(self) -> float:
+        return round(100 - self.height, 1)
+
+
+@website_page()
+@require_safe
+def funnels_page(request: HttpRequest, website: Website) -> HttpResponse:
+    """List the funnels of a website."""
+    context = {
+        "website": website,
+        "here": "funnels",
+        "is_owner": owns(request, website),
+        "funnels": [(each, _about(each)) for each in Funnel.objects.of_website(website.pk)],
+    }
+    return render(request, "pages/funnels.html", context)
+
+
+@website_page()
+@require_safe
+def funnel_page(request: HttpRequest, website: Website, funnel_id: UUID) -> HttpResponse:
+    """Show how many take the steps of a funnel."""
+    funnel = _funnel(website, funnel_id)
+    way = Way.of(funnel)
+
+    def ask(website: Website, state: State) -> Question:
+        query = state.question
+        del query["by"]
+        return funnel_question(website, query, uuid7.now(), steps=len(way.steps))
+
+    numbers = partial(_numbers, funnel, way)
+    return report(request, website, "pages/funnel.html", numbers, here="funnels", ask=ask)
+
+
+@website_page(for_owner=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_funnel(request: HttpRequest, website: Website) -> HttpResponse:
+    """Make a funnel."""
+    if request.method != "POST":
+        return _form(request, website, EMPTY, [])
+    try:
+        funnel = goals.create(Funnel, website, goals.FUNNEL.run_validation(_values(request)))
+    except (Invalid, Conflict) as error:
+        return _form(request, website, _sent(request), _sent_steps(request), error=error)
+    return redirect("website_funnel", id=website.pk, funnel_id=funnel.pk)
+
+
+@website_page(for_owner=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_funnel(request: HttpRequest, website: Website, funnel_id: UUID) -> HttpResponse:
+    """Change or delete a funnel."""
+    funnel = _funnel(website, funnel_id)
+    if request.method != "POST":
+        return _form(request, website, _fields_of(funnel), _steps_of(funnel), funnel)
+    if "delete" in request.POST:
+        funnel.delete()
+        messages.success(request, f"{funnel.name} is deleted.")
+        return redirect("website_funnels", id=website.pk)
+    try:
+        goals.change(funnel, goals.FUNNEL, FunnelBody.of, _values(request))
+    except (Invalid, Conflict) as error:
+        return _form(request, website, _sent(request), _sent_steps(request), funnel, error=error)
+    messages.success(request, "Saved.")
+    return redirect("website_funnel", id=website.pk, funnel_id=funnel.pk)
+
+
+def _funnel(website: Website, id: UUID) -> Funnel:
+    funnel: Funnel | None = Funnel.objects.of_website(website.pk).filter(pk=id).first()
+    if funnel is None:
+        raise Http404
+    return funnel
+
+
+def _about(funnel: Funnel) -> str:
+    steps = " → ".join(each["value"] for each in funnel.steps)
+    days = f", {funnel.window_days} days" if funnel.window_days else ""
+    return f"{steps} (by {funnel.scope}{days})"
+
+
+def _numbers(funnel: Funnel, way: Way, question: Question, state: State) -> dict[str, Any]:
+    """Return the bars and the table of the steps."""
+    found = funnels.answer(question, way)
+    names = [name for name in funnels.METRICS if name != "sessions" or not way.window]
+    return {
+        "funnel": funnel,
+        "about": _about(funnel),
+        "heads": [METRICS[name] for name in names],
+        "steps": [_step_row(number, row, way, names) for number, row in enumerate(found.rows)],
+        "text": _text(found),
+        "rate": Number.of("conversionRate", found.totals.metrics, found.totals.previous),
+        "is_exact": found.is_exact,
+    }
+
+
+def _step_row(number: int, row: Row, way: Way, names: Sequence[str]) -> StepRow:
+    return StepRow(
+        number=number + 1,
+        text=row.label or "",
+        kind=KINDS[way.steps[number].kind],
+        numbers=[Number.of(name, row.metrics, row.previous) for name in names],
+        height=row.metrics["conversionFromFirst"] or 0,
+        x=100 * number,
+    )
+
+
+def _text(found: Answer) -> str:
+    """Return what the bars show as a sentence."""
+    totals = found.totals.metrics
+    return f"{totals['started']:,} began, {totals['completed']:,} took the last step"
+
+
+def _fields_of(funnel: Funnel) -> Fields:
+    return {
+        "name": funnel.name,
+        "scope": funnel.scope,
+        "windowDays": str(funnel.window_days or EMPTY["windowDays"]),
+        "order": funnel.order,
+    }
+
+
+def _steps_of(funnel: Funnel) -> list[Fields]:
+    return [each | {"properties": lines_of(each["properties"])} for each in funnel.steps]
+
+
+def _sent(request: HttpRequest) -> Fields:
+    return {name: request.POST.get(name, "") for name in EMPTY}
+
+
+def _sent_steps(request: HttpRequest) -> list[Fields]:
+    """Return the steps that were sent, without those that are empty."""
+    lists = [request.POST.getlist(name) for name in STEP]
+    steps = [dict(zip(STEP, values, strict=True)) for values in zip(*lists, strict=False)]
+    return [step for step in steps if step["value"] or step["properties"]]
+
+
+def _values(request: HttpRequest) -> Fields:
+    """Return what was sent as the API has it."""
+    sent = _sent(request)
+    days: Any = sent["windowDays"]
+    if days.isascii() and days.isdigit() and len(days) < 5:
+        days = int(days)
+    steps = [
+        step | {"properties": properties_of(step["properties"])} for step in _sent_steps(request)
+    ]
+    return sent | {"steps": steps, "windowDays": days if sent["scope"] == VISITOR else None}
+
+
+def _form(
+    request: HttpRequest,
+    website: Website,
+    fields: Fields,
+    steps: list[Fields],
+    funnel: Funnel | None = None,
+    *,
+    error: Invalid | Conflict | None = None,
+) -> HttpResponse:
+    rows = [*steps, *([STEP] * (MAX_STEPS - len(steps)))][:MAX_STEPS]
+    few = max(FEW_STEPS, len(steps))
+    errors = problem_lines(error.problems) if isinstance(error, Invalid) else []
+    context = {
+        "website": website,
+        "here": "funnels",
+        "is_owner": True,
+        "fields": fields,
+        "steps": rows[:few],
+        "more_steps": rows[few:],
+        "few": few,
+        "funnel": funnel,
+        **{"kinds": KINDS, "scopes": SCOPES, "orders": ORDERS},
+        "errors": [error.message] if isinstance(error, Conflict) else list(errors),
+    }
+    return render(request, "pages/funnel_form.html", context, status=400 if error else 200)
+
+
+_FUNNEL = "funnels/<uuid:funnel_id>/"
+funnel_urls = [
+    path("websites/<uuid:id>/funnels/", funnels_page, name="website_funnels"),
+    path("share/<str:token>/funnels/", funnels_page),
+    path("websites/<uuid:id>/funnels/new/", new_funnel, name="website_new_funnel"),
+    path(f"websites/<uuid:id>/{_FUNNEL}", funnel_page, name="website_funnel"),
+    path(f"share/<str:token>/{_FUNNEL}", funnel_page),
+    path(f"websites/<uuid:id>/{_FUNNEL}edit/", edit_funnel, name="website_edit_funnel"),
+]
