@@ -74,9 +74,9 @@ def bars(numbers: Sequence[float], texts: Sequence[str]) -> list[Bar]:
     ]
 
 
-def level(number: float, most: float) -> int:
-    """Return how dark a field of a map is, from 0 to LEVELS; by the root, so that few are seen."""
-    return math.ceil(LEVELS * math.sqrt(number / most)) if number and most else 0
+def level(part: float) -> int:
+    """Return how dark a field of a map is, from 0 to LEVELS, by its part of the most."""
+    return math.ceil(LEVELS * part)
 
 
 def chart(
@@ -136,5 +136,5 @@ def _ceiling(numbers: Sequence[float]) -> float:
     if most <= 2:
         return 2
     power = 10.0 ** math.floor(math.log10(most))
-    rounds = (step * power for step in (1, 2, 4, 5, 6, 8, 10))
+    rounds = (step * power for step in (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10))
     return next(number for number in rounds if number >= most and number % 2 == 0)

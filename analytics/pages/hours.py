@@ -60,4 +60,4 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
 
 def _field(day: str, hour: int, number: int, most: int) -> Field:
     text = f"{day} {hour}:00 to {hour + 1}:00: {number:,}"
-    return Field(number, level(number, most), text)
+    return Field(number, level(number / most if most else 0), text)

@@ -25,7 +25,7 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a column; link: of the list in its order, where there are several columns."""
+    """The head of a column; link: of the list in its order, where it can be sorted."""
 
     metric: Metric
     link: str = ""
@@ -55,14 +55,19 @@ def metrics_of(dimension: str) -> tuple[str, ...]:
     return EVENT_METRICS if dimension in ("event", "outbound", "download") else ORIGIN_METRICS
 
 
-def values_of(found: Answer, asked: Question, state: State) -> Values:
+def values_of(
+    found: Answer, asked: Question, state: State, *, can_be_sorted: bool = False
+) -> Values:
     """Return the values of an answer, with bars by their first metric."""
     assert asked.by
     most = max((row.metrics[asked.metrics[0]] or 0 for row in found.rows), default=0)
     metrics = ",".join(asked.metrics)
     return Values(
         label=DIMENSIONS[asked.by],
-        heads=[_head(name, asked, state) for name in asked.metrics],
+        heads=[
+            _sorting_head(name, asked, state) if can_be_sorted else Head(METRICS[name])
+            for name in asked.metrics
+        ],
         rows=[_list_row(row, asked, state, most) for row in found.rows],
         total=found.total,
         csv_link=f"{state.base}export.csv?{state.asked}&by={asked.by}&metrics={metrics}",
@@ -70,9 +75,7 @@ def values_of(found: Answer, asked: Question, state: State) -> Values:
     )
 
 
-def _head(name: str, asked: Question, state: State) -> Head:
-    if len(asked.metrics) == 1:
-        return Head(METRICS[name])
+def _sorting_head(name: str, asked: Question, state: State) -> Head:
     order = "ascending" if asked.ascending else "descending"
     return Head(METRICS[name], state.sorted_by(name), order if name == asked.sort else "")
 

@@ -7,7 +7,7 @@ from analytics.pages.links import Link, State
 from analytics.pages.lists import Values, values_of
 from analytics.pages.world_map import Country, countries, map_text
 from analytics.reports.answers import answer_together
-from analytics.reports.question import Answer, Question
+from analytics.reports.question import SHARE, Answer, Question
 
 TOP = 10
 MAP = "map"  # a tab whose values are countries
@@ -84,7 +84,7 @@ def panels(question: Question, state: State) -> list[Panel]:
             question,
             by=_dimension_of(_chosen_tab(kind, state)),
             interval=None,
-            metrics=(kind.metric,),
+            metrics=(kind.metric,) if question.previous else (kind.metric, SHARE),
             sort=kind.metric,
             limit=MAX_COUNTRIES if _chosen_tab(kind, state) == MAP else TOP,
         )

@@ -26,6 +26,7 @@ from websites.page import AWAY, DATABASE_FAILURES
 from websites.tracker.snippet import script_line
 
 INSTANT = timedelta(microseconds=1)
+LATE = timedelta(minutes=1)  # by which numbers may be behind without a word
 COMPARES = {"none": "No comparison", "previous": "Previous period", "year": "Previous year"}
 
 Numbers = Callable[[Question, State], dict[str, Any]]
@@ -91,6 +92,7 @@ def _about(question: Question, state: State) -> dict[str, Any]:
         "last_day": f"{last:%Y-%m-%d}",
         "timezone": question.timezone.key,
         "as_of": f"{as_of.astimezone(question.timezone):%H:%M:%S}",
+        "is_behind": question.now - as_of > LATE,
         "has_previous": question.previous is not None,
     }
 

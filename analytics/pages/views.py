@@ -171,7 +171,7 @@ def _values(dimension: str, question: Question, state: State) -> dict[str, Any]:
     found = answer(asked)
     has_more = asked.offset + ROWS < found.total
     return {
-        "list": values_of(found, asked, state),
+        "list": values_of(found, asked, state, can_be_sorted=True),
         "definitions": [METRICS[name] for name in names],
         "search": question.search,
         "previous_link": state.at_offset(asked.offset - ROWS) if asked.offset else None,

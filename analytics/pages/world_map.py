@@ -1,5 +1,6 @@
 """The countries of the world, the darker the more visitors they have."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,13 +20,16 @@ class Country:
 
 
 def countries(rows: Sequence[Row], listed: Sequence[ListRow]) -> list[Country]:
-    """Return the countries among rows that are ordered by visitors, and the same as a list."""
+    """Return the countries among rows that are ordered by visitors, and the same as a list.
+
+    They are as dark as the root of their visitors, or most would be as if they had none.
+    """
     most = max((_visitors(row) for row in rows if row.value), default=0)
     return [
         Country(
             row.value,
             f"{each.text}: {each.numbers[0].text}",
-            level(_visitors(row), most),
+            level(math.sqrt(_visitors(row) / most) if most else 0),
             each.link,
         )
         for row, each in zip(rows, listed, strict=True)

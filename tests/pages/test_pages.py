@@ -144,6 +144,15 @@ def test_numbers_are_those_of_the_api(api, browser, website, base, token):
     assert csv.content.decode().splitlines()[1:] == ["/0,/0,3", "/1,/1,2"]
 
 
+def test_numbers_that_are_behind_are_told(api, browser, website, base, clock, monkeypatch):
+    visit(api, website)
+    clock.move(minutes=5)
+    monkeypatch.setattr("analytics.reports.rollup.refresh", lambda website, seconds: False)
+    assert "Statistics are being brought up to date; these are as of" in text_of(browser.get(base))
+    monkeypatch.undo()
+    assert "brought up to date" not in text_of(browser.get(base))
+
+
 def test_a_click_filters_and_a_chip_removes_the_filter(api, browser, website, base):
     visit(api, website, url="https://example.com/a")
     visit(api, website, url="https://example.com/b", sessionId="s2", visitorId="v2")

@@ -57,14 +57,14 @@ def test_the_map_shades_countries_by_their_visitors(browser, website, visit):
     ]
     text = text_of(response)
     assert "Visitors by country. Most: Germany: 25" in text
-    assert "As a table Country Visitors Germany" in text
+    assert "As a table Country Visitors Share Germany" in text
     assert "Unknown" in text
 
 
 def test_without_known_countries_there_is_no_map(browser, website, visit):
     visit(1)
     text = text_of(browser.get(f"/websites/{website.pk}/", {"places": "map"}))
-    assert "Country Visitors Unknown \N{MINUS SIGN} 1" in text
+    assert "Country Visitors Share Unknown \N{MINUS SIGN} 1" in text
 
 
 def test_the_shapes_of_the_map_are_those_of_countries():
