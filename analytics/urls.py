@@ -5,12 +5,14 @@ from importlib import import_module
 from django.urls import re_path
 
 from analytics.dashboard import api as dashboard
+from analytics.funnel import user_funnel_api
 from analytics.reports import funnels_api, retention_api, segments_api
 from config.api.registry import STREAM_PACKAGES, TRACK
 from config.views import unknown_path
 
 urlpatterns = [
     *(path for package in STREAM_PACKAGES for path in import_module(f"{package}.api").urlpatterns),
+    *user_funnel_api.urlpatterns,
     *dashboard.urlpatterns,
     *funnels_api.urlpatterns,
     *retention_api.urlpatterns,

@@ -1,6 +1,5 @@
 """The track dialect: {"success": false, "error": {...}} with keys for translation."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -75,7 +74,8 @@ class TrackDialect(Dialect):
 
     def describe(self, error: ApiError, messages: Messages, request: HttpRequest) -> StatusAndBody:
         status, code, message, key, variables = _plain(error)
-        details = _details(error.problems) if isinstance(error, errors.Invalid) else []
+        found = self.messages(error) if isinstance(error, errors.Invalid) else []
+        details = [FieldError(each) for each in found]
         request_id: Any = getattr(request, "request_id", None)
         if isinstance(error, errors.RateLimited):
             wait = error.retry_after_seconds
@@ -83,6 +83,13 @@ class TrackDialect(Dialect):
             return status, RateLimitBody(error=limit, retry_after=wait)
         plain = Error(code, message, key, variables, details, request_id)
         return status, ErrorBody(error=plain)
+
+    def messages(self, error: errors.Invalid) -> list[str]:
+        """Return one message for each failing field, of its first problem."""
+        first: dict[str, Problem] = {}
+        for problem in error.problems:
+            first.setdefault(str(problem.location[0]) if problem.location else "body", problem)
+        return [_message(field, problem) for field, problem in first.items()]
 
 
 def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
@@ -98,6 +105,8 @@ def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
             return 401, "AUTH_UNAUTHORIZED", "Authentication required", "auth.unauthorized", {}
         case errors.InvalidCredentials():
             return 401, "AUTH_UNAUTHORIZED", "Invalid or expired token", "auth.unauthorized", {}
+        case errors.StaffOnly():
+            return 403, "FORBIDDEN", error.message, "auth.forbidden", {}
         case errors.NotFound():
             return 404, "NOT_FOUND", "Route not found", "common.not_found", {}
         case errors.MethodNotAllowed():
@@ -116,16 +125,11 @@ def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
         case errors.RateLimited():
             code, variables = "THROTTLE_LIMIT_EXCEEDED", {"retryAfter": error.retry_after_seconds}
             return 429, code, "Too many requests", "throttle.limit_exceeded", variables
+        case errors.ReadUnavailable():  # ingest has another word for it
+            code, message = "SERVICE_UNAVAILABLE", "Statistics are unavailable"
+            return 503, code, message, "common.service_unavailable", {}
         case _:
             return 500, "INTERNAL_ERROR", "Internal server error", "common.internal_error", {}
-
-
-def _details(problems: Sequence[Problem]) -> list[FieldError]:
-    """Return one message for each failing field, of its first problem."""
-    first: dict[str, Problem] = {}
-    for problem in problems:
-        first.setdefault(str(problem.location[0]) if problem.location else "body", problem)
-    return [FieldError(_message(field, problem)) for field, problem in first.items()]
 
 
 def _message(field: str, problem: Problem) -> str:

@@ -57,6 +57,13 @@ class Forbidden(ApiError):
         self.message = message
 
 
+class StaffOnly(Forbidden):
+    """The caller is known, and not on the staff."""
+
+    def __init__(self) -> None:
+        super().__init__("Not allowed")
+
+
 class NotFound(ApiError):
     """What the request names does not exist for this caller."""
 
@@ -119,6 +126,10 @@ class SwitchedOff(ApiError):
 
 class StorageUnavailable(ApiError):
     """A database refuses, is away, or did not confirm in time."""
+
+
+class ReadUnavailable(StorageUnavailable):
+    """A database does not answer a question in time."""
 
 
 class RowRefused(ApiError):

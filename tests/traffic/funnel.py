@@ -4,12 +4,12 @@ from uuid import UUID
 
 from analytics.funnel.ingest import TABLE
 from analytics.funnel.models import FunnelEventRow
+from analytics.funnel.user_funnel import USUAL_STEPS
 from analytics.synthetic.hours import Rows
 from config.db import uuid7
 from tests.traffic.dataset import random_session_id
 from tests.traffic.day import StreamDay
 
-STEPS = ("bio_link_click", "signup_started", "profile_saved", "checkout_started", "checkout_done")
 CONTINUES = 0.6  # the share of users who go on to the next step
 MAX_PAUSE_MS = 300_000
 
@@ -21,7 +21,7 @@ def funnel_events(day: StreamDay) -> Rows:
     while len(steps) < day.rows:
         for ms in day.random_times((day.rows - len(steps)) // 2 + 1):
             user, session_id = random.choice(day.dataset.users), random_session_id(random, ms)
-            for position, step in enumerate(STEPS):
+            for position, step in enumerate(USUAL_STEPS):
                 data = f'{{"linkId":"link-{random.randrange(40)}","position":{position}}}'
                 steps.append((min(ms, day.last_ms), user, session_id, step, data))
                 ms += int(random.random() * MAX_PAUSE_MS)

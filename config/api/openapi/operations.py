@@ -138,7 +138,8 @@ class AutoSchema(openapi.AutoSchema):
             "schema": schema,
         }
         if schema.get("type") in EXPLODE:
-            parameter |= {"style": "form", "explode": EXPLODE[schema["type"]]}
+            explode = getattr(field, "explode", EXPLODE[schema["type"]])
+            parameter |= {"style": "form", "explode": explode}
         parameter |= {"description": about} if about else {}
         return parameter | ({"example": examples[0]} if examples else {})
 
