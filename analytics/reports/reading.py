@@ -1,17 +1,17 @@
 """Sums of a range of time: sealed days where they serve, and sessions for the rest."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from analytics.reports import sealing
-from analytics.reports.buckets import DAY, start_of
+from analytics.reports.buckets import start_of
 from analytics.reports.conditions import COLUMNS, OF_PAGES
+from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.question import GOAL, Condition, Question, Range
 from analytics.reports.session_query import (
     TOTAL,
@@ -28,7 +28,7 @@ Value = str | None
 
 
 class Parts(NamedTuple):
-    """The sealed days of a range that serve a question, and the gaps between them."""
+    """The sealed days of a range that serve a question, and the gaps that have sessions."""
 
     sealed: Sequence[date]
     gaps: Sequence[Range]
@@ -42,6 +42,7 @@ class Reading:
     range: Range
     _totals: dict[Range, Sums] = field(default_factory=dict)  # of sessions that were read
     _read: dict[tuple[Range, str], dict[Key, Sums]] = field(default_factory=dict)
+    _gaps: dict[Sequence[date], Sequence[Range]] = field(default_factory=dict)  # by sealed days
 
     def read(self, dimensions: Iterable[str]) -> None:
         """Read the sessions that several dimensions need, once for all of these."""
@@ -93,8 +94,11 @@ class Reading:
 
     def _parts(self, dimension: str) -> Parts:
         """Return what the sums of a dimension are read from."""
-        sealed = sorted(self._days_that_serve(dimension))
-        return Parts(sealed, list(_gaps(self.range, sealed, self.question.timezone)))
+        sealed = tuple(sorted(self._days_that_serve(dimension)))
+        if sealed not in self._gaps:
+            gaps = list(gaps_of(self.range, sealed, self.question.timezone))
+            self._gaps[sealed] = without_empty(self.question.website.pk, gaps)
+        return Parts(sealed, self._gaps[sealed])
 
     @cached_property
     def _whole(self) -> Parts:
@@ -234,14 +238,3 @@ class ByValue:
                 key=lambda value: (-len(self._exact[value].visitors), value or ""),
             )
         return found[:count]
-
-
-def _gaps(range: Range, sealed: Sequence[date], zone: ZoneInfo) -> Iterator[Range]:
-    """Yield what lies between the sealed days of a range, which are in order."""
-    start = range.start
-    for day in sealed:
-        if start < (begin := start_of(day, zone)):
-            yield Range(start, begin)
-        start = start_of(day + DAY, zone)
-    if start < range.end:
-        yield Range(start, range.end)
