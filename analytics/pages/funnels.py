@@ -17,7 +17,7 @@ from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.report import report
 from analytics.pages.step_forms import KINDS, Fields, lines_of, problem_lines, properties_of
-from analytics.pages.texts import METRICS
+from analytics.pages.texts import METRICS, format_metric
 from analytics.reports import funnels
 from analytics.reports.funnel_parameters import funnel_question
 from analytics.reports.funnel_query import Way
@@ -39,14 +39,14 @@ FEW_STEPS = 4  # rows of a form that are open; the others are one click away
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """A step with its numbers; height: of its bar, in per cent of the first step."""
+    """A step with its numbers; height: of its bar, in per cent of the first step, as in `rate`."""
 
     number: int
     text: str
     kind: str
     numbers: list[Number]
     height: float
-    x: int
+    rate: str
 
     @property
     def top(self) -> float:
@@ -149,7 +149,7 @@ def _step_row(number: int, row: Row, way: Way, names: Sequence[str]) -> StepRow:
         kind=KINDS[way.steps[number].kind],
         numbers=[Number.of(name, row.metrics, row.previous) for name in names],
         height=row.metrics["conversionFromFirst"] or 0,
-        x=100 * number,
+        rate=format_metric("conversionFromFirst", row.metrics["conversionFromFirst"]),
     )
 
 
