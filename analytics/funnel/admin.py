@@ -87,7 +87,7 @@ def funnel_context(query: QueryDict) -> tuple[int, dict[str, Any]]:
         if not asked.get(name):
             asked.pop(name, None)  # the form sends them empty
     shown: dict[str, Any] = {
-        "events": asked.getlist("event") or USUAL_STEPS,
+        "events": "\n".join(asked.getlist("event") or USUAL_STEPS),
         "first_day": asked.get("from", ""),
         "last_day": asked.get("to", ""),
     }

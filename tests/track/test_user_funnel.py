@@ -313,6 +313,8 @@ def test_the_page_shows_the_same(staff_api):
     text = text_of(response)
     assert response.status_code == 200
     assert "1 user signed up" in text
+    assert ">a\nb &lt;i&gt;</textarea>" in response.content.decode()
+    assert "bio_link_click signup_started profile_saved" in text_of(staff_api.get(PAGE))
     assert "2 b <i> 1 100.0 % 100.0 % 0 1m 30s" in text
     assert "2026-10-01 1 1 1 100.0 %" in text
     assert "b <i>" not in response.content.decode()
