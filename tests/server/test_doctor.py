@@ -290,6 +290,16 @@ def test_any_host(settings):
 
 
 @pytest.mark.parametrize(
+    ("backend", "embedded", "level"),
+    [("console", False, Warning), ("console", True, Info), ("smtp", False, Info)],
+)
+def test_mail(settings, backend, embedded, level):
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    settings.EMBEDDED = embedded
+    assert look("EMAIL_URL")[0] is level
+
+
+@pytest.mark.parametrize(
     ("networks", "embedded", "level"),
     [
         (["10.0.0.0/8", "fd00::/16"], False, Info),

@@ -1,12 +1,17 @@
 """Funnel events, responses and rows"""
 
+from datetime import UTC, datetime, timedelta
+
 import jwt
 from prometheus_client import REGISTRY
 
 from analytics.funnel.models import FunnelEvent
+from config.db import uuid7
 from tests.support.responses import assert_response
+from websites.models import User
 
 PATH = "/api/v1/analytics/track"
+NO_DAY = "must be a day of the years 2000 to 2099 such as 2026-10-01"
 TRACKED = {"success": True, "data": {"tracked": True}}
 STORED = {"X-Event-Outcome": "stored"}
 REJECTED = {"X-Event-Outcome": "rejected"}
@@ -64,3 +69,20 @@ def forged_token(token, settings, *, key=None, algorithm="HS256", **claims):
     """Return a token with other claims, another key or another algorithm."""
     known = jwt.decode(token, options={"verify_signature": False}) | claims
     return jwt.encode(known, key or (settings.SECRET_KEY if algorithm != "none" else ""), algorithm)
+
+
+def at(day, seconds=0.0):
+    """Return a time on a day of October."""
+    return datetime(2026, 10, day, 9, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def sign_up(when):
+    id = uuid7.new_id(uuid7.to_ms(when))
+    return User.objects.create(id=id, email=f"{id}@example.com", password="!")
+
+
+def track(user, name, when):
+    id = uuid7.new_id(uuid7.to_ms(when))
+    FunnelEvent.objects.create(
+        id=id, created_at=uuid7.time_of(id), user=user, event_type=name, event_data="{}"
+    )

@@ -1,26 +1,23 @@
-"""GET /api/v1/analytics/funnel, and the same in the admin"""
+"""GET /api/v1/analytics/funnel"""
 
 import random
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import pytest
-from django.contrib.auth.models import Permission
-from django.db import OperationalError, connections
-from django.test import Client
+from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from analytics.funnel.models import FunnelEvent
 from config.db import uuid7
 from tests.support.databases import failing
-from tests.support.funnel import assert_track_error
-from tests.support.pages import text_of
+from tests.support.funnel import NO_DAY, assert_track_error, at, sign_up, track
 from websites import tokens
 from websites.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
-PATH, PAGE = "/api/v1/analytics/funnel", "/admin/analytics/funnelevent/funnel/"
+PATH = "/api/v1/analytics/funnel"
 NOW = datetime(2026, 10, 28, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 RANGE = {"from": "2026-10-01", "to": "2026-10-28"}
@@ -56,23 +53,6 @@ def ask(api, staff_token):
         return response.json()["data"]
 
     return get
-
-
-def at(day, seconds=0.0):
-    """Return a time on a day of October."""
-    return datetime(2026, 10, day, 9, tzinfo=UTC) + timedelta(seconds=seconds)
-
-
-def sign_up(when):
-    id = uuid7.new_id(uuid7.to_ms(when))
-    return User.objects.create(id=id, email=f"{id}@example.com", password="!")
-
-
-def track(user, name, when):
-    id = uuid7.new_id(uuid7.to_ms(when))
-    FunnelEvent.objects.create(
-        id=id, created_at=uuid7.time_of(id), user=user, event_type=name, event_data="{}"
-    )
 
 
 # What it counts
@@ -245,22 +225,19 @@ def test_other_methods_are_not_allowed(api):
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
 
 
-DAY = "must be a day of the years 2000 to 2099 such as 2026-10-01"
-
-
 @pytest.mark.parametrize(
     ("query", "messages"),
     [
         ({"event": "a"}, ["event must be given 2 to 10 times"]),
         ({"event": list("abcdefghijk")}, ["event must be given 2 to 10 times"]),
         ({"event": ["a", "b\0"]}, ["event must not contain NUL characters"]),
-        ({"from": "x", "to": "2026-02-30"}, [f"from {DAY}", f"to {DAY}"]),
-        ({"from": ""}, [f"from {DAY}"]),
-        ({"from": "20261001"}, [f"from {DAY}"]),
-        ({"from": "2026-W40-4"}, [f"from {DAY}"]),
-        ({"to": "1999-12-31"}, [f"to {DAY}"]),
-        ({"to": "9999-12-31"}, [f"to {DAY}"]),
-        ({"to": "\uff12\uff10\uff12\uff16-10-01"}, [f"to {DAY}"]),
+        ({"from": "x", "to": "2026-02-30"}, [f"from {NO_DAY}", f"to {NO_DAY}"]),
+        ({"from": ""}, [f"from {NO_DAY}"]),
+        ({"from": "20261001"}, [f"from {NO_DAY}"]),
+        ({"from": "2026-W40-4"}, [f"from {NO_DAY}"]),
+        ({"to": "1999-12-31"}, [f"to {NO_DAY}"]),
+        ({"to": "9999-12-31"}, [f"to {NO_DAY}"]),
+        ({"to": "\uff12\uff10\uff12\uff16-10-01"}, [f"to {NO_DAY}"]),
         ({"from": ["2026-10-01", "2026-10-02"]}, ["from must not be repeated"]),
         ({"from": "2026-10-02", "to": "2026-10-01"}, ["to must not be before from"]),
         ({"from": "2026-10-29"}, ["to must not be before from"]),
@@ -295,55 +272,3 @@ def test_a_database_that_is_away_is_said(api, staff_token):
 def test_requests_of_one_user_are_limited(api, staff_token, settings):
     settings.RATE_STATS = "2/m"
     assert [api.get(PATH, token=staff_token).status_code for _ in range(3)] == [200, 200, 429]
-
-
-# In the admin
-
-
-def test_the_list_of_events_leads_to_the_page(staff_api):
-    assert f'href="{PAGE}"' in staff_api.get("/admin/analytics/funnelevent/").content.decode()
-
-
-def test_the_page_shows_the_same(staff_api):
-    user = sign_up(at(1))
-    track(user, "a", at(2))
-    track(user, "b <i>", at(2, 90))
-    query = {"events": "a\r\nb <i>\r\n", "from": "2026-10-01", "to": "2026-10-05"}
-    response = staff_api.get(PAGE, query)
-    text = text_of(response)
-    assert response.status_code == 200
-    assert "1 user signed up" in text
-    assert ">a\nb &lt;i&gt;</textarea>" in response.content.decode()
-    assert "bio_link_click signup_started profile_saved" in text_of(staff_api.get(PAGE))
-    assert "2 b <i> 1 100.0 % 100.0 % 0 1m 30s" in text
-    assert "2026-10-01 1 1 1 100.0 %" in text
-    assert "b <i>" not in response.content.decode()
-
-
-def test_the_page_says_what_is_wrong(staff_api):
-    response = staff_api.get(PAGE, {"events": "a", "from": "2026-10-01", "to": "x"})
-    assert response.status_code == 400
-    assert "event must be given 2 to 10 times" in text_of(response)
-    assert f"to {DAY}" in text_of(response)
-
-
-def test_the_page_says_when_the_database_is_away(staff_api, monkeypatch):
-    def away(question):
-        raise OperationalError("canceling statement due to statement timeout")
-
-    monkeypatch.setattr("analytics.funnel.admin.user_funnel", away)
-    response = staff_api.get(PAGE)
-    assert response.status_code == 503
-    assert "The database does not answer" in text_of(response)
-
-
-def test_the_page_is_for_who_may_view_funnel_events(make_user):
-    viewer = make_user("viewer@example.com", is_staff=True)
-    client = Client()
-    client.force_login(viewer)
-    assert client.get(PAGE).status_code == 403
-    viewer.user_permissions.set(Permission.objects.filter(codename="view_funnelevent"))
-    assert client.get(PAGE).status_code == 200
-    stranger = Client()
-    stranger.force_login(make_user("stranger@example.com"))
-    assert stranger.get(PAGE).status_code == 302
