@@ -91,8 +91,8 @@ NOTHING = Sums()
 def total(sums: Iterable[Sums]) -> Sums:
     """Return the sum of many."""
     found: Sequence[Sums] = list(sums)
-    if not found:
-        return NOTHING
+    if len(found) <= 1:
+        return found[0] if found else NOTHING
     counts = map(sum, zip(*(each.counts for each in found), strict=True))
     return Sums.of(counts, BitMap.union(*(each.visitors for each in found)))
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.support.events import PATH, event_of
 from tests.support.shares import token_of_share
-from websites.models import Share
+from websites.models import Funnel, Goal, Share
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 PAGES = ["", "live/", "now/", "by/page/", "hours/", "export.csv", "retention/"]
@@ -45,6 +45,13 @@ def text_of(response):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
+def define(website, name):
+    """Make a goal and a funnel of a website."""
+    step = {"kind": "page", "value": "/a", "properties": []}
+    Goal.objects.create(website=website, name=name, **step)
+    Funnel.objects.create(website=website, name=name, steps=[step, step])
+
+
 def links_of(url, response):
     """Return all that a page leads to."""
     if not response["Content-Type"].startswith("text/html"):
@@ -71,8 +78,12 @@ def test_every_link_of_a_share_stays_with_its_website(api, website, base, other)
     visit(api, website, url="https://example.com/a", referrer="https://www.google.com/")
     visit(api, website, eventType="custom", properties={"name": "sign-up"})
     visit(api, other, url="https://secret.example/secret", sessionId="s2", visitorId="v2")
+    define(website, "Sign-up")
+    define(other, "Secret goal")
     stranger = Client()
-    links = one_of_each(links_of(base, stranger.get(base)))
+    pages = [base, f"{base}goals/", f"{base}funnels/"]
+    links = one_of_each({link for url in pages for link in links_of(url, stranger.get(url))})
+    assert f"{base}funnels/{website.funnels.get().pk}/" in links
     for url in links:
         response = stranger.get(url)
         assert response.status_code == 200, url
@@ -80,6 +91,13 @@ def test_every_link_of_a_share_stays_with_its_website(api, website, base, other)
         assert {link for link in links_of(url, response) if not link.startswith(base)} == set()
     kinds = {link.removeprefix(base).partition("?")[0] for link in links}
     assert kinds > {"", "live/", "now/", "retention/", "by/page/", "by/event/", "export.csv"}
+
+
+def test_a_funnel_of_another_website_is_no_page(base, website, other):
+    define(website, "Sign-up")
+    define(other, "Secret goal")
+    assert Client().get(f"{base}funnels/{website.funnels.get().pk}/").status_code == 200
+    assert Client().get(f"{base}funnels/{other.funnels.get().pk}/").status_code == 404
 
 
 def test_nothing_of_its_owner_is_shown(api, website, base, browser, user):
