@@ -98,7 +98,7 @@ def test_posts_share_the_counter_of_logins(browser, path):
     response = browser.post(path, CHANGED)
     wait = int(response["Retry-After"])
     assert response.status_code == 429
-    assert f"Too many attempts. Try again in {wait} seconds." in text_of(response)
+    assert f"Too many attempts. Try again in {wait} second" in text_of(response)
     assert 'name="password"' in response.content.decode()
     assert Client().post(LOGIN, {"username": "a@b.example", "password": "x"}).status_code == 429
     assert browser.get(path).status_code == 200

@@ -3,10 +3,9 @@
 import pytest
 
 from tests.support.browser import NEEDS_BROWSER
-from tests.support.shown_pages import HOSTILE, LONG, NARROW, WIDE
+from tests.support.shown_pages import HOSTILE, LONG
 
 pytestmark = NEEDS_BROWSER
-LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +50,7 @@ def test_everybody_can_use_them(tab, defined, path):
     tab.open(path.format(**defined), status=400 if is_refused else 200)
     if is_refused:
         tab.complaints.clear()  # the browser itself tells of the status
-    for width, scheme in LOOKS:
-        tab.look(width, scheme)
-        assert tab.fits(), (width, scheme)
-        assert tab.barriers() == [], (width, scheme)
-    tab.look(*LOOKS[0])
+    tab.assert_usable()
 
 
 def test_the_dashboard_gets_its_panel_of_goals(tab, defined):

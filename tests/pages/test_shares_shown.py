@@ -4,10 +4,8 @@ import pytest
 
 from tests.support.browser import NEEDS_BROWSER
 from tests.support.live_client import send_request
-from tests.support.shown_pages import NARROW, WIDE
 
 pytestmark = NEEDS_BROWSER
-LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +21,7 @@ def share(owner, sites):
 def test_shared_pages_are_usable(make_tab, share, page):
     tab = make_tab()
     tab.open(share + page)
-    for width, scheme in LOOKS:
-        tab.look(width, scheme)
-        assert tab.fits(), (width, scheme)
-        assert tab.barriers() == [], (width, scheme)
+    tab.assert_usable()
     assert tab.complaints == []
 
 

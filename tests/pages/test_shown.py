@@ -3,11 +3,9 @@
 import pytest
 
 from tests.support.browser import NEEDS_BROWSER
-from tests.support.shown_pages import HOSTILE, NARROW, WIDE, Account
+from tests.support.shown_pages import HOSTILE, LOOKS, NARROW, Account
 
 pytestmark = NEEDS_BROWSER
-LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
-EXAMINED = LOOKS[0], LOOKS[3]
 OF_OWNERS = {
     "websites": "/",
     "dashboard": "{busy}?compare=previous",
@@ -25,18 +23,16 @@ OF_OWNERS = {
     "retention": "{busy}retention/",
     "retention without visitors": "{empty}retention/",
     "settings": "{busy}settings/",
+    "account": "/accounts/me/",
+    "password": "/accounts/password/",
+    "end of an account": "/accounts/delete/",
 }
-OF_ALL = {"welcome": "/", "log in": "/accounts/login/", "register": "/accounts/register/"}
-
-
-def assert_usable(tab):
-    """Demand that everybody can use the page that is open, on each screen."""
-    for width, scheme in LOOKS:
-        tab.look(width, scheme)
-        assert tab.fits(), (width, scheme)
-        if (width, scheme) in EXAMINED:
-            assert tab.barriers() == [], (width, scheme)
-    tab.look(*LOOKS[0])
+OF_ALL = {
+    "welcome": "/",
+    "log in": "/accounts/login/",
+    "register": "/accounts/register/",
+    "reset": "/accounts/reset/",
+}
 
 
 @pytest.mark.parametrize("path", OF_OWNERS.values(), ids=OF_OWNERS)
@@ -44,14 +40,14 @@ def test_pages_of_owners(tab, sites, path):
     tab.open(path.format(**sites), status=400 if "period=x" in path else 200)
     if "period=x" in path:
         tab.complaints.clear()  # the browser itself tells of the status
-    assert_usable(tab)
+    tab.assert_usable()
 
 
 @pytest.mark.parametrize("path", OF_ALL.values(), ids=OF_ALL)
 def test_pages_of_all(make_tab, path):
     tab = make_tab()
     tab.open(path)
-    assert_usable(tab)
+    tab.assert_usable()
     assert tab.complaints == []
 
 

@@ -9,6 +9,8 @@ from playwright.sync_api import BrowserContext, Page
 from tests.support.live_client import PASSWORD, register, send_request
 
 WIDE, NARROW = 1280, 390
+LOOKS = [(WIDE, "light"), (NARROW, "light"), (WIDE, "dark"), (NARROW, "dark")]
+EXAMINED = LOOKS[0], LOOKS[3]  # a second each: both widths, both schemes
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ x }}"
 LONG = "a-long-name-without-a-space-" * 9
 DAY_MS = 86_400_000
@@ -123,6 +125,15 @@ class Tab:
             "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         )
         return root
+
+    def assert_usable(self) -> None:
+        """Demand that everybody can use the page that is open, on each screen."""
+        for width, scheme in LOOKS:
+            self.look(width, scheme)
+            assert self.fits(), (width, scheme)
+            if (width, scheme) in EXAMINED:
+                assert self.barriers() == [], (width, scheme)
+        self.look(*LOOKS[0])
 
     def barriers(self) -> list[str]:
         """Return what keeps people from using the page, each with an element."""
