@@ -1,11 +1,12 @@
 from django.db import migrations, models
 
 # Deletions have marked the range of their events, and name the sessions from now on. What waits
-# when this runs stands for all sessions of its website.
+# when this runs stands for all sessions of its website. Retention marks no range: it only counts.
 WIDEN_DELETIONS = """
 UPDATE analytics_dirtyrange
    SET low = '00000000-0000-0000-0000-000000000000', high = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
  WHERE least(page_views, clicks, custom_events) < 0
+   AND high > '00000000-0000-0000-0000-000000000000'
 """
 
 
