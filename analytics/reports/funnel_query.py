@@ -11,7 +11,7 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.reports import goal_steps
-from analytics.reports.conditions import Parameters
+from analytics.reports.conditions import Parameters, pattern_of
 from analytics.reports.funnel_statements import (
     CHAINS,
     FIRST_POSITION,
@@ -23,6 +23,7 @@ from analytics.reports.funnel_statements import (
     NEXT_POSITION,
     OF_STEP,
     POSITION_BY_HITS,
+    POSITION_BY_KIND,
     POSITION_IN_ARRAY,
     POSITIONS,
     SUMMED,
@@ -144,20 +145,25 @@ class _Statement:
     def _chosen_sessions(self, first: Step) -> str:
         """Return which sessions may take the first step."""
         fits = [goal_steps.of_session(each, self.parameters) for each in self.question.conditions]
-        may_have = goal_steps.may_have(first, self.parameters)
-        return " AND ".join(["session.is_bot = %(bots)s", *fits, may_have])
+        if not goal_steps.is_pattern(first):  # it takes as long to test as to look for
+            fits.append(goal_steps.may_have(first, self.parameters))
+        return " AND ".join(["session.is_bot = %(bots)s", *fits])
 
     def _position(self, step: Step, after: str) -> str:
         """Return the position of the first hit after another one that fits a step."""
-        fits = goal_steps.of_hit(step, self.parameters)
-        by_hits = POSITION_BY_HITS.format(after=after, fits=fits)
-        if step.properties or (step.kind == PAGE and "*" in step.value):
-            return by_hits
-        values = "hit_pages" if step.kind == PAGE else "hit_names"
-        value = self.parameters.add(step.value)
-        found = f"array_position(session.{values}, {value}::text, ({after} + 1)::int)"
-        letter = "p" if step.kind == PAGE else "c"
-        return POSITION_IN_ARRAY.format(found=found, letter=letter, by_hits=by_hits)
+        if step.properties:
+            fits = goal_steps.of_hit(step, self.parameters)
+            return POSITION_BY_HITS.format(after=after, fits=fits)
+        values, letter = ("hit_pages", "p") if step.kind == PAGE else ("hit_names", "c")
+        is_pattern = goal_steps.is_pattern(step)
+        wanted = self.parameters.add(pattern_of(step.value) if is_pattern else step.value)
+        by_kind = POSITION_BY_KIND.format(
+            letter=letter, values=values, wanted=wanted, is_pattern=is_pattern, after=after
+        )
+        if is_pattern:
+            return by_kind
+        found = f"array_position(session.{values}, {wanted}::text, {after} + 1)"
+        return POSITION_IN_ARRAY.format(found=found, letter=letter, by_kind=by_kind)
 
     def _is_reached(self, number: int) -> str:
         """Return whether a session takes a step in the range."""

@@ -35,7 +35,12 @@ POSITION_BY_HITS = (
 POSITION_IN_ARRAY = """
 CASE WHEN {found} IS NULL THEN NULL
      WHEN lower(substr(session.hit_types, {found}, 1)) = '{letter}' THEN {found}
-     ELSE {by_hits} END
+     ELSE {by_kind} END
+"""
+POSITION_BY_KIND = """
+millrace_next_hit(
+    session.hit_types, '{letter}', session.{values}, {wanted}, {is_pattern}, {after}
+)
 """
 WAYS_OF_SESSIONS = (
     "SELECT visitor, {depth} AS depth, {gaps} FROM ({places}) AS session WHERE {begins}"

@@ -128,8 +128,12 @@ def _has(step: Step, parameters: Parameters) -> str:
     return f"({has} AND EXISTS (SELECT FROM {HITS} WHERE {of_hit(step, parameters)}))"
 
 
+def is_pattern(step: Step) -> bool:
+    return step.kind == PAGE and "*" in step.value
+
+
 def _condition(step: Step) -> Condition:
     """Return the condition on pages or names that a fitting hit meets."""
     if step.kind == PAGE:
-        return Condition("page", "matches" if "*" in step.value else "is", (step.value,))
+        return Condition("page", "matches" if is_pattern(step) else "is", (step.value,))
     return Condition("event", "is", (step.value,))
