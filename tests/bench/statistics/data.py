@@ -55,15 +55,15 @@ class Data:
         with self.serving() as server:
             token_of(server)
         with self.postgres():
-            row("s to generate the events", self._run("-m", "tests.traffic", *size.arguments))
-            row("s to derive sessions and days", self._run("manage.py", "rollup"))
+            row("s to generate the events", self.run("-m", "tests.traffic", *size.arguments))
+            row("s to derive sessions and days", self.run("manage.py", "rollup"))
         self._note.write_text(json.dumps(asdict(size), default=str))
 
     def rebuild(self) -> None:
         """Make all that is derived anew, and print how long that took."""
         with self.postgres():
-            row("s to make sessions anew", self._run("manage.py", "rollup", "--rebuild"))
-            row("s to seal days", self._run("manage.py", "rollup"))
+            row("s to make sessions anew", self.run("manage.py", "rollup", "--rebuild"))
+            row("s to seal days", self.run("manage.py", "rollup"))
 
     @contextmanager
     def postgres(self) -> Iterator[None]:
@@ -91,17 +91,17 @@ class Data:
                 finally:
                     os.close(file)
 
-    @property
-    def _environment(self) -> Environment:
-        environment = first_run_environment(self.directory) | {"WORKERS": "1"}
-        return environment | {"RATE_STATS": UNLIMITED, "RATE_AUTH": UNLIMITED}
-
-    def _run(self, *arguments: str) -> float:
+    def run(self, *arguments: str) -> float:
         """Run a command to its end; return the seconds that it took."""
         started = time.monotonic()
         command = [sys.executable, *arguments]
         subprocess.run(command, cwd=ROOT, env=self._environment, check=True)
         return time.monotonic() - started
+
+    @property
+    def _environment(self) -> Environment:
+        environment = first_run_environment(self.directory) | {"WORKERS": "1"}
+        return environment | {"RATE_STATS": UNLIMITED, "RATE_AUTH": UNLIMITED}
 
 
 def token_of(server: Server) -> str:
