@@ -10,6 +10,7 @@ from django.test import Client
 from tests.support.accounts import PASSWORD
 from tests.support.events import PATH, event_of
 from tests.support.pages import text_of
+from tests.support.server import ROOT
 from websites.models import User, Website
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -74,6 +75,10 @@ def test_no_page_runs_scripts_of_its_own(browser, website, path):
     assert "unsafe" not in policy
     html = response.content.decode()
     assert re.search(r"<script(?![^>]* src=)|\son\w+=|\sstyle=", html) is None
+
+
+def test_the_style_sheet_stays_small():
+    assert (ROOT / "analytics/static/pages/pages.css").stat().st_size < 12_000
 
 
 def test_a_missing_slash_redirects(browser, base):
