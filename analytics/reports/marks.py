@@ -4,7 +4,7 @@ A mark is written in the transaction of its events, so it is visible if and only
 rollup deletes it in the transaction that brings the derived rows up to date.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +16,7 @@ from analytics.reports.rollup_models import DirtyRange, EventFloor
 from config.db import uuid7
 from config.db.routers import home
 
-HOUR_MS = 3_600_000
+GAP_MS = 60_000  # a mark tells of all events in between, those of others too
 MAX_TAKEN = 10_000  # marks
 EVENTS_OF_SESSION = 20  # about so many are read for one that is marked by its name
 TYPES = tuple(EventType.values)  # in the order of the counts of a mark
@@ -50,17 +50,29 @@ def statement_for(rows: Sequence[Any]) -> str:
 
 
 def marks_of(rows: Sequence[EventRow]) -> list[Mark]:
-    """Return the marks of events, one for each website and hour of UTC."""
+    """Return the marks of events, one for each website and run of events without a gap."""
     if len(rows) == 1:  # most commits have one
         [row] = rows
         return [Mark(row.website_id, row.id, row.id, _counts([row]))]
-    grouped: dict[tuple[UUID, int], list[EventRow]] = {}
+    by_website: dict[UUID, list[EventRow]] = {}
     for row in rows:
-        key = row.website_id, uuid7.ms_of(row.id) // HOUR_MS
-        grouped.setdefault(key, []).append(row)
+        by_website.setdefault(row.website_id, []).append(row)
     return [
-        Mark(website_id, *_bounds(each), _counts(each)) for (website_id, _), each in grouped.items()
+        Mark(website_id, run[0].id, run[-1].id, _counts(run))
+        for website_id, each in by_website.items()
+        for run in _runs(each)
     ]
+
+
+def _runs(rows: Iterable[EventRow]) -> Iterator[list[EventRow]]:
+    """Yield events in the order of their ids, apart where there is a gap."""
+    run: list[EventRow] = []
+    for row in sorted(rows, key=lambda row: row.id.int):
+        if run and uuid7.ms_of(row.id) - uuid7.ms_of(run[-1].id) > GAP_MS:
+            yield run
+            run = []
+        run.append(row)
+    yield run
 
 
 def add(marks: Iterable[Mark], *, since: datetime | None = None) -> None:

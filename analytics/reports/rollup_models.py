@@ -14,8 +14,8 @@ class DirtyRange(models.Model):
     """Events that came or went, and are not in the derived rows yet.
 
     Inserted in the transaction of the events, and deleted by the rollup. So it is visible if and
-    only if its events are. It locks nobody. Of new events there is one for each website and hour of
-    UTC; of deleted ones, one for each session.
+    only if its events are. It locks nobody. Of new events there is one for each website and minutes
+    in which they came; of deleted ones, one for each session.
     """
 
     home: ClassVar = ANALYTICS

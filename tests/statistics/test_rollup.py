@@ -160,6 +160,15 @@ def test_a_late_event_makes_its_session_anew(post, website):
     assert (row["created_at"], row["entry_page"], row["exit_page"]) == (AT, "/first", "/")
 
 
+def test_late_events_of_one_batch_make_no_other_sessions_anew(post, website):
+    post(*((minute * 60, {"sessionId": f"sess-{minute}"}) for minute in range(50)))
+    roll_up(website)
+    post((5 * 60, {"sessionId": "late"}), (45 * 60, {"sessionId": "late"}))
+    step = rollup.roll_up(website.id)
+    assert step
+    assert step.sessions == 1
+
+
 def test_a_duplicate_changes_nothing(post, website):
     id = new_id()
     for _ in range(2):
