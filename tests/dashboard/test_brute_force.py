@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from analytics.events.models import Event
@@ -178,7 +178,7 @@ def test_a_limit_cuts_the_lists_off(ask, website):
 def test_the_host_of_any_referrer_is_that_of_its_url(ask, website):
     """Those which are no URL were never stored."""
 
-    @settings(max_examples=200)
+    @settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
     @given(st.text(HOST_CHARACTERS, min_size=1, max_size=20).map("https://{}".format))
     def check(referrer):
         assume(host_of(referrer) is not None)
