@@ -1,10 +1,10 @@
-"""Sums of the sessions of a website, read by one statement.
+"""Sums of the sessions of a website, read by one or two statements.
 
-It gives the sums of each value of some dimensions, in each of some buckets of time. The edges
+They give the sums of each value of some dimensions, in each of some buckets of time. The edges
 of buckets come from Python, which knows time zones; SQL only looks up in which one a time lies.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -123,26 +123,27 @@ class _Statement:
         """Return the sums of the values of each dimension."""
         found: dict[str, dict[Key, Sums]] = {dimension: {} for dimension in self.dimensions}
         with connections[home(WebsiteSession)].cursor() as cursor:
-            cursor.execute(self._text(), self.parameters.values | self._values())
-            for n, bucket, name, *counts, visitors in cursor:
-                of_dimension = found[self.dimensions[n]]
-                key, sums = (bucket - 1, name), Sums.of(counts, visitors_of(visitors))
-                of_dimension[key] = of_dimension[key] + sums if key in of_dimension else sums
+            for text in self._texts():
+                cursor.execute(text, self.parameters.values | self._values())
+                for n, bucket, name, *counts, visitors in cursor:
+                    of_dimension = found[self.dimensions[n]]
+                    key, sums = (bucket - 1, name), Sums.of(counts, visitors_of(visitors))
+                    known = of_dimension.get(key)
+                    of_dimension[key] = known + sums if known else sums
         return found
 
-    def _text(self) -> str:
-        """Return the sessions that are meant, and what is read of them."""
-        columns = {COLUMNS[each] for each in self.dimensions if each in COLUMNS} | {
-            "entry_page",
-            "exit_page",
-        }
+    def _texts(self) -> Iterator[str]:
+        """Yield what is to be executed. As a part of a UNION, REGULAR would not be shared."""
         sessions = self._sessions()
+        if self.is_simple:
+            yield self._select(0, self.dimensions[0], REGULAR, sessions)
+        columns = {COLUMNS[each] for each in self.dimensions if each in COLUMNS}
         chosen = CHOSEN.format(
-            columns=", ".join(sorted(columns)),
+            columns=", ".join(sorted(columns | {"entry_page", "exit_page"})),
             source=IRREGULAR_SESSIONS if self.is_simple else SESSIONS,
             sessions=sessions,
         )
-        return chosen + " UNION ALL ".join(
+        yield chosen + " UNION ALL ".join(
             self._select(n, dimension, template, sessions)
             for n, dimension in enumerate(self.dimensions)
             for template in self._templates(dimension)
@@ -153,7 +154,7 @@ class _Statement:
         if is_session_dimension(dimension):
             if self.has_hit_conditions:
                 return SESSIONS_ALONE, HITS_ALONE
-            return (REGULAR, WHOLE) if self.is_simple else (WHOLE,)
+            return (WHOLE,)
         if self._knows_first_hits(dimension):
             return (SESSIONS_WITH_HITS,)
         return SESSIONS_OF_HITS, HITS_ALONE
