@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connections
 
-from analytics.reports.conditions import Parameters, of_session
+from analytics.reports.conditions import Parameters
+from analytics.reports.goal_steps import of_session
 from analytics.reports.models import WebsiteSession
 from analytics.reports.question import Question
-from config.db import uuid7
+from analytics.reports.session_query import range_values
 from config.db.routers import home
 
 Hour = tuple[int, int]  # weekday from 0, which is Monday, and hour
@@ -19,7 +20,7 @@ QUARTER = timedelta(minutes=15)
 STATEMENT = """
 SELECT floor(extract(epoch FROM created_at) / 900)::int, count(*)
   FROM analytics_websitesession AS session
- WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s AND is_bot = %(bots)s
+ WHERE website_id = %(website)s AND id >= %(start_id)s AND id < %(end)s AND is_bot = %(bots)s
    AND {fits}
  GROUP BY 1
 """
@@ -32,15 +33,10 @@ def sessions_by_hour(question: Question) -> Counter[Hour]:
     """
     parameters = Parameters()
     fits = " AND ".join(of_session(each, parameters) for each in question.conditions) or "true"
-    values = parameters.values | {
-        "website": question.website.pk,
-        "start": uuid7.floor(question.range.start),
-        "end": uuid7.floor(question.range.end),
-        "bots": question.bots_only,
-    }
+    values = range_values(question.website.pk, question.range, bots=question.bots_only)
     found: Counter[Hour] = Counter()
     with connections[home(WebsiteSession)].cursor() as cursor:
-        cursor.execute(STATEMENT.format(fits=fits), values)
+        cursor.execute(STATEMENT.format(fits=fits), parameters.values | values)
         for quarter, sessions in cursor:
             at = (EPOCH + quarter * QUARTER).astimezone(question.timezone)
             found[at.weekday(), at.hour] += sessions

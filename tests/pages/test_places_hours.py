@@ -14,6 +14,7 @@ from tests.support.pages import text_of
 from tests.support.server import ROOT
 from tests.support.shares import token_of_share
 from tests.support.statistics import NOW
+from websites.models import Goal
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 PLACE = re.compile(r'class="l(\d)" href="[^"]*#(\w+)" data-text><title>([^<]*)<')
@@ -75,8 +76,21 @@ def test_the_shapes_of_the_map_are_those_of_countries():
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Europe/Berlin"])
-@pytest.mark.parametrize("filters", [{}, {"country": "DE"}, {"page": "/1"}, {"page__not": "/1"}])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"country": "DE"},
+        {"page": "/1"},
+        {"page__not": "/1"},
+        {"property.plan__known": "false"},
+        {"goal": "the goal"},
+        {"goal__not": "the goal"},
+    ],
+)
 def test_hours_are_the_sums_of_the_series(api, browser, website, token, visit, zone, filters):
+    goal = Goal.objects.create(website=website, name="Sees", kind="page", value="/2")
+    filters = {name: value.replace("the goal", str(goal.pk)) for name, value in filters.items()}
     for number in range(40):
         country, page = ("DE", "FR")[number % 2], number % 3
         visit(number, hours_ago=7 * number, location=country, url=f"https://example.com/{page}")
