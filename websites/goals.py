@@ -25,7 +25,7 @@ from websites.goal_models import (
     Goal,
 )
 from websites.models import Website
-from websites.new_website import existing
+from websites.new_website import room_for_another
 from websites.steps import EVENT, KEY, NO_NUL, StepFields
 
 MIN_STEPS, MAX_STEPS = 2, 10
@@ -155,10 +155,9 @@ def find(model: type[Definition], website: Website, id: str) -> Definition:
 
 def create(model: type[Definition], website: Website, values: Mapping[str, Any]) -> Definition:
     """Store a goal or funnel; raises Conflict, or NotFound if the website was deleted meanwhile."""
-    with _unique_name(model), existing():
-        Website.objects.select_for_update().get(pk=website.pk)  # so that nobody else counts them
-        if model.objects.of_website(website.pk).count() >= MAX_PER_WEBSITE:
-            raise Conflict(too_many(model))
+    others = model.objects.of_website(website.pk)
+    room = room_for_another(website, others, MAX_PER_WEBSITE, too_many(model))
+    with _unique_name(model), room:
         return model.objects.create(website_id=website.pk, **values)
 
 

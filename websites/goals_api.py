@@ -7,11 +7,9 @@ from django.urls import path
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.dialects.base import Messages
 from config.api.errors import Conflict, NotFound
 from config.api.view import ApiView, endpoint
 from websites import goals
-from websites.authentication import BearerAuthentication
 from websites.goal_models import Funnel, Goal
 from websites.goals import FUNNEL, FUNNEL_CHANGE, GOAL, GOAL_CHANGE
 from websites.goals_responses import (
@@ -22,13 +20,13 @@ from websites.goals_responses import (
     GoalDeleted,
     GoalList,
 )
-from websites.ownership import NOT_FOUND, own_website
+from websites.ownership import NOT_FOUND, bearer, own_website
 
 
-def bearer(
+def defined(
     *, failed: str, of: type[Goal] | type[Funnel] | None = None, takes: Any = None, **more: Any
 ) -> endpoint:
-    """Return an endpoint with this API's authentication and errors.
+    """Return an endpoint of the owner with the errors of goals or funnels.
 
     of: which of them the path names. takes: the model of what the body describes.
     """
@@ -36,10 +34,7 @@ def bearer(
     errors += [NotFound(goals.not_found(of))] if of else []
     errors += [Conflict(goals.taken(takes))] if takes else []
     errors += [Conflict(goals.too_many(takes))] if takes and not of else []
-    messages = Messages(invalid="Invalid request body", failed=failed)
-    return endpoint(
-        authentication=BearerAuthentication, messages=messages, errors=tuple(errors), **more
-    )
+    return bearer(failed=failed, errors=tuple(errors), **more)
 
 
 class GoalsView(ApiView):
@@ -47,14 +42,14 @@ class GoalsView(ApiView):
 
     api = registry.STATISTICS
 
-    @bearer(failed="Failed to fetch goals", responses={200: GoalList})
+    @defined(failed="Failed to fetch goals", responses={200: GoalList})
     def get(self, request: Request, id: str) -> HttpResponse:
         """List the goals of a website, the oldest first."""
         found = Goal.objects.of_website(own_website(request, id).pk)
         bodies = [GoalBody.of(goal) for goal in found]
         return self.respond(200, GoalList(bodies, total=len(bodies)))
 
-    @bearer(failed="Failed to create goal", takes=Goal, request=GOAL, responses={201: GoalBody})
+    @defined(failed="Failed to create goal", takes=Goal, request=GOAL, responses={201: GoalBody})
     def post(self, request: Request, id: str) -> HttpResponse:
         """Make a goal; it counts what came before it, too.
 
@@ -73,12 +68,12 @@ class GoalView(ApiView):
     def goal(self, id: str, goal_id: str) -> Goal:
         return goals.find(Goal, own_website(self.request, id), goal_id)
 
-    @bearer(failed="Failed to fetch goal", of=Goal, responses={200: GoalBody})
+    @defined(failed="Failed to fetch goal", of=Goal, responses={200: GoalBody})
     def get(self, request: Request, id: str, goal_id: str) -> HttpResponse:
         """Show one goal."""
         return self.respond(200, GoalBody.of(self.goal(id, goal_id)))
 
-    @bearer(
+    @defined(
         failed="Failed to update goal",
         of=Goal,
         takes=Goal,
@@ -91,7 +86,7 @@ class GoalView(ApiView):
         goals.change(goal, GOAL, GoalBody.of, self.json())
         return self.respond(200, GoalBody.of(goal))
 
-    @bearer(failed="Failed to delete goal", of=Goal, responses={200: GoalDeleted})
+    @defined(failed="Failed to delete goal", of=Goal, responses={200: GoalDeleted})
     def delete(self, request: Request, id: str, goal_id: str) -> HttpResponse:
         """Delete a goal; the events stay."""
         self.goal(id, goal_id).delete()
@@ -103,14 +98,14 @@ class FunnelsView(ApiView):
 
     api = registry.STATISTICS
 
-    @bearer(failed="Failed to fetch funnels", responses={200: FunnelList})
+    @defined(failed="Failed to fetch funnels", responses={200: FunnelList})
     def get(self, request: Request, id: str) -> HttpResponse:
         """List the funnels of a website, the oldest first."""
         found = Funnel.objects.of_website(own_website(request, id).pk)
         bodies = [FunnelBody.of(funnel) for funnel in found]
         return self.respond(200, FunnelList(bodies, total=len(bodies)))
 
-    @bearer(
+    @defined(
         failed="Failed to create funnel",
         takes=Funnel,
         request=FUNNEL,
@@ -134,12 +129,12 @@ class FunnelView(ApiView):
     def funnel(self, id: str, funnel_id: str) -> Funnel:
         return goals.find(Funnel, own_website(self.request, id), funnel_id)
 
-    @bearer(failed="Failed to fetch funnel", of=Funnel, responses={200: FunnelBody})
+    @defined(failed="Failed to fetch funnel", of=Funnel, responses={200: FunnelBody})
     def get(self, request: Request, id: str, funnel_id: str) -> HttpResponse:
         """Show one funnel."""
         return self.respond(200, FunnelBody.of(self.funnel(id, funnel_id)))
 
-    @bearer(
+    @defined(
         failed="Failed to update funnel",
         of=Funnel,
         takes=Funnel,
@@ -152,7 +147,7 @@ class FunnelView(ApiView):
         goals.change(funnel, FUNNEL, FunnelBody.of, self.json())
         return self.respond(200, FunnelBody.of(funnel))
 
-    @bearer(failed="Failed to delete funnel", of=Funnel, responses={200: FunnelDeleted})
+    @defined(failed="Failed to delete funnel", of=Funnel, responses={200: FunnelDeleted})
     def delete(self, request: Request, id: str, funnel_id: str) -> HttpResponse:
         """Delete a funnel; the events stay."""
         self.funnel(id, funnel_id).delete()

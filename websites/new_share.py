@@ -2,14 +2,11 @@
 
 from typing import Any, ClassVar
 
-from django.db import transaction
-
-from config.api.errors import Conflict
 from config.api.fields import Text
 from config.api.rules import at_least, at_most
 from config.api.serializers import StrictSerializer
 from websites.models import Share, Website
-from websites.new_website import existing
+from websites.new_website import room_for_another
 from websites.shares import IssuedShare
 
 MAX_SHARES = 100
@@ -33,10 +30,6 @@ NEW = NewShare()
 
 def issue_share(website: Website, *, name: str) -> IssuedShare:
     """Store a share; raises Conflict, and NotFound for a website that was deleted meanwhile."""
-    with existing(), transaction.atomic(using="default"):
-        # Locked, so that of two at the same time only one is the last that fits.
-        Website.objects.select_for_update().get(pk=website.pk)
-        shares = Share.objects.filter(website=website)
-        if shares.count() >= MAX_SHARES:
-            raise Conflict(TOO_MANY)
+    shares = Share.objects.filter(website=website)
+    with room_for_another(website, shares, MAX_SHARES, TOO_MANY):
         return shares.issue(website=website, name=name)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 
 from config.api.errors import Conflict, NotFound
 from config.api.fields import OPTIONAL, Text
@@ -58,3 +58,19 @@ def existing() -> Iterator[None]:
         yield
     except Website.DoesNotExist as error:
         raise NotFound(NOT_FOUND) from error
+
+
+@contextmanager
+def room_for_another(
+    website: Website, others: models.QuerySet[Any], most: int, message: str
+) -> Iterator[None]:
+    """Let a block add something to a website that has less than the most of it.
+
+    others: those that it has. Raises Conflict with a message, or NotFound for a website that was
+    deleted meanwhile. Nobody else counts them until the block has ended.
+    """
+    with existing(), transaction.atomic(using="default"):
+        Website.objects.select_for_update().get(pk=website.pk)
+        if others.count() >= most:
+            raise Conflict(message)
+        yield

@@ -1,13 +1,23 @@
-"""Websites of the caller of an endpoint"""
+"""Endpoints about websites of their caller"""
+
+from typing import Any
 
 from rest_framework.request import Request
 
+from config.api.dialects.base import Messages
 from config.api.errors import NotFound
+from config.api.view import endpoint
 from config.db import uuid7
-from websites.authentication import Guest, caller_of
+from websites.authentication import BearerAuthentication, Guest, caller_of
 from websites.models import Website
 
 NOT_FOUND = "Website not found"
+
+
+def bearer(*, failed: str, **more: Any) -> endpoint:
+    """Return an endpoint of the owner of a website, with its authentication and messages."""
+    messages = Messages(invalid="Invalid request body", failed=failed)
+    return endpoint(authentication=BearerAuthentication, messages=messages, **more)
 
 
 def own_website(request: Request, id: str) -> Website:

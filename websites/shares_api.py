@@ -1,28 +1,18 @@
 """The API of shares: who else may read the statistics of a website."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from django.urls import path, reverse
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.dialects.base import Messages
 from config.api.errors import Conflict, NotFound
-from config.api.view import ApiView, endpoint
-from websites.authentication import BearerAuthentication
+from config.api.view import ApiView
 from websites.models import Share
 from websites.new_share import NEW, TOO_MANY, issue_share
-from websites.ownership import NOT_FOUND, own_website
+from websites.ownership import NOT_FOUND, bearer, own_website
 from websites.shares_responses import NewShareBody, Revoked, ShareBody, ShareList
 
 SHARE_NOT_FOUND = "Share not found"
-
-
-def owner(*, failed: str, **more: Any) -> endpoint:
-    """Return an endpoint with this API's authentication and messages."""
-    messages = Messages(invalid="Invalid request body", failed=failed)
-    return endpoint(authentication=BearerAuthentication, messages=messages, **more)
 
 
 class SharesView(ApiView):
@@ -30,7 +20,7 @@ class SharesView(ApiView):
 
     api = registry.WEBSITES
 
-    @owner(
+    @bearer(
         failed="Failed to fetch shares",
         responses={200: ShareList},
         errors=(NotFound(NOT_FOUND),),
@@ -41,7 +31,7 @@ class SharesView(ApiView):
         bodies = [ShareBody.from_attributes(share) for share in shares]
         return self.respond(200, ShareList(bodies, total=len(bodies)))
 
-    @owner(
+    @bearer(
         failed="Failed to create share",
         request=NEW,
         responses={201: NewShareBody},
@@ -64,7 +54,7 @@ class ShareView(ApiView):
 
     api = registry.WEBSITES
 
-    @owner(
+    @bearer(
         failed="Failed to revoke share",
         responses={200: Revoked},
         errors=(NotFound(NOT_FOUND), NotFound(SHARE_NOT_FOUND)),

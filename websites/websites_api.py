@@ -6,22 +6,15 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from config.api import registry
-from config.api.dialects.base import Messages
 from config.api.errors import Conflict, NotFound
 from config.api.fields import Boolean
-from config.api.view import ApiView, endpoint
-from websites.authentication import BearerAuthentication, caller_of
+from config.api.view import ApiView
+from websites.authentication import caller_of
 from websites.models import Website
 from websites.new_website import NEW, TAKEN, NewWebsite, existing, unique_host
-from websites.ownership import NOT_FOUND, own_website
+from websites.ownership import NOT_FOUND, bearer, own_website
 from websites.settings import SETTINGS
 from websites.websites_responses import Deleted, WebsiteBody, WebsiteList, WebsiteSettings
-
-
-def bearer(*, failed: str, **more: Any) -> endpoint:
-    """Return an endpoint with this API's authentication and messages."""
-    messages = Messages(invalid="Invalid request body", failed=failed)
-    return endpoint(authentication=BearerAuthentication, messages=messages, **more)
 
 
 class WebsiteChange(NewWebsite):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from analytics.reports.parameter_rules import NO_NUL, condition_limit_problems, conditions_in
 from analytics.reports.question import Condition
@@ -14,7 +14,7 @@ from config.api.problems import Problem
 from config.api.rules import at_least, at_most
 from config.api.serializers import StrictSerializer
 from websites.models import Segment, Website
-from websites.new_website import existing
+from websites.new_website import room_for_another
 
 MAX_SEGMENTS, MAX_LENGTH = 100, 8000
 TOO_MANY = f"A website has at most {MAX_SEGMENTS} segments"
@@ -71,10 +71,8 @@ NEW = NewSegment()
 def create_segment(website: Website, *, name: str, query: str) -> Segment:
     """Store a segment; raises Conflict, or NotFound for a website that was deleted meanwhile."""
     try:
-        with existing(), transaction.atomic(using="default"):
-            Website.objects.select_for_update().get(pk=website.pk)  # so that nobody else counts
-            if Segment.objects.of_website(website.pk).count() >= MAX_SEGMENTS:
-                raise Conflict(TOO_MANY)
+        segments = Segment.objects.of_website(website.pk)
+        with room_for_another(website, segments, MAX_SEGMENTS, TOO_MANY):
             return Segment.objects.create(website=website, name=name, query=query)
     except IntegrityError as error:
         raise Conflict(TAKEN) from error

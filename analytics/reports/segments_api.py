@@ -1,7 +1,5 @@
 """The API of segments: filters under a name."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
@@ -9,24 +7,12 @@ from rest_framework.request import Request
 from analytics.reports.segments import NEW, TAKEN, TOO_MANY, create_segment
 from analytics.reports.segments_responses import SegmentBody, SegmentDeleted, SegmentList
 from config.api import registry
-from config.api.dialects.base import Messages
-from config.api.errors import ApiError, Conflict, NotFound
-from config.api.view import ApiView, endpoint
-from websites.authentication import BearerAuthentication
+from config.api.errors import Conflict, NotFound
+from config.api.view import ApiView
 from websites.models import Segment
-from websites.ownership import NOT_FOUND, own_website
+from websites.ownership import NOT_FOUND, bearer, own_website
 
 NO_SEGMENT = NotFound("Segment not found")
-
-
-def bearer(*errors: ApiError, failed: str, **more: Any) -> endpoint:
-    """Return an endpoint with this API's authentication and messages."""
-    return endpoint(
-        authentication=BearerAuthentication,
-        messages=Messages(invalid="Invalid request body", failed=failed),
-        errors=(NotFound(NOT_FOUND), *errors),
-        **more,
-    )
 
 
 class SegmentsView(ApiView):
@@ -34,7 +20,11 @@ class SegmentsView(ApiView):
 
     api = registry.STATISTICS
 
-    @bearer(failed="Failed to fetch segments", responses={200: SegmentList})
+    @bearer(
+        failed="Failed to fetch segments",
+        responses={200: SegmentList},
+        errors=(NotFound(NOT_FOUND),),
+    )
     def get(self, request: Request, id: str) -> HttpResponse:
         """List the segments of a website by name."""
         found = Segment.objects.of_website(own_website(request, id).pk)
@@ -42,11 +32,10 @@ class SegmentsView(ApiView):
         return self.respond(200, SegmentList(bodies, total=len(bodies)))
 
     @bearer(
-        Conflict(TAKEN),
-        Conflict(TOO_MANY),
         failed="Failed to create segment",
         request=NEW,
         responses={201: SegmentBody},
+        errors=(NotFound(NOT_FOUND), Conflict(TAKEN), Conflict(TOO_MANY)),
     )
     def post(self, request: Request, id: str) -> HttpResponse:
         """Keep conditions under a name; the dashboard offers them."""
@@ -60,7 +49,11 @@ class SegmentView(ApiView):
 
     api = registry.STATISTICS
 
-    @bearer(NO_SEGMENT, failed="Failed to delete segment", responses={200: SegmentDeleted})
+    @bearer(
+        failed="Failed to delete segment",
+        responses={200: SegmentDeleted},
+        errors=(NotFound(NOT_FOUND), NO_SEGMENT),
+    )
     def delete(self, request: Request, id: str, segment_id: str) -> HttpResponse:
         """Delete a segment."""
         if not Segment.objects.remove(own_website(request, id).pk, segment_id):
