@@ -35,7 +35,7 @@ Definition = TypeVar("Definition", Goal, Funnel)
 
 
 class GoalFields(StepFields):
-    """A goal to be: page views of some pages, or custom events, which may tell revenue."""
+    """A goal to be: page views of some pages, or custom events, which may have revenue."""
 
     name = Text(*NAME, sample="Purchase")
     revenueProperty = Text(

@@ -10,7 +10,7 @@ from websites.login_throttle import LOGIN_LIMIT
 
 
 class LimitedForm(FormView):  # type: ignore[type-arg]
-    """A form of whom a client may send so many as RATE_AUTH says; `refusal` tells of one more."""
+    """A form of whom a client may send so many as RATE_AUTH says; `refusal` is for one more."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:

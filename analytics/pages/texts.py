@@ -49,7 +49,7 @@ METRICS: Mapping[str, Metric] = {
     "conversionRate": Metric(
         "Conversion rate", "Visitors who reached the goal, of all who fit the other filters."
     ),
-    "revenue": Metric("Revenue", "Sum of the amounts that these events tell."),
+    "revenue": Metric("Revenue", "Sum of the amounts of these events."),
     "averageRevenue": Metric("Average revenue", "Mean of these amounts."),
     "conversionFromFirst": Metric("Of the first", "Of those who took the first step."),
     "conversionFromPrevious": Metric("Of the step before", "Of those who took the step before."),

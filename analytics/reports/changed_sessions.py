@@ -1,4 +1,4 @@
-"""The sessions that marks tell of: by their names, or by the ids of their events"""
+"""The sessions that marks stand for: by their names, or by the ids of their events"""
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
@@ -36,7 +36,7 @@ class ChangedSessions:
 def changed_sessions(
     website_id: UUID, marks: Sequence[Mark], most: int, *, floor: UUID = uuid7.LOWEST
 ) -> ChangedSessions:
-    """Return the sessions that marks name, and those of the events that they tell of.
+    """Return the sessions that marks name, and those of the events that they stand for.
 
     Ranges of more than one id are read up to so many rows, and begin at the floor. They may have
     rows of sessions without any event: a rebuild finds these.

@@ -23,7 +23,7 @@ def csv_of(question: Question, answer: Answer) -> Csv:
 
 
 def file_name(question: Question) -> str:
-    """Return a name that tells the website, the dimension and the first day."""
+    """Return a name made of the website, the dimension and the first day."""
     start = question.range.start.astimezone(question.timezone)
     name = f"{question.website.host}-{question.by or 'totals'}-{start:%Y-%m-%d}.csv"
     return re.sub(r"[^\w.-]", "_", name)

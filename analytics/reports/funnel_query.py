@@ -57,10 +57,10 @@ class Way:
 
     @classmethod
     def of(cls, funnel: Funnel) -> Self:
-        is_of_session = funnel.scope == SESSION
+        within_session = funnel.scope == SESSION
         return cls(
             steps=[Step.of(each) for each in funnel.steps],
-            window=None if is_of_session else timedelta(days=funnel.window_days or 0),
+            window=None if within_session else timedelta(days=funnel.window_days or 0),
             is_strict=funnel.order != SEQUENTIAL,
         )
 

@@ -16,7 +16,7 @@ TOTALS = ("started", "completed", "conversionRate")
 
 
 def answer(question: Question, way: Way) -> Answer:
-    """Return a row for each step; the totals tell who began and who reached the last one.
+    """Return a row for each step; the totals say who began and who reached the last one.
 
     Steps count where they lie in the range; sessions that begin in it can take them.
     """

@@ -1,4 +1,4 @@
-"""Metrics of goals that no sums tell: the rate of conversion, and revenue"""
+"""Metrics of goals that sums do not give: the rate of conversion, and revenue"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -28,7 +28,7 @@ SELECT {{key}}, count(amount), sum(amount)
                  AND event.session_id = session.session_id
  CROSS JOIN LATERAL (
     SELECT CASE WHEN event.text ~ %(amount)s THEN event.text::numeric END AS amount
-  ) AS told
+  ) AS conversion
  WHERE {{sessions}} AND amount IS NOT NULL
  GROUP BY 1
 """

@@ -16,7 +16,7 @@ from analytics.reports.rollup_models import DirtyRange, EventFloor
 from config.db import uuid7
 from config.db.routers import home
 
-GAP_MS = 60_000  # a mark tells of all events in between, those of others too
+GAP_MS = 60_000  # a mark stands for all events in between, those of others too
 MAX_TAKEN = 10_000  # marks
 EVENTS_OF_SESSION = 20  # about so many are read for one that is marked by its name
 TYPES = tuple(EventType.values)  # in the order of the counts of a mark
@@ -90,7 +90,7 @@ def add(marks: Iterable[Mark], *, since: datetime | None = None) -> None:
 def mark_deleted(rows: EventQuerySet) -> None:
     """Mark events that are about to be deleted; within the transaction that deletes them.
 
-    By the names of their sessions, which nothing tells later.
+    By the names of their sessions, which nothing has later.
     """
     found: dict[tuple[UUID, str], list[Any]] = {}
     for row in rows.values_list("website_id", "id", "event_type", "session_id", named=True):

@@ -120,7 +120,7 @@ class WebsiteSession(Stream):
     Its hits are its events without the reserved ones, in order: one letter of `hit_types`, and one
     element of each `hit_` array, for each. The letter is upper case for the first hit of its kind
     with this page (views) or this name (others), so that sessions with a page or a name need not be
-    told apart. The columns of fixed size come first: a scan reads each row up to the last column
+    distinguished. The columns of fixed size come first: a scan reads each row up to the last column
     that it needs.
     """
 

@@ -55,7 +55,7 @@ class Reading:
                 self._read[gap, dimension] = sums
 
     def total(self) -> Sums:
-        """Return the totals of the range; what was read by buckets or values tells them too."""
+        """Return the totals of the range; what was read by buckets or values gives them too."""
         if self.range in self._totals:
             return self._totals[self.range]
         gaps = self._whole.gaps
@@ -122,7 +122,7 @@ class Reading:
 
     @cached_property
     def _sealed_condition(self) -> Condition | None:
-        """Return the only condition, if sealed values tell what fits it.
+        """Return the only condition, if sealed values give what fits it.
 
         A session has one value of a column, but may have hits with several ones.
         """

@@ -101,7 +101,7 @@ def roll_up(
         floor = EventFloor.current()
         changed = changed_sessions(website_id, marks.take(website_id, most), most, floor=floor)
         heavy = heavy_sessions.take(website_id, changed.ids, all=all_heavy)
-        # What retention has left of a session tells less than its row.
+        # What retention has left of a session says less than its row.
         frozen = begun_below(website_id, [*changed.ids, *heavy.due], floor)
         work = _Work(website_id, rules)
         work.make([id for id in heavy.due if id not in frozen])
@@ -119,8 +119,8 @@ def roll_up(
 def rebuild(website_id: UUID) -> None:
     """Mark all sessions of a website to be made anew, by the next rollups.
 
-    The mark comes before those that wait, which are taken along with what it tells of: after them,
-    their sessions would be made twice.
+    The mark comes before those that wait, which are taken along with what it stands for: after
+    them, their sessions would be made twice.
     """
     oldest = _oldest_mark(website_id)
     marks.add([Mark(website_id, *EVERYWHERE)], since=oldest and oldest - MILLISECOND)

@@ -116,8 +116,8 @@ class _Statement:
     @property
     def is_simple(self) -> bool:
         """Return whether most sessions count by their columns, in one bucket."""
-        is_of_columns = len(self.dimensions) == 1 and is_session_dimension(self.dimensions[0])
-        return is_of_columns and self.has_one_bucket and not self.has_hit_conditions
+        has_one_column = len(self.dimensions) == 1 and is_session_dimension(self.dimensions[0])
+        return has_one_column and self.has_one_bucket and not self.has_hit_conditions
 
     def run(self) -> dict[str, dict[Key, Sums]]:
         """Return the sums of the values of each dimension."""
@@ -160,7 +160,7 @@ class _Statement:
         return SESSIONS_OF_HITS, HITS_ALONE
 
     def _knows_first_hits(self, dimension: str) -> bool:
-        """Return whether a hit alone tells if it is the first of its session with its value."""
+        """Return whether a hit alone shows if it is the first of its session with its value."""
         conditions = filter(is_positive, self.selection.conditions)
         others = {each.dimension for each in conditions if is_hit_dimension(each.dimension)}
         return self.has_one_bucket and dimension in FIRST and others <= {dimension}

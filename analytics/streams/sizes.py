@@ -1,7 +1,7 @@
 """Size and growth of the tables of events, without reading their rows.
 
 PostgreSQL knows the bytes of each monthly partition and estimates its rows. As a partition holds
-the events of one month, growth can be told without a record of earlier sizes.
+the events of one month, growth can be seen without a record of earlier sizes.
 """
 
 from dataclasses import dataclass

@@ -61,7 +61,7 @@ class Visit:
     rows: list[EventRow]
 
     def view(self, page: int, referrer: str | None, query: str = "") -> EventRow:
-        """View a page; the first view of the session tells the screen."""
+        """View a page; the first view of the session has the screen."""
         title, path = content.page(page)
         screen = "" if self.rows else ',"screen":"{}x{}"'.format(*self.visitor.screen)
         properties = f'{{"title":"{title}","pathname":"{path}"{screen}}}'

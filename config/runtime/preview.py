@@ -14,12 +14,12 @@ from config.models import ON, RuntimeSettings, SwitchField, describe_change
 
 HOUR = timedelta(hours=1)
 QUERY_SECONDS = 2.0
-UNKNOWN = "The analytics database does not answer, so that the effect cannot be told now."
+UNKNOWN = "The analytics database does not answer, so that the effect is not known now."
 UNUSED = "Nothing is stored yet that this setting is about."
 UNMEASURED = {
-    "public_event_reads": "Reads are not counted, so that the effect cannot be told beforehand.",
+    "public_event_reads": "Reads are not counted, so that the effect is not known beforehand.",
     "max_event_data_bytes": (
-        "The sizes of events are not recorded, so that the effect cannot be told beforehand."
+        "The sizes of events are not recorded, so that the effect is not known beforehand."
     ),
 }
 # Functions from a new value to its effect, by setting; apps add those of their settings.
