@@ -1,9 +1,21 @@
-"""One browser for the tests of a module, at the service that the tests of the script have too."""
+"""A browser by Django's client; and Chromium, at the service that the tests of the script have too
+
+One Chromium serves the tests of a module.
+"""
 
 import pytest
+from django.test import Client
 
 from tests.support.browser import launched
 from tests.support.shown_pages import LONG, Account, Tab
+
+
+@pytest.fixture
+def browser(user):
+    """A browser in which the owner is logged in."""
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +35,15 @@ def sites(owner):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def chromium():
     with launched() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def owner_context(browser, owner):
+def owner_context(chromium, owner):
     """A context of the browser in which the owner is logged in."""
-    with browser.new_context() as context:
+    with chromium.new_context() as context:
         owner.log_in(context)
         yield context
 
@@ -50,12 +62,12 @@ def tab(_owner_tab):
 
 
 @pytest.fixture
-def make_tab(browser, owner):
+def make_tab(chromium, owner):
     """Open a tab of a browser without a history; with `state`, with cookies."""
     contexts = []
 
     def make(*, state=None, **options):
-        contexts.append(browser.new_context(storage_state=state, **options))
+        contexts.append(chromium.new_context(storage_state=state, **options))
         return Tab(contexts[-1], owner.origin)
 
     yield make

@@ -32,13 +32,6 @@ FUNNEL = {
 
 
 @pytest.fixture
-def browser(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def base(website):
     return f"/websites/{website.pk}/"
 

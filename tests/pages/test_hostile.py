@@ -9,13 +9,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 TEXTS = ["a\0b", "\ud800", "x" * 100_000, "<b>", "%s {} {{", "\u202e"]
 
 
-@pytest.fixture
-def browser(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 @pytest.mark.parametrize("field", ["name", "domain"])
 def test_a_website_to_be(browser, field, text):

@@ -19,14 +19,6 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ x }}"
 
 
 @pytest.fixture
-def browser(user):
-    """A browser in which the user is logged in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def base(website):
     return f"/websites/{website.pk}/"
 

@@ -27,14 +27,6 @@ def _on_a_sunday(clock):
 
 
 @pytest.fixture
-def browser(user):
-    """A browser in which the owner is logged in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def visit(api, website):
     """Store a visit that began some hours ago."""
 

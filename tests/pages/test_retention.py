@@ -14,12 +14,9 @@ from tests.support.statistics import NOW
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
-@pytest.fixture
-def browser(user, clock):
+@pytest.fixture(autouse=True)
+def _now(clock):
     clock.set(NOW)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def path(website):
 
 
 @pytest.fixture
-def visits(api, website, browser):
+def visits(api, website):
     """Of three new visitors one came a week later, and two in the running week."""
     came = [(14, "a"), (14, "b"), (14, "c"), (7, "a"), (0, "a"), (0, "b")]
     sent = [

@@ -15,13 +15,6 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 
 @pytest.fixture
-def browser(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def base(api, website):
     """The path of a dashboard with visitors of two countries."""
     for n, country in enumerate(["DE", "DE", "FR"]):

@@ -17,14 +17,6 @@ LINKS = re.compile(r"""\s(?:href|src|action|hx-get|data-exclude|data-copy)="([^"
 
 
 @pytest.fixture
-def browser(user):
-    """A browser in which the owner is logged in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
 def base(website):
     """The path of a shared dashboard."""
     return f"/share/{token_of_share(website)}/"
