@@ -93,7 +93,7 @@ def measure(data: Data, size: Size) -> None:
             questions = questions_of(website, size)
             raw = raw_sql.milliseconds_of(data, size, website["id"])
             print_times(server, website["name"], questions, raw)
-        print_times(server, "2,000,000 sessions", questions_of(sessions, size))
+        print_times(server, "2,000,000 sessions", questions_of(sessions, size, made_sessions.PAGE))
 
 
 def print_times(

@@ -13,6 +13,7 @@ from tests.bench.statistics.data import Data, Size, token_of
 from tests.support.live_client import event, send_request
 
 NAME = "Sessions"
+PAGE = "/articles/1"  # that many view
 SESSIONS = 2_000_000
 VISITORS = 1_430_000
 # Spread evenly over time, with three page views in the mean, 40 s apart. The first of 40 countries

@@ -28,8 +28,8 @@ class Question:
         return not self.path.startswith("/api/")
 
 
-def questions_of(website: dict[str, str], size: Size) -> list[Question]:
-    """Return the questions about a website, as the API gives it."""
+def questions_of(website: dict[str, str], size: Size, page: str = "/pricing") -> list[Question]:
+    """Return the questions about a website, as the API gives it; page: one that many view."""
     last = size.until - timedelta(days=1)
     first = size.until - timedelta(days=size.days)
     middle = size.until - timedelta(days=size.days // 2)
@@ -61,13 +61,13 @@ def questions_of(website: dict[str, str], size: Size) -> list[Question]:
         ask("totals, one country", {"country": "DE"} | days, "filtered totals", metrics=CARDS),
         ask("series of days, one country", {"country": "DE"} | series),
         ask("top 10 pages, one country", {"by": "page", "country": "DE"} | days),
-        ask("top 10 sources, one page", {"by": "source", "page": "/articles/1"} | days),
+        ask("top 10 sources, one page", {"by": "source", "page": page} | days),
         ask("totals, one event", {"event": "signup"} | days, metrics=CARDS),
         Question("live", f"/api/v1/websites/{website['id']}/live"),
         Question("retention, 12 weeks", f"/api/v1/websites/{website['id']}/retention"),
         see("dashboard", {}),
         see("dashboard, one country", {"country": "DE"}),
-        see("dashboard, one page", {"page": "/articles/1"}),
+        see("dashboard, one page", {"page": page}),
         see(
             "dashboard, one country and not one source", {"country": "DE", "source__not": "Google"}
         ),
