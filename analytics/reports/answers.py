@@ -77,6 +77,7 @@ def _one_snapshot() -> Iterator[None]:
         return
     with transaction.atomic(using=ALIAS), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
         yield
 
 

@@ -1,8 +1,10 @@
 """Statistics: authentication, methods, order of checks, limits and failures of storage"""
 
 import pytest
+from django.db import connections
 
 from analytics.events.models import Event
+from analytics.reports.answers import ALIAS, WORK_MEM, current
 from analytics.reports.capacity import MAX_QUESTIONS
 from config.db.pool import Turns
 from tests.support.databases import failing
@@ -122,3 +124,13 @@ def test_a_question_that_fails_leaves_its_turn_to_others(ask, path):
 def test_a_question_that_gets_no_turn_in_time_is_unavailable(ask, monkeypatch, path):
     monkeypatch.setattr(Turns, "acquire", lambda self, *, timeout: False)
     assert_error(ask(path=path), *UNAVAILABLE)
+
+
+@pytest.mark.django_db(databases=DATABASES, transaction=True)
+def test_a_question_sees_one_state_and_has_memory_for_its_sets(website):
+    with current(website), connections[ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('transaction_isolation'), "
+            "current_setting('transaction_read_only'), current_setting('work_mem')"
+        )
+        assert cursor.fetchone() == ("repeatable read", "on", WORK_MEM)
