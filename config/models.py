@@ -76,6 +76,16 @@ class RuntimeSettings(models.Model):
         off="Only the owner of a website reads its events, with a token; everyone else gets 404.",
         opens=True,
     )
+    registration_enabled = SwitchField(
+        help_text="Lets anyone make an account, by the API and on the pages.",
+        off="Registering answers 403 (Registration is closed), and no page leads there; staff add "
+        "accounts in the admin.",
+    )
+    platform_stats_public = SwitchField(
+        help_text="Lets every account read the statistics of all platform events.",
+        off="Only staff read them; everyone else gets 403.",
+        opens=True,
+    )
     max_event_data_bytes = models.PositiveIntegerField(
         default=10_000,
         validators=[MinValueValidator(2), MaxValueValidator(1_048_576)],

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
+from config import runtime
 from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
 from config.api.rules import at_least, at_most, email_address, matching
@@ -19,6 +20,7 @@ from config.db.routers import MAIN
 from websites.login_throttle import LoginThrottle
 from websites.models import User
 
+CLOSED = "Registration is closed"
 TAKEN = "Email already registered"
 WRONG = "Invalid email or password"
 INACTIVE = "Account is inactive"
@@ -56,6 +58,11 @@ class RegisterSerializer(StrictSerializer):
 
 
 REGISTER = RegisterSerializer()
+
+
+def require_open_registration() -> None:
+    if not runtime.current().registration_enabled:
+        raise Forbidden(CLOSED)
 
 
 def register(*, email: str, password: str, name: str | None) -> tuple[User, str]:

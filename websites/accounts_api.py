@@ -74,7 +74,7 @@ class RegisterView(ApiView):
         messages=messages(failed="Registration failed"),
         request=accounts.REGISTER,
         responses={201: Registered},
-        errors=(Conflict(accounts.TAKEN),),
+        errors=(Forbidden(accounts.CLOSED), Conflict(accounts.TAKEN)),
     )
     def post(self, request: Request) -> HttpResponse:
         """Make an account."""
@@ -82,6 +82,11 @@ class RegisterView(ApiView):
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
         return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))
+
+    def check_throttles(self, request: Request) -> None:
+        """Refuse while registration is closed: after the rate limit, before the body is read."""
+        super().check_throttles(request)
+        accounts.require_open_registration()
 
 
 class LoginView(ApiView):

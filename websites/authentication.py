@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from config.api.cors import is_cross_site
-from config.api.errors import Forbidden, InvalidCredentials, NotAuthenticated
+from config.api.errors import Forbidden, InvalidCredentials, NotAuthenticated, StaffOnly
 from websites import sessions, tokens
 from websites.models import Share, User
 from websites.shares import is_share_token
@@ -123,6 +123,12 @@ def caller_of(request: Request) -> Caller:
     caller: Any = request.user
     assert isinstance(caller, Caller)
     return caller
+
+
+def require_staff(caller: Caller) -> None:
+    """Raise StaffOnly unless a caller may log in to the admin."""
+    if not User.objects.filter(pk=caller.user_id, is_active=True, is_staff=True).exists():
+        raise StaffOnly
 
 
 def user_of(request: Request) -> User:

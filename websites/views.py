@@ -13,6 +13,7 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from config import runtime
 from config.api.errors import Conflict, Forbidden, Invalid, InvalidCredentials, RateLimited
 from websites import accounts, sessions
 from websites.backends import TOO_MANY_ATTEMPTS
@@ -68,12 +69,15 @@ class LoginView(LimitedForm, views.LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         admin_context = admin.site.each_context(self.request)
-        return admin_context | super().get_context_data(**kwargs) | {"title": "Log in"}
+        own = {"title": "Log in", "is_open": runtime.current().registration_enabled}
+        return admin_context | super().get_context_data(**kwargs) | own
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Make an account, and log in to it."""
+    if not runtime.current().registration_enabled:
+        return render(request, "accounts/closed.html", status=403)
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         sent = {

@@ -14,9 +14,7 @@ from config.api.errors import ReadUnavailable, StaffOnly, StorageUnavailable
 from config.api.ratelimit import RateLimit
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
-from websites.authentication import AnyCaseBearerAuthentication, caller_of
-from websites.models import User
-from websites.tokens import Caller
+from websites.authentication import AnyCaseBearerAuthentication, caller_of, require_staff
 
 
 def caller_id_of(request: HttpRequest) -> str:
@@ -52,12 +50,6 @@ class UserFunnelView(ApiView):
         except (OperationalError, InterfaceError, StorageUnavailable) as error:
             raise ReadUnavailable from error
         return self.respond(200, UserFunnel.of(question, found))
-
-
-def require_staff(caller: Caller) -> None:
-    """Raise StaffOnly unless a caller may log in to the admin."""
-    if not User.objects.filter(pk=caller.user_id, is_active=True, is_staff=True).exists():
-        raise StaffOnly
 
 
 urlpatterns = [path("api/v1/analytics/funnel", UserFunnelView.as_view())]

@@ -17,6 +17,7 @@ from analytics.reports.answers import answer, current
 from analytics.reports.live import live
 from analytics.reports.parameters import question_of
 from analytics.reports.question import Metrics, Row
+from config import runtime
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites.models import User, Website
@@ -51,7 +52,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """Say what this is; show somebody who is logged in the websites, and take another one."""
     user = request.user
     if not isinstance(user, User):
-        return render(request, "pages/welcome.html")
+        context = {"is_open": runtime.current().registration_enabled}
+        return render(request, "pages/welcome.html", context)
     errors: list[str] = []
     if request.method == "POST":
         try:

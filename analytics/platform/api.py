@@ -23,7 +23,7 @@ from analytics.platform.responses import (
 from config import runtime
 from config.api import idempotency, registry, request_body
 from config.api.bodies import iso
-from config.api.errors import Conflict
+from config.api.errors import Conflict, StaffOnly
 from config.api.fields import OPTIONAL, Choice, List, Text
 from config.api.json_object import JsonObject
 from config.api.outcomes import Outcome
@@ -34,7 +34,7 @@ from config.api.view import ApiView, endpoint
 from config.db import uuid7
 from config.db.routers import ANALYTICS
 from config.server import health
-from websites.authentication import AnyCaseBearerAuthentication, caller_of
+from websites.authentication import AnyCaseBearerAuthentication, caller_of, require_staff
 
 MAX_BATCH = 100
 
@@ -156,9 +156,13 @@ class PlatformBatchView(PlatformView):
 class PlatformStatsView(PlatformView):
     """/api/v1/analytics/stats"""
 
-    @endpoint(authentication=AnyCaseBearerAuthentication, responses={200: Stats})
+    @endpoint(
+        authentication=AnyCaseBearerAuthentication, responses={200: Stats}, errors=(StaffOnly(),)
+    )
     def get(self, request: Request) -> HttpResponse:
-        """Add up the events of all users."""
+        """Add up the events of all users, for staff alone while `platform_stats_public` is off."""
+        if not runtime.current().platform_stats_public:
+            require_staff(caller_of(request))
         numbers = stats.stats(uuid7.now())
         return self.respond(200, Stats.of(numbers, writer.state(ANALYTICS)))
 

@@ -64,6 +64,8 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 401, "Not authenticated"
         case errors.InvalidCredentials():
             return 401, "Invalid or expired token"
+        case errors.StaffOnly():
+            return 403, error.message
         case errors.MethodNotAllowed():
             return 405, "Method Not Allowed"
         case errors.Conflict():

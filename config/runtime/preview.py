@@ -18,6 +18,8 @@ UNKNOWN = "The analytics database does not answer, so that the effect is not kno
 UNUSED = "Nothing is stored yet that this setting is about."
 UNMEASURED = {
     "public_event_reads": "Reads are not counted, so that the effect is not known beforehand.",
+    "platform_stats_public": "Reads are not counted, so that the effect is not known beforehand.",
+    "registration_enabled": "Accounts that exist stay as they are.",
     "max_event_data_bytes": (
         "The sizes of events are not recorded, so that the effect is not known beforehand."
     ),

@@ -30,6 +30,8 @@ class Snapshot:
     platform_enabled: bool
     collect_enabled: bool
     public_event_reads: bool
+    registration_enabled: bool
+    platform_stats_public: bool
     max_event_data_bytes: int
     track_retention_days: int
     session_retention_days: int

@@ -7,6 +7,8 @@ from tests.support.accounts import PASSWORD
 from tests.support.databases import failing
 from tests.support.pages import text_of
 from tests.support.responses import assert_response
+from tests.support.runtime_settings import change_settings
+from websites.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -124,6 +126,23 @@ def test_each_login_has_a_new_key(client, user):
         keys.add(client.cookies["sessionid"].value)
     assert len(keys) == 2
     assert Session.objects.count() == 1
+
+
+REGISTER = "/accounts/register/"
+
+
+@pytest.mark.parametrize("switch", ["true", "false"])
+def test_pages_lead_to_registration_while_it_is_open(client, switch):
+    change_settings(registration_enabled=switch)
+    is_open = switch == "true"
+    for page in (HOME, LOGIN):
+        assert (f'href="{REGISTER}"' in client.get(page).content.decode()) == is_open
+    assert client.get(REGISTER).status_code == (200 if is_open else 403)
+    response = client.post(REGISTER, {"email": "a@b.example", "password": PASSWORD})
+    assert response.status_code == (302 if is_open else 403)
+    assert User.objects.exists() == is_open
+    if not is_open:
+        assert "Registration is closed" in text_of(response)
 
 
 def test_a_page_that_does_not_exist_is_an_html_404(client):

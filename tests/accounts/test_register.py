@@ -9,6 +9,7 @@ import pytest
 from config.db import uuid7
 from tests.support.accounts import PASSWORD
 from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
+from tests.support.runtime_settings import change_settings
 from websites.models import User
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +182,20 @@ def test_of_two_concurrent_registrations_one_wins(api):
     assert one.status_code == 201
     assert_error(other, 409, "CONFLICT", "Email already registered")
     assert User.objects.count() == 1
+
+
+CLOSED = (403, "FORBIDDEN", "Registration is closed")
+
+
+@pytest.mark.usefixtures("clock")
+def test_closed_registration_makes_no_account(api, settings):
+    settings.RATE_AUTH = "3/m"
+    change_settings(registration_enabled="TRUE")
+    for body in (GOOD, {}, "x" * 1_048_577):
+        assert_error(post(api, body), *CLOSED)
+    assert post(api, GOOD).status_code == 429
+    assert api.get(PATH).status_code == 405
+    assert not User.objects.exists()
 
 
 def test_other_methods_are_rejected_before_anything_else(api):

@@ -22,6 +22,7 @@ from tests.support.platform import (
     batch_of,
 )
 from tests.support.responses import assert_response
+from tests.support.runtime_settings import change_settings
 from tests.support.writer import writer_threads
 from websites import tokens
 
@@ -109,6 +110,14 @@ def test_the_events_of_all_users_are_counted_for_everybody(api, token, make_user
     api.post(PATH, MINIMAL_EVENT, token=other)
     for reader in (token, other):
         assert stats(api, reader)["total_events"] == 2
+
+
+def test_while_they_are_not_public_staff_alone_read_them(api, token, make_user):
+    staff = tokens.issue(make_user("staff@example.com", is_staff=True)).access
+    change_settings(platform_stats_public="TRUE")
+    assert_response(api.get(STATS_PATH, token=token), 403, {"detail": "Not allowed"})
+    assert api.get(STATS_PATH).status_code == 401
+    assert stats(api, staff) == stats_body({}, today=0, this_hour=0)
 
 
 def test_responses_of_earlier_middleware_are_counted(api, token):

@@ -32,7 +32,7 @@ def test_it_lists_every_setting_with_its_value_and_meaning():
         "Off: All six routes answer 200 as ever, new sessions and page views with a null id; "
         "nothing is stored."
     )
-    assert lines[7].split()[:2] == ["track_retention_days", "0"]
+    assert lines[9].split()[:2] == ["track_retention_days", "0"]
     assert not RuntimeSettings.objects.exists()
 
 

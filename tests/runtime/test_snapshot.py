@@ -24,6 +24,8 @@ def test_without_a_row_the_defaults_are_in_force():
         platform_enabled=True,
         collect_enabled=True,
         public_event_reads=True,
+        registration_enabled=True,
+        platform_stats_public=True,
         max_event_data_bytes=10_000,
         track_retention_days=0,
         session_retention_days=0,
