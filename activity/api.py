@@ -17,6 +17,7 @@ from config.api.errors import Conflict, Invalid, SwitchedOff
 from config.api.fields import OPTIONAL, StrictField, Text
 from config.api.json_object import JsonObject
 from config.api.problems import Problem
+from config.api.ratelimit import DailyQuota
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
@@ -108,6 +109,7 @@ class ActivityView(ApiView):
 
     @endpoint(
         ingest=True,
+        rate=DailyQuota("QUOTA_ACTIVITY_EVENTS"),
         optional_authentication=BearerAuthentication,
         request=ACTIVITY,
         responses={202: Accepted},

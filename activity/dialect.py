@@ -56,6 +56,8 @@ def _plain(error: ApiError) -> tuple[int, str, str]:
             return 400, "BAD_REQUEST", "Bad request"
         case errors.NotAuthenticated() | errors.InvalidCredentials():
             return 401, "UNAUTHORIZED", "Invalid bearer token"
+        case errors.HttpsRequired():
+            return 403, "FORBIDDEN", error.message
         case errors.MethodNotAllowed():
             return 405, "METHOD_NOT_ALLOWED", "Method not allowed"
         case errors.Conflict():
@@ -66,6 +68,8 @@ def _plain(error: ApiError) -> tuple[int, str, str]:
             return 413, "PAYLOAD_TOO_LARGE", "Request body is too large"
         case errors.UnsupportedMediaType():
             return 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"
+        case errors.RateLimited():
+            return 429, "RATE_LIMITED", "Too many requests"
         case errors.SwitchedOff():
             message = "Activity recorder is not configured"
             return 503, "ACTIVITY_RECORDER_UNAVAILABLE", message

@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from uuid_utils import uuid4
 
 from config.api import cors
-from config.api.client_address import drop_untrusted_forwarding, forwarded_address
+from config.api.client_address import drop_untrusted_forwarding, forwarded_address, is_loopback
 from config.db import deadline
 from config.server import logs, metrics
-from config.views import bad_request, not_found, request_timeout
+from config.views import bad_request, https_required, not_found, request_timeout
 
 PAGE_SECONDS = 30.0
 BODILESS = (204, 304)  # HTTP forbids a Content-Length in them
@@ -168,6 +168,20 @@ def admin_allowlist(get_response: GetResponse) -> GetResponse:
         if f"{request.path_info}/".startswith("/admin/") and not _is_allowed(request):
             return not_found(request)
         return get_response(request)
+
+    return middleware
+
+
+def encrypted_requests(get_response: GetResponse) -> GetResponse:
+    """Refuse what came in clear while REQUIRE_HTTPS is on, but for health checks and loopback."""
+    if not settings.REQUIRE_HTTPS:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        is_health = request.path_info.startswith("/health/")
+        if is_health or request.is_secure() or is_loopback(request):
+            return get_response(request)
+        return https_required(request)
 
     return middleware
 

@@ -63,6 +63,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 cors_allowed_origins: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
 admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
+REQUIRE_HTTPS = env.bool("REQUIRE_HTTPS", False)
 HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", 4_194_304, validate=validate.Range(min=1))
@@ -86,6 +87,8 @@ RATE_LEAVE = env.str("RATE_LEAVE", "10/m", validate=RATE)
 RATE_HEARTBEAT = env.str("RATE_HEARTBEAT", "5/30s", validate=RATE)
 RATE_COLLECT = env.str("RATE_COLLECT", "100/m", validate=RATE)
 RATE_STATS = env.str("RATE_STATS", "120/m", validate=RATE)
+QUOTA_WEBSITE_EVENTS = env.int("QUOTA_WEBSITE_EVENTS", 0, validate=validate.Range(min=0))
+QUOTA_ACTIVITY_EVENTS = env.int("QUOTA_ACTIVITY_EVENTS", 0, validate=validate.Range(min=0))
 
 
 def _abort(message: str) -> NoReturn:
@@ -218,6 +221,7 @@ MIDDLEWARE = [
     "config.middleware.allowed_origins",
     "config.middleware.allowed_host",
     "config.middleware.admin_allowlist",
+    "config.middleware.encrypted_requests",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.page_middleware.SessionMiddleware",
     "config.page_middleware.CsrfViewMiddleware",
@@ -297,7 +301,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W003",  # Django's CSRF middleware is there, by the name of config.page_middleware
     "security.W004",  # HSTS binds browsers for a long time: off unless HSTS_SECONDS is set
     *("security.W005", "security.W021"),  # and never for other hosts of the domain
-    "security.W008",  # the proxy that terminates TLS redirects; the APIs never do
+    "security.W008",  # REQUIRE_HTTPS redirects pages alone; the APIs never do
 ]
 
 LANGUAGE_CODE = "en"

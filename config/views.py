@@ -21,6 +21,7 @@ from config.api.errors import (
     ApiError,
     BadRequest,
     Forbidden,
+    HttpsRequired,
     MethodNotAllowed,
     NotFound,
     RequestTimeout,
@@ -47,6 +48,7 @@ PAGES = (
     "/websites/",
     "/share/",
 )  # their errors are pages for people, a missing slash redirects
+OTHER_PAGES = ("/static/", "/api/docs/", "/api/schema/")
 
 
 def _endpoint_at(path: str, method: str | None) -> tuple[Api, endpoint]:
@@ -98,6 +100,15 @@ def request_timeout(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith(PAGES):
         return HttpResponse("Request timed out", status=408, content_type="text/plain")
     return _error_at_path(request, RequestTimeout())
+
+
+def https_required(request: HttpRequest) -> HttpResponse:
+    """Respond to a request that came in clear; a page has another address."""
+    if request.path_info == "/" or request.path_info.startswith((*PAGES, *OTHER_PAGES)):
+        return HttpResponsePermanentRedirect(
+            f"https://{request.get_host()}{request.get_full_path()}"
+        )
+    return _error_at_path(request, HttpsRequired())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -9,7 +9,15 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.events.fields import Clamped, EventId, Referrer, UnixMilliseconds
-from analytics.events.ingest import ID_IN_USE, Item, row_of, store, store_batch
+from analytics.events.ingest import (
+    ID_IN_USE,
+    Item,
+    count_batch,
+    count_event,
+    row_of,
+    store,
+    store_batch,
+)
 from analytics.events.models import DeviceType, Event, EventType
 from analytics.events.responses import (
     INVALID_EVENT,
@@ -25,7 +33,7 @@ from analytics.reports import marks
 from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages
-from config.api.errors import Conflict, Invalid, MissingParameter, NotFound
+from config.api.errors import Conflict, Invalid, MissingParameter, NotFound, RateLimited
 from config.api.fields import OPTIONAL, Choice, List, Text, Uuid
 from config.api.json_object import JsonObject
 from config.api.outcomes import Outcome
@@ -148,18 +156,20 @@ class EventsView(ApiView):
         messages=messages(invalid=INVALID_EVENT, failed="Failed to create event"),
         request=EVENT,
         responses={201: EventBody, 200: DuplicateEvent},
-        errors=(NotFound(UNKNOWN_CODE), Conflict(ID_IN_USE)),
+        errors=(NotFound(UNKNOWN_CODE), RateLimited(3600), Conflict(ID_IN_USE)),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store one event of a website.
 
         With an `id` of the client's own, sending again is harmless: 200 and `duplicate`. An event
-        that the settings of the website leave out gets its 201, with an id that leads nowhere.
+        that the settings of the website leave out gets its 201, with an id that leads nowhere. What
+        exceeds `QUOTA_WEBSITE_EVENTS` of a website in a UTC day, if that is set, is a 429.
         """
         item = EVENT.read(self.sent())
         site = lookup.active_site(item["trackingCode"])
         if site is None:
             raise NotFound(UNKNOWN_CODE)
+        count_event(site, request._request)
         drop_outcome = self.drop_outcome(site, item)
         if drop_outcome:
             return self.respond(201, EventBody.from_attributes(row_of(item, site)), drop_outcome)
@@ -211,15 +221,18 @@ class EventBatchView(ApiView):
         max_body="MAX_BATCH_BODY_BYTES",
         request=BATCH,
         responses={201: CreatedBatch, 207: PartialBatch},
+        errors=(RateLimited(3600),),
     )
     def post(self, request: Request) -> HttpResponse:
         """Store up to 1000 events, of one website or several.
 
         An event that breaks a rule, or whose website is unknown, fails alone. Only when all of them
         break rules is the request a 400. One that the settings of its website leave out is missing
-        in `events`, and is no error.
+        in `events`, and is no error. A batch that exceeds the quota of one of its websites
+        (`QUOTA_WEBSITE_EVENTS` in a UTC day, if that is set) is a 429 as a whole.
         """
         items = BATCH.read(self.sent_batch())["events"]
+        count_batch(items, request._request)
         if not runtime.current().events_enabled:
             return self.respond_batch(201, batch_body([]), Counter(map(outcome_while_off, items)))
         results = store_batch(items, request._request)

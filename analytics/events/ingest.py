@@ -1,5 +1,6 @@
 """Ingest of website events: from validated values to committed rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,6 +14,7 @@ from analytics.ingest.bulk_copy import Table
 from analytics.reports import marks
 from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
+from config.api.ratelimit import DailyQuota
 from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
@@ -20,6 +22,7 @@ from websites.lookup import Site
 CONTEXTS = Table.of(ClientContext)
 TABLE = Table.of(Event, beside=CONTEXTS, brings=marks.statement_for)
 ID_IN_USE = "Event id already in use"
+QUOTA = DailyQuota("QUOTA_WEBSITE_EVENTS")
 
 Item = dict[str, Any]  # what the serializer made of one event
 
@@ -47,6 +50,23 @@ def row_of(item: Item, site: Site) -> EventRow:
     """Return the row of one event."""
     [row] = rows_of([(item, site)])
     return row
+
+
+def count_event(site: Site, request: HttpRequest) -> None:
+    """Count an event of a website, whatever becomes of it; raise RateLimited over its quota."""
+    if QUOTA.is_on:
+        QUOTA.consume(request, site.id, 1)
+
+
+def count_batch(items: Sequence[Item | Invalid], request: HttpRequest) -> None:
+    """Count the valid events of a batch; raise RateLimited over the quota of one website."""
+    if not QUOTA.is_on:
+        return
+    codes = [item["trackingCode"] for item in items if not isinstance(item, Invalid)]
+    sites = lookup.active_sites(codes)
+    counts = Counter(sites[code].id for code in codes if code in sites)
+    for website_id, events in counts.items():
+        QUOTA.consume(request, website_id, events)
 
 
 def store(item: Item, site: Site, request: HttpRequest) -> StoreResult:

@@ -107,6 +107,8 @@ def _plain(error: ApiError) -> tuple[int, str, str, str, dict[str, Any]]:
             return 401, "AUTH_UNAUTHORIZED", "Invalid or expired token", "auth.unauthorized", {}
         case errors.StaffOnly():
             return 403, "FORBIDDEN", error.message, "auth.forbidden", {}
+        case errors.HttpsRequired():
+            return 403, "FORBIDDEN", error.message, "common.forbidden", {}
         case errors.NotFound():
             return 404, "NOT_FOUND", "Route not found", "common.not_found", {}
         case errors.MethodNotAllowed():

@@ -64,7 +64,7 @@ def _plain(error: ApiError) -> tuple[int, str]:
             return 401, "Not authenticated"
         case errors.InvalidCredentials():
             return 401, "Invalid or expired token"
-        case errors.StaffOnly():
+        case errors.HttpsRequired() | errors.StaffOnly():
             return 403, error.message
         case errors.MethodNotAllowed():
             return 405, "Method Not Allowed"

@@ -64,6 +64,13 @@ class StaffOnly(Forbidden):
         super().__init__("Not allowed")
 
 
+class HttpsRequired(Forbidden):
+    """The request came in clear."""
+
+    def __init__(self) -> None:
+        super().__init__("HTTPS is required")
+
+
 class NotFound(ApiError):
     """What the request names does not exist for this caller."""
 

@@ -1,8 +1,9 @@
 """Rate limits in fixed windows, counted in Django's cache.
 
 A RateLimit counts requests: those of an address by django-ratelimit, those of a name and of the
-address behind it in one step of the cache. A Quota counts what requests cost. While the cache is
-down nothing is counted and requests pass: limits protect the service and must not stop it.
+address behind it in one step of the cache. A Quota counts what requests cost, a DailyQuota events.
+While the cache is down nothing is counted and requests pass: limits protect the service and must
+not stop it.
 """
 
 import functools
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 CEILING = 20  # clients behind one address that may use a limit up at the same time
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MAX_RETRY_SECONDS = 3600  # of a quota, which the operator may raise before the day ends
 counter_cache: Any = cache  # one of ratelimit_cache.py, whose `consume` Django's types do not know
 
 
@@ -146,7 +148,7 @@ class RateLimit:
 class FixedWindow(BaseThrottle):
     """A RateLimit where DRF asks for one, after authentication and before the handler."""
 
-    def __init__(self, limit: RateLimit) -> None:
+    def __init__(self, limit: "RateLimit | DailyQuota") -> None:
         self._limit = limit
 
     def allow_request(self, request: Request, view: APIView) -> bool:
@@ -196,6 +198,41 @@ class Quota:
     def reset(self) -> None:
         """Give back all that was taken in this window."""
         self._cache.call(lambda: counter_cache.delete(self._key), otherwise=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DailyQuota:
+    """Limit on events in a UTC day, of each client address or of each name.
+
+    `setting` names it, such as QUOTA_ACTIVITY_EVENTS; while that is 0 nothing is counted.
+    """
+
+    setting: str
+
+    @property
+    def is_on(self) -> bool:
+        return bool(getattr(settings, self.setting))
+
+    @property
+    def about(self) -> str:
+        """One sentence for the OpenAPI document."""
+        return f"Limit: events of a client address in a UTC day, if `{self.setting}` sets it."
+
+    def count(self, request: HttpRequest) -> None:
+        """Count one event of the client; raise RateLimited over the limit."""
+        if self.is_on:
+            self.consume(request, network_of(request), 1)
+
+    def consume(self, request: HttpRequest, name: object, events: int) -> None:
+        """Count events of a name; raise RateLimited, and count none, when they do not fit."""
+        limit, window = getattr(settings, self.setting), Window.of(SECONDS["d"])
+        counter = Counter(_key(self.setting, str(name), window), limit)
+        fits, _ = FailOpenCache.of(request).call(
+            lambda: counter_cache.consume([counter], events, timeout_seconds=window.seconds_left),
+            otherwise=(True, 0),
+        )
+        if not fits:
+            raise RateLimited(min(window.seconds_left, MAX_RETRY_SECONDS))
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from config.api.errors import (
 from config.api.fields import List
 from config.api.outcomes import Outcome, best_of
 from config.api.problems import problems_of
-from config.api.ratelimit import FixedWindow, RateLimit
+from config.api.ratelimit import DailyQuota, FixedWindow, RateLimit
 from config.api.registry import Api
 from config.api.request_body import EMPTY, Json
 from config.api.serializers import StrictSerializer
@@ -65,7 +65,7 @@ class endpoint:
 
     ingest: bool = False
     authentication: type[BaseAuthentication] | None = None
-    rate: RateLimit | None = None
+    rate: RateLimit | DailyQuota | None = None
     max_body: str = "MAX_BODY_BYTES"
     messages: Messages = field(default_factory=Messages)
     optional_authentication: type[BaseAuthentication] | None = None

@@ -12,6 +12,7 @@ from config.api.errors import (
     ApiError,
     BadRequest,
     BodyTooLarge,
+    HttpsRequired,
     Invalid,
     MethodNotAllowed,
     RateLimited,
@@ -72,6 +73,8 @@ def _samples(view: type[ApiView], method: str, path: str) -> Iterator[Sample]:
     yield from _request_samples(declared, method)
     yield from map(_sample, declared.errors)
     yield _sample(BadRequest())
+    if not path.startswith("/health/"):
+        yield _sample(HttpsRequired())
     yield _sample(MethodNotAllowed(allowed_methods(view)))
     yield "Nobody foresaw what went wrong", ApiError()
     if path.startswith("/api/"):  # health and metrics have responses of their own
