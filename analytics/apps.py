@@ -8,5 +8,5 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics import checks  # noqa: F401 - registers the system checks
-        from analytics.reports import rollup_status  # noqa: F401 - registers its metrics
+        from analytics.reports.derived import rollup_status  # noqa: F401 - registers its metrics
         from analytics.streams import retention_preview, table_metrics  # noqa: F401 - register themselves

@@ -10,7 +10,7 @@ from django.utils import timezone
 from maxminddb import InvalidDatabaseError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from analytics.reports import rollup_status
+from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import json_columns, partitions, retention
 from analytics.streams.base import streams

@@ -6,7 +6,9 @@ from django.urls import re_path
 
 from analytics.dashboard import api as dashboard
 from analytics.funnel import user_funnel_api
-from analytics.reports import funnels_api, retention_api, segments_api
+from analytics.reports.funnels import api as funnels_api
+from analytics.reports.retention import api as retention_api
+from analytics.reports.segments import api as segments_api
 from config.api.registry import STREAM_PACKAGES, TRACK
 from config.views import unknown_path
 

@@ -13,7 +13,7 @@ from activity import attribution, recorder
 from analytics.events import client_contexts
 from analytics.ingest import background, writer
 from analytics.ingest.group_writer import GroupWriter
-from analytics.reports import rollup_status
+from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime

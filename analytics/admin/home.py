@@ -21,7 +21,7 @@ from prometheus_client import Histogram
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
-from analytics.reports import rollup_status
+from analytics.reports.derived import rollup_status
 from analytics.streams import sizes
 from analytics.streams.base import Stream, streams
 from analytics.streams.maintenance import COMMANDS, MaintenanceFailure, MaintenanceRun

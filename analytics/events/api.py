@@ -29,7 +29,7 @@ from analytics.events.responses import (
     PartialBatch,
     batch_body,
 )
-from analytics.reports import marks
+from analytics.reports.derived import marks
 from config import runtime
 from config.api import registry
 from config.api.dialects.base import Messages

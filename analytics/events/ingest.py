@@ -11,7 +11,7 @@ from analytics.events import client_contexts
 from analytics.events.models import ClientContext, Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
-from analytics.reports import marks
+from analytics.reports.derived import marks
 from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
 from config.api.ratelimit import DailyQuota

@@ -96,13 +96,13 @@ class Event(Stream):
 
     @classmethod
     def before_delete(cls, low: UUID, high: UUID, table: str) -> None:
-        from analytics.reports import marks  # which are of events, and import this
+        from analytics.reports.derived import marks  # which are of events, and import this
 
         marks.mark_too_old(low, high, table)
 
     @classmethod
     def before_delete_rows(cls, rows: EventQuerySet) -> None:
-        from analytics.reports import marks
+        from analytics.reports.derived import marks
 
         marks.mark_deleted(rows)
 

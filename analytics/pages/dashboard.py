@@ -9,7 +9,7 @@ from analytics.pages.charts import Chart
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.texts import METRICS, format_metric
-from analytics.reports.question import Answer, Row
+from analytics.reports.questions.question import Answer, Row
 
 CARDS = ("visitors", "sessions", "pageviews", "pagesPerSession", "bounceRate", "sessionDuration")
 

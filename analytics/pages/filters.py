@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from analytics.pages.links import Link, State
 from analytics.pages.texts import DIMENSIONS, NOTHING
 from analytics.reports.labels import label
-from analytics.reports.question import Condition, GoalCondition
+from analytics.reports.questions.question import Condition, GoalCondition
 
 
 def chips(conditions: Iterable[Condition], state: State) -> list[Link]:

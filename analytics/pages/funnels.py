@@ -18,10 +18,11 @@ from analytics.pages.numbers import Number
 from analytics.pages.report import report
 from analytics.pages.step_forms import KINDS, Fields, lines_of, problem_lines, properties_of
 from analytics.pages.texts import METRICS, format_metric
-from analytics.reports import funnels
-from analytics.reports.funnel_parameters import funnel_question
-from analytics.reports.funnel_query import Way
-from analytics.reports.question import Answer, Question, Row
+from analytics.reports.funnels.answers import METRICS as FUNNEL_METRICS
+from analytics.reports.funnels.answers import answer_funnel
+from analytics.reports.funnels.parameters import funnel_question
+from analytics.reports.funnels.query import Way
+from analytics.reports.questions.question import Answer, Question, Row
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites import goals
@@ -129,8 +130,8 @@ def _about(funnel: Funnel) -> str:
 
 def _numbers(funnel: Funnel, way: Way, question: Question, state: State) -> dict[str, Any]:
     """Return the bars and the table of the steps."""
-    found = funnels.answer(question, way)
-    names = [name for name in funnels.METRICS if name != "sessions" or not way.window]
+    found = answer_funnel(question, way)
+    names = [name for name in FUNNEL_METRICS if name != "sessions" or not way.window]
     return {
         "funnel": funnel,
         "about": _about(funnel),

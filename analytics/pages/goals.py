@@ -17,8 +17,8 @@ from analytics.pages.report import report
 from analytics.pages.step_forms import KINDS, Fields, lines_of, problem_lines, properties_of
 from analytics.pages.texts import METRICS, Metric
 from analytics.reports.answers import answer
-from analytics.reports.parameters import question_of
-from analytics.reports.question import GOAL, Question, Row
+from analytics.reports.parameters.parameters import question_of
+from analytics.reports.questions.question import GOAL, Question, Row
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites import goals

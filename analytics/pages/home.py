@@ -15,8 +15,8 @@ from analytics.pages.numbers import Number
 from analytics.pages.texts import PERIODS
 from analytics.reports.answers import answer, current
 from analytics.reports.live import live
-from analytics.reports.parameters import question_of
-from analytics.reports.question import Metrics, Row
+from analytics.reports.parameters.parameters import question_of
+from analytics.reports.questions.question import Metrics, Row
 from config import runtime
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7

@@ -10,8 +10,8 @@ from analytics.pages.access import website_page
 from analytics.pages.charts import level
 from analytics.pages.links import State
 from analytics.pages.report import report
-from analytics.reports.hours_of_week import sessions_by_hour
-from analytics.reports.question import Question
+from analytics.reports.queries.hours_of_week import sessions_by_hour
+from analytics.reports.questions.question import Question
 from websites.models import Website
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.texts import DIMENSIONS, METRICS, Metric
-from analytics.reports.question import Answer, Question, Row
+from analytics.reports.questions.question import Answer, Question, Row
 
 PAGE_METRICS = ("visitors", "pageviews", "bounceRate", "timeOnPage", "scrollDepth")
 ORIGIN_METRICS = ("visitors", "sessions", "bounceRate", "sessionDuration")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from analytics.pages.texts import METRICS, format_change, format_metric
-from analytics.reports.question import Metrics
+from analytics.reports.questions.question import Metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from analytics.pages.links import Link, State
 from analytics.pages.lists import Values, values_of
 from analytics.pages.world_map import Country, countries, map_text
 from analytics.reports.answers import answer_together
-from analytics.reports.question import SHARE, Answer, Question
+from analytics.reports.questions.question import SHARE, Answer, Question
 
 TOP = 10
 MAP = "map"  # a tab whose values are countries

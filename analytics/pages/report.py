@@ -13,12 +13,12 @@ from analytics.pages.filters import chips, parameter
 from analytics.pages.links import Link, State
 from analytics.pages.segments import segment_menu
 from analytics.pages.texts import DIMENSIONS, OPERATORS, PERIODS, problem_text
-from analytics.reports import rollup
 from analytics.reports.answers import current
+from analytics.reports.derived import rollup
 from analytics.reports.live import live
-from analytics.reports.parameters import question_of
-from analytics.reports.periods import DEFAULT
-from analytics.reports.question import GOAL, Question
+from analytics.reports.parameters.parameters import question_of
+from analytics.reports.questions.periods import DEFAULT
+from analytics.reports.questions.question import GOAL, Question
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Website

@@ -16,8 +16,8 @@ from analytics.pages.access import owns, website_page
 from analytics.pages.links import Link
 from analytics.pages.texts import NOTHING, problem_text
 from analytics.reports.answers import current
-from analytics.reports.parameters import weeks_of
-from analytics.reports.retention import Cell, Cohort, Retention, retention
+from analytics.reports.parameters.parameters import weeks_of
+from analytics.reports.retention.cohorts import Cell, Cohort, Retention, retention
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Website

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 from analytics.pages.access import website_page
 from analytics.pages.filters import parameter
 from analytics.pages.links import Link, State
-from analytics.reports.question import Condition, Question
-from analytics.reports.segments import NEW, conditions_of, create_segment, parameters_of
+from analytics.reports.questions.question import Condition, Question
+from analytics.reports.segments.new_segment import NEW, conditions_of, create_segment, parameters_of
 from config.api.errors import Conflict, Invalid
 from websites.models import Segment, Website
 

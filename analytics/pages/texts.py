@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import humanize
 
-from analytics.reports.question import GOAL
+from analytics.reports.questions.question import GOAL
 from config.api.errors import Invalid
 
 NOTHING = "-"

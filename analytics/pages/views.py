@@ -31,9 +31,9 @@ from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
-from analytics.reports.parameters import CSV, question_of
-from analytics.reports.periods import has_at_most
-from analytics.reports.question import GOAL, Question
+from analytics.reports.parameters.parameters import CSV, question_of
+from analytics.reports.questions.periods import has_at_most
+from analytics.reports.questions.question import GOAL, Question
 from config.api.errors import Invalid
 from config.db import uuid7
 from websites.models import Goal, Website

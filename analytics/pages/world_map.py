@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analytics.pages.charts import level
 from analytics.pages.lists import ListRow
-from analytics.reports.question import Row
+from analytics.reports.questions.question import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,23 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from analytics.reports import goal_metrics, rollup
-from analytics.reports.buckets import edges_of, local_time
+from analytics.reports import goal_metrics
 from analytics.reports.capacity import bounded
+from analytics.reports.derived import rollup
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Range, Row
+from analytics.reports.queries.sums import NOTHING, Sums, metric, metrics_of
+from analytics.reports.questions.buckets import edges_of, local_time
+from analytics.reports.questions.question import (
+    GOAL,
+    PAGE_METRICS,
+    Answer,
+    Metrics,
+    Question,
+    Range,
+    Row,
+)
 from analytics.reports.reading import ByValue, Reading, Value
-from analytics.reports.sums import NOTHING, Sums, metric, metrics_of
 from analytics.rounding import rounded_ratio
 from config.db.routers import home
 from websites.models import Website

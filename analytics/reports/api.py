@@ -8,8 +8,15 @@ from analytics.reports.answers import answer, current
 from analytics.reports.capacity import bounded
 from analytics.reports.live import live
 from analytics.reports.live_responses import LiveBody
-from analytics.reports.parameters import CSV, LIVE, STATS, StatsQuery, question_of, zone_of
-from analytics.reports.question import Answer, Question
+from analytics.reports.parameters.parameters import (
+    CSV,
+    LIVE,
+    STATS,
+    StatsQuery,
+    question_of,
+    zone_of,
+)
+from analytics.reports.questions.question import Answer, Question
 from analytics.reports.responses import StatsBody
 from analytics.reports.view import StatisticsView, statistics
 from config.api.bodies import Csv, iso

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from io import StringIO
 
-from analytics.reports.fields import TIME
-from analytics.reports.question import Answer, Metrics, Question, Row
+from analytics.reports.parameters.fields import TIME
+from analytics.reports.questions.question import Answer, Metrics, Question, Row
 from config.api.bodies import Csv
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of what a spreadsheet would run

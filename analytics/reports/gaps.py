@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import connections
 
-from analytics.reports.buckets import DAY, start_of
+from analytics.reports.facts.session_rows import LONG
 from analytics.reports.models import WebsiteSession
-from analytics.reports.question import Range
-from analytics.reports.session_rows import LONG
+from analytics.reports.questions.buckets import DAY, start_of
+from analytics.reports.questions.question import Range
 from config.db import uuid7
 from config.db.routers import home
 

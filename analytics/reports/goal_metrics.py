@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from analytics.reports.buckets import edges_of
-from analytics.reports.conditions import is_positive
-from analytics.reports.goal_revenue import Revenue, revenue_by
-from analytics.reports.question import (
+from analytics.reports.queries.conditions import is_positive
+from analytics.reports.queries.goal_revenue import Revenue, revenue_by
+from analytics.reports.queries.sums import total
+from analytics.reports.questions.buckets import edges_of
+from analytics.reports.questions.question import (
     GOAL,
     GOAL_METRICS,
     Answer,
@@ -19,7 +20,6 @@ from analytics.reports.question import (
     Row,
 )
 from analytics.reports.reading import Reading
-from analytics.reports.sums import total
 from analytics.rounding import rounded_ratio
 
 TIME = "time"

@@ -5,9 +5,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from analytics.events.models import Event
-from analytics.reports.buckets import local_day
+from analytics.reports.derived.sealed_models import SealedDay
 from analytics.reports.models import WebsiteSession
-from analytics.reports.sealed_models import SealedDay
+from analytics.reports.questions.buckets import local_day
 from config.db import uuid7
 
 

@@ -11,14 +11,14 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.events.models import Event
+from analytics.reports.derived.site_rules import rules_of
+from analytics.reports.facts.pages import page_of
+from analytics.reports.facts.session_facts import SiteRules, country_code
+from analytics.reports.facts.session_rows import LONG
+from analytics.reports.facts.sources import source_of
 from analytics.reports.labels import label
-from analytics.reports.pages import page_of
-from analytics.reports.question import Row
-from analytics.reports.session_facts import SiteRules, country_code
-from analytics.reports.session_rows import LONG
-from analytics.reports.site_rules import rules_of
-from analytics.reports.sources import source_of
-from analytics.reports.sums import visitors_of
+from analytics.reports.queries.sums import visitors_of
+from analytics.reports.questions.question import Row
 from config.db import uuid7
 from config.db.routers import home
 from websites.models import Website

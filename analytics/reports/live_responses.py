@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta
 
 from analytics.events.models import EventType
-from analytics.reports.buckets import local_time
 from analytics.reports.live import Live, LiveEvent
-from analytics.reports.question import Row
+from analytics.reports.questions.buckets import local_time
+from analytics.reports.questions.question import Row
 from analytics.reports.responses import LocalTime, label_of
 from config.api.bodies import Body, Count, Timestamp, enum
 

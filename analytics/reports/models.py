@@ -14,7 +14,7 @@ from django.db import models
 
 from analytics.events.deleted_websites import deleted_websites
 from analytics.events.models import EventQuerySet
-from analytics.reports.rollup_models import (
+from analytics.reports.derived.rollup_models import (
     DirtyRange,
     EventFloor,
     EventTotal,
@@ -22,7 +22,7 @@ from analytics.reports.rollup_models import (
     RollupCheck,
     WebsiteRules,
 )
-from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
 from analytics.streams.base import Stream, TextHash
 from config.db import uuid7
 from config.db.routers import ANALYTICS

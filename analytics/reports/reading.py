@@ -8,12 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
-from analytics.reports import sealing
-from analytics.reports.buckets import start_of
-from analytics.reports.conditions import COLUMNS, OF_PAGES
+from analytics.reports.derived import sealing
 from analytics.reports.gaps import gaps_of, without_empty
-from analytics.reports.question import GOAL, Condition, Question, Range
-from analytics.reports.session_query import (
+from analytics.reports.queries.conditions import COLUMNS, OF_PAGES
+from analytics.reports.queries.session_query import (
     TOTAL,
     Key,
     Selection,
@@ -21,7 +19,9 @@ from analytics.reports.session_query import (
     sums_by,
     sums_by_each,
 )
-from analytics.reports.sums import NOTHING, Sums, needed, total
+from analytics.reports.queries.sums import NOTHING, Sums, needed, total
+from analytics.reports.questions.buckets import start_of
+from analytics.reports.questions.question import GOAL, Condition, Question, Range
 
 CHUNK = 50  # values whose visitors are read at once
 Value = str | None

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Meta, UnsetType
 
-from analytics.reports.buckets import local_time
-from analytics.reports.fields import TIME
-from analytics.reports.question import Answer, Metrics, Question, Range, Row
+from analytics.reports.parameters.fields import TIME
+from analytics.reports.questions.buckets import local_time
+from analytics.reports.questions.question import Answer, Metrics, Question, Range, Row
 from config.api.bodies import Body, Count, Timestamp, iso
 
 Numbers = Annotated[

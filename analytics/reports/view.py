@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 
 from analytics.reports.csv_text import csv_of, file_name
-from analytics.reports.question import Answer, Question
+from analytics.reports.questions.question import Answer, Question
 from config.api import registry
 from config.api.dialects.base import Messages
 from config.api.errors import ApiError, NotFound

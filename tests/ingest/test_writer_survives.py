@@ -10,7 +10,7 @@ from analytics.events.ingest import TABLE
 from analytics.events.models import ClientContextRow, Event
 from analytics.ingest import commit, insert_together, writer
 from analytics.ingest.bulk_copy import copy_rows
-from analytics.reports.rollup_models import DirtyRange
+from analytics.reports.derived.rollup_models import DirtyRange
 from config.db import uuid7
 from tests.support import collect, funnel, platform, sessions
 from tests.support.api import Api

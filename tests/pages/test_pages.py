@@ -144,7 +144,7 @@ def test_numbers_are_those_of_the_api(api, browser, website, base, token):
 def test_numbers_that_are_behind_are_told(api, browser, website, base, clock, monkeypatch):
     visit(api, website)
     clock.move(minutes=5)
-    monkeypatch.setattr("analytics.reports.rollup.refresh", lambda website, seconds: False)
+    monkeypatch.setattr("analytics.reports.derived.rollup.refresh", lambda website, seconds: False)
     assert "Statistics are being brought up to date; these are as of" in text_of(browser.get(base))
     monkeypatch.undo()
     assert "brought up to date" not in text_of(browser.get(base))

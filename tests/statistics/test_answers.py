@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.reports import sealing
 from analytics.reports.answers import answer, answer_together
-from analytics.reports.buckets import days_of, edges_of
-from analytics.reports.question import Condition, Question, Range
+from analytics.reports.derived import sealing
+from analytics.reports.questions.buckets import days_of, edges_of
+from analytics.reports.questions.question import Condition, Question, Range
 from config.db import uuid7
 from tests.support.brute_force import (
     CLIENT_FIELDS,

@@ -10,10 +10,10 @@ import pytest
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest.commit import store_group
-from analytics.reports import marks, rollup, sealing
-from analytics.reports.leftovers import MODELS
+from analytics.reports.derived import marks, rollup, sealing
+from analytics.reports.derived.leftovers import MODELS
+from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.models import WebsiteSession
-from analytics.reports.rollup_models import DirtyRange
 from analytics.streams import deletion, partitions
 from analytics.streams.partitions import Month
 from config.db import uuid7

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.reports import funnel_query
-from analytics.reports.funnel_query import Way
-from analytics.reports.question import Condition, Question, Range
+from analytics.reports.funnels.query import Way, steps_reached
+from analytics.reports.questions.question import Condition, Question, Range
 from config.db import uuid7
 from tests.support.hits import BOT, START, event_row, sessions_of, store
 from tests.support.statistics import DATABASES
@@ -212,6 +211,6 @@ def test_funnels_equal_brute_force(fresh, sent, way, range, conditions):
         metrics=(),
         conditions=conditions,
     )
-    found = funnel_query.steps_reached(question, range, way)
+    found = steps_reached(question, range, way)
     expected = brute(website, rows, range, way, conditions)
     assert [(each.count, each.visitors, each.median_ms) for each in found] == expected

@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from analytics.reports import sealing
+from analytics.reports.derived import sealing
 from tests.support.statistics import DATABASES, NOW
 
 pytestmark = [pytest.mark.django_db(databases=DATABASES), pytest.mark.usefixtures("at_now")]

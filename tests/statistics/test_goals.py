@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.reports.answers import answer
-from analytics.reports.question import Condition, GoalCondition, Question, Range
+from analytics.reports.questions.question import Condition, GoalCondition, Question, Range
 from config.db import uuid7
 from tests.support.hits import BOT, START, event_row, sessions_of, store
 from tests.support.responses import assert_response

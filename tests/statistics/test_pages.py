@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from analytics.reports.pages import PageRules, page_of
+from analytics.reports.facts.pages import PageRules, page_of
 
 KEYS = PageRules(query_keys=("id", "tab"))
 REMOVED = PageRules(removes_trailing_slash=True)

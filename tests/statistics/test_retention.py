@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from analytics.events.ingest import TABLE
 from analytics.ingest.commit import store_group
-from analytics.reports import retention as module
-from analytics.reports import rollup, sealing
-from analytics.reports.retention import retention
+from analytics.reports.derived import rollup, sealing
+from analytics.reports.retention import cohorts as module
+from analytics.reports.retention.cohorts import retention
 from config.db import uuid7
 from tests.support.client_contexts import BROWSER
 from tests.support.events import new_row

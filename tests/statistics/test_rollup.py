@@ -7,9 +7,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from analytics.events.models import Event
-from analytics.reports import heavy_sessions, rollup
+from analytics.reports.derived import heavy_sessions, rollup
+from analytics.reports.derived.rollup_models import DirtyRange, EventTotal, HeavySession
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
-from analytics.reports.rollup_models import DirtyRange, EventTotal, HeavySession
 from config.db import uuid7
 from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of, new_id, store_event
 from tests.support.query_plans import plan_of
@@ -422,7 +422,7 @@ class TestRules:
         post((0, {}))
         roll_up(website)
         WebsiteSession.objects.update(entry_page="/old")
-        monkeypatch.setattr("analytics.reports.site_rules.VERSION", 0)
+        monkeypatch.setattr("analytics.reports.derived.site_rules.VERSION", 0)
         roll_up(website)
         assert only_session()["entry_page"] == "/"
 

@@ -9,10 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from analytics.reports import rollup_runs, session_events
+from analytics.reports.derived import rollup_runs
+from analytics.reports.derived.rollup_models import DirtyRange, EventTotal, RollupCheck
+from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.facts import session_events
 from analytics.reports.models import WebsiteSession
-from analytics.reports.rollup_models import DirtyRange, EventTotal, RollupCheck
-from analytics.reports.sealed_models import Breakdown, SealedDay, VisitorSet
 from config.db import uuid7
 from tests.support.databases import failing
 from tests.support.events import AT, AT_MS, BATCH_PATH, PATH, event_of, store_event
@@ -258,7 +259,7 @@ class TestForever:
                 raise ValueError("a fault")
             return make(website_id, *more)
 
-        monkeypatch.setattr("analytics.reports.rollup.facts_of_sessions", fail)
+        monkeypatch.setattr("analytics.reports.derived.rollup.facts_of_sessions", fail)
         passes()
         assert set(WebsiteSession.objects.values_list("website_id", flat=True)) == {other.id}
         assert caplog.messages == [f"The rollup of website {website.id} failed"]

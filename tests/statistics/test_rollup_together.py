@@ -10,9 +10,9 @@ from django.core.management import call_command
 
 from analytics.events.ingest import TABLE
 from analytics.ingest.commit import store_group
-from analytics.reports import rollup
+from analytics.reports.derived import rollup
+from analytics.reports.derived.rollup_models import DirtyRange, RollupCheck
 from analytics.reports.models import WebsiteSession
-from analytics.reports.rollup_models import DirtyRange, RollupCheck
 from config.db import uuid7
 from tests.support.databases import wait_until_true
 from tests.support.events import AT_MS, new_row

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from analytics.reports import segments
+from analytics.reports.segments import new_segment
 from config.db import uuid7
 from tests.support.events import PATH, event_of
 from tests.support.responses import assert_error, assert_invalid, assert_response, run_concurrently
@@ -150,7 +150,7 @@ def test_of_two_of_one_name_only_one_is_kept(api, path, token):
 
 
 def test_a_website_has_a_limited_number_of_segments(api, website, path, token, monkeypatch):
-    monkeypatch.setattr(segments, "MAX_SEGMENTS", 1)
+    monkeypatch.setattr(new_segment, "MAX_SEGMENTS", 1)
     keep(website)
     response = api.post(path, {"name": "More", "query": QUERY}, token=token)
     assert_error(response, 409, "CONFLICT", "A website has at most 100 segments")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.events.models import ClientContextRow, EventRow
-from analytics.reports.pages import PageRules
-from analytics.reports.session_facts import MAX_HITS, SiteRules, facts_of
+from analytics.reports.facts.pages import PageRules
+from analytics.reports.facts.session_facts import MAX_HITS, SiteRules, facts_of
 from config.db import uuid7
 
 START_MS = 1_769_630_400_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from analytics.reports.channels import channel_of
-from analytics.reports.sources import parameters_of, source_of
+from analytics.reports.facts.channels import channel_of
+from analytics.reports.facts.sources import parameters_of, source_of
 
 HOME = "https://site.example/"
 OWN = frozenset({"site.example", "shop.example", "xn--bcher-kva.example"})

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics.reports import rollup, sealing
+from analytics.reports.derived import rollup, sealing
 from tests.support.client_contexts import BROWSER
 from tests.support.responses import assert_response
 from tests.support.statistics import DATABASES, NOW, meta_body
@@ -230,7 +230,7 @@ def test_csv_of_totals_and_of_a_series(ask, post):
 def test_an_answer_of_an_earlier_time_says_so(ask, post, monkeypatch, at_now):
     post(event(NOW, "anna"))
     at_now.move(seconds=30)
-    monkeypatch.setattr("analytics.reports.rollup.refresh", lambda website, seconds: False)
+    monkeypatch.setattr("analytics.reports.derived.rollup.refresh", lambda website, seconds: False)
     body = ask({"metrics": "visitors"}).json()
     assert body["totals"] == {"metrics": {"visitors": 0}}
     assert body["meta"]["asOf"] == "2026-03-29T12:03:00.000Z"

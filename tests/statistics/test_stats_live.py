@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from analytics.reports import rollup
+from analytics.reports.derived import rollup
 from tests.support.client_contexts import BROWSER
 from tests.support.responses import assert_response
 from tests.support.statistics import DATABASES, NOW, assert_refused

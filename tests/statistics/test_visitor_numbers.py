@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.events.models import Event
-from analytics.reports import rollup, sealing, visitor_numbers
+from analytics.reports.derived import rollup, sealing, visitor_numbers
 from analytics.reports.models import WebsiteVisitor
 from config.models import RuntimeSettings
 from tests.support.events import AT, AT_MS, PATH, event_of

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from analytics.events.models import ClientContext, Event
+from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.models import WebsiteSession
-from analytics.reports.rollup_models import DirtyRange
 from analytics.streams import partitions
 from tests.support.cleanup import drop_partitions
 from tests.support.pages import text_of

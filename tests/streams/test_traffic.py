@@ -13,9 +13,9 @@ from analytics.events.models import ClientContext, Event
 from analytics.funnel.models import FunnelEvent
 from analytics.platform import stats
 from analytics.platform.models import PlatformEvent
-from analytics.reports import rollup
+from analytics.reports.derived import rollup
+from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.models import WebsiteSession
-from analytics.reports.rollup_models import DirtyRange
 from analytics.sessions.models import PageView, Session
 from analytics.streams import partitions
 from analytics.streams.base import streams

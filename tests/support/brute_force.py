@@ -13,8 +13,8 @@ from uuid import UUID
 from analytics.events.ingest import TABLE
 from analytics.events.models import ClientContextRow
 from analytics.ingest.commit import store_group
-from analytics.reports import rollup, site_rules
-from analytics.reports.session_facts import UTM, facts_of
+from analytics.reports.derived import rollup, site_rules
+from analytics.reports.facts.session_facts import UTM, facts_of
 from config.db import uuid7
 from tests.support.events import new_row
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from analytics.events.ingest import TABLE
 from analytics.events.models import ClientContextRow, EventRow
 from analytics.ingest.commit import store_group
-from analytics.reports import rollup, site_rules
-from analytics.reports.session_facts import SessionFacts, facts_of
+from analytics.reports.derived import rollup, site_rules
+from analytics.reports.facts.session_facts import SessionFacts, facts_of
 from config.db import uuid7
 from tests.support.events import new_row
 from websites.models import Website

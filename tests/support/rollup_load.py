@@ -11,7 +11,7 @@ from django.db import connections
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest.commit import store_group
-from analytics.reports import rollup_runs
+from analytics.reports.derived import rollup_runs
 from config.db import uuid7
 from tests.support.events import new_row
 from websites.models import Website

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics.reports import rollup
+from analytics.reports.derived import rollup
 from analytics.synthetic import demo
 from config.db import uuid7
 from config.server.console import progress_bar, stoppable

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from analytics.reports import visitor_numbers
-from analytics.reports.leftovers import delete_leftovers
+from analytics.reports.derived import visitor_numbers
+from analytics.reports.derived.leftovers import delete_leftovers
 from analytics.streams import retention
 from analytics.streams.base import Stream
 from analytics.streams.maintenance import AlreadyRunning, MaintenanceRun, exclusive_run

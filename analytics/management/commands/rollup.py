@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.events.models import Event
-from analytics.reports import rollup_check, rollup_runs
-from analytics.reports.rollup_check import Comparison
-from analytics.reports.rollup_models import RollupCheck
+from analytics.reports.derived import rollup_check, rollup_runs
+from analytics.reports.derived.rollup_check import Comparison
+from analytics.reports.derived.rollup_models import RollupCheck
 from config.db import uuid7
 from config.server.console import progress_bar, stoppable
 from websites.models import Website

@@ -1,0 +1,1 @@
+"""What is derived of events, and the rollup that keeps it true"""

@@ -1,0 +1,109 @@
+"""Rollups of all websites: once, or for ever in the background of `serve`"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import InterfaceError, OperationalError, connections
+
+from analytics.reports.derived import heavy_sessions, marks, rollup, sealing, site_rules
+from analytics.reports.derived.rollup import Step
+from analytics.reports.derived.rollup_models import DirtyRange
+from config.db import deadline, uuid7
+from websites.models import Website
+
+logger = logging.getLogger(__name__)
+PAUSE_SECONDS = 10  # between two passes over all websites
+SEAL_SECONDS = 3_600  # between two looks for days to seal
+WAIT_SECONDS = 60  # for a process that has the website
+SEALING_SECONDS = 30  # of one pass, so that new events do not wait for long
+
+
+def due_websites() -> list[UUID]:
+    """Return the websites with sessions that are to be made anew."""
+    marked = set(DirtyRange.objects.values_list("website_id", flat=True).distinct())
+    changed = {each.pk for each in site_rules.websites_to_rebuild(Website.objects.order_by("pk"))}
+    return sorted(marked | changed | heavy_sessions.due_websites())
+
+
+def roll_up_due(websites: Iterable[UUID]) -> Iterator[Step]:
+    """Roll up websites in turn, each by one transaction at a time, until nothing is due.
+
+    Yields what each has done. A website that another process has is left to it, and one that fails
+    to the next run.
+    """
+    rest = list(websites)
+    while rest:
+        due = []
+        for website_id in rest:
+            step = _roll_up(website_id)
+            if step:
+                yield step
+                if rollup.is_marked(website_id):
+                    due.append(website_id)
+        rest = due
+
+
+def rebuild(website_id: UUID) -> Iterator[Step]:
+    """Make the totals and all sessions of a website anew, heavy ones included."""
+    with deadline.long_transaction(rollup.ALIAS):
+        if rollup.lock(website_id, WAIT_SECONDS):
+            marks.recount(website_id)
+    rollup.rebuild(website_id)
+    while rollup.is_marked(website_id):
+        yield rollup.roll_up(website_id, WAIT_SECONDS) or Step()
+    for _ in range(0, len(heavy_sessions.waiting(website_id)), heavy_sessions.MAX_DUE):
+        yield rollup.roll_up(website_id, WAIT_SECONDS, all_heavy=True) or Step()
+
+
+def seal_all(websites: Iterable[Website]) -> Iterator[int]:
+    """Seal the days of websites that are over; yield 1 for each."""
+    for website in websites:
+        while _seal(website):
+            yield 1
+
+
+def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
+    """Roll up what is due and seal days, again and again; databases that are away are awaited."""
+    sealing_rest: Iterator[int] = iter(())
+    seal_at = float("-inf")
+    while True:
+        started = time.monotonic()
+        try:
+            for _ in roll_up_due(due_websites()):
+                pass
+            if started >= seal_at:
+                sealing_rest = seal_all(Website.objects.order_by("pk"))
+                seal_at = started + SEAL_SECONDS
+            _spend(sealing_rest, SEALING_SECONDS)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The rollup needs a database that is away: %s", error)
+            connections.close_all()
+        pause(max(0.0, PAUSE_SECONDS - (time.monotonic() - started)))
+
+
+def _spend(steps: Iterator[int], seconds: float) -> None:
+    ends_at = time.monotonic() + seconds
+    for _ in steps:
+        if time.monotonic() >= ends_at:
+            return
+
+
+def _roll_up(website_id: UUID) -> Step | None:
+    try:
+        return rollup.roll_up(website_id)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # whatever is wrong with one website, the others go on
+        logger.exception("The rollup of website %s failed", website_id)
+        return None
+
+
+def _seal(website: Website) -> bool:
+    """Seal a day of a website, unless another process has it or events wait to be rolled up."""
+    with deadline.long_transaction(rollup.ALIAS):
+        if not rollup.lock(website.pk, 0) or rollup.is_due(website):
+            return False
+        return sealing.seal_due(website.pk, ZoneInfo(website.timezone), uuid7.now())

@@ -1,0 +1,1 @@
+"""Facts of sessions: what the events of a visitor make"""

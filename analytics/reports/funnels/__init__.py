@@ -1,0 +1,1 @@
+"""Funnels: how many take some steps one after the other"""

@@ -1,0 +1,69 @@
+"""Funnels: how many sessions, or visitors, take some steps one after the other."""
+
+from collections.abc import Sequence
+
+from analytics.reports.answers import has_truncated_sessions
+from analytics.reports.derived import rollup
+from analytics.reports.funnels.query import Reached, Way, steps_reached
+from analytics.reports.questions.question import Answer, Metrics, Question, Row
+from analytics.rounding import rounded_ratio
+
+METRICS = (
+    *("visitors", "sessions", "conversionFromFirst", "conversionFromPrevious"),
+    *("dropOff", "medianSeconds"),
+)
+TOTALS = ("started", "completed", "conversionRate")
+
+
+def answer_funnel(question: Question, way: Way) -> Answer:
+    """Return a row for each step; the totals say who began and who reached the last one.
+
+    Steps count where they lie in the range; sessions that begin in it can take them.
+    """
+    current = steps_reached(question, question.range, way)
+    before = steps_reached(question, question.previous, way) if question.previous else None
+    metrics = _metrics(way, current)
+    earlier = _metrics(way, before) if before else [None] * len(current)
+    return Answer(
+        rows=[
+            Row(str(number), now, then, label=step.value)
+            for number, (step, now, then) in enumerate(
+                zip(way.steps, metrics, earlier, strict=True), 1
+            )
+        ],
+        totals=Row(None, _totals(current), _totals(before) if before else None),
+        total=len(way.steps),
+        as_of=rollup.as_of(question.website.pk, question.now),
+        is_exact=not has_truncated_sessions(question.website.pk, question.range),
+    )
+
+
+def _metrics(way: Way, reached: Sequence[Reached]) -> list[Metrics]:
+    rows: list[Metrics] = []
+    for number, step in enumerate(reached):
+        previous = reached[number - 1] if number else None
+        rows.append(
+            {
+                "visitors": step.visitors,
+                "sessions": None if way.window else step.count,
+                "conversionFromFirst": _rate(step.count, reached[0].count),
+                "conversionFromPrevious": _rate(step.count, previous.count) if previous else None,
+                "dropOff": previous.count - step.count if previous else None,
+                "medianSeconds": _seconds(step.median_ms),
+            }
+        )
+    return rows
+
+
+def _totals(reached: Sequence[Reached]) -> Metrics:
+    first, last = reached[0].count, reached[-1].count
+    return {"started": first, "completed": last, "conversionRate": _rate(last, first)}
+
+
+def _rate(part: int, whole: int) -> float | None:
+    """Return a part in per cent, rounded half up."""
+    return rounded_ratio(1000 * part, whole) / 10 if whole else None
+
+
+def _seconds(ms: float | None) -> float | None:
+    return None if ms is None else rounded_ratio(int(2 * ms), 200) / 10

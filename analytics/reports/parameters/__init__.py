@@ -1,0 +1,1 @@
+"""Parameters of requests, and the questions that they ask"""

@@ -1,0 +1,1 @@
+"""Sums of sessions and sealed days, by SQL"""

@@ -1,0 +1,1 @@
+"""Questions about a website: ranges and buckets of time, conditions, metrics"""

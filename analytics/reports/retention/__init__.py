@@ -1,0 +1,1 @@
+"""Retention: how many visitors come again"""

@@ -1,0 +1,1 @@
+"""Segments: filters under a name"""
