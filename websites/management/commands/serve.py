@@ -9,7 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from config.db.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from config.db.embedded_postgres import EmbeddedPostgres
+from config.db.postgres_programs import EmbeddedPostgresError
 from config.server import continuous, daily, serving
 from websites import first_run
 from websites.tracker.snippet import script_line
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         postgres: EmbeddedPostgres | None,
         *children: daily.Maintenance | continuous.Rollup,
     ) -> None:
-        watches = [postgres.revive] if postgres else []
+        watches = [postgres.revive, postgres.limit_log] if postgres else []
         try:
             serving.wait_for_end(process, *watches, *(child.tick for child in children))
         finally:
@@ -59,7 +60,8 @@ class Command(BaseCommand):
         if settings.EMBEDDED:
             password = first_run.create_admin_and_website(settings.ADMIN_PASSWORD)
             if password:
-                self._print("Admin user", f"{first_run.ADMIN_EMAIL}  password: {password}")
+                notice = first_run.password_notice(password, is_terminal=self.stdout.isatty())
+                self._print("Admin user", f"{first_run.ADMIN_EMAIL}  {notice}")
 
     def _print_addresses(self) -> None:
         self._print("Dashboard", serving.address())
