@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.http import HttpRequest
 
 from config import runtime
@@ -15,10 +15,9 @@ from config.api.errors import Conflict, Forbidden, InvalidCredentials
 from config.api.fields import Text
 from config.api.rules import at_least, at_most, email_address, matching
 from config.api.serializers import StrictSerializer
-from config.db import deadline
-from config.db.routers import MAIN
+from websites import account_records
 from websites.login_throttle import LoginThrottle
-from websites.models import User
+from websites.models import ErasureRequest, User
 
 CLOSED = "Registration is closed"
 TAKEN = "Email already registered"
@@ -26,6 +25,7 @@ WRONG = "Invalid email or password"
 INACTIVE = "Account is inactive"
 CHANGED = "Your password has been changed meanwhile."
 LAST_ADMIN = "You are the only administrator. Make another one first."
+QUICK_SECONDS = 1  # for which somebody waits
 _KEY_ALPHABET = string.ascii_letters + string.digits
 
 
@@ -119,15 +119,47 @@ def renew_generation(user: User, password: str) -> None:
 
 
 def delete(user: User) -> int:
-    """Delete a user with the websites and funnel events; return the number of websites.
+    """Delete an account with its websites; return the number of these.
 
-    The events of a deleted website go with the next retention. Raises Forbidden for the last
+    What takes long goes in the background. Raises Forbidden for the last administrator.
+    """
+    websites = close(user)
+    remove(user.pk, seconds=QUICK_SECONDS)
+    return websites
+
+
+def close(user: User) -> int:
+    """End an account at once: its logins, tokens, websites and name; return how many websites.
+
+    Its events stay until its ErasureRequest is fulfilled. Raises Forbidden for the last
     administrator, without whom nobody could make another one.
     """
-    with deadline.long_transaction(MAIN):  # there may be many funnel events
-        others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
-        if user.is_superuser and set(others.values_list("pk", flat=True)) <= {user.pk}:
+    with transaction.atomic(using="default"):
+        list(User.objects.select_for_update().filter(is_superuser=True).values_list("pk"))
+        if is_last_admin(user):
             raise Forbidden(LAST_ADMIN)
+        account_records.forget_name(user)
         websites = user.websites.count()
-        user.delete()
+        user.websites.all().delete()
+        ErasureRequest.objects.get_or_create(user_id=user.pk)
+        user.close()
     return websites
+
+
+def is_last_admin(user: User) -> bool:
+    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
+    return user.is_superuser and not others.exists()
+
+
+def remove(user_id: UUID, *, seconds: float = 0) -> bool:
+    """Delete the row of a closed account, and with it its funnel events; 0: whatever it takes.
+
+    Returns False if it would take longer.
+    """
+    try:
+        with transaction.atomic(using="default"), connections["default"].cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+            User.objects.filter(pk=user_id).delete()
+    except OperationalError:
+        return False
+    return True

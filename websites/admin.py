@@ -1,17 +1,23 @@
 """Users and groups in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist import admin as _  # noqa: F401 - registers them
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from websites.models import User
+from websites import accounts
+from websites.models import ErasureRequest, User, Website
 
+MAX_NAMED = 100  # users on the page that asks for confirmation
 # Nobody needs to see them: ids and expiry times of revoked tokens.
 admin.site.unregister([OutstandingToken, BlacklistedToken])
 admin.site.unregister(Group)
@@ -43,6 +49,26 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
+        """Leave out closed accounts, whose events are being erased."""
+        return (
+            super().get_queryset(request).exclude(pk__in=ErasureRequest.objects.values("user_id"))
+        )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what goes with users, and why they must stay, without reading all of it."""
+        names = [str(user) for user in objs[:MAX_NAMED]]
+        counts = {"users": len(objs), "websites": Website.objects.filter(user__in=objs).count()}
+        protected = [accounts.LAST_ADMIN for user in objs if accounts.is_last_admin(user)]
+        return names, counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        accounts.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
+        for user in queryset:
+            accounts.delete(user)
 
     @admin.display(description="role", ordering="is_staff")
     def role(self, user: User) -> str:

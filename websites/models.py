@@ -15,11 +15,21 @@ from django.utils import timezone
 
 from config.db import uuid7
 from websites.domains import is_domain, normalised_host
+from websites.erasure_requests import ErasureRequest
 from websites.goal_models import Funnel, Goal
 from websites.segments import Segment
 from websites.shares import Share
 
-__all__ = ["Funnel", "Goal", "RetiredCode", "Segment", "Share", "User", "Website"]
+__all__ = [
+    "ErasureRequest",
+    "Funnel",
+    "Goal",
+    "RetiredCode",
+    "Segment",
+    "Share",
+    "User",
+    "Website",
+]
 
 _CODE_ALPHABET = string.ascii_lowercase + string.digits
 CODE_GRACE = timedelta(hours=24)  # for pages to be updated with a new tracking code
@@ -74,6 +84,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def created_at(self) -> datetime:
         return uuid7.time_of(self.id)
+
+    def close(self) -> None:
+        """Let nobody log in to it, and leave nothing of it but the id, which events have."""
+        self.email, self.name = f"{self.pk}@localhost", None
+        self.is_active = self.is_staff = self.is_superuser = False
+        self.api_key_hash, self.last_login = "", None
+        self.set_unusable_password()
+        self.save()
+        self.groups.clear()
+        self.user_permissions.clear()
 
 
 def default_page_rules() -> dict[str, Any]:

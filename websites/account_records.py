@@ -1,0 +1,100 @@
+"""What the main database holds about an account, beside its events"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db.models import Model, Q, QuerySet
+
+from config.models import SettingChange
+from websites.models import Funnel, Goal, RetiredCode, Segment, Share, User, Website
+from websites.sessions import SessionStore
+
+OF_WEBSITES: tuple[type[Model], ...] = (RetiredCode, Goal, Funnel, Segment, Share)
+DELETED = "deleted user"  # in place of a name
+# Who has done what deleted users did; at a host under which nobody can register.
+NOBODY = "nobody@localhost"
+SESSIONS = 1_000  # that are read at once
+
+
+def records_of(user: User) -> "list[QuerySet[Any]]":
+    """Return the rows that an account has, those of its history last."""
+    of_websites = [each._default_manager.filter(website__user=user) for each in OF_WEBSITES]
+    account, websites = User.objects.filter(pk=user.pk), Website.objects.owned_by(user.pk)
+    return [account, websites, *of_websites, *history_of(user)]
+
+
+def history_of(user: User) -> "list[QuerySet[Any]]":
+    """Return the rows that stay without the name: logs of the admin, and of settings."""
+    return [_log_of(user), _changes_of(user)]
+
+
+def login_sessions(user_id: UUID) -> Iterator[str]:
+    """Yield the keys of the login sessions of a user; all sessions are read for it."""
+    last = ""
+    while rows := _sessions_after(last):
+        for key, data in rows:
+            if SessionStore().decode(data).get(SESSION_KEY) == str(user_id):
+                yield key
+        last = rows[-1][0]
+
+
+def forget_name(user: User) -> None:
+    """Take the name of a user, and of the websites, out of what stays; within a transaction."""
+    LogEntry.objects.filter(_about(user)).update(object_repr=DELETED, object_id=None)
+    if LogEntry.objects.filter(user=user).exists():
+        LogEntry.objects.filter(user=user).update(user=_nobody())
+    for entry in LogEntry.objects.filter(_names(user)).iterator():
+        entry.object_repr = _without(user, entry.object_repr)
+        entry.change_message = _without(user, entry.change_message)
+        entry.save(update_fields=["object_repr", "change_message"])
+    for change in _changes_of(user).iterator():
+        change.changed_by = _without(user, change.changed_by)
+        change.reason = _without(user, change.reason)
+        change.save(update_fields=["changed_by", "reason"])
+
+
+def _sessions_after(key: str) -> list[tuple[str, str]]:
+    rows = Session.objects.filter(session_key__gt=key).order_by("session_key")
+    return list(rows.values_list("session_key", "session_data")[:SESSIONS])
+
+
+def _log_of(user: User) -> "QuerySet[LogEntry]":
+    return LogEntry.objects.filter(Q(user=user) | _about(user) | _names(user)).order_by("pk")
+
+
+def _about(user: User) -> Q:
+    websites = [str(id) for id in user.websites.values_list("pk", flat=True)]
+    found = Q(content_type=_type(User), object_id=str(user.pk))
+    return found | Q(content_type=_type(Website), object_id__in=websites)
+
+
+def _names(user: User) -> Q:
+    return Q(object_repr__icontains=user.email) | Q(change_message__icontains=user.email)
+
+
+def _changes_of(user: User) -> "QuerySet[SettingChange]":
+    named = Q(changed_by__iexact=user.email) | Q(reason__icontains=user.email)
+    return SettingChange.objects.filter(named)
+
+
+def _without(user: User, text: str) -> str:
+    """Return a text without the email of a user, which may be a part of that of another."""
+    email = rf"(?<![\w.+%-]){re.escape(user.email)}(?![\w-]|\.\w)"
+    return re.sub(email, DELETED, text, flags=re.IGNORECASE)
+
+
+def _type(model: type[Model]) -> ContentType:
+    return ContentType.objects.get_for_model(model)
+
+
+def _nobody() -> User:
+    user, _ = User.objects.get_or_create(
+        email=NOBODY, defaults={"name": DELETED, "is_active": False, "password": "!"}
+    )
+    return user
