@@ -1,14 +1,20 @@
 """Activity: requests that the service answered, and events of front ends."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Cast
 
 from activity.event_types import REQUEST
+from analytics.sessions.models import Session
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
 from config.db.json_text import JsonTextField
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class StatusClass(models.Func):
@@ -119,3 +125,17 @@ class ActivityEvent(Stream):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.method} {self.path}"
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[ActivityEventQuerySet]:
+        """Return those of the user, and those of others that belong to sessions of the person."""
+        text = Cast("id", models.TextField())
+        sessions = Session.objects.of_person(person).values(name=text)
+        rows = cls.objects.filter(session_id__isnull=False, session_id__in=sessions)
+        # The hash finds them by the index.
+        rows = rows.annotate(session_hash=TextHash("session_id")).filter(
+            session_hash__in=sessions.values(hash=TextHash(text))
+        )
+        if person.user_id is None:
+            return [rows]
+        return [cls.objects.for_user(person.user_id), rows.exclude(user_id=str(person.user_id))]

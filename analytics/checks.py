@@ -10,6 +10,7 @@ from django.utils import timezone
 from maxminddb import InvalidDatabaseError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from analytics.people.waiting import Waiting
 from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import json_columns, partitions, retention
@@ -163,6 +164,22 @@ def statistics_are_current() -> CheckMessage:
     if found.last_check and found.last_check.differences:
         return Warning(f"the last check: {found.last_check}", hint=MEND)
     return Info("show all events but those of the last minutes")
+
+
+@doctor.check("deleted accounts", 606, "upkeep")
+def deleted_accounts_are_erased() -> CheckMessage:
+    """Check that deleted accounts are erased within minutes."""
+    found = Waiting.now()
+    if not found.since:
+        return Info("all are erased")
+    text = f"{found.accounts:,} wait to be erased since {found.since:%Y-%m-%d %H:%M}"
+    if found.since > timezone.now() - MAX_LAG:
+        return Info(text)
+    return Warning(
+        text,
+        hint="`serve` erases them, unless MAINTENANCE is off; its log says more. manage.py "
+        "maintenance does it too.",
+    )
 
 
 def _overdue(count: int, *, command: str) -> CheckMessage:

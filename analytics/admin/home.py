@@ -21,6 +21,7 @@ from prometheus_client import Histogram
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import changelist_url, may_view
 from analytics.ingest.commit import GROUP_ROWS, GROUP_SECONDS
+from analytics.people.waiting import Waiting
 from analytics.reports.derived import rollup_status
 from analytics.streams import sizes
 from analytics.streams.base import Stream, streams
@@ -76,6 +77,7 @@ def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
             context["maintenance"] = _read(maintenance_runs)
         with deadline.within(TIMEOUT_SECONDS):
             context["main"] = _read(lambda: database(MAIN, visible, now))
+            context["waiting"] = _read(Waiting.now)
         context["databases"] = list(filter(None, (context["main"], context["analytics"])))
     return context
 

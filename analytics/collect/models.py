@@ -1,8 +1,9 @@
 """Interaction events of logged-in browsers."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
@@ -10,6 +11,9 @@ from django.db import models
 from analytics.streams.base import Stream, StreamQuerySet
 from config.db import uuid7
 from config.db.json_text import JsonTextField
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 DASHBOARD_TYPES = ("page_view", "button_click", "form_submit", "error_encountered")
 _PUBLIC_ID = re.compile(r"evt_([0-9a-f]{32})")
@@ -73,6 +77,10 @@ class CollectedEvent(Stream):
 
     def __str__(self) -> str:
         return self.event_type
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[CollectedEventQuerySet]:
+        return [cls.objects.for_user(person.user_id)] if person.user_id else []
 
 
 def public_id(id: UUID) -> str:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from analytics.events.deleted_websites import deleted_websites
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
 from config.db.json_text import JsonTextField
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class EventType(models.TextChoices):
@@ -33,6 +37,11 @@ class EventQuerySet(StreamQuerySet):
 
     def of_website(self, website_id: UUID) -> Self:
         return self.filter(website_id=website_id)
+
+    def of_visitor(self, visitor_id: str, website_id: UUID | None = None) -> Self:
+        """Return the events of a visitor, of one website or of all."""
+        rows = self.filter(visitor_id__by_hash=visitor_id)
+        return rows.filter(website_id=website_id) if website_id else rows
 
     def of_type(self, event_type: str) -> Self:
         """Return the events of one type; of an unknown type there are none."""
@@ -89,6 +98,10 @@ class Event(Stream):
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.url}"
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[EventQuerySet]:
+        return [cls.objects.of_visitor(id, person.website_id) for id in person.visitor_ids]
 
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
@@ -163,5 +176,33 @@ class ClientContext(Stream):
         return f"{self.session_id}: {self.browser}, {self.os}"
 
     @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[EventQuerySet]:
+        """Return those of sessions that no other visitor has a part in."""
+        if not person.visitor_ids:
+            return []
+        ids = RawSQL(_CONTEXTS_OF, [list(person.visitor_ids)] * 3, models.UUIDField())
+        rows = cls.objects.filter(id__in=ids)
+        return [rows.of_website(person.website_id) if person.website_id else rows]
+
+    @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
         return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+
+
+# From the events of the visitor to their sessions, to the contexts of these, all by way of indexes.
+_CONTEXTS_OF = """
+SELECT context.id FROM (
+    SELECT DISTINCT website_id, session_id FROM analytics_event
+     WHERE hashtext(visitor_id) = ANY(ARRAY(SELECT hashtext(id) FROM unnest(%s::text[]) AS id))
+       AND visitor_id = ANY(%s)
+) AS session
+  JOIN analytics_clientcontext AS context
+    ON context.website_id = session.website_id AND context.session_id = session.session_id
+   AND hashtext(context.session_id) = hashtext(session.session_id)
+ WHERE NOT EXISTS (
+    SELECT FROM analytics_event AS other
+     WHERE hashtext(other.session_id) = hashtext(session.session_id)
+       AND other.session_id = session.session_id AND other.website_id = session.website_id
+       AND other.visitor_id <> ALL(%s)
+ )
+"""

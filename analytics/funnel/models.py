@@ -1,7 +1,8 @@
 """Funnel events of logged-in users; in the main database, where they join the users."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -10,6 +11,9 @@ from django.db import models
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
 from config.db.json_text import JsonTextField
 from config.db.routers import MAIN
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class FunnelEventQuerySet(StreamQuerySet):
@@ -68,3 +72,7 @@ class FunnelEvent(Stream):
 
     def __str__(self) -> str:
         return self.event_type[:100]  # it may be a megabyte
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[FunnelEventQuerySet]:
+        return [cls.objects.for_user(person.user_id)] if person.user_id else []

@@ -1,8 +1,8 @@
 """Platform events: what the users of a product do, in categories."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
@@ -11,6 +11,9 @@ from django.db.models.functions import TruncHour
 from analytics.platform import totals
 from analytics.streams.base import Stream, StreamQuerySet, TextHash
 from config.db.json_text import JsonTextField
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class Category(models.TextChoices):
@@ -114,6 +117,10 @@ class PlatformEvent(Stream):
 
     def __str__(self) -> str:
         return self.event_name
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[PlatformEventQuerySet]:
+        return [cls.objects.for_user(person.user_id)] if person.user_id else []
 
     @classmethod
     def before_delete_rows(cls, rows: Any) -> None:

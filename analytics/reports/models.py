@@ -6,7 +6,7 @@ the rollup and the sealed days have modules of their own, which are imported her
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -27,6 +27,9 @@ from analytics.streams.base import Stream, TextHash
 from config.db import uuid7
 from config.db.routers import ANALYTICS
 
+if TYPE_CHECKING:
+    from analytics.people.person import Person
+
 __all__ = [
     "Breakdown",
     "DirtyRange",
@@ -43,6 +46,13 @@ __all__ = [
 ]
 
 
+class WebsiteVisitorQuerySet(models.QuerySet["WebsiteVisitor"]):
+    def of_person(self, person: "Person") -> "WebsiteVisitorQuerySet":
+        """Return the numbers of a person, at one website or at all of them."""
+        rows = self.filter(visitor_id__in=person.visitor_ids)
+        return rows.filter(website_id=person.website_id) if person.website_id else rows
+
+
 class WebsiteVisitor(models.Model):
     """The number of a visitor of a website, ascending from 1 by first sight."""
 
@@ -52,6 +62,8 @@ class WebsiteVisitor(models.Model):
     website_id = models.UUIDField()
     visitor_id = models.CharField(max_length=255)
     number = models.IntegerField()
+
+    objects = WebsiteVisitorQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -205,6 +217,18 @@ class WebsiteSession(Stream):
 
     def __str__(self) -> str:
         return f"{self.session_id}: {self.page_views} page views"
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[EventQuerySet]:
+        """Return those in which the person has a part, a query for each number of the person."""
+        return [cls.with_hits_of(each) for each in WebsiteVisitor.objects.of_person(person)]
+
+    @classmethod
+    def with_hits_of(cls, visitor: WebsiteVisitor) -> EventQuerySet:
+        number = visitor.number
+        is_among_several = models.Q(is_irregular=True, hit_visitors__contains=[number])
+        rows = cls.objects.of_website(visitor.website_id)
+        return rows.filter(models.Q(visitor=number) | is_among_several)
 
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:

@@ -1,12 +1,17 @@
 """Sessions of visitors and the page views in them."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from django.db import models
 
+from analytics.sessions.visitors import hash_visitor_id
 from analytics.streams.base import Stream, StreamQuerySet
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class SessionQuerySet(StreamQuerySet):
@@ -14,6 +19,17 @@ class SessionQuerySet(StreamQuerySet):
 
     def for_user(self, user_id: UUID) -> Self:
         return self.filter(user_id=user_id)
+
+    def of_person(self, person: "Person") -> Self:
+        """Return the sessions of a person: named ones, and the anonymous ones of their visitors."""
+        if person.website_id:
+            return self.none()
+        hashes = [hash_visitor_id(id) for id in person.visitor_ids]
+        named = models.Q(visitor_hash__in=hashes)
+        for name, id in (("user_id", person.user_id), ("id", person.session_id)):
+            named |= models.Q(**{name: id}) if id else models.Q()
+        visitors = self.filter(named).values("visitor_hash")
+        return self.filter(named | models.Q(user_id=None, visitor_hash__in=visitors))
 
 
 class SessionRow(NamedTuple):
@@ -97,6 +113,10 @@ class Session(Stream):
     def __str__(self) -> str:
         return f"{self.referrer_domain} {self.id}"
 
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[SessionQuerySet]:
+        return [cls.objects.of_person(person)]
+
 
 class PageViewQuerySet(StreamQuerySet):
     """Many page views."""
@@ -146,3 +166,8 @@ class PageView(Stream):
 
     def __str__(self) -> str:
         return self.path
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[PageViewQuerySet]:
+        sessions = Session.objects.of_person(person)
+        return [cls.objects.filter(session_id__in=sessions.values("id"))]

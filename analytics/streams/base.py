@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
 from django.apps import apps
@@ -11,6 +11,9 @@ from django.db.models.expressions import RawSQL
 
 from config.db import uuid7
 from config.db.routers import ANALYTICS
+
+if TYPE_CHECKING:
+    from analytics.people.person import Person
 
 
 class TextHash(models.Func):
@@ -102,6 +105,11 @@ class Stream(models.Model):
     @classmethod
     def before_delete_rows(cls, rows: Any) -> None:
         """Update what other tables derive from some rows, in the transaction that deletes them."""
+
+    @classmethod
+    def rows_of(cls, person: "Person") -> Sequence[StreamQuerySet]:
+        """Return the rows about a person, by queries of which no two have the same row."""
+        return ()
 
     @classmethod
     def orphans(cls, now: datetime) -> Sequence[StreamQuerySet]:

@@ -7,7 +7,7 @@ batch is rolled back and repeated.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -23,6 +23,7 @@ from config.db import deadline, uuid7
 from config.db.routers import home
 
 BATCH_ROWS = 5_000
+ROUND_ROWS = 50_000
 BATCH_ATTEMPTS = 10
 DROP_ATTEMPTS = 20
 DROP_PAUSE_SECONDS = 0.5
@@ -74,6 +75,20 @@ def delete_rows(rows: StreamQuerySet) -> Iterator[int]:
         yield deleted
 
 
+def delete_in_rounds(rows: StreamQuerySet) -> Iterator[int]:
+    """Delete the rows of a query in no order of theirs; yield the number of each batch.
+
+    For queries by the hash of a text, and such that read much: each round reads the ids of several
+    batches.
+    """
+    ids = _some_ids(rows)
+    while ids:
+        for start in range(0, len(ids), BATCH_ROWS):
+            batch = ids[start : start + BATCH_ROWS]
+            yield _retry(partial(_delete_ids, rows.model, batch))
+        ids = _some_ids(rows) if len(ids) == ROUND_ROWS else []
+
+
 def _drop_partition(model: type[Stream], partition: Partition) -> None:
     name = sql.Identifier(partition.name)
     with deadline.long_transaction(home(model)) as cursor:
@@ -117,6 +132,19 @@ def _delete_rows_batch(rows: StreamQuerySet, low: UUID) -> tuple[int, UUID]:
         if count != len(ids):
             raise _RowsChanged
         return count, uuid7.next_after(ids[-1])
+
+
+def _some_ids(rows: StreamQuerySet) -> list[UUID]:
+    with deadline.long_transaction(home(rows.model)) as cursor:
+        # By way of an index, which skips the rows that are deleted: others would be read each time.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        return sorted(rows.order_by().values_list("pk", flat=True)[:ROUND_ROWS])
+
+
+def _delete_ids(model: type[Stream], ids: Sequence[UUID]) -> int:
+    with deadline.long_transaction(home(model)):
+        deleted, _ = model._default_manager.filter(pk__in=ids).delete()
+        return deleted
 
 
 def _retry(delete_batch: Callable[[], Result]) -> Result:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
+from analytics.people import waiting
 from analytics.streams import maintenance
 
 logger = logging.getLogger(__name__)
@@ -16,13 +17,15 @@ FAILED, BUSY = 1, 75  # exit codes; the second is EX_TEMPFAIL
 class Command(BaseCommand):
     help = (
         f"Run {' and '.join(maintenance.COMMANDS)} unless they have run today, in one process of "
-        "all hosts; `serve` does so daily. Exit code: 0 all is done, 1 something failed, 75 "
-        "another process is at work."
+        "all hosts, and erase the accounts that were deleted; `serve` does so by itself. Exit "
+        "code: 0 all is done, 1 something failed, 75 another process is at work."
     )
 
     def handle(self, **options: Any) -> None:
         try:
             succeeded = maintenance.run_due()
+            for _ in waiting.erase_waiting():
+                pass
         except maintenance.AlreadyRunning:
             sys.exit(BUSY)
         except CommandError as stop:

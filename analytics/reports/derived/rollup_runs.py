@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, connections
 
+from analytics.people import waiting
 from analytics.reports.derived import heavy_sessions, marks, rollup, sealing, site_rules
 from analytics.reports.derived.rollup import Step
 from analytics.reports.derived.rollup_models import DirtyRange
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 10  # between two passes over all websites
 SEAL_SECONDS = 3_600  # between two looks for days to seal
 WAIT_SECONDS = 60  # for a process that has the website
-SEALING_SECONDS = 30  # of one pass, so that new events do not wait for long
+SEALING_SECONDS = ERASURE_SECONDS = 30  # of one pass, so that new events do not wait for long
 
 
 def due_websites() -> list[UUID]:
@@ -66,8 +67,12 @@ def seal_all(websites: Iterable[Website]) -> Iterator[int]:
 
 
 def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
-    """Roll up what is due and seal days, again and again; databases that are away are awaited."""
+    """Roll up what is due and seal days, again and again; databases that are away are awaited.
+
+    Beside it the accounts go that were deleted: one process more would take as much memory.
+    """
     sealing_rest: Iterator[int] = iter(())
+    erasure_rest: Iterator[int] = iter(())
     seal_at = float("-inf")
     while True:
         started = time.monotonic()
@@ -78,17 +83,19 @@ def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
                 sealing_rest = seal_all(Website.objects.order_by("pk"))
                 seal_at = started + SEAL_SECONDS
             _spend(sealing_rest, SEALING_SECONDS)
+            if _spend(erasure_rest, ERASURE_SECONDS):
+                erasure_rest = waiting.erase_waiting()
         except (OperationalError, InterfaceError) as error:
             logger.warning("The rollup needs a database that is away: %s", error)
+            erasure_rest = iter(())
             connections.close_all()
         pause(max(0.0, PAUSE_SECONDS - (time.monotonic() - started)))
 
 
-def _spend(steps: Iterator[int], seconds: float) -> None:
+def _spend(steps: Iterator[int], seconds: float) -> bool:
+    """Take steps for some seconds; return whether these were the last."""
     ends_at = time.monotonic() + seconds
-    for _ in steps:
-        if time.monotonic() >= ends_at:
-            return
+    return all(time.monotonic() < ends_at for _ in steps)
 
 
 def _roll_up(website_id: UUID) -> Step | None:
