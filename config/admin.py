@@ -226,6 +226,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
             changed_by=request.user.get_username(),
             reasons={change.name: change.reason for change in pending},
             ends={change.name: change.until for change in pending if change.until},
+            confirmed=[change.name for change in pending if change.needs_confirmation],
         )
         runtime.expire()
         for change_made in pending:

@@ -1,7 +1,7 @@
 """Models of the project itself: runtime settings and their history, daily salts, outcome counts."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -21,6 +21,11 @@ def describe_change(name: str, old: Any, new: Any, *, until: datetime | None) ->
     """Return the sentence about a change of a setting for people."""
     end = f" until {until:{MINUTE}}" if until else ""
     return f"{name}: {str(old) or '(empty)'} → {str(new) or '(empty)'}{end}"
+
+
+def is_shorter(days: int, before: int) -> bool:
+    """Return whether a retention deletes more than one before; 0 is for ever."""
+    return bool(days) and (days < before or not before)
 
 
 class SwitchField(models.CharField):  # type: ignore[type-arg]
@@ -188,11 +193,13 @@ class RuntimeSettings(models.Model):
         changed_by: str,
         reasons: Mapping[str, str] | None = None,
         ends: Mapping[str, datetime] | None = None,
+        confirmed: Collection[str] = (),
     ) -> "list[SettingChange]":
         """Store new values, and record in the history who changed what and why.
 
         `reasons` and `ends`, the times at which switches turn back, are those of some of the
-        changes by name. Raises ValidationError, with messages by field, and then changes nothing.
+        changes by name; `confirmed` names those whose effect somebody was shown. Raises
+        ValidationError, with messages by field, and then changes nothing.
         """
         with transaction.atomic(using="default"):
             row = self._locked()
@@ -211,9 +218,10 @@ class RuntimeSettings(models.Model):
                     until=row.end_of(name),
                     changed_by=changed_by,
                     reason=(reasons or {}).get(name, ""),
+                    is_confirmed=name in confirmed,
                 )
                 for name, (old, end) in before.items()
-                if (old, end) != row._value_and_end(name)
+                if (old, end) != row._value_and_end(name) or name in confirmed
             ]
             return SettingChange.objects.bulk_create(made)
 
@@ -240,6 +248,9 @@ class SettingChange(models.Model):
         max_length=255, help_text='An email, the user of a shell, or "expired".'
     )
     reason = models.CharField(max_length=MAX_REASON, blank=True)
+    is_confirmed = models.BooleanField(
+        "confirmed", default=False, help_text="By somebody who was shown what it deletes or opens."
+    )
 
     objects = SettingChangeQuerySet.as_manager()
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
 from config.db import deadline, uuid7
-from config.models import ON, RuntimeSettings, SwitchField, describe_change
+from config.models import ON, RuntimeSettings, SwitchField, describe_change, is_shorter
 
 HOUR = timedelta(hours=1)
 QUERY_SECONDS = 2.0
@@ -44,8 +44,8 @@ class PendingChange:
         field = RuntimeSettings._meta.get_field(self.name)
         if isinstance(field, SwitchField):
             return field.opens and self.old != ON and (self.new == ON or self.until is not None)
-        is_shorter = self.new and (self.new < self.old or not self.old)  # 0 is for ever
-        return bool(is_shorter and self.name in RuntimeSettings.retention_names())
+        is_retention = self.name in RuntimeSettings.retention_names()
+        return is_retention and is_shorter(self.new, self.old)
 
     def __str__(self) -> str:
         return describe_change(self.name, self.old, self.new, until=self.until)

@@ -180,6 +180,10 @@ def test_only_what_was_confirmed_is_saved(send, staff_api):
     assert RuntimeSettings.objects.get().event_retention_days == 60
     assert staff_api.post(FORM, hidden(other)).status_code == 302
     assert RuntimeSettings.objects.get().event_retention_days == 20
+    assert list(SettingChange.objects.values_list("new", "is_confirmed").order_by("-id"))[:2] == [
+        ("20", True),
+        ("60", False),
+    ]
 
 
 def test_a_form_that_was_opened_before_undoes_no_change_of_others(staff_api):

@@ -3,6 +3,7 @@
 import getpass
 from datetime import UTC, datetime
 from io import StringIO
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -95,6 +96,45 @@ def test_an_end_must_make_sense(until, sentence):
     assert str(refusal.value) == sentence
     settings_command(*changes)
     assert RuntimeSettings.objects.get().ends == {}
+
+
+# A shorter retention
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Let somebody sit before the command, and give an answer."""
+
+    def answer(text):
+        monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
+        monkeypatch.setattr("builtins.input", lambda prompt: text)
+
+    return answer
+
+
+def confirmations():
+    return list(SettingChange.objects.order_by("id").values_list("new", "is_confirmed"))
+
+
+def test_without_a_terminal_only_yes_confirms_a_shorter_retention(capsys):
+    settings_command("event_retention_days=60")
+    assert capsys.readouterr().err.startswith("Nobody has confirmed the shorter retention: ")
+    settings_command("event_retention_days=60", yes=True)
+    settings_command("event_retention_days=90")
+    assert confirmations() == [("60", False), ("60", True), ("90", False)]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.django_db(databases=["default", "analytics"])
+def test_on_a_terminal_it_asks_for_confirmation(terminal):
+    terminal("no")
+    with pytest.raises(CommandError, match=r"^Nothing is changed\.$"):
+        settings_command("event_retention_days=60")
+    assert not RuntimeSettings.objects.exists()
+    terminal("yes")
+    out = settings_command("event_retention_days=60")
+    assert out.startswith("event_retention_days: 0 → 60. Nothing is older than ")
+    assert confirmations() == [("60", True)]
 
 
 @pytest.mark.parametrize("text", ["TRUE", "True", "1", "yes", " true", "true ", ""])

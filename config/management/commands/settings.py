@@ -2,6 +2,8 @@
 
 import getpass
 import os
+import re
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +14,13 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from config import runtime
 from config.db import uuid7
 from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
+from config.runtime.preview import PendingChange, preview
+
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+UNCONFIRMED = (
+    "Nobody has confirmed the shorter retention: the daily run deletes no more than half of a "
+    "stream for it. Add --yes if that is meant."
+)
 
 
 class Command(BaseCommand):
@@ -23,18 +32,48 @@ class Command(BaseCommand):
         )
         parser.add_argument("--reason", default="", help="why, for the history")
         parser.add_argument("--until", help="when switches turn back, UTC: 2026-11-24T14:00")
+        parser.add_argument(
+            "--yes", action="store_true", help="confirm what a shorter retention is to delete"
+        )
 
-    def handle(self, *, changes: list[str], reason: str, until: str | None, **options: Any) -> None:
+    def handle(
+        self, *, changes: list[str], reason: str, until: str | None, yes: bool, **options: Any
+    ) -> None:
         if not changes:
             return self.show()
         if len(reason) > MAX_REASON:
             raise CommandError(f"The reason has more than {MAX_REASON} characters.")
         values = dict(map(parse, changes))
         ends = dict.fromkeys(values, parse_end(until, values)) if until else {}
-        changed = change(values, reasons=dict.fromkeys(values, reason), ends=ends)
+        confirmed = [name for name in values if name in RuntimeSettings.retention_names()]
+        if not (yes or self._confirm(values)):
+            confirmed = []
+        changed = change(
+            values, reasons=dict.fromkeys(values, reason), ends=ends, confirmed=confirmed
+        )
         for each in changed:
             self.stdout.write(str(each))
         self.stdout.write(f"{len(changed)} changed.")
+
+    def _confirm(self, values: dict[str, str]) -> bool:
+        """Ask whether a shorter retention is meant; where nobody can be asked, it is not known."""
+        row = RuntimeSettings.load()
+        pending = [
+            PendingChange(name, getattr(row, name), int(value))
+            for name, value in values.items()
+            if name in RuntimeSettings.retention_names() and NUMBER.fullmatch(value)
+        ]
+        shorter = [change for change in pending if change.needs_confirmation]
+        if not shorter:
+            return False
+        if not sys.stdin.isatty():
+            self.stderr.write(UNCONFIRMED)
+            return False
+        for change in shorter:
+            self.stdout.write(f"{change}. {preview(change)}")
+        if input("Save this? Type yes: ") != "yes":
+            raise CommandError("Nothing is changed.")
+        return True
 
     def show(self) -> None:
         """Write the name, value and meaning of each setting."""
@@ -72,12 +111,16 @@ def parse_end(text: str, names: Iterable[str]) -> datetime:
 
 
 def change(
-    values: dict[str, str], *, reasons: dict[str, str], ends: dict[str, datetime]
+    values: dict[str, str],
+    *,
+    reasons: dict[str, str],
+    ends: dict[str, datetime],
+    confirmed: list[str],
 ) -> list[SettingChange]:
     """Store new values on behalf of the user of the shell."""
     try:
         changed = RuntimeSettings.load().change(
-            values, changed_by=shell_user(), reasons=reasons, ends=ends
+            values, changed_by=shell_user(), reasons=reasons, ends=ends, confirmed=confirmed
         )
     except ValidationError as error:
         texts = (f"{name}: {' '.join(rules)}" for name, rules in error.message_dict.items())
