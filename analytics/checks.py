@@ -10,6 +10,7 @@ from django.utils import timezone
 from maxminddb import InvalidDatabaseError
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from analytics.events.deleted_websites import unknown_websites
 from analytics.people.waiting import Waiting
 from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
@@ -17,12 +18,14 @@ from analytics.streams import json_columns, partitions, retention
 from analytics.streams.base import streams
 from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
 from analytics.streams.partitions import MONTHS_AHEAD, Month, partition_name
+from analytics.streams.retention_limits import days_kept
 from config.models import RuntimeSettings
 from config.server import doctor
 
 OVERDUE = timedelta(days=2)  # of commands that run daily
 MAX_LAG = timedelta(minutes=10)
 MAX_COUNTED = 10_000
+MAX_NAMED = 5
 MEND = "Run manage.py rollup --rebuild, and --check again; please report it."
 BY_ITSELF = "`serve` does so daily, unless MAINTENANCE is off; else let cron do it."
 
@@ -108,13 +111,25 @@ def json_columns_keep_digits() -> CheckMessage:
     )
 
 
+@doctor.check("unknown websites", 504, "streams")
+def rows_of_unknown_websites() -> CheckMessage:
+    """Name websites that have rows and are neither in the main database nor deleted there."""
+    unknown = unknown_websites()
+    if not unknown:
+        return Info("no rows are of one")
+    more = f" and {len(unknown) - MAX_NAMED:,} more" if len(unknown) > MAX_NAMED else ""
+    return Warning(
+        f"rows of {', '.join(map(str, unknown[:MAX_NAMED]))}{more} are kept",
+        hint="After a restore of the main database restore these websites too; if they were "
+        "deleted, record it by manage.py retention --deleted-website <id>.",
+    )
+
+
 @doctor.check("retention", 601, "upkeep")
 def retention_runs() -> CheckMessage:
     """Check that retention has run, if any stream is kept for a limited time."""
     row = RuntimeSettings.load()
-    limited = [
-        str(model._meta.model_name) for model in streams() if retention.days_kept(model, row)
-    ]
+    limited = [str(model._meta.model_name) for model in streams() if days_kept(model, row)]
     last = MaintenanceRun.last(retention.NAME)
     ran = f"ran last on {last.finished_at:%Y-%m-%d %H:%M}" if last else "has never run"
     if not limited:

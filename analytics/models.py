@@ -3,9 +3,10 @@
 from importlib import import_module
 
 from analytics.streams.maintenance import MaintenanceFailure, MaintenanceRun
+from analytics.streams.retention_limits import AppliedRetention
 from config.api.registry import STREAM_PACKAGES
 
-__all__ = ["MaintenanceFailure", "MaintenanceRun"]
+__all__ = ["AppliedRetention", "MaintenanceFailure", "MaintenanceRun"]
 
 for package in STREAM_PACKAGES:
     import_module(f"{package}.models")

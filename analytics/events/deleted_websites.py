@@ -1,18 +1,14 @@
-"""Websites that are deleted and have rows yet."""
+"""Rows of websites that are deleted, or that the main database does not know."""
 
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.core.exceptions import ImproperlyConfigured
+from django.apps import apps
 from django.db.models import Model
 
-from config.db import deadline, uuid7
-from config.db.routers import ANALYTICS
-from websites.models import User, Website
+from config.db import deadline
+from config.db.routers import ANALYTICS, home
+from websites.models import DeletedWebsite, Website
 
-# The websites of rows are read first, from one database, and the known ones afterwards from
-# another, which may be a replica that lags behind: a younger website may only seem deleted.
-MIN_AGE = timedelta(minutes=10)
 LOOKUP_BATCH = 1_000
 
 # One jump in the index for each website, instead of a scan of all rows.
@@ -30,22 +26,44 @@ SELECT id FROM site WHERE id IS NOT NULL
 """
 
 
-def deleted_websites(model: type[Model], now: datetime) -> list[UUID]:
-    """Return the websites of rows that the main database does not know.
+def deleted_websites(model: type[Model]) -> list[UUID]:
+    """Return the websites of a table's rows that the main database says were deleted.
 
-    Raises ImproperlyConfigured if it knows no user either: then it is probably the wrong one.
+    One that it merely does not have may be newer than the backup from which it was restored.
     """
-    newest = uuid7.floor(now - MIN_AGE)
+    missing = _missing_websites(model)
+    deleted = _known(DeletedWebsite, missing)
+    return [id for id in missing if id in deleted]
+
+
+def unknown_websites() -> list[UUID]:
+    """Return the websites of any rows that the main database neither has nor says were deleted."""
+    missing = sorted({id for model in _models_of_websites() for id in _missing_websites(model)})
+    deleted = _known(DeletedWebsite, missing)
+    return [id for id in missing if id not in deleted]
+
+
+def _models_of_websites() -> list[type[Model]]:
+    return [
+        model
+        for model in apps.get_models()
+        if home(model) == ANALYTICS
+        and any(field.name == "website_id" for field in model._meta.concrete_fields)
+    ]
+
+
+def _missing_websites(model: type[Model]) -> list[UUID]:
     with deadline.long_transaction(ANALYTICS) as cursor:
         cursor.execute(_WEBSITES_OF_ROWS.format(table=model._meta.db_table))
-        ids = [id for (id,) in cursor.fetchall() if id < newest]
-    if ids and not User.objects.exists():
-        raise ImproperlyConfigured(
-            "The main database knows no user at all, so that every event seems to be of a deleted "
-            "website. Is DATABASE_URL the right one?"
-        )
-    known: set[UUID] = set()
+        ids = [id for (id,) in cursor.fetchall()]
+    existing = _known(Website, ids)
+    return [id for id in ids if id not in existing]
+
+
+def _known(model: type[Model], ids: list[UUID]) -> set[UUID]:
+    """Return which of these ids a table of the main database has."""
+    found: set[UUID] = set()
     for start in range(0, len(ids), LOOKUP_BATCH):
-        batch = Website.objects.filter(id__in=ids[start : start + LOOKUP_BATCH])
-        known |= set(batch.values_list("id", flat=True))
-    return [id for id in ids if id not in known]
+        batch = model._default_manager.filter(pk__in=ids[start : start + LOOKUP_BATCH])
+        found |= set(batch.values_list("pk", flat=True))
+    return found

@@ -104,8 +104,8 @@ class Event(Stream):
         return [cls.objects.of_visitor(id, person.website_id) for id in person.visitor_ids]
 
     @classmethod
-    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
-        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+    def orphans(cls) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(cls)]
 
     @classmethod
     def before_delete(cls, low: UUID, high: UUID, table: str) -> None:
@@ -185,8 +185,8 @@ class ClientContext(Stream):
         return [rows.of_website(person.website_id) if person.website_id else rows]
 
     @classmethod
-    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
-        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+    def orphans(cls) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(cls)]
 
 
 # From the events of the visitor to their sessions, to the contexts of these, all by way of indexes.

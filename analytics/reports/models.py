@@ -231,8 +231,8 @@ class WebsiteSession(Stream):
         return rows.filter(models.Q(visitor=number) | is_among_several)
 
     @classmethod
-    def orphans(cls, now: datetime) -> Sequence[EventQuerySet]:
-        return [cls.objects.of_website(id) for id in deleted_websites(cls, now)]
+    def orphans(cls) -> Sequence[EventQuerySet]:
+        return [cls.objects.of_website(id) for id in deleted_websites(cls)]
 
     @classmethod
     def before_delete(cls, low: UUID, high: UUID, table: str) -> None:

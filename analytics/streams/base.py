@@ -112,8 +112,8 @@ class Stream(models.Model):
         return ()
 
     @classmethod
-    def orphans(cls, now: datetime) -> Sequence[StreamQuerySet]:
-        """Return the rows to be deleted at any age, a query for each owner that is gone."""
+    def orphans(cls) -> Sequence[StreamQuerySet]:
+        """Return the rows to be deleted at any age, a query for each owner that was deleted."""
         return ()
 
 

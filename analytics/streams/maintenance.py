@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from io import StringIO
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.core.management import CommandError, call_command
 from django.db import connections, models
@@ -17,7 +17,7 @@ from config.server import logs
 from config.server.console import INTERRUPTED
 
 logger = logging.getLogger(__name__)
-COMMANDS = ("partitions", "retention")
+COMMANDS: dict[str, dict[str, Any]] = {"partitions": {}, "retention": {"only_confirmed": True}}
 
 
 class AlreadyRunning(Exception):
@@ -100,7 +100,7 @@ def _run(name: str) -> bool:
     """Run a command; log and record its summary, or its failure."""
     out, warnings = StringIO(), StringIO()
     try:
-        call_command(name, stdout=out, stderr=warnings)
+        call_command(name, stdout=out, stderr=warnings, **COMMANDS[name])
     except CommandError as error:
         if error.returncode == INTERRUPTED:
             raise

@@ -15,9 +15,9 @@ from psycopg import sql
 from analytics.streams import deletion, partitions
 from analytics.streams.base import Stream, StreamQuerySet, streams
 from analytics.streams.partitions import Partition
+from analytics.streams.retention_limits import AppliedRetention, Shortening, needs_confirmation
 from config.db import deadline, uuid7
 from config.db.routers import home
-from config.models import RuntimeSettings
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +81,14 @@ class DeleteOrphans:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be deleted of one stream, which is kept for some days, 0 for ever."""
+    """What is to be deleted of one stream, which is kept for some days, 0 for ever.
+
+    end: what has a lower id is too old.
+    """
 
     model: type[Stream]
     days: int
+    end: UUID
     months: list[DropPartition]
     ranges: list[DeleteRange]
     orphans: list[DeleteOrphans]
@@ -102,6 +106,18 @@ class Plan:
             bytes=sum(month.partition.bytes for month in self.months),
         )
 
+    def shortening(self) -> Shortening | None:
+        """Return what must be confirmed before this is executed, None if nothing."""
+        if not needs_confirmation(self.model, self.days):
+            return None
+        too_old: list[DropPartition | DeleteRange] = [*self.months, *self.ranges]
+        old = sum(step.rows for step in too_old)
+        rows = old + _count(self.model, self.model._meta.db_table, self.end, uuid7.HIGHEST)
+        if 2 * old <= rows:
+            return None
+        before = AppliedRetention.of(self.model).days
+        return Shortening(self.model, before, self.days, old, old / rows)
+
     def execute(self) -> Iterator[Deleted]:
         """Delete it; yield what was deleted after each transaction."""
         for step in self.steps:
@@ -114,12 +130,6 @@ def total(deleted: Iterable[Deleted]) -> Deleted:
     for each in deleted:
         rows, months, size = rows + each.rows, months + each.months, size + each.bytes
     return Deleted(rows, months, size)
-
-
-def days_kept(model: type[Stream], row: RuntimeSettings) -> int:
-    """Return for how many days a stream is kept, 0 for ever."""
-    days = getattr(row, model.retention_setting)
-    return int(days or (model.retention_default and getattr(row, model.retention_default)) or 0)
 
 
 def deletion_order() -> list[type[Stream]]:
@@ -140,26 +150,26 @@ def plan(model: type[Stream], days: int, now: datetime) -> Plan:
         if partition.low >= end:
             continue
         if partition.high <= end:
-            months.append(DropPartition(model, partition, _count(model, partition.name, end)))
-        elif rows := _count(model, partition.name, end):
+            months.append(
+                DropPartition(model, partition, _count(model, partition.name, uuid7.LOWEST, end))
+            )
+        elif rows := _count(model, partition.name, uuid7.LOWEST, end):
             ranges.append(DeleteRange(model, partition, end, rows))
-    return Plan(model, days, months, ranges, _orphans(model, end, now))
+    return Plan(model, days, end, months, ranges, list(_orphan_steps(model.orphans(), end)))
 
 
-def _count(model: type[Stream], table: str, end: UUID) -> int:
-    query = sql.SQL("SELECT count(*) FROM {} WHERE id < %s").format(sql.Identifier(table))
+def _count(model: type[Stream], table: str, low: UUID, high: UUID) -> int:
+    query = sql.SQL("SELECT count(*) FROM {} WHERE id >= %s AND id < %s")
     with deadline.long_transaction(home(model)) as cursor:
-        cursor.execute(query.as_string(), [end])
+        cursor.execute(query.format(sql.Identifier(table)).as_string(), [low, high])
         [[rows]] = cursor.fetchall()
         return int(rows)
 
 
-def _orphans(model: type[Stream], low: UUID, now: datetime) -> list[DeleteOrphans]:
-    found = []
-    for queryset in model.orphans(now):
+def _orphan_steps(querysets: Iterable[StreamQuerySet], low: UUID) -> Iterator[DeleteOrphans]:
+    for queryset in querysets:
         queryset = queryset.filter(id__gte=low)  # older ones are counted already
-        with deadline.long_transaction(home(model)):
+        with deadline.long_transaction(home(queryset.model)):
             rows = queryset.count()
         if rows:
-            found.append(DeleteOrphans(queryset, rows))
-    return found
+            yield DeleteOrphans(queryset, rows)

@@ -17,11 +17,10 @@ from analytics.reports.models import WebsiteSession
 from analytics.streams import deletion, partitions
 from analytics.streams.partitions import Month
 from config.db import uuid7
-from config.models import RuntimeSettings
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
 from tests.support.events import AT, AT_MS, DAY_MS, PATH, event_of, new_id, new_row
 from tests.support.responses import run_concurrently
-from tests.support.retention import run_retention
+from tests.support.retention import keep_days, run_retention
 
 ID = new_id()
 
@@ -144,9 +143,7 @@ def test_statistics_may_be_kept_for_longer_than_events(api, website, clock):
         at = AT_MS + days * 86_400_000
         api.post(PATH, event_of(website, timestamp=at, sessionId=f"day {days}"))
     assert rollup.refresh(website, 10)
-    RuntimeSettings.load().change(
-        {"event_retention_days": 30, "statistics_retention_days": 60}, changed_by="ops"
-    )
+    keep_days(event=30, statistics=60)
     run_retention()
     assert Event.objects.count() == marks.total(website.pk) == 1
     assert rollup.refresh(website, 10)

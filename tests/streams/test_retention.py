@@ -1,7 +1,5 @@
 """`manage.py retention`: which rows are deleted"""
 
-from datetime import timedelta
-
 import pytest
 from django.core.management import CommandError
 
@@ -27,7 +25,6 @@ from tests.support.retention import (
     table_line,
 )
 from tests.support.session_rows import store_page_view, store_session
-from websites.models import Website
 
 # Retention has transactions of its own.
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
@@ -173,30 +170,14 @@ def test_the_events_of_a_deleted_website_go_whatever_their_age(put_events, make_
     assert stored_times() == [*OLD, *RECENT]
 
 
-def test_what_is_old_anyway_is_not_counted_twice(put_events):
-    put_events(*OLD, *RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
+def test_what_is_old_anyway_is_not_counted_twice(put_events, old_website):
+    put_events(*OLD, *RECENT)
+    old_website.delete()
     keep_days(event=60)
     lines = run_retention()
     assert table_line("event", lines) == (9, 2, 1)
     assert lines[-1].startswith("9 rows, ")
     assert stored_times() == []
-
-
-@pytest.mark.parametrize(("minutes", "left"), [(9, 1), (11, 0)])
-def test_a_website_of_the_last_minutes_is_not_taken_for_a_deleted_one(put_events, minutes, left):
-    made_at = NOW - timedelta(minutes=minutes)
-    put_events(NOW, website_id=uuid7.new_id(uuid7.to_ms(made_at)))
-    run_retention()
-    assert len(stored_times()) == left
-
-
-def test_an_empty_main_database_deletes_nothing(put_events, user):
-    put_events(*RECENT)
-    Website.objects.all().delete()
-    user.delete()
-    with pytest.raises(CommandError, match="The main database knows no user at all"):
-        run_retention()
-    assert stored_times() == RECENT
 
 
 # The record of a run

@@ -108,12 +108,16 @@ def test_batches_share_the_rows(put_events, calls_before_delete, monkeypatch):
     assert stored_times() == []
 
 
-def test_totals_are_updated_for_each_event_of_a_deleted_website(put_events, monkeypatch):
+def test_totals_are_updated_for_each_event_of_a_deleted_website(
+    put_events, make_website, user, monkeypatch
+):
     batches = []
     monkeypatch.setattr(deletion, "BATCH_ROWS", 2)
     monkeypatch.setattr(Event, "before_delete_rows", lambda rows: batches.append(rows.count()))
+    deleted = make_website(user, "gone.example", id=uuid7.new_id(uuid7.to_ms(OLD[0])))
     put_events(*RECENT)
-    put_events(*RECENT, website_id=uuid7.new_id(uuid7.to_ms(OLD[0])))
+    put_events(*RECENT, website_id=deleted.id)
+    deleted.delete()
     run_retention()
     assert batches == [2, 2]
     assert stored_times() == RECENT

@@ -27,9 +27,16 @@ def run_retention(*options):
     return out.getvalue().splitlines()
 
 
+def warnings_of_retention(*options):
+    """Return the lines that the command writes to stderr."""
+    err = StringIO()
+    call_command("retention", *options, stdout=StringIO(), stderr=err)
+    return err.getvalue().splitlines()
+
+
 def keep_days(**days):
     changes = {f"{name}_retention_days": value for name, value in days.items()}
-    RuntimeSettings.load().change(changes, changed_by="ops")
+    RuntimeSettings.load().change(changes, changed_by="ops", confirmed=changes)
 
 
 def stored_times(model=Event):

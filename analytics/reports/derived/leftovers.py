@@ -1,6 +1,5 @@
 """What is derived of websites that were deleted, beside their sessions, which are a stream."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db import connections
@@ -24,9 +23,9 @@ MODELS: tuple[type[Model], ...] = (
 )
 
 
-def delete_leftovers(now: datetime) -> int:
+def delete_leftovers() -> int:
     """Delete the rows of deleted websites, in batches; return how many there were."""
-    found = [(model, id) for model in MODELS for id in deleted_websites(model, now)]
+    found = [(model, id) for model in MODELS for id in deleted_websites(model)]
     return sum(_delete(model, website_id) for model, website_id in found)
 
 

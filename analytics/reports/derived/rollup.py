@@ -26,7 +26,7 @@ from analytics.reports.facts.session_rows import Displaced
 from analytics.reports.models import WebsiteSession
 from config.db import deadline, uuid7
 from config.db.routers import home
-from websites.models import Website
+from websites.models import DeletedWebsite, Website
 
 ALIAS = home(WebsiteSession)
 MAX_EVENTS = 20_000  # that one transaction reads, but for the last session
@@ -87,7 +87,8 @@ def roll_up(
 ) -> Step | None:
     """Make some of the sessions anew whose events are marked; return None if it was not possible.
 
-    Another process has the website for too long then. all_heavy: heavy sessions do not wait.
+    Another process has the website for too long then, or the main database does not know it, and
+    its marks wait. all_heavy: heavy sessions do not wait.
     """
     with deadline.long_transaction(ALIAS):
         if not lock(website_id, wait_seconds):
@@ -96,8 +97,7 @@ def roll_up(
         # Within the lock, so that no process stores older rules after newer ones.
         website = Website.objects.filter(pk=website_id).first()
         if website is None:
-            marks.take(website_id, most)
-            return Step()
+            return _forget(website_id, most)
         rules = _current_rules(website)
         floor = EventFloor.current()
         changed = changed_sessions(website_id, marks.take(website_id, most), most, floor=floor)
@@ -115,6 +115,14 @@ def roll_up(
             transaction.set_rollback(True, using=ALIAS)
             return Step()
     return Step(work.events, work.sessions)
+
+
+def _forget(website_id: UUID, most: int) -> Step | None:
+    """Take marks of a website that was deleted; those of an unknown one stay."""
+    if not DeletedWebsite.objects.filter(pk=website_id).exists():
+        return None
+    marks.take(website_id, most)
+    return Step()
 
 
 def rebuild(website_id: UUID) -> None:
