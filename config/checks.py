@@ -35,8 +35,8 @@ def several_workers_share_counters(**kwargs: Any) -> list[CheckMessage]:
 @doctor.check("SECRET_KEY", 101, "settings")
 def secret_key() -> CheckMessage:
     """Check that the key can neither be guessed nor read from a file."""
-    key, file = settings.SECRET_KEY, settings.SECRET_KEY_FILE
-    hint = "Set it to 50 or more random characters; all sessions and tokens end with that."
+    key, file = settings.ROOT_SECRET_KEY, settings.SECRET_KEY_FILE
+    hint = "Set it to 50 or more random characters, and SECRET_KEY_FALLBACKS to the one before."
     if len(set(key)) < MIN_KEY_CHARACTERS or key.startswith("django-insecure-"):
         return Error("is not random", hint=hint)
     if not settings.EMBEDDED and file.exists() and file.read_text() == key:

@@ -1,4 +1,4 @@
-"""Django's login sessions, CSRF checks, users and messages: for pages, since APIs have tokens.
+"""Django's login sessions, CSRF checks and messages: for pages, since APIs have tokens.
 
 They cost a single post a quarter of its time.
 """
@@ -6,7 +6,6 @@ They cost a single post a quarter of its time.
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponseBase
@@ -42,10 +41,6 @@ class SessionMiddleware(PagesAndCookies, sessions.SessionMiddleware):
 
 class CsrfViewMiddleware(PagesAndCookies, csrf.CsrfViewMiddleware):
     """Django's own; it checks no view of the APIs, but gives a login a new token."""
-
-
-class AuthenticationMiddleware(PagesOnly, auth.AuthenticationMiddleware):
-    """Django's own."""
 
 
 class MessageMiddleware(PagesOnly, messages.MessageMiddleware):

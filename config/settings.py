@@ -16,6 +16,7 @@ from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
 from config.db import embedded_postgres
 from config.email_url import email_settings
+from config.signing_keys import signing_keys
 
 Value = TypeVar("Value")
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -49,7 +50,8 @@ REDIS_URL = env.str(
 email_url = env.str("EMAIL_URL", "console:")
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "millrace@localhost", validate=validate.Email())
 MAINTENANCE = env.str("MAINTENANCE", "daily", validate=validate.OneOf(["daily", "off"]))
-SECRET_KEY = env.str("SECRET_KEY", "")
+secret_key = env.str("SECRET_KEY", "")
+secret_key_fallbacks: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", "")
 ACTIVITY_EXCLUDE_PATHS: list[str] = env.list(
     "ACTIVITY_EXCLUDE_PATHS", ["/metrics", "/health", "/static/", "/admin/jsi18n"]
@@ -180,12 +182,19 @@ def _first_run_secret_key() -> str:
 
 
 if EMBEDDED:
-    SECRET_KEY = SECRET_KEY or _first_run_secret_key()
+    secret_key = secret_key or _first_run_secret_key()
     ALLOWED_HOSTS = ALLOWED_HOSTS or list(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", HOST)))
-if len(SECRET_KEY) < 50:
+if len(secret_key) < 50:
     _abort("SECRET_KEY must be set to at least 50 random characters.")
+if any(len(each) < 50 for each in secret_key_fallbacks):
+    _abort("SECRET_KEY_FALLBACKS must list earlier values of SECRET_KEY, comma separated.")
 if not ALLOWED_HOSTS:
     _abort("ALLOWED_HOSTS must list the host names that this service answers to.")
+
+ROOT_SECRET_KEY = secret_key
+secret_keys = [secret_key, *secret_key_fallbacks]
+SECRET_KEY, *SECRET_KEY_FALLBACKS = signing_keys("django", secret_keys)
+TOKEN_KEYS = signing_keys("tokens", secret_keys)
 
 INSTALLED_APPS = [
     "config",
@@ -225,7 +234,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.page_middleware.SessionMiddleware",
     "config.page_middleware.CsrfViewMiddleware",
-    "config.page_middleware.AuthenticationMiddleware",
+    "websites.middleware.AuthenticationMiddleware",
     "config.page_middleware.MessageMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -263,7 +272,7 @@ SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(seconds=access_token_seconds),
     "REFRESH_TOKEN_LIFETIME": timedelta(seconds=refresh_token_seconds),
     "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
+    "SIGNING_KEY": TOKEN_KEYS[0],
 }
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

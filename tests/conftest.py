@@ -193,7 +193,7 @@ def forge(user, settings):
             "token_type": "access",
         }
         claims = {name: value for name, value in (claims | changed).items() if value != "absent"}
-        key = None if algorithm == "none" else key or settings.SECRET_KEY
+        key = None if algorithm == "none" else key or settings.TOKEN_KEYS[0]
         return jwt.encode(claims, key, algorithm)
 
     return sign

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth import get_user, logout
+from django.contrib.auth import logout
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -191,8 +191,7 @@ class SessionView(ApiView):
     )
     def delete(self, request: Request) -> HttpResponse:
         """End the session of the cookie, if there is one."""
-        user = get_user(request._request)  # request.user is DRF's anonymous one
-        if user.is_authenticated:
+        if user := sessions.read_user(request._request):
             self.annotate(user_id=user.pk)
         logout(request._request)
         return self.respond(204, None)

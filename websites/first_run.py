@@ -18,7 +18,7 @@ DEMO_HOST = "demo.example"
 def store_secret_key() -> None:
     """Store the generated key, so that tokens stay valid after a restart."""
     with suppress(FileExistsError), open(settings.SECRET_KEY_FILE, "x", opener=_private) as file:
-        file.write(settings.SECRET_KEY)
+        file.write(settings.ROOT_SECRET_KEY)
 
 
 def password_notice(password: str, *, is_terminal: bool) -> str:

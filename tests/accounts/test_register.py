@@ -63,7 +63,7 @@ def test_the_tokens_have_exactly_the_claims_of_the_contract(api, settings):
         ("accessToken", "access", 3600),
         ("refreshToken", "refresh", 604_800),
     ):
-        claims = jwt.decode(body["tokens"][name], settings.SECRET_KEY, algorithms=["HS256"])
+        claims = jwt.decode(body["tokens"][name], settings.TOKEN_KEYS[0], algorithms=["HS256"])
         assert claims == {
             "user_id": body["user"]["id"],
             "sub": body["user"]["id"],

@@ -267,14 +267,14 @@ def test_rows_in_a_default_partition(website):
 
 @pytest.mark.parametrize("key", ["x" * 60, "abcabcabc" * 8, "django-insecure-" + "a1b2c3d4e5" * 6])
 def test_a_key_that_can_be_guessed(settings, key):
-    settings.SECRET_KEY = key
+    settings.ROOT_SECRET_KEY = key
     assert look("SECRET_KEY")[:2] == (Error, "is not random")
 
 
 @pytest.mark.parametrize(("embedded", "level"), [(True, Info), (False, Warning)])
 def test_the_key_of_a_first_run_in_production(settings, tmp_path, embedded, level):
     settings.SECRET_KEY_FILE, settings.EMBEDDED = tmp_path / "secret_key", embedded
-    settings.SECRET_KEY_FILE.write_text(settings.SECRET_KEY)
+    settings.SECRET_KEY_FILE.write_text(settings.ROOT_SECRET_KEY)
     assert look("SECRET_KEY")[0] is level
 
 

@@ -68,7 +68,9 @@ def tracked_total():
 def forged_token(token, settings, *, key=None, algorithm="HS256", **claims):
     """Return a token with other claims, another key or another algorithm."""
     known = jwt.decode(token, options={"verify_signature": False}) | claims
-    return jwt.encode(known, key or (settings.SECRET_KEY if algorithm != "none" else ""), algorithm)
+    return jwt.encode(
+        known, key or (settings.TOKEN_KEYS[0] if algorithm != "none" else ""), algorithm
+    )
 
 
 def at(day, seconds=0.0):
