@@ -95,7 +95,8 @@ def _user_id_of(facts: RequestFacts) -> object:
     try:
         if facts.authorization:
             scheme, _, token = facts.authorization.partition(" ")
-            return tokens.verify(token.strip()).user_id if scheme.lower() == "bearer" else None
+            is_bearer = scheme.lower() == "bearer"
+            return tokens.verify(token.strip(), by_signature=True).user_id if is_bearer else None
         user = sessions.user_of_key(facts.session_key)
         return user and user.pk
     except InvalidCredentials:

@@ -12,7 +12,7 @@ from config.api.errors import Forbidden, InvalidCredentials, NotAuthenticated, S
 from websites import sessions, tokens
 from websites.models import Share, User
 from websites.shares import is_share_token
-from websites.tokens import Caller
+from websites.signed_tokens import Caller
 
 CROSS_SITE = "Cross-site request refused"
 NO_SESSION = "Valid session required"
@@ -27,7 +27,15 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Caller, str]:
         """Return the caller and the token; raise NotAuthenticated or InvalidCredentials."""
         token = self.token_of(request)
-        return tokens.verify(token), token
+        return self.verify(request, token), token
+
+    def verify(self, request: Request, token: str) -> Caller:
+        """Return the caller of a token; events are taken by its signature if need be.
+
+        Raises InvalidCredentials, or ReadUnavailable.
+        """
+        is_ingest = request.parser_context["view"].endpoint.ingest
+        return tokens.verify(token, by_signature=is_ingest)
 
     def token_of(self, request: Request) -> str:
         """Return the token of a request; raise NotAuthenticated without one."""
@@ -68,7 +76,7 @@ class ReaderAuthentication(BearerAuthentication):
         """
         token = self.token_of(request)
         if request.method not in ("GET", "HEAD") or not is_share_token(token):
-            return tokens.verify(token), token
+            return self.verify(request, token), token
         share = Share.objects.of_token(token)
         if share is None:
             raise InvalidCredentials

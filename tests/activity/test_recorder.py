@@ -26,9 +26,9 @@ def test_a_request_is_stored_as_a_row(api, user, clock, monkeypatch):
     token = tokens.issue(user).access
     verify = tokens.verify
 
-    def verify_slowly(token):
+    def verify_slowly(token, **more):
         clock.move(milliseconds=42.6)
-        return verify(token)
+        return verify(token, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(tokens, "verify", verify_slowly)

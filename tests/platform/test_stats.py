@@ -151,8 +151,9 @@ def test_without_the_analytics_database_there_are_no_statistics(api, token):
     assert_response(response, 503, UNAVAILABLE)
 
 
-def test_without_the_main_database_there_are_statistics(api, token, main_database_away):
-    assert api.get(STATS_PATH, token=token).status_code == 200
+def test_while_no_token_can_be_checked_there_are_no_statistics(api, token, main_database_away):
+    assert api.post(PATH, MINIMAL_EVENT, token=token).status_code == 200
+    assert_response(api.get(STATS_PATH, token=token), 503, UNAVAILABLE)
 
 
 # The writer's own figures
