@@ -17,7 +17,7 @@ from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
-from config.api import address_hash, outcome_counts
+from config.api import address_hash, fail_open, outcome_counts
 from config.server import migration_metrics
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
@@ -58,6 +58,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 def _empty_caches():
     """Empty the caches of the process before each test."""
     cache.clear()
+    fail_open.reset()
     runtime.reset()
     lookup.reset()
     tokens.reset()

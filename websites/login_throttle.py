@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from config.api.client_address import network_of
-from config.api.ratelimit import FailOpenCache, Quota, RateLimit
+from config.api.fail_open import FailOpenCache
+from config.api.ratelimit import Quota, RateLimit
 
 LOGIN_LIMIT = RateLimit("RATE_AUTH", shared="all ways to log in")
 KNOWN_SECONDS = 30 * 86_400  # since the last login

@@ -8,12 +8,11 @@ not stop it.
 
 import functools
 import hashlib
-import logging
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 from django.conf import settings
 from django.core.cache import cache
@@ -25,37 +24,13 @@ from rest_framework.views import APIView
 
 from config.api.client_address import network_of
 from config.api.errors import RateLimited
+from config.api.fail_open import FailOpenCache
 from config.api.ratelimit_cache import Counter
 
-logger = logging.getLogger(__name__)
-Value = TypeVar("Value")
 CEILING = 20  # clients behind one address that may use a limit up at the same time
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MAX_RETRY_SECONDS = 3600  # of a quota, which the operator may raise before the day ends
 counter_cache: Any = cache  # one of ratelimit_cache.py, whose `consume` Django's types do not know
-
-
-class FailOpenCache:
-    """Calls of the cache until one fails, so that a request waits for a silent cache only once."""
-
-    def __init__(self) -> None:
-        self._is_available = True
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> Self:
-        """Return the one that all limits of a request share."""
-        shared: Self = vars(request).setdefault("fail_open_cache", cls())
-        return shared
-
-    def call(self, function: Callable[[], Value], *, otherwise: Value) -> Value:
-        """Return the result of a function, or a fallback while the cache is down."""
-        if self._is_available:
-            try:
-                return function()
-            except Exception as error:  # each client of a cache has its own
-                logger.warning("The cache is down, limits are not counted: %r", error)
-                self._is_available = False
-        return otherwise
 
 
 class Window(NamedTuple):

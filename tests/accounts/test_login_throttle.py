@@ -277,13 +277,30 @@ def test_the_cache_holds_no_email_and_no_address(api, written):
     assert not any(private in repr(written) for private in ("example", HOME, "192.0."))
 
 
-def test_without_the_cache_logins_pass(api, settings, caplog):
-    settings.CACHES = AWAY
-    assert [log_in(api).status_code for _ in range(4)] == [401] * 4
+def test_without_the_cache_logins_pass_and_an_outage_is_logged_once(api, caplog, clock):
+    with override_settings(CACHES=AWAY):
+        assert [log_in(api).status_code for _ in range(4)] == [401] * 4
+        assert log_in(api, password=PASSWORD).status_code == 200
+    for seconds, messages in ((9.9, 1), (0.1, 2), (60, 2)):
+        clock.move(seconds=seconds)
+        assert log_in(api, password=PASSWORD).status_code == 200
+        assert [each.exc_info for each in caplog.records] == [None] * messages
+    down, back = (each.getMessage() for each in caplog.records)
+    assert down.startswith("The cache is down, limits are not counted: ")
+    assert back == "The cache is back, limits are counted again"
+
+
+def test_a_request_waits_once_for_a_cache_that_is_away(api, monkeypatch):
+    calls = []
+
+    def fail(*args, **more):
+        calls.append(args)
+        raise ConnectionError
+
+    for step in ("get", "add", "incr", "consume", "delete", "set"):
+        monkeypatch.setattr(f"config.api.ratelimit_cache.LocalCache.{step}", fail)
     assert log_in(api, password=PASSWORD).status_code == 200
-    assert (
-        caplog.text.count("limits are not counted") == 5
-    )  # nobody waits twice for a store that is away
+    assert len(calls) == 1
 
 
 def test_an_outage_of_the_cache_ends_for_the_next_who_asks(api):

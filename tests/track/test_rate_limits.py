@@ -288,7 +288,7 @@ def send_all(api):
 
 
 @pytest.mark.usefixtures("once")
-def test_without_the_cache_requests_pass_and_ask_it_once(api, settings, caplog):
+def test_without_the_cache_requests_pass(api, settings, caplog):
     settings.CACHES = {
         "default": {
             "BACKEND": "config.api.ratelimit_cache.RedisCache",
@@ -297,7 +297,7 @@ def test_without_the_cache_requests_pass_and_ask_it_once(api, settings, caplog):
     }
     for _ in range(2):
         assert {response.status_code for response in send_all(api)} == {200}
-    assert caplog.text.count("limits are not counted") == 8
+    assert caplog.text.count("limits are not counted") == 1
 
 
 @pytest.mark.slow
