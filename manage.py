@@ -4,17 +4,13 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from config import commands
 
 
 def main() -> None:
     """Run the command that the arguments name."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    try:
-        execute_from_command_line(sys.argv)
-    except OperationalError as error:
-        sys.exit(f"A database does not answer; is the server running? {error}")
+    commands.run(sys.argv)
 
 
 if __name__ == "__main__":

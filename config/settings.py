@@ -14,7 +14,7 @@ from environs import Env, EnvError, validate
 from config.api.addresses import parse_networks
 from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
-from config.db import embedded_postgres
+from config.db import embedded_postgres, timeouts
 from config.email_url import email_settings
 from config.signing_keys import signing_keys
 
@@ -146,11 +146,11 @@ def _database(name: str, url: str) -> dict[str, Any]:
         parsed = None
     if not parsed or parsed["ENGINE"] != "django.db.backends.postgresql" or not parsed["NAME"]:
         _abort(f"{name} must look like postgresql://user:password@host:5432/name.")
-    timeout_ms = round(WRITE_TIMEOUT_SECONDS * 1000)
     options = {
         "connect_timeout": 2,
-        "tcp_user_timeout": timeout_ms,  # a silent peer counts as a broken connection
-        "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}",
+        # A silent peer counts as a broken connection.
+        "tcp_user_timeout": round(WRITE_TIMEOUT_SECONDS * 1000),
+        "options": timeouts.options(WRITE_TIMEOUT_SECONDS),
         "application_name": "millrace",
     }
     return {

@@ -38,7 +38,6 @@ class AlterToJsonText(AlterField):
         if size <= MAX_BYTES:
             with schema_editor.connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
-                cursor.execute("SET LOCAL statement_timeout = 0")  # that of requests is too short
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         else:
             change = statement(table, self.name)

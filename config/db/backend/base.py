@@ -18,6 +18,7 @@ from psycopg.abc import PQGen, PQGenConn
 
 from config.db import cooperative, deadline, pool
 from config.db.backend.errors import ErrorWrapper
+from config.db.backend.schema import SchemaEditor
 from config.db.pool import Pool
 
 Value = TypeVar("Value")
@@ -85,6 +86,8 @@ class Connection(psycopg.Connection[Any]):
 
 class PooledWrapper(base.DatabaseWrapper):
     """Django's own, with connections that have deadlines, and may be borrowed for a request."""
+
+    SchemaEditorClass = SchemaEditor
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,0 +1,41 @@
+"""Commands of manage.py: without the time limit of requests, repeated while a lock is held."""
+
+import sys
+import time
+
+from django.core.management import execute_from_command_line, get_commands
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+
+from config.db import timeouts
+
+PAUSES_SECONDS = (1, 2, 5, 10, 10, 10, 10, 10)
+OUR_APPS = {"config", "websites", "analytics", "activity"}
+REPEATABLE = {"migrate", "clearsessions", "flushexpiredtokens"}  # beside all of ours
+AWAY = "A database does not answer; is the server running?"
+LOCKED = "Others hold a lock that it needs for too long; run it again in a quiet hour."
+
+
+def run(arguments: list[str]) -> None:
+    """Run the command that the arguments name; exit with a message if a database lets it down."""
+    timeouts.set_for_commands()
+    try:
+        for pause in PAUSES_SECONDS:
+            try:
+                return execute_from_command_line(arguments)
+            except OperationalError as error:
+                if not (_is_locked(error) and _is_repeatable(arguments[1])):
+                    raise
+                sys.stderr.write(f"It is tried again in {pause} s: {error}\n")
+                time.sleep(pause)
+        execute_from_command_line(arguments)
+    except OperationalError as error:
+        sys.exit(f"{LOCKED if _is_locked(error) else AWAY} {error}")
+
+
+def _is_locked(error: OperationalError) -> bool:
+    return isinstance(error.__cause__, LockNotAvailable | DeadlockDetected)
+
+
+def _is_repeatable(command: str) -> bool:
+    return command in REPEATABLE or get_commands().get(command) in OUR_APPS
