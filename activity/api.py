@@ -126,7 +126,7 @@ class ActivityView(ApiView):
         With an `Idempotency-Key`, sending again is harmless: one event is stored.
         """
         body = request_body.read(request._request, self.endpoint.max_body_bytes)
-        if not runtime.current().activity_enabled:
+        if not runtime.is_on("activity_enabled"):
             raise SwitchedOff
         if body:
             request_body.check_type(request._request, public=True)

@@ -19,6 +19,7 @@ from activity.models import OWNER, PREFIX, ActivityEvent, ActivityRow
 from analytics.ingest import background, retries
 from analytics.ingest.background import Sink
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.targets import register
 from config import runtime
 from config.api import address_hash, request_body
 from config.api.errors import Invalid
@@ -27,7 +28,7 @@ from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
-TABLE = Table.of(ActivityEvent)
+TABLE = register(Table.of(ActivityEvent, owner="user_id", stored_owner=OWNER))
 LOST = Counter("millrace_activity_lost", "Rows of the recorder that were not stored.")
 MAX_PATH_LENGTH = 2048
 MAX_METHOD_LENGTH = 16
@@ -65,7 +66,7 @@ def store(row: ActivityRow) -> Outcome:
     Raises Conflict for the id of a row that the caller did not send, StorageUnavailable, or
     RowRefused when the database refuses it.
     """
-    return retries.write_one(TABLE, row, owner=OWNER)
+    return retries.write_one(TABLE, row)
 
 
 def record_request(facts: RequestFacts) -> None:

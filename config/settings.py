@@ -78,6 +78,7 @@ MAX_CONNECTIONS_PER_ADDRESS = env.int(
 WRITE_TIMEOUT_SECONDS = env.float(
     "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
 )
+SPOOL_BYTES = env.int("SPOOL_BYTES", 2**30, validate=validate.Range(min=0))
 access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(min=1))
 refresh_token_seconds = env.int("REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(min=1))
 RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
@@ -150,7 +151,8 @@ def _database(name: str, url: str) -> dict[str, Any]:
         "connect_timeout": 2,
         # A silent peer counts as a broken connection.
         "tcp_user_timeout": round(WRITE_TIMEOUT_SECONDS * 1000),
-        "options": timeouts.options(WRITE_TIMEOUT_SECONDS),
+        # One that is alive says so before nobody waits any more.
+        "options": timeouts.options(WRITE_TIMEOUT_SECONDS * 0.9),
         "application_name": "millrace",
     }
     return {

@@ -49,12 +49,17 @@ if not settings.DEBUG:
     request_started.disconnect(reset_queries)
 
 from config.api import outcome_counts  # noqa: E402 - models can be imported only now
+from config.db import availability, last_known  # noqa: E402
 
 outcome_counts.start()
+last_known.start()
+if settings.SPOOL_BYTES:
+    availability.watch()
 
 # The first visitor of each worker would wait for both, as long as for a hundred requests.
 resolve("/health/live")  # imports all views
 import_string("analytics.sessions.warm_up.warm_up")()
+import_string("analytics.ingest.spool.replay.start")()
 
 # What is loaded stays, so that the collector need not look at it again after every few requests.
 gc.collect()

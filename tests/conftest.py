@@ -13,11 +13,13 @@ from activity import attribution, recorder
 from analytics.events import client_contexts
 from analytics.ingest import background, writer
 from analytics.ingest.group_writer import GroupWriter
+from analytics.ingest.spool import spooling
 from analytics.reports.derived import rollup_status
 from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
 from config.api import address_hash, fail_open, outcome_counts
+from config.db import availability
 from config.server import migration_metrics
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
@@ -72,6 +74,8 @@ def _empty_caches():
     rollup_status.reset()
     migration_metrics.reset()
     outcome_counts.reset()
+    availability.reset()
+    spooling.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +222,11 @@ def environment(postgres):
 
 @pytest.fixture
 def main_database_away(db):
-    """Let every statement in the main database fail from now on, as without a server."""
+    """Let every statement in the main database fail from now on, as without a server.
+
+    The process has been at work before, and so knows the switches.
+    """
+    runtime.current()
     with failing("default", "the main database is away"):
         yield
 
@@ -228,6 +236,13 @@ def analytics_away():
     """Let every statement in the analytics database fail, as without a server."""
     with failing("analytics", "the analytics database is away"):
         yield
+
+
+@pytest.fixture
+def journal(settings, tmp_path):
+    """The journal of a host of its own, empty."""
+    settings.VAR_DIR, settings.SPOOL_BYTES = tmp_path, 10_000_000
+    return spooling.new_journal()
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ class CollectView(QuotaView):
 
     def store(self, items: Sequence[Item]) -> list[tuple[CollectedEventRow, Outcome]]:
         """Store events unless the switch is off; return the row and the outcome of each."""
-        is_on, request = runtime.current().collect_enabled, self.request._request
+        is_on, request = runtime.is_on("collect_enabled"), self.request._request
         ip_hash = address_hash.hash_address(client_address(request)) if items and is_on else ""
         rows = rows_of(items, user_id=user_of(self.request).id, ip_hash=ip_hash)
         if not is_on:

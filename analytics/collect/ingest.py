@@ -7,11 +7,12 @@ from uuid import UUID
 from analytics.collect.models import CollectedEvent, CollectedEventRow
 from analytics.ingest import retries
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.targets import register
 from config.api import idempotency
 from config.api.outcomes import Outcome
 from config.db import uuid7
 
-TABLE = Table.of(CollectedEvent)
+TABLE = register(Table.of(CollectedEvent, owner="user_id"))
 
 Item = dict[str, Any]  # what the serializer made of one event
 

@@ -174,12 +174,12 @@ class EventsView(ApiView):
         if drop_outcome:
             return self.respond(201, EventBody.from_attributes(row_of(item, site)), drop_outcome)
         result = store(item, site, request._request)
-        status = 201 if result.outcome is Outcome.STORED else 200
+        status = 200 if result.outcome is Outcome.DUPLICATE else 201
         return self.respond(status, EventBody.from_attributes(result.stored), result.outcome)
 
     def drop_outcome(self, site: Site, item: Item) -> Outcome | None:
         """Return why an event is not to be stored, None if it is."""
-        if not runtime.current().events_enabled:
+        if not runtime.is_on("events_enabled"):
             return Outcome.KILL_SWITCH
         if site.excludes_url(item["url"]) or site.excludes_client(self.request._request):
             return Outcome.WEBSITE_SETTINGS
@@ -233,7 +233,7 @@ class EventBatchView(ApiView):
         """
         items = BATCH.read(self.sent_batch())["events"]
         count_batch(items, request._request)
-        if not runtime.current().events_enabled:
+        if not runtime.is_on("events_enabled"):
             return self.respond_batch(201, batch_body([]), Counter(map(outcome_while_off, items)))
         results = store_batch(items, request._request)
         body, outcomes = batch_body(results), Counter(result.outcome for result in results)

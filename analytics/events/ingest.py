@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import F
 from django.http import HttpRequest
 
 from analytics.events import client_contexts
 from analytics.events.models import ClientContext, Event, EventRow
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.targets import register
 from analytics.reports.derived import marks
 from config.api.errors import ApiError, Conflict, Invalid, NotFound, RowRefused, StorageUnavailable
 from config.api.outcomes import Outcome
@@ -19,8 +21,16 @@ from config.db import uuid7
 from websites import lookup
 from websites.lookup import Site
 
-CONTEXTS = Table.of(ClientContext)
-TABLE = Table.of(Event, beside=CONTEXTS, brings=marks.statement_for)
+CONTEXTS = register(Table.of(ClientContext))
+TABLE = register(
+    Table.of(
+        Event,
+        beside=CONTEXTS,
+        brings=marks.statement_for,
+        owner="website_id",
+        stored_owner=F("website_id"),
+    )
+)
 ID_IN_USE = "Event id already in use"
 QUOTA = DailyQuota("QUOTA_WEBSITE_EVENTS")
 

@@ -9,13 +9,14 @@ from prometheus_client import Counter
 from analytics.funnel.models import FunnelEvent, FunnelEventRow
 from analytics.ingest import retries
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.targets import register
 from config.api.outcomes import Outcome
 from config.db import uuid7
 
 logger = logging.getLogger(__name__)
 
-TABLE = Table.of(FunnelEvent)
 TRACKED = Counter("analytics_event_tracked", "Funnel events that were stored.")
+TABLE = register(Table.of(FunnelEvent, counter=TRACKED, owner="user_id"))
 
 
 def store(item: dict[str, Any], user_id: UUID, key: UUID | None) -> Outcome:
@@ -35,7 +36,6 @@ def store(item: dict[str, Any], user_id: UUID, key: UUID | None) -> Outcome:
     )
     outcome = retries.write_one(TABLE, row)
     if outcome is Outcome.STORED:
-        TRACKED.inc()
         # Cut, because a name may be as long as a body.
         logger.debug("[analytics] Event tracked: %.1000s for user %s", row.event_type, user_id)
     return outcome

@@ -27,7 +27,7 @@ class TrackView(ApiView):
 
     def require_tracking(self) -> None:
         """Raise Dropped while staff have switched the API off."""
-        if not runtime.current().tracking_enabled:
+        if not runtime.is_on("tracking_enabled"):
             raise Dropped(Outcome.KILL_SWITCH)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]

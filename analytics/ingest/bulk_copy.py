@@ -7,12 +7,14 @@ repeated with INSERT, which leaves known rows alone and can be bisected down to 
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
-from django.db.models import Model
+from django.db.models import F, Model
+from django.db.models.expressions import Combinable
+from prometheus_client import Counter
 from psycopg import sql
 
 from analytics.ingest.copy_text import ColumnWriter, chunks, writer_of
@@ -39,6 +41,10 @@ class Table:
     are stored, since what it locks others may wait for. Rows of the table `beside` may be handed
     over among its own, and are stored in the same transaction. `brings` returns the statement that
     stores what comes with new rows; it must wait for nobody.
+
+    `owner` is the field of a row that names its caller, and `stored_owner` the same as an
+    expression: nobody gets the id of another caller's row. Changes may be about rows that have
+    `has_followers`. `counter` counts rows that were stored.
     """
 
     alias: str
@@ -49,17 +55,14 @@ class Table:
     on_new_rows: OnNewRows | None = None
     beside: Self | None = None
     brings: StatementFor | None = None
+    owner: str | None = None
+    stored_owner: Combinable = field(default_factory=lambda: F("user_id"))
+    has_followers: bool = False
+    counter: Counter | None = None
 
     @classmethod
-    def of(
-        cls,
-        model: type[Model],
-        *,
-        on_new_rows: OnNewRows | None = None,
-        beside: Self | None = None,
-        brings: StatementFor | None = None,
-    ) -> Self:
-        """Return the table of a model whose first field is `id`."""
+    def of(cls, model: type[Model], **options: Any) -> Self:
+        """Return the table of a model whose first field is `id`; the options are fields of it."""
         fields = model._meta.concrete_fields
         connection = connections[home(model)]
         names = {
@@ -82,24 +85,28 @@ class Table:
             )
             .format(**names)
             .as_string(),
-            on_new_rows=on_new_rows,
-            beside=beside,
-            brings=brings,
+            **options,
         )
 
     @property
     def name(self) -> str:
         return str(self.model._meta.model_name)
 
+    @property
+    def row_type(self) -> Any:
+        return self.model.row  # type: ignore[attr-defined]
+
+    item_type = row_type
+
     def split(self, rows: Sequence[Row]) -> "Parts":
         """Return rows, in their order, by their tables: own ones last, for `on_new_rows`."""
         if self.beside is None:
             return [(self, rows)]
-        row_type = self.beside.model.row  # type: ignore[attr-defined]
-        others = [row for row in rows if type(row) is row_type]
+        other_type = self.beside.row_type
+        others = [row for row in rows if type(row) is other_type]
         if not others:
             return [(self, rows)]
-        own = [row for row in rows if type(row) is not row_type]
+        own = [row for row in rows if type(row) is not other_type]
         return [(self.beside, others), (self, own)] if own else [(self.beside, others)]
 
 

@@ -77,9 +77,12 @@ def observe(group: Sequence[Sequence[Any]], seconds: float) -> None:
 def count_new_rows(
     target: Target, group: Sequence[Sequence[Any]], outcomes: Sequence[Sequence[Outcome]]
 ) -> int:
-    """Return how many rows a group added; most changes add none."""
+    """Return how many rows a group added, and count them; most changes add none."""
     if isinstance(target, Table):
-        return sum(each.count(Outcome.STORED) for each in outcomes)
+        rows = sum(each.count(Outcome.STORED) for each in outcomes)
+        if target.counter:
+            target.counter.inc(rows)
+        return rows
     pairs = zip(chain.from_iterable(group), chain.from_iterable(outcomes), strict=True)
     return sum(item.adds_row for item, outcome in pairs if outcome is Outcome.STORED)
 

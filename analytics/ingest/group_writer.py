@@ -17,9 +17,10 @@ from prometheus_client import Gauge
 from analytics.ingest import commit
 from analytics.ingest.bulk_copy import is_connection_unusable
 from analytics.ingest.commit import Target
+from analytics.ingest.spool import spooling
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
-from config.db import deadline, pool, uuid7
+from config.db import availability, deadline, pool, uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,12 @@ class _Waiting:
     a lock of their own that the waking thread still holds.
     """
 
-    __slots__ = ("done", "items", "outcomes")
+    __slots__ = ("done", "is_refused", "items", "outcomes")
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
         self.outcomes: list[Outcome] | None = None  # None: not known to be committed
+        self.is_refused = False  # for a fault that another try would not mend
         self.done = threading.Lock()
         self.done.acquire()
 
@@ -100,8 +102,13 @@ class GroupWriter:
         self._thread.start()
 
     def write(self, items: Sequence[Any]) -> list[Outcome]:
-        """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS."""
+        """Hand items over and wait for their commit, at most WRITE_TIMEOUT_SECONDS.
+
+        Those of which it is not known are spooled, and so are all while the database is away.
+        """
         pool.give_back()  # others may use the connections of this request while it waits
+        if availability.is_away(self._target.alias):
+            return spooling.append(self._target, items)
         waiting = _Waiting(items)
         left = deadline.remaining()
         self._waiting.append(waiting)
@@ -115,9 +122,11 @@ class GroupWriter:
         finally:
             if waiting.outcomes is None:
                 self._withdraw(waiting)
-        if waiting.outcomes is None:
+        if waiting.outcomes is not None:
+            return waiting.outcomes
+        if waiting.is_refused:
             raise StorageUnavailable
-        return waiting.outcomes
+        return spooling.append(self._target, items)
 
     def drain(self, seconds: float) -> None:
         """Wait until no group is waiting or being written."""
@@ -203,19 +212,29 @@ class GroupWriter:
         try:
             with deadline.within(settings.WRITE_TIMEOUT_SECONDS):  # nobody waits longer
                 outcomes = commit.store_group(self._target, items)
+        except (OperationalError, InterfaceError) as error:
+            self._fail(error, time.perf_counter() - started)
+            return None
         except Exception as error:
-            is_away = isinstance(
-                error, (OperationalError, InterfaceError)
-            ) or is_connection_unusable(error)
+            is_away = is_connection_unusable(error)
             logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
-            # One that waited in vain waited for a lock, or for a server that is asked besides.
-            waited = time.perf_counter() - started
-            self._has_failed = waited < settings.WRITE_TIMEOUT_SECONDS * LONG_WAIT
+            self._has_failed = True
+            for waiting in group:
+                waiting.is_refused = not is_away
             return None
         for waiting, each in zip(group, outcomes, strict=True):
             waiting.outcomes = each
         self._has_failed = False
         return time.perf_counter() - started
+
+    def _fail(self, error: Exception, waited: float) -> None:
+        """Note that a group is not known to be committed; the database may be away."""
+        logger.warning("Rows not stored: %s", error)
+        # One that waited in vain waited for a lock, or for a server that is asked besides.
+        self._has_failed = waited < settings.WRITE_TIMEOUT_SECONDS * LONG_WAIT
+        connection = connections[self._target.alias].connection
+        if connection is None or connection.closed:
+            availability.report_lost(self._target.alias, error)
 
     def _count(self, group: Sequence[_Waiting], seconds: float) -> None:
         items = [waiting.items for waiting in group]

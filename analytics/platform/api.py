@@ -121,7 +121,7 @@ class PlatformEventsView(PlatformView):
         sent = self.sent()
         item = EVENT.read(sent)
         [row] = self.rows(idempotency.with_key(request._request, sent.value, item))
-        is_on = runtime.current().platform_enabled
+        is_on = runtime.is_on("platform_enabled")
         outcome = store(row) if is_on else Outcome.KILL_SWITCH
         return self.respond(200, TrackedEvent.of(row.id), outcome)
 
@@ -144,7 +144,7 @@ class PlatformBatchView(PlatformView):
         """
         batch = BATCH.read(self.sent_batch())
         rows = self.rows(*batch["events"], client_id=batch["client_id"])
-        if not runtime.current().platform_enabled:
+        if not runtime.is_on("platform_enabled"):
             body = QueuedBatch.of(len(rows), failed=0)
             return self.respond_batch(200, body, {Outcome.KILL_SWITCH: len(rows)})
         outcomes = Counter(store_batch(rows))

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from analytics.ingest import retries
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.targets import register
 from analytics.platform import stats
 from analytics.platform.models import PlatformEvent, PlatformEventRow
 from config.api import idempotency
 from config.api.outcomes import Outcome
 from config.db import uuid7
 
-TABLE = Table.of(PlatformEvent, on_new_rows=stats.count_new_rows)
+TABLE = register(Table.of(PlatformEvent, on_new_rows=stats.count_new_rows, owner="user_id"))
 
 Item = dict[str, Any]  # what the serializer made of one event
 

@@ -173,8 +173,9 @@ class LeaveView(TrackView):
         """
         sent = LEAVE.run_validation(self.json())
         self.require_tracking()
-        ingest.leave(require_id(id), duration=sent["duration"], scroll_depth=sent["scrollDepth"])
-        return self.respond(200, DONE, Outcome.STORED)
+        duration, depth = sent["duration"], sent["scrollDepth"]
+        outcome = ingest.leave(require_id(id), duration=duration, scroll_depth=depth)
+        return self.respond(200, DONE, outcome)
 
     post = patch  # navigator.sendBeacon knows no other method
 
@@ -192,8 +193,7 @@ class HeartbeatView(TrackView):
         at most 30.
         """
         self.require_tracking()
-        ingest.heartbeat(require_id(id))
-        return self.respond(200, DONE, Outcome.STORED)
+        return self.respond(200, DONE, ingest.heartbeat(require_id(id)))
 
 
 class IdentifyView(TrackView):
@@ -205,8 +205,8 @@ class IdentifyView(TrackView):
     def patch(self, request: Request, id: str) -> HttpResponse:
         """Set the user of a session to the user of the token."""
         self.require_tracking()
-        ingest.identify(require_id(id), caller_of(request).user_id)
-        return self.respond(200, DONE, Outcome.STORED)
+        outcome = ingest.identify(require_id(id), caller_of(request).user_id)
+        return self.respond(200, DONE, outcome)
 
 
 def require_human(user_agent: str) -> None:

@@ -5,19 +5,21 @@ UPDATE of the page views that were left, and for new page views one INSERT and o
 Where page views have keys of clients, two SELECTs come first, which find those that come again.
 
 Locks come in one order in every process, so that no two wait for each other: sessions by their
-ids, then the page views that were left by theirs. Filling in a duration never waits for a lock.
+ids, new page views by theirs, then those that were left. Filling in a duration never waits for a
+lock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connections
+from msgspec import Struct, structs
 
 from analytics.ingest.bulk_copy import Table, columns_of
+from analytics.ingest.targets import register
 from analytics.ingest.updates import Updates
 from analytics.sessions.models import PageView, PageViewRow
 from config.api.outcomes import Outcome
@@ -29,8 +31,7 @@ HEARTBEAT_SECONDS = 30  # between two of them; what one adds at most
 LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(Struct, frozen=True, tag=True):
     """What one request changes in a session; a page view with a client's key may come again."""
 
     session_id: UUID
@@ -44,9 +45,20 @@ class Touch:
     def adds_row(self) -> bool:
         return self.page_view is not None
 
+    @property
+    def subject_id(self) -> UUID:
+        return self.session_id
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+    @property
+    def new_id(self) -> UUID | None:
+        return self.page_view.id if self.page_view else None
+
+    def repeatable(self) -> "Touch":
+        """Return it with a page view that may come again; the rest changes nothing twice."""
+        return structs.replace(self, has_key=True)
+
+
+class Leave(Struct, frozen=True, tag=True):
     """The end of one page view."""
 
     page_view_id: UUID
@@ -56,6 +68,17 @@ class Leave:
     @property
     def adds_row(self) -> bool:
         return False
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.page_view_id
+
+    @property
+    def new_id(self) -> UUID | None:
+        return None
+
+    def repeatable(self) -> "Leave":
+        return self
 
 
 def _apply(changes: Sequence[Touch | Leave]) -> list[Outcome]:
@@ -70,10 +93,11 @@ def _make(changes: Sequence[Touch | Leave]) -> list[Outcome]:
     leaves = [change for change in changes if isinstance(change, Leave)]
     # Sessions and page views that exist; one of each may have the same id, a client's key.
     sessions = _update_sessions(touches) if touches else set()
-    left = _update_left(leaves) if leaves else set()
     views = [each.page_view for each in touches if each.page_view and each.session_id in sessions]
     if views:
         _insert(views)
+    left = _update_left(leaves) if leaves else set()  # which may have come in this group
+    if views:
         _fill_in(views)
     are_found = [
         change.page_view_id in left if isinstance(change, Leave) else change.session_id in sessions
@@ -110,7 +134,9 @@ def _repeated(changes: Sequence[Touch | Leave]) -> set[int]:
     return repeated
 
 
-CHANGES = Updates(ANALYTICS, "session_changes", _apply)
+CHANGES = register(
+    Updates(ANALYTICS, "session_changes", _apply, item_type=Touch | Leave, row_type=PageViewRow)
+)
 
 # UPDATE alone would lock rows in the order in which its plan meets them. So `locked` locks all of
 # them by id, and is counted before the first one is changed. A row may have changed since the

@@ -1,8 +1,8 @@
 """Ingest of sessions and page views: from validated values to committed rows and changes.
 
-Functions that store return after the commit. They raise StorageUnavailable when it is not
-confirmed in time, RowRefused when the database refuses what it was given, and Dropped when the
-session or page view that is named does not exist.
+Functions that store return after the commit, or once it is spooled. They raise StorageUnavailable
+when neither is confirmed in time, RowRefused when the database refuses what it was given, and
+Dropped when the session or page view that is named does not exist.
 """
 
 from typing import Any
@@ -10,6 +10,8 @@ from uuid import UUID
 
 from analytics.ingest import writer
 from analytics.ingest.bulk_copy import Table
+from analytics.ingest.spool import spooling
+from analytics.ingest.targets import register
 from analytics.sessions import visitors
 from analytics.sessions.changes import CHANGES, Leave, Touch
 from analytics.sessions.models import PageViewRow, Session, SessionRow
@@ -18,7 +20,7 @@ from analytics.sessions.user_agents import agent_of
 from config.api.outcomes import Dropped, Outcome
 from config.db import uuid7
 
-SESSIONS = Table.of(Session)
+SESSIONS = register(Table.of(Session, has_followers=True))
 
 
 def start(row: SessionRow) -> Outcome:
@@ -26,7 +28,9 @@ def start(row: SessionRow) -> Outcome:
 
     Whoever sends that key is the same caller, nobody, even if the visitor has been identified.
     """
-    return writer.write_one(SESSIONS, row)
+    outcome = writer.write_one(SESSIONS, row)
+    spooling.remember([row.id])
+    return outcome
 
 
 def view(row: PageViewRow, *, has_key: bool = False) -> Outcome:
@@ -37,19 +41,19 @@ def view(row: PageViewRow, *, has_key: bool = False) -> Outcome:
     return _change(Touch(row.session_id, row.created_at, page_view=row, has_key=has_key))
 
 
-def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) -> None:
+def leave(page_view_id: UUID, *, duration: float, scroll_depth: float | None) -> Outcome:
     """Set for how many seconds a page was looked at, and if given how far, in per cent."""
-    _change(Leave(page_view_id, duration, scroll_depth))
+    return _change(Leave(page_view_id, duration, scroll_depth))
 
 
-def heartbeat(session_id: UUID) -> None:
+def heartbeat(session_id: UUID) -> Outcome:
     """Add the seconds since the last heartbeat, at most 30, to a session that is active now."""
     now = uuid7.now()
-    _change(Touch(session_id, now, heartbeat_at=now))
+    return _change(Touch(session_id, now, heartbeat_at=now))
 
 
-def identify(session_id: UUID, user_id: UUID) -> None:
-    _change(Touch(session_id, user_id=user_id))
+def identify(session_id: UUID, user_id: UUID) -> Outcome:
+    return _change(Touch(session_id, user_id=user_id))
 
 
 def session_row(
@@ -113,6 +117,10 @@ def page_view_row(sent: dict[str, Any], session_id: UUID, *, key: UUID | None) -
 
 def _change(change: Touch | Leave) -> Outcome:
     outcome = writer.write_one(CHANGES, change)
+    if outcome is Outcome.UNKNOWN_SESSION and spooling.holds(change.subject_id):
+        [outcome] = spooling.append(CHANGES, [change])  # behind what it changes
     if outcome is Outcome.UNKNOWN_SESSION:
         raise Dropped(outcome)
+    if change.new_id:
+        spooling.remember([change.new_id])
     return outcome

@@ -2,10 +2,12 @@
 
 The hash of a client's address is an HMAC-SHA256 keyed with the salt of its day in UTC: it says who
 is the same within that day, and once the salt is deleted nobody can find the address that it was
-made of. All processes share the salts, which are in the database of the hashes.
+made of. All processes share the salts, which are in the database of the hashes. While that is away,
+a process that does not know the salt of the day makes hashes with one of its own, kept nowhere.
 """
 
 import hmac
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 
-from config.db import deadline, uuid7
+from config.db import availability, deadline, uuid7
+from config.db.routers import home
 from config.models import DailySalt
 
 LENGTH = 32  # hex digits
@@ -25,6 +28,7 @@ RETENTION = timedelta(days=2)  # since the day began
 RETRY_SECONDS = 1.0
 
 _salts: dict[date, bytes] = {}  # the last one that was read
+_own: dict[date, bytes] = {}  # the last one that was made here
 _lock = threading.Lock()  # held while one is read
 # The day whose salt could not be read just now: requests must not queue up in vain.
 _failed: TTLCache[date, bool] = TTLCache(1, ttl=RETRY_SECONDS, timer=lambda: time.monotonic())
@@ -55,10 +59,13 @@ def delete_expired() -> int:
 def reset() -> None:
     with _lock:
         _salts.clear()
+        _own.clear()
         _failed.clear()
 
 
 def _read(day: date) -> bytes:
+    if availability.is_away(home(DailySalt)):
+        return _made_here(day)
     limit = settings.WRITE_TIMEOUT_SECONDS / 4  # the request has work to do
     with deadline.within(limit), _locked():
         if day in _salts:
@@ -73,6 +80,12 @@ def _read(day: date) -> bytes:
             raise OperationalError(str(error)) from error
         _salts.clear()
         return _salts.setdefault(day, bytes(row.value))
+
+
+def _made_here(day: date) -> bytes:
+    if day not in _own:
+        _own.clear()
+    return _own.setdefault(day, secrets.token_bytes(32))
 
 
 @contextmanager

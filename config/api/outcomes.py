@@ -15,6 +15,7 @@ class Outcome(Enum):
     """The values of X-Event-Outcome, the best first."""
 
     STORED = "stored"
+    SPOOLED = "spooled"
     DUPLICATE = "duplicate"
     KILL_SWITCH = "dropped; reason=kill_switch"
     WEBSITE_SETTINGS = "dropped; reason=website_settings"

@@ -5,8 +5,9 @@ statements take.
 """
 
 import sys
+from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready, Wait
@@ -44,3 +45,16 @@ def wait(operation: PQGen[Value], fileno: int, seconds: float | None) -> Value:
         value: Value = result.value
         return value
     raise TimedOut
+
+
+def in_thread(function: Callable[..., Value], *arguments: Any) -> Value:
+    """Call a function that blocks, as on a disk, in a thread of its own where there are greenlets.
+
+    It must use nothing that gevent has patched.
+    """
+    if not is_patched():
+        return function(*arguments)
+    from gevent import get_hub
+
+    value: Value = get_hub().threadpool.apply(function, arguments)
+    return value

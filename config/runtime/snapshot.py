@@ -3,26 +3,37 @@
 Every request needs the settings, so reading them costs neither a query nor a wait: one thread
 refreshes a stale snapshot while all others go on with it. Only the first read of a process, and
 the first one after a change in it, make the others wait.
+
+A process that starts while the database is away goes on from what this host last knew. Without
+that it knows no switch, and stores nothing; reads are private.
 """
 
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.db import DatabaseError
 
-from config.db import deadline
+from config.api.errors import StorageUnavailable
+from config.db import deadline, last_known
 from config.models import ON, RuntimeSettings, SwitchField
 
 logger = logging.getLogger(__name__)
 MAX_AGE_SECONDS = 1.0
+KIND = "settings"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The values of all settings: switches as booleans, sizes in bytes, retention in days."""
+    """The values of all settings: switches as booleans, sizes in bytes, retention in days.
+
+    While nothing is known of them, all is off, private, and kept.
+    """
 
     tracking_enabled: bool
     events_enabled: bool
@@ -40,6 +51,7 @@ class Snapshot:
     platform_retention_days: int
     collect_retention_days: int
     statistics_retention_days: int
+    is_known: bool = True
 
     @classmethod
     def of(cls, row: RuntimeSettings) -> "Snapshot":
@@ -55,9 +67,14 @@ class Snapshot:
         )
 
 
+_DEFAULTS = Snapshot.of(RuntimeSettings())
+_OFF = dict.fromkeys(RuntimeSettings.switches(), False)
+_FOR_EVER: dict[str, Any] = dict.fromkeys(RuntimeSettings.retention_names(), 0)
+UNKNOWN = replace(_DEFAULTS, **_OFF, **_FOR_EVER, is_known=False)
 _refreshing = threading.Lock()
-_row = RuntimeSettings()  # the last one that was read
-_snapshot = Snapshot.of(_row)
+_row: RuntimeSettings | None = None  # the last one that was read
+_saved = ""  # as it was when it was last saved
+_snapshot = UNKNOWN
 _fresh_until = 0.0  # on time.monotonic(); 0 makes all requests wait for the next read
 
 
@@ -74,6 +91,14 @@ def current() -> Snapshot:
     return _snapshot
 
 
+def is_on(switch: str) -> bool:
+    """Return whether a switch of ingest is on; raises StorageUnavailable while nobody knows."""
+    snapshot = current()
+    if not snapshot.is_known:
+        raise StorageUnavailable
+    return bool(getattr(snapshot, switch))
+
+
 def max_event_data_bytes() -> int:
     return current().max_event_data_bytes
 
@@ -86,10 +111,33 @@ def expire() -> None:
 
 def reset() -> None:
     """Forget the settings, as in a new process."""
-    global _row, _snapshot
-    _row = RuntimeSettings()
-    _snapshot = Snapshot.of(_row)
+    global _row, _saved, _snapshot
+    _row, _saved, _snapshot = None, "", UNKNOWN
     expire()
+
+
+@last_known.source(KIND, max_age_seconds=float("inf"))
+def _changes() -> Mapping[str, str]:
+    """Return the settings if they have changed since they were last saved."""
+    global _saved
+    if _row is None:
+        return {}
+    values = {name: getattr(_row, name) for name in (*RuntimeSettings.names(), "ends")}
+    text = msgspec.json.encode(values).decode()
+    if text == _saved:
+        return {}
+    _saved = text
+    return {"values": text}
+
+
+def _last_known() -> RuntimeSettings | None:
+    """Return the settings that this host last knew, None if it never did."""
+    text = last_known.load(KIND).get("values")
+    if text is None:
+        return None
+    known = {*RuntimeSettings.names(), "ends"}
+    values = {name: value for name, value in msgspec.json.decode(text).items() if name in known}
+    return RuntimeSettings(pk=1, **values)
 
 
 def _refresh() -> None:
@@ -101,5 +149,8 @@ def _refresh() -> None:
             _row = RuntimeSettings.load()
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)
-    _snapshot = Snapshot.of(_row)  # also without a new row: switches turn back at their time
+        _row = _row or _last_known()
+    _snapshot = (
+        Snapshot.of(_row) if _row else UNKNOWN
+    )  # also without a new row: switches turn back at their time
     _fresh_until = time.monotonic() + MAX_AGE_SECONDS

@@ -3,6 +3,7 @@
 import pytest
 
 from analytics.sessions.models import Session
+from config import runtime
 from tests.support.accounts import PASSWORD
 from tests.support.activity import row_of
 from tests.support.databases import failing
@@ -101,6 +102,7 @@ def test_of_a_session_and_a_header_the_header_counts(api, make_user, user, token
 
 def test_a_main_database_that_failed_is_not_queried_again_at_once(staff_api, request, clock):
     user_id = staff_api.session["_auth_user_id"]
+    runtime.current()
     with failing("default", "the main database is away"):
         assert row_of(staff_api.get("/nothing")).user_id is None
     clock.move(seconds=0.9)

@@ -31,6 +31,8 @@ def test_the_homes_are_those_of_the_design():
             "MaintenanceRun",
             "MaintenanceFailure",
             "OutcomeCount",
+            "RejectedRow",
+            "AppliedRetention",
         ),
         *("DirtyRange", "EventTotal", "EventFloor", "WebsiteVisitor", "WebsiteRules"),
         *("WebsiteSession", "HeavySession", "SealedDay", "Breakdown", "VisitorSet", "RollupCheck"),

@@ -10,7 +10,7 @@ from analytics.ingest import background, commit
 from analytics.ingest.background import Sink
 from analytics.ingest.commit import Target
 from analytics.ingest.group_writer import State
-from config.api.errors import StorageUnavailable
+from analytics.ingest.spool import spooling
 from config.api.outcomes import Outcome
 from config.db import uuid7
 
@@ -24,11 +24,11 @@ class InlineWriter:
         self._last_commit_at: datetime | None = None
 
     def write(self, items: Sequence[Any]) -> list[Outcome]:
-        """Write items at once."""
+        """Write items at once, or spool them."""
         try:
             return self._store(items)
-        except (OperationalError, InterfaceError) as error:
-            raise StorageUnavailable from error
+        except (OperationalError, InterfaceError):
+            return spooling.append(self._target, items)
 
     def drain(self, seconds: float) -> None:
         """Return at once: nothing waits."""

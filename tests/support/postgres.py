@@ -31,6 +31,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         early_config.add_cleanup(lambda: shutil.rmtree(directory))
         os.environ["VAR_DIR"] = str(directory / "var")
         os.environ["SECRET_KEY"] = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
+        os.environ["SPOOL_BYTES"] = "0"  # but for the tests of the spool
         os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1"
         if not {"DATABASE_URL", "ANALYTICS_DATABASE_URL"} & os.environ.keys():
             _start_postgres(early_config, directory / "suite")

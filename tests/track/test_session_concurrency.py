@@ -1,5 +1,6 @@
 """Changes of sessions and page views at the same time, and failures of storage"""
 
+from dataclasses import replace
 from itertools import count
 
 import psycopg
@@ -7,7 +8,6 @@ import pytest
 from django.db import connections
 
 from analytics.ingest import commit, writer
-from analytics.ingest.updates import Updates
 from analytics.sessions import ingest
 from analytics.sessions.changes import CHANGES, PAGE_VIEWS
 from analytics.sessions.models import PageView, Session
@@ -171,7 +171,7 @@ def test_two_writers_with_opposite_orders_neither_deadlock_nor_lose_anything(mak
             result = group_writer.write(kind, items[::-1] if backwards else items)
             assert not {Outcome.WRITE_FAILED, Outcome.UNKNOWN_SESSION} & set(result)
 
-    scanning = Updates("analytics", "scanning", apply_by_scanning)
+    scanning = replace(CHANGES, name="scanning", apply=apply_by_scanning)
     run_concurrently(
         lambda: rounds(one, CHANGES, backwards=False),
         lambda: rounds(other, scanning, backwards=True),

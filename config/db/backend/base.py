@@ -16,7 +16,7 @@ from django_prometheus.db import connection_errors_total, connections_total
 from django_prometheus.db.common import ExportingCursorWrapper
 from psycopg.abc import PQGen, PQGenConn
 
-from config.db import cooperative, deadline, pool
+from config.db import availability, cooperative, deadline, pool
 from config.db.backend.errors import ErrorWrapper
 from config.db.backend.schema import SchemaEditor
 from config.db.pool import Pool
@@ -116,8 +116,11 @@ class PooledWrapper(base.DatabaseWrapper):
         """Connect unless there is an open connection.
 
         Django does not notice that a deadline has closed one. Within a transaction it must stay:
-        what was written is lost, and the rest of the block must fail.
+        what was written is lost, and the rest of the block must fail. While the database is away,
+        no connection is of use.
         """
+        if not self.in_atomic_block:
+            availability.require(self.alias)
         if self.connection is not None and self.connection.closed and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
