@@ -18,6 +18,11 @@ from config.runtime import preview
 from config.runtime.preview import PendingChange
 from config.runtime.setting_status import setting_statuses
 
+NOT_ALLOWED = (
+    "You may not open reads to others or shorten retention: that takes a permission of its own, "
+    "which an administrator can give you."
+)
+
 
 class SwitchSelect(UnfoldAdminSelectWidget):
     """A select of on and off; any other stored text is off too, and an option of its own."""
@@ -62,6 +67,7 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     reason = ReasonField()
     changes: list[SettingChange] | None = None
+    may_expose_or_delete = True  # whether its user may; the admin sets it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,12 +86,16 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             self.data = now | shown | {name: self.data[name] for name in self.data}
 
     def clean(self) -> dict[str, Any]:
-        """Require ends in the future."""
+        """Require ends in the future, and the permission for what needs one."""
         cleaned = super().clean() or self.cleaned_data
         for name in RuntimeSettings.switches():
             end = cleaned.get(f"{name}_until")
             if end and f"{name}_until" in self.changed_data and end <= uuid7.now():
                 self.add_error(f"{name}_until", "Choose a time to come.")
+        if not self.may_expose_or_delete and not self.errors:
+            for change in self.pending_changes():
+                if change.needs_confirmation:
+                    self.add_error(change.name, NOT_ALLOWED)
         return cleaned
 
     def pending_changes(self) -> list[PendingChange]:
@@ -100,7 +110,8 @@ class RuntimeSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
                 end = self.cleaned_data.get(f"{name}_until") if has_new_end else None
                 old, new = self.initial[name], self.cleaned_data[name]
                 reason = self.cleaned_data[f"{name}_reason"] or self.cleaned_data["reason"]
-                changes.append(PendingChange(name, old, new, end, reason))
+                old_end = self.initial.get(f"{name}_until")
+                changes.append(PendingChange(name, old, new, end, reason, old_end))
         return changes
 
     def is_confirmed(self) -> bool:
@@ -169,6 +180,14 @@ class RuntimeSettingsAdmin(ModelAdmin):
             ("Sizes", {"fields": [rows[name] for name in sizes]}),
             ("Retention", {"fields": [rows[name] for name in days]}),
         ]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the class of the form, made for this request."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.may_expose_or_delete = request.user.has_perm("config.expose_or_delete")
+        return form
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("admin:config_runtimesettings_change", 1)

@@ -113,6 +113,10 @@ class RuntimeSettings(models.Model):
     class Meta:
         verbose_name = "runtime settings"
         verbose_name_plural = "runtime settings"
+        # Not in `staff_may`: what it allows cannot be undone.
+        permissions: ClassVar = [
+            ("expose_or_delete", "Can open reads to others, and shorten retention")
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(pk=1), name="runtime_settings_is_one_row")
         ]

@@ -30,22 +30,34 @@ estimates: dict[str, Callable[[Any], str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
-    """A change of a setting that is not made yet; a switch turns back at `until`."""
+    """A change of a setting that is not made yet.
+
+    A switch turns back at `until`; before the change it would have at `old_until`.
+    """
 
     name: str
     old: Any
     new: Any
     until: datetime | None = None
     reason: str = ""
+    old_until: datetime | None = None
 
     @property
     def needs_confirmation(self) -> bool:
         """Return whether this deletes something, or opens it to others, now or at its end."""
         field = RuntimeSettings._meta.get_field(self.name)
         if isinstance(field, SwitchField):
-            return field.opens and self.old != ON and (self.new == ON or self.until is not None)
+            return field.opens and self._opens()
         is_retention = self.name in RuntimeSettings.retention_names()
         return is_retention and is_shorter(self.new, self.old)
+
+    def _opens(self) -> bool:
+        """Return whether a switch will be on at some time at which it would have been off."""
+        if self.new != ON:
+            return self.until is not None and (self.old != ON or self.old_until is not None)
+        if self.old != ON:
+            return True
+        return self.old_until is not None and (self.until is None or self.until > self.old_until)
 
     def __str__(self) -> str:
         return describe_change(self.name, self.old, self.new, until=self.until)

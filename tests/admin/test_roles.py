@@ -12,6 +12,7 @@ from django.test import Client
 from analytics.events.models import Event
 from analytics.streams.base import streams
 from config.db import uuid7
+from config.models import RuntimeSettings, SettingChange
 from websites import roles
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -107,6 +108,48 @@ def test_a_member_changes_settings_and_adds_or_deletes_no_event(member, website)
     assert member.get(f"{EVENTS}add/").status_code == 403
     event = uuid7.new_id_now()
     assert member.post(f"{EVENTS}{event}/delete/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        ({"event_retention_days": 0}, {"event_retention_days": "30"}),
+        ({"collect_retention_days": 90}, {"collect_retention_days": "89"}),
+        ({"public_event_reads": "off"}, {"public_event_reads": "true"}),
+        ({"platform_stats_public": "false"}, {"platform_stats_public": "true"}),
+        ({"public_event_reads": "false"}, {"public_event_reads_until": "2100-01-01T00:00"}),
+        (
+            {"public_event_reads": "true", "ends": {"public_event_reads": "2099-01-01T00:00Z"}},
+            {"public_event_reads_until": ""},
+        ),
+    ],
+)
+def test_a_member_neither_opens_reads_nor_shortens_retention(member, before, sent):
+    RuntimeSettings(pk=1, **before).save()
+    sent = {"tracking_enabled": "false"} | sent
+    response = member.post(SETTINGS, sent)
+    [name] = {each.removesuffix("_until") for each in sent} - {"tracking_enabled"}
+    [error] = response.context["adminform"].form.errors[name]
+    assert "takes a permission of its own" in error
+    assert not SettingChange.objects.exists()
+    Group.objects.get(name="Staff").permissions.add(
+        Permission.objects.get(codename="expose_or_delete")
+    )
+    response = member.post(SETTINGS, sent)
+    assert member.post(SETTINGS, sent | {"confirmed": response.context["confirmed"]}).url
+    assert SettingChange.objects.count() == 2
+
+
+def test_a_member_flips_other_switches_closes_reads_and_lengthens_retention(member):
+    sent = {
+        "registration_enabled": "false",
+        "public_event_reads": "false",
+        "platform_stats_public": "false",
+        "collect_retention_days": "91",
+    }
+    assert member.post(SETTINGS, sent).status_code == 302
+    assert member.post(SETTINGS, {"registration_enabled": "true"}).status_code == 302
+    assert SettingChange.objects.count() == 5
 
 
 def test_staff_without_permissions_see_a_message(make_user):
