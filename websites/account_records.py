@@ -23,15 +23,14 @@ SESSIONS = 1_000  # that are read at once
 
 
 def records_of(user: User) -> "list[QuerySet[Any]]":
-    """Return the rows that an account has, those of its history last."""
-    of_websites = [each._default_manager.filter(website__user=user) for each in OF_WEBSITES]
+    """Return the rows that an account has.
+
+    Those of the last two, the log of the admin and the history of settings, stay without the name.
+    """
     account, websites = User.objects.filter(pk=user.pk), Website.objects.owned_by(user.pk)
-    return [account, websites, *of_websites, *history_of(user)]
-
-
-def history_of(user: User) -> "list[QuerySet[Any]]":
-    """Return the rows that stay without the name: logs of the admin, and of settings."""
-    return [_log_of(user), _changes_of(user)]
+    of_websites = [each._default_manager.filter(website__user=user) for each in OF_WEBSITES]
+    log = LogEntry.objects.filter(Q(user=user) | _about(user) | _names(user)).order_by("pk")
+    return [account, websites, *of_websites, log, _changes_of(user)]
 
 
 def login_sessions(user_id: UUID) -> Iterator[str]:
@@ -64,10 +63,6 @@ def _sessions_after(key: str) -> list[tuple[str, str]]:
     return list(rows.values_list("session_key", "session_data")[:SESSIONS])
 
 
-def _log_of(user: User) -> "QuerySet[LogEntry]":
-    return LogEntry.objects.filter(Q(user=user) | _about(user) | _names(user)).order_by("pk")
-
-
 def _about(user: User) -> Q:
     websites = [str(id) for id in user.websites.values_list("pk", flat=True)]
     found = Q(content_type=_type(User), object_id=str(user.pk))
@@ -75,18 +70,21 @@ def _about(user: User) -> Q:
 
 
 def _names(user: User) -> Q:
-    return Q(object_repr__icontains=user.email) | Q(change_message__icontains=user.email)
+    return Q(object_repr__iregex=_email(user)) | Q(change_message__iregex=_email(user))
 
 
 def _changes_of(user: User) -> "QuerySet[SettingChange]":
-    named = Q(changed_by__iexact=user.email) | Q(reason__icontains=user.email)
+    named = Q(changed_by__iregex=_email(user)) | Q(reason__iregex=_email(user))
     return SettingChange.objects.filter(named)
 
 
 def _without(user: User, text: str) -> str:
-    """Return a text without the email of a user, which may be a part of that of another."""
-    email = rf"(?<![\w.+%-]){re.escape(user.email)}(?![\w-]|\.\w)"
-    return re.sub(email, DELETED, text, flags=re.IGNORECASE)
+    return re.sub(_email(user), DELETED, text, flags=re.IGNORECASE)
+
+
+def _email(user: User) -> str:
+    """Return a pattern of the email of a user, which may be a part of that of another."""
+    return rf"(?<![\w.+%-]){re.escape(user.email)}(?![\w-]|\.\w)"
 
 
 def _type(model: type[Model]) -> ContentType:

@@ -11,7 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 
 from analytics.events.models import Event
-from analytics.reports.derived import rollup
+from analytics.reports.derived import rollup, rollup_runs
 from analytics.reports.derived.rollup_models import EventFloor
 from analytics.reports.derived.sealed_models import SealedDay
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
@@ -21,6 +21,7 @@ from config.db import uuid7
 from config.models import SettingChange
 from tests.support.events import AT_MS, PATH, event_of, store_event
 from tests.support.people import Somebody, all_rows, count, erase, export, mentions
+from websites import accounts
 from websites.models import ErasureRequest, User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -74,6 +75,17 @@ def test_histories_stay_without_the_name(jane):
     [change] = SettingChange.objects.filter(changed_by="deleted user")
     assert change.reason == "asked by deleted user."
     assert not User.objects.get(email="nobody@localhost").is_active
+
+
+def test_an_email_that_is_a_part_of_another_names_one_person(jane, make_user):
+    longer = ("xjane@example.com", "jane@example.com.test", "jane@example.community")
+    SettingChange.objects.bulk_create(SettingChange(name="x", changed_by=each) for each in longer)
+    before = count(jane.user.email)["config_settingchange"]
+    erase(jane.user.email)
+    assert before == 1
+    assert set(SettingChange.objects.filter(name="x").values_list("changed_by", flat=True)) == {
+        *longer
+    }
 
 
 def test_no_secret_is_exported_and_every_digit_is(jane):
@@ -226,6 +238,22 @@ def test_deleting_in_the_admin_erases_all_of_it_within_minutes(jane, delete, api
     receipt = json.loads(message.partition(": ")[2])
     assert receipt["rows"]["analytics_platformevent"] == 1
     assert not any(id in message for id in gone)
+
+
+def test_serve_erases_beside_the_rollup(jane, clock):
+    accounts.delete(jane.user)
+    clock.move(minutes=1)
+    passes = []
+
+    def pause(seconds):
+        passes.append(seconds)
+        if len(passes) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rollup_runs.run_forever(pause)
+    assert not ErasureRequest.objects.exists()
+    assert mentions({str(jane.user.pk)}) == set()
 
 
 def test_an_account_of_many_events_is_closed_at_once(jane, delete, staff_api, monkeypatch, clock):
