@@ -20,7 +20,7 @@ from analytics.streams import table_metrics
 from config import runtime
 from config.api import address_hash, fail_open, outcome_counts
 from config.db import availability
-from config.server import migration_metrics
+from config.server import health, migration_metrics
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
@@ -88,6 +88,7 @@ def _writer(request):
     background.reset(background.BackgroundWriter if is_real else InlineBackground)
     yield
     # A thread's connection would keep the database from being dropped.
+    health.reset()
     writer.reset(InlineWriter)
     background.reset(InlineBackground)
 

@@ -10,9 +10,10 @@ from django.db import DatabaseError, InterfaceError, connections
 from config.db import deadline
 
 TIMEOUT_SECONDS = 2
-# One pool for each database: a database that hangs must not delay the check of the other one.
-_pools = {
-    alias: ThreadPoolExecutor(max_workers=4, thread_name_prefix=f"health-{alias}")
+# A thread for each database, with a connection that it keeps: a probe opens none, waits for none of
+# those that requests share, and a database that hangs does not delay the check of the other one.
+_threads = {
+    alias: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"health-{alias}")
     for alias in connections
 }
 
@@ -30,26 +31,40 @@ def check(is_well: Check) -> Check:
 def check_databases(*aliases: str) -> dict[str, bool]:
     """Return for each database whether it takes writes in time; all are checked at once."""
     ends_at = time.monotonic() + TIMEOUT_SECONDS
-    futures = {alias: _pools[alias].submit(takes_writes, alias) for alias in aliases}
+    futures = {alias: _threads[alias].submit(takes_writes, alias) for alias in aliases}
     results = {}
     for alias, future in futures.items():
         try:
             results[alias] = future.result(timeout=max(0, ends_at - time.monotonic()))
         except FutureTimeout:
-            future.cancel()  # it may still wait for a thread
+            future.cancel()  # it may still wait for the one before
             results[alias] = False
     return results
 
 
 def takes_writes(alias: str) -> bool:
-    """Return whether a database takes writes in time; this closes the connection of the thread."""
+    """Return whether a database takes writes in time, by the connection of this thread.
+
+    One that is broken, or a minute old, is replaced, so that a server that is back is found, and
+    after a failover the primary.
+    """
+    connection = connections[alias]
+    is_writable = False
     try:
         with deadline.within(TIMEOUT_SECONDS):
-            with connections[alias].cursor() as cursor:
+            connection.close_if_unusable_or_obsolete()  # and ask the server before it is used
+            with connection.cursor() as cursor:
                 cursor.execute("SELECT current_setting('transaction_read_only') = 'off'")
                 [is_writable] = cursor.fetchone()
             return is_writable and all(is_well(alias) for is_well in _checks)
     except (DatabaseError, InterfaceError):
         return False
     finally:
-        connections[alias].close()
+        if not is_writable:
+            connection.close()
+
+
+def reset() -> None:
+    """Close the connections."""
+    for alias, thread in _threads.items():
+        thread.submit(lambda alias=alias: connections[alias].close()).result(TIMEOUT_SECONDS)

@@ -26,7 +26,7 @@ READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
-OTHER_CONNECTIONS = 12  # of a worker: seven writers, the outcome counts, four health checks
+OTHER_CONNECTIONS = 9  # of a worker: seven writers, the outcome counts, the health check
 
 
 class ServingError(Exception):

@@ -183,7 +183,7 @@ def test_too_few_connections(settings):
     settings.WORKERS, settings.DB_CONNECTIONS, settings.REDIS_URL = 16, 32, "redis://localhost"
     level, found, advice = look("connections of default")
     assert level is Warning
-    assert found.endswith("this host may ask for 1408")  # both databases are of one server
+    assert found.endswith("this host may ask for 1312")  # both databases are of one server
     assert advice == "Raise max_connections, or lower WORKERS or DB_CONNECTIONS."
 
 

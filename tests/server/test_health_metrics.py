@@ -4,8 +4,10 @@ import threading
 
 import pytest
 from django.db import connections
+from prometheus_client import REGISTRY
 
 from config.server import health
+from tests.support.databases import terminate_other_connections
 from tests.support.responses import assert_error, assert_response
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
@@ -31,6 +33,21 @@ def test_not_ready_while_a_database_is_down(api, monkeypatch, away):
     assert_response(api.get("/health/ready"), 503, body)
 
 
+@BOTH
+def test_a_probe_opens_no_connection_unless_its_own_is_broken(api):
+    def opened():
+        labels = {"alias": "analytics", "vendor": "postgresql"}
+        return REGISTRY.get_sample_value("django_db_new_connections_total", labels)
+
+    assert api.get("/health/ready").status_code == 200
+    before = opened()
+    assert [api.get("/health/ready").status_code for _ in range(5)] == [200] * 5
+    assert opened() == before
+    terminate_other_connections("analytics")
+    assert [api.get("/health/ready").status_code for _ in range(5)] == [200] * 5
+    assert opened() == before + 1
+
+
 def test_checks_after_a_timeout_do_not_run(monkeypatch):
     go, asked = threading.Event(), []
 
@@ -46,7 +63,7 @@ def test_checks_after_a_timeout_do_not_run(monkeypatch):
         go.set()
         patch.setattr(health, "TIMEOUT_SECONDS", 60)
         assert health.check_databases("analytics") == {"analytics": True}
-    assert len(asked) <= 5  # one for each thread, and the last
+    assert len(asked) == 2  # the first, and the last
 
 
 def test_not_ready_while_a_database_does_not_respond_in_time(api, monkeypatch):
