@@ -9,6 +9,7 @@ from config.api import registry
 from config.api.errors import Conflict, NotFound
 from config.api.fields import Boolean
 from config.api.view import ApiView
+from config.server.capacity import LISTS
 from websites.authentication import caller_of
 from websites.models import Website
 from websites.new_website import NEW, TAKEN, NewWebsite, existing, unique_host
@@ -51,7 +52,8 @@ class WebsitesView(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """List all websites of the caller, the newest first."""
         websites = Website.objects.owned_by(caller_of(request).user_id)
-        bodies = [WebsiteBody.from_attributes(website) for website in websites]
+        with LISTS.bounded():
+            bodies = [WebsiteBody.from_attributes(website) for website in websites]
         return self.respond(200, WebsiteList(bodies, total=len(bodies)))
 
 

@@ -24,7 +24,9 @@ from unfold.views import ChangeList
 from analytics.admin.filters import StreamFilter, StreamFilterForm
 from analytics.admin.formatting import format_time, truncate
 from config.admin import ReadOnlyAdmin
+from config.api.errors import StorageUnavailable
 from config.db import uuid7
+from config.server.capacity import LISTS
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +86,9 @@ class KeysetChangeList(ChangeList):
         if self.after:
             rows = rows.filter(id__gt=self.after)
         try:
-            found = list(rows[:limit])
-        except DATABASE_FAILURES as error:
+            with LISTS.bounded():
+                found = list(rows[:limit])
+        except (*DATABASE_FAILURES, StorageUnavailable) as error:
             self.failure = log_failure(error)
             return []
         for row in found:

@@ -15,6 +15,7 @@ from analytics.events.models import DeviceType, Event
 from analytics.rounding import rounded_ratio
 from config.db import deadline, uuid7
 from config.db.routers import home
+from config.server.capacity import LISTS
 
 DIRECT = "Direct"
 OTHER = "other"
@@ -98,6 +99,7 @@ class Period:
         """The start of the period of the same length that ends where this one begins."""
         return self.start - (self.end - self.start)
 
+    @LISTS.bounded()
     def read(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query of the events of the period; give up after MAX_SECONDS."""
         bounds = {"start": uuid7.floor(self.start), "end": uuid7.floor(self.end)}

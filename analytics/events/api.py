@@ -42,6 +42,7 @@ from config.api.rules import at_least, at_most, matching, valid_url
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
+from config.server.capacity import LISTS
 from websites import lookup
 from websites.authentication import BearerAuthentication
 from websites.lookup import Site
@@ -258,7 +259,8 @@ class EventView(ApiView):
         """
         owner_id = required_owner_id(request)
         event_id = uuid7.parse(id)
-        event = Event.objects.filter(id=event_id).first() if event_id else None
+        with LISTS.bounded():
+            event = Event.objects.filter(id=event_id).first() if event_id else None
         site = lookup.active_site_of_id(event.website_id) if event else None
         if event is None or site is None or owner_id not in (None, site.user_id):
             raise NotFound(NO_EVENT)
@@ -278,6 +280,7 @@ def required_owner_id(request: Request) -> UUID | None:
     return caller.user_id
 
 
+@LISTS.bounded()
 def page_of(site: Site, query: dict[str, Any]) -> EventPage:
     """Return one page of a website's events, the newest first."""
     limit, offset, cursor = query["limit"], query["offset"], query["cursor"]

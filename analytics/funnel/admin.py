@@ -17,9 +17,9 @@ from analytics.funnel.dialect import DIALECT
 from analytics.funnel.models import FunnelEvent
 from analytics.funnel.user_funnel import USUAL_STEPS, user_funnel
 from analytics.funnel.user_funnel_query import question_of
-from analytics.reports.capacity import bounded
 from config.api.errors import Invalid, StorageUnavailable
 from config.db import uuid7
+from config.server.capacity import STATISTICS
 
 
 class FunnelFilterForm(StreamFilterForm):
@@ -93,7 +93,7 @@ def funnel_context(query: QueryDict) -> tuple[int, dict[str, Any]]:
     }
     try:
         question = question_of(asked, today)
-        with bounded():
+        with STATISTICS.bounded():
             found = user_funnel(question)
     except Invalid as error:
         return 400, shown | {"problems": DIALECT.messages(error)}

@@ -8,12 +8,12 @@ from rest_framework.request import Request
 from analytics.funnel.user_funnel import user_funnel
 from analytics.funnel.user_funnel_query import QUERY, question_of
 from analytics.funnel.user_funnel_responses import UserFunnel
-from analytics.reports.capacity import bounded
 from config.api import registry
 from config.api.errors import ReadUnavailable, StaffOnly, StorageUnavailable
 from config.api.ratelimit import RateLimit
 from config.api.view import ApiView, endpoint
 from config.db import uuid7
+from config.server.capacity import STATISTICS
 from websites.authentication import AnyCaseBearerAuthentication, caller_of, require_staff
 
 
@@ -45,7 +45,7 @@ class UserFunnelView(ApiView):
         try:
             require_staff(caller_of(request))
             question = question_of(request.GET, uuid7.now().date())
-            with bounded():
+            with STATISTICS.bounded():
                 found = user_funnel(question)
         except (OperationalError, InterfaceError, StorageUnavailable) as error:
             raise ReadUnavailable from error

@@ -28,7 +28,6 @@ from analytics.pages.segments import segments
 from analytics.pages.shares import shares
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, problem_text
 from analytics.reports.answers import answer, current
-from analytics.reports.capacity import bounded
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
 from analytics.reports.parameters.parameters import CSV, question_of
@@ -36,6 +35,7 @@ from analytics.reports.questions.periods import has_at_most
 from analytics.reports.questions.question import GOAL, Question
 from config.api.errors import Invalid
 from config.db import uuid7
+from config.server.capacity import STATISTICS
 from websites.models import Goal, Website
 from websites.settings import timezones
 
@@ -79,7 +79,7 @@ def export(request: HttpRequest, website: Website) -> HttpResponse:
 def live_page(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happens on a website now."""
     context = {"website": website, "here": "live", "is_owner": owns(request, website)}
-    with bounded():
+    with STATISTICS.bounded():
         found = live(website, uuid7.now())
     return render(request, "pages/live.html", context | _live_numbers(found, website))
 
@@ -88,7 +88,7 @@ def live_page(request: HttpRequest, website: Website) -> HttpResponse:
 @require_safe
 def present(request: HttpRequest, website: Website) -> HttpResponse:
     """Show how many visitors are there, as a part of a page."""
-    with bounded():
+    with STATISTICS.bounded():
         context = {"website": website} | present_visitors(website)
     return render(request, "pages/present.html", context)
 

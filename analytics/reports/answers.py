@@ -9,7 +9,6 @@ from typing import Any
 from django.db import connections, transaction
 
 from analytics.reports import goal_metrics
-from analytics.reports.capacity import bounded
 from analytics.reports.derived import rollup
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
@@ -27,6 +26,7 @@ from analytics.reports.questions.question import (
 from analytics.reports.reading import ByValue, Reading, Value
 from analytics.rounding import rounded_ratio
 from config.db.routers import home
+from config.server.capacity import STATISTICS
 from websites.models import Website
 
 ALIAS = home(WebsiteSession)
@@ -40,7 +40,7 @@ def current(website: Website) -> Iterator[None]:
 
     Raises StorageUnavailable, or what a database raises at the deadline.
     """
-    with bounded():
+    with STATISTICS.bounded():
         rollup.refresh(website, REFRESH_SECONDS)
         with _one_snapshot():
             yield

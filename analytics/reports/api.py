@@ -5,7 +5,6 @@ from django.urls import path
 from rest_framework.request import Request
 
 from analytics.reports.answers import answer, current
-from analytics.reports.capacity import bounded
 from analytics.reports.live import live
 from analytics.reports.live_responses import LiveBody
 from analytics.reports.parameters.parameters import (
@@ -21,6 +20,7 @@ from analytics.reports.responses import StatsBody
 from analytics.reports.view import StatisticsView, statistics
 from config.api.bodies import Csv, iso
 from config.db import uuid7
+from config.server.capacity import STATISTICS
 from websites.models import Website
 
 
@@ -65,7 +65,7 @@ class LiveView(StatisticsView):
         """Show the visitors of the last five minutes, and the last 30 minutes one by one."""
         website = self.website(id)
         zone, now = zone_of(website, request.GET), uuid7.now()
-        with bounded():
+        with STATISTICS.bounded():
             found = live(website, now)
         return self.respond(200, LiveBody.of(found, zone, iso(now)))
 

@@ -246,6 +246,6 @@ def test_for_strangers_there_is_no_such_website(ask_funnel, make_funnel, make_us
 def test_a_funnel_that_takes_too_long_is_unavailable(ask_funnel, make_funnel, foreign, monkeypatch):
     funnel = make_funnel(page("/"), page("/a"))
     foreign.execute("LOCK TABLE analytics_websitesession IN ACCESS EXCLUSIVE MODE")
-    monkeypatch.setattr("analytics.reports.capacity.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("config.server.capacity.STATISTICS.seconds", 0.2)
     unavailable = (503, "SERVICE_UNAVAILABLE", "Event storage is unavailable")
     assert_error(ask_funnel(funnel), *unavailable)

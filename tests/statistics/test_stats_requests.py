@@ -5,8 +5,8 @@ from django.db import connections
 
 from analytics.events.models import Event
 from analytics.reports.answers import ALIAS, WORK_MEM, current
-from analytics.reports.capacity import MAX_QUESTIONS
 from config.db.pool import Turns
+from config.server.capacity import STATISTICS
 from tests.support.databases import failing
 from tests.support.events import PATH, event_of
 from tests.support.responses import assert_error, assert_response
@@ -108,14 +108,14 @@ def test_without_the_main_database_they_are_unavailable(ask, main_database_away,
 )
 def test_a_question_that_takes_too_long_is_unavailable(ask, foreign, monkeypatch, path, table):
     foreign.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    monkeypatch.setattr("analytics.reports.capacity.MAX_SECONDS", 0.2)
+    monkeypatch.setattr(STATISTICS, "seconds", 0.2)
     assert_error(ask(path=path), *UNAVAILABLE)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_question_that_fails_leaves_its_turn_to_others(ask, path):
     with failing("analytics", "the analytics database is away"):
-        for _ in range(MAX_QUESTIONS):
+        for _ in range(STATISTICS.at_once):
             assert_error(ask(path=path), *UNAVAILABLE)
     assert ask(path=path).status_code == 200
 
