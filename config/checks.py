@@ -1,6 +1,7 @@
 """System checks of settings, Redis and disk: before every command, or by `manage.py doctor`."""
 
 import shutil
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
-from config.server import doctor
+from config.models import ON, RuntimeSettings
+from config.runtime import hardening
+from config.server import disk_guard, doctor
 from config.server.console import size
 
 MIN_KEY_CHARACTERS = 16  # different ones; random keys have more
 WIDEST_V4, WIDEST_V6 = 8, 16  # prefix lengths of private networks
 FIRST_RUN = "a first run, for this machine"
+HARDEN = "Run manage.py harden, or set it yourself."
 REDIS_SECONDS = 2
 BAD_BYTES, LOW_BYTES = 1_000_000_000, 5_000_000_000
 
@@ -99,6 +103,45 @@ def email_url() -> CheckMessage:
     return Warning("console", hint=hint)
 
 
+@doctor.check("API_DOCS", 107, "settings")
+def api_docs() -> CheckMessage:
+    """Check that the description of all routes is not for everybody."""
+    if not settings.API_DOCS or settings.EMBEDDED:
+        return Info("shown: " + FIRST_RUN if settings.API_DOCS else "off")
+    return Error("shown", hint="Everybody reads how to call each route: set API_DOCS=false.")
+
+
+@doctor.check("REQUIRE_HTTPS", 108, "settings")
+def require_https() -> CheckMessage:
+    """Check that nothing is taken in clear."""
+    if settings.REQUIRE_HTTPS or settings.EMBEDDED:
+        return Info("on" if settings.REQUIRE_HTTPS else f"off: {FIRST_RUN}")
+    hint = "Tokens and passwords may cross the network in clear: set REQUIRE_HTTPS=true."
+    return Error("off", hint=hint)
+
+
+def switched_off(name: str, danger: str) -> CheckMessage:
+    """Check that a switch is off that lets everybody do or see something."""
+    if getattr(RuntimeSettings.load(), name) != ON:
+        return Info("off")
+    if settings.EMBEDDED:
+        return Info(f"on: {FIRST_RUN}")
+    return Error("on", hint=f"{danger.capitalize()}. {HARDEN}")
+
+
+for number, (switch, what_happens) in enumerate(hardening.SWITCHED_OFF.items(), 109):
+    doctor.check(switch, number, "settings")(partial(switched_off, switch, what_happens))
+
+
+@doctor.check("kept for ever", 112, "settings")
+def kept_for_ever() -> CheckMessage:
+    """Check that all streams are deleted after some time."""
+    names = hardening.kept_for_ever()
+    if not names or settings.EMBEDDED:
+        return Info(f"{len(names)} streams: {FIRST_RUN}" if names else "none")
+    return Warning(", ".join(names), hint=f"The disk fills without end. {HARDEN}")
+
+
 @doctor.check("Redis", 301, "machine")
 def redis() -> CheckMessage:
     """Check that the server that counts rate limits responds."""
@@ -125,13 +168,15 @@ def disk() -> CheckMessage:
     directories = [settings.VAR_DIR]
     if settings.EMBEDDED:
         directories.append(settings.VAR_DIR / "postgres")  # may be on another disk
-    free = {each: shutil.disk_usage(_existing(each)).free for each in directories}
-    fullest = min(free, key=lambda each: free[each])
-    found = f"{size(free[fullest])} free for {fullest}"
+    usages = {each: shutil.disk_usage(_existing(each)) for each in directories}
+    fullest, usage = min(usages.items(), key=lambda each: each[1].free)
+    found = f"{size(usage.free)} free for {fullest}"
     hint = "Without room PostgreSQL stops: delete something, or shorten the retention."
-    if free[fullest] < BAD_BYTES:
+    if settings.EMBEDDED and usage.free < disk_guard.reserve_bytes(usage.total):
+        return Error(f"{found}: no events are taken in", hint=hint)
+    if usage.free < BAD_BYTES:
         return Error(found, hint=hint)
-    return Warning(found, hint=hint) if free[fullest] < LOW_BYTES else Info(found)
+    return Warning(found, hint=hint) if usage.free < LOW_BYTES else Info(found)
 
 
 def _is_wide(network: IPv4Network | IPv6Network) -> bool:

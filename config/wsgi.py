@@ -50,9 +50,11 @@ if not settings.DEBUG:
 
 from config.api import outcome_counts  # noqa: E402 - models can be imported only now
 from config.db import availability, last_known  # noqa: E402
+from config.server import disk_guard  # noqa: E402
 
 outcome_counts.start()
 last_known.start()
+disk_guard.start()
 if settings.SPOOL_BYTES:
     availability.watch()
 

@@ -20,7 +20,7 @@ from analytics.streams import table_metrics
 from config import runtime
 from config.api import address_hash, fail_open, outcome_counts
 from config.db import availability
-from config.server import health, migration_metrics
+from config.server import disk_guard, health, migration_metrics
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
@@ -76,6 +76,7 @@ def _empty_caches():
     outcome_counts.reset()
     availability.reset()
     spooling.reset()
+    disk_guard.reset()
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ from config.db import deadline, uuid7
 from config.db.routers import ANALYTICS, MAIN
 from config.models import RuntimeSettings
 from config.runtime.setting_status import setting_statuses
-from config.server import console
+from config.server import console, disk_guard
 
 TIMEOUT_SECONDS = 2.0  # of all queries to one database
 HOURS = 24
@@ -59,6 +59,7 @@ Part = TypeVar("Part")
 def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the context of the home page what the user may see."""
     context["title"] = "Home"
+    context["full_disk"] = disk_guard.directory() if disk_guard.is_low() else None
     if admin.site.get_model_admin(RuntimeSettings).has_view_permission(request):
         with deadline.within(TIMEOUT_SECONDS):
             context["settings"] = {

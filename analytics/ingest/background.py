@@ -20,6 +20,7 @@ from analytics.ingest import commit
 from analytics.ingest.bulk_copy import Row, Table
 from config.api.outcomes import Outcome
 from config.db import deadline
+from config.server import disk_guard
 
 logger = logging.getLogger(__name__)
 
@@ -154,9 +155,12 @@ _starting = threading.Lock()
 def put(sink: Sink, item: Any) -> None:
     """Store the row of an item some time soon, waiting for nothing.
 
-    What is queued when the process stops is stored before it ends.
+    What is queued when the process stops is stored before it ends. On a full disk it is dropped.
     """
-    (_writers.get(sink) or _start(sink)).put(item)
+    if disk_guard.is_low():
+        sink.on_drop(item)
+    else:
+        (_writers.get(sink) or _start(sink)).put(item)
 
 
 def drain() -> None:

@@ -21,7 +21,7 @@ from analytics.ingest.commit import Target
 from analytics.ingest.group_writer import GroupWriter, State, Writer
 from config.api.errors import RowRefused
 from config.api.outcomes import Outcome
-from config.server import health
+from config.server import disk_guard, health
 
 _factory: Callable[[Target], Writer] = GroupWriter
 _writers: dict[Target, Writer] = {}  # started by the first row or change of each target
@@ -33,8 +33,9 @@ def write(target: Target, items: Sequence[Any]) -> list[Outcome]:
 
     Rows: STORED, DUPLICATE (also of an id that comes twice), or WRITE_FAILED when the database
     refuses the row. Changes: what their stream says. Raises StorageUnavailable when the commit is
-    not confirmed in time; it may still happen.
+    not confirmed in time; it may still happen. Raises DiskFull while nothing is taken in.
     """
+    disk_guard.require_room()
     return (_writers.get(target) or _start(target)).write(items)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 MB = 2**20
 SHARED_BUFFERS_MB = range(16, 512 + 1)
-MAX_WAL_MB = range(128, 8192 + 1)
+MAX_WAL_MB = range(32, 8192 + 1)
+MIN_WAL_MB = 80  # PostgreSQL's default
 MEMORY_SHARE = DISK_SHARE = 8  # an eighth of it
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -30,9 +31,11 @@ def fitting_settings(directory: Path) -> dict[str, str]:
     directory = directory.resolve()
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     memory_mb, free_mb = memory_bytes() // MB, shutil.disk_usage(existing).free // MB
+    max_wal_mb = _clamp(free_mb // DISK_SHARE, MAX_WAL_MB)
     return {
         "shared_buffers": f"{_clamp(memory_mb // MEMORY_SHARE, SHARED_BUFFERS_MB)}MB",
-        "max_wal_size": f"{_clamp(free_mb // DISK_SHARE, MAX_WAL_MB)}MB",
+        "max_wal_size": f"{max_wal_mb}MB",
+        "min_wal_size": f"{min(max_wal_mb, MIN_WAL_MB)}MB",
         "checkpoint_timeout": "30min",
         "wal_compression": "on",
     }

@@ -1,5 +1,7 @@
 """Output of commands: columns, sizes, progress, and a message when they are interrupted."""
 
+import getpass
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,6 +78,14 @@ class _Log(_Terminal):
     def write(self, text: str) -> None:
         if line := text.strip():
             self._out.write(line)
+
+
+def shell_user() -> str:
+    """Return the name of the user, or the number if there is no name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 @contextmanager

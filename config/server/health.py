@@ -67,4 +67,8 @@ def takes_writes(alias: str) -> bool:
 def reset() -> None:
     """Close the connections."""
     for alias, thread in _threads.items():
-        thread.submit(lambda alias=alias: connections[alias].close()).result(TIMEOUT_SECONDS)
+        thread.submit(_close, alias).result(TIMEOUT_SECONDS)
+
+
+def _close(alias: str) -> None:
+    connections[alias].close()  # which belongs to the thread

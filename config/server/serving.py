@@ -154,7 +154,7 @@ def gunicorn() -> Iterator[subprocess.Popen[bytes]]:
 def wait_for_end(process: subprocess.Popen[bytes], *watches: Callable[[], object]) -> NoReturn:
     """Wait while gunicorn runs, call the watches every second; raise ServingError when it exits.
 
-    One of them restarts an embedded PostgreSQL that dies: nothing else would do it.
+    One of them restarts an embedded PostgreSQL that dies.
     """
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):

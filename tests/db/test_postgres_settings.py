@@ -46,7 +46,7 @@ def test_buffers_are_an_eighth_of_the_memory_and_at_most_512_mb(machine, tmp_pat
 
 @pytest.mark.parametrize(
     ("free", "wal"),
-    [(900 * GB, "8192MB"), (16 * GB, "2048MB"), (2 * GB, "256MB"), (0, "128MB")],
+    [(900 * GB, "8192MB"), (16 * GB, "2048MB"), (2 * GB, "256MB"), (0, "32MB")],
 )
 def test_the_log_is_an_eighth_of_the_free_disk_and_at_most_8_gb(machine, tmp_path, free, wal):
     machine(free=free)

@@ -33,7 +33,7 @@ NAMES = [check.name for check in doctor.checks()]
 
 def usage_of(free):
     """Return what shutil.disk_usage returns, as far as it is used."""
-    return SimpleNamespace(free=free)
+    return SimpleNamespace(free=free, total=10**12)
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +45,8 @@ def _a_well_kept_production(settings, monkeypatch):
     settings.METRICS_TOKEN = "token"
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
     settings.DB_CONNECTIONS = 2
+    settings.API_DOCS, settings.REQUIRE_HTTPS = False, True
+    call_command("harden", yes=True, stdout=StringIO())
     this_month = Month.of(datetime.now(UTC))
     for model in streams():
         for month in this_month.until(this_month.plus(2)):
@@ -352,7 +354,10 @@ def test_the_disk_of_an_embedded_server_may_be_another_one(monkeypatch, settings
     settings.VAR_DIR, settings.EMBEDDED = tmp_path, True
     free = {tmp_path: 10**12, tmp_path / "postgres": 1}
     monkeypatch.setattr("config.checks.shutil.disk_usage", lambda path: usage_of(free[path]))
-    assert look("disk")[:2] == (Error, f"1 Byte free for {tmp_path / 'postgres'}")
+    assert look("disk")[:2] == (
+        Error,
+        f"1 Byte free for {tmp_path / 'postgres'}: no events are taken in",
+    )
 
 
 # Upkeep

@@ -25,6 +25,7 @@ from analytics.ingest.spool.journal import Entry, Journal, is_damage
 from analytics.ingest.updates import Updates
 from config.db import availability, deadline
 from config.db.cooperative import in_thread
+from config.server import disk_guard
 
 logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
@@ -93,7 +94,7 @@ def _salvage(journal: Journal) -> None:
 def _drain(journal: Journal, alias: str) -> int:
     """Store what is spooled for a database until it is away, or nothing is left."""
     stored, size = 0, MAX_ITEMS
-    while not availability.is_away(alias):
+    while not (availability.is_away(alias) or disk_guard.is_low()):
         entries = in_thread(journal.read, alias, size)
         if not entries:
             break

@@ -26,6 +26,7 @@ from analytics.reports.facts.session_rows import Displaced
 from analytics.reports.models import WebsiteSession
 from config.db import deadline, uuid7
 from config.db.routers import home
+from config.server import disk_guard
 from websites.models import DeletedWebsite, Website
 
 ALIAS = home(WebsiteSession)
@@ -52,6 +53,8 @@ def refresh(website: Website, seconds: float) -> bool:
     If it was not, they are as of `as_of`.
     """
     ends_at = time.monotonic() + seconds
+    if disk_guard.is_low():  # what is derived of events takes room, too
+        return False
     try:
         with deadline.within(seconds):
             while is_due(website):

@@ -13,6 +13,7 @@ from analytics.reports.derived import heavy_sessions, marks, rollup, sealing, si
 from analytics.reports.derived.rollup import Step
 from analytics.reports.derived.rollup_models import DirtyRange
 from config.db import deadline, uuid7
+from config.server import disk_guard
 from websites.models import Website
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ def _spend(steps: Iterator[int], seconds: float) -> bool:
 
 
 def _roll_up(website_id: UUID) -> Step | None:
+    if disk_guard.look():
+        return None
     try:
         return rollup.roll_up(website_id)
     except (OperationalError, InterfaceError):
@@ -110,6 +113,8 @@ def _roll_up(website_id: UUID) -> Step | None:
 
 def _seal(website: Website) -> bool:
     """Seal a day of a website, unless another process has it or events wait to be rolled up."""
+    if disk_guard.look():
+        return False
     with deadline.long_transaction(rollup.ALIAS):
         if not rollup.lock(website.pk, 0) or rollup.is_due(website):
             return False

@@ -1,7 +1,5 @@
 """`manage.py settings`: list or change the runtime settings."""
 
-import getpass
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -15,6 +13,7 @@ from config import runtime
 from config.db import uuid7
 from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
 from config.runtime.preview import PendingChange, preview
+from config.server.console import shell_user
 
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 UNCONFIRMED = (
@@ -127,11 +126,3 @@ def change(
         raise CommandError(" ".join(texts)) from error
     runtime.expire()
     return changed
-
-
-def shell_user() -> str:
-    """Return the name of the user, or the number if there is no name, as in containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

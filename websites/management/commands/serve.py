@@ -12,6 +12,7 @@ from django.db import OperationalError
 from config.db.embedded_postgres import EmbeddedPostgres
 from config.db.postgres_programs import EmbeddedPostgresError
 from config.server import continuous, daily, serving
+from config.server.revival import Revival
 from websites import first_run
 from websites.tracker.snippet import script_line
 
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         postgres: EmbeddedPostgres | None,
         *children: daily.Maintenance | continuous.Rollup,
     ) -> None:
-        watches = [postgres.revive, postgres.limit_log] if postgres else []
+        watches = [Revival(postgres.revive).tick, postgres.limit_log] if postgres else []
         try:
             serving.wait_for_end(process, *watches, *(child.tick for child in children))
         finally:
