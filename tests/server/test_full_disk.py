@@ -7,6 +7,7 @@ import pytest
 
 from activity.models import ActivityEvent
 from analytics.events.models import Event
+from analytics.ingest.spool import spooling
 from config.db.postgres_programs import EmbeddedPostgresError
 from config.server import disk_guard
 from config.server.revival import RETRY_SECONDS, Revival
@@ -43,6 +44,7 @@ def test_while_it_is_full_nothing_is_taken_in_and_the_service_says_so(
     response = api.post("/api/v1/analytics/session", session)
     assert (response.status_code, response.json()["data"]) == (200, {"id": None})
     assert not Event.objects.exists()
+    assert not spooling.has_room()
     assert not ActivityEvent.objects.exists()
     ready = api.get("/health/ready")
     assert (ready.status_code, ready.json()["databases"]) == (503, DATABASES)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.ingest.spool.journal import Journal
 from config.db.embedded_postgres import database_url
 from tests.bench.figures import row
 from tests.support.live_client import Connection, new_website, register
@@ -62,6 +63,8 @@ def test_what_was_acknowledged_is_there_and_the_service_is_never_down(small_disk
             wait_until(lambda: status(server.port, "/health/ready") == 200)
             row("seconds until it takes in again", time.monotonic() - started)
             load.wait_for_more(ENOUGH)
+        journal = Journal(small_disk / "var" / "spool", max_bytes=0)
+        wait_until(lambda: not journal.state().rows)
         load.assert_kept_once(database_url(small_disk / "var", ANALYTICS))
     row("probes of /health/live", len(probes))
     row("  the slowest, seconds", max(probes))

@@ -109,7 +109,7 @@ class Load:
         self.slowest = max(self.slowest, response.seconds)
         if response.status == 503:
             return self._fail()
-        if response.outcome in ("stored", "duplicate"):
+        if response.outcome in ("stored", "spooled", "duplicate"):
             body = response.json
             self.acknowledged |= {each["url"]: each["id"] for each in body.get("events", [body])}
         else:

@@ -31,6 +31,7 @@ from analytics.ingest.updates import Change, Updates
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
 from config.db.cooperative import in_thread
+from config.server import disk_guard
 
 logger = logging.getLogger(__name__)
 MAX_ENTRY_ITEMS = 500
@@ -80,6 +81,7 @@ def append(target: Target, items: Sequence[Any]) -> list[Outcome]:
     SPOOLED, or WRITE_FAILED of a change of what this host does not know. Raises StorageUnavailable
     when the journal takes nothing.
     """
+    disk_guard.require_room()
     if not items or not settings.SPOOL_BYTES:
         raise StorageUnavailable
     try:
@@ -116,6 +118,8 @@ def state() -> JournalState:
 
 
 def has_room() -> bool:
+    if disk_guard.is_low():
+        return False
     return bool(settings.SPOOL_BYTES) and in_thread(new_journal().has_room)
 
 
