@@ -10,7 +10,9 @@ from config.api.client_address import client_address
 from config.api.view import annotations
 
 # Who reads rows must not get what they open.
-TOKENS = re.compile(r"(?<=^/share/)[^/]+|(?<=^/accounts/reset/)[^/]+/[^/]+")
+TOKENS = re.compile(
+    r"(?<=^/share/)[^/]+|(?<=^/accounts/reset/)[^/]+/[^/]+|(?<=^/accounts/email/)[^/]+"
+)
 
 
 class RequestFacts(NamedTuple):

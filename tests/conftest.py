@@ -31,7 +31,7 @@ from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
 from tests.support.server import production_environment
 from tests.support.writer import OtherProcess
-from websites import lookup, sessions, tokens
+from websites import background_mail, lookup, sessions, tokens
 from websites.models import User, Website
 
 # On a busy machine an example may take long, and nothing is wrong with it.
@@ -58,7 +58,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 
 @pytest.fixture(autouse=True)
 def _empty_caches():
-    """Empty the caches of the process before each test."""
+    """Empty the caches of the process before each test; let no mail come after it."""
     cache.clear()
     fail_open.reset()
     runtime.reset()
@@ -77,6 +77,8 @@ def _empty_caches():
     availability.reset()
     spooling.reset()
     disk_guard.reset()
+    yield
+    background_mail.wait()
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,14 @@ class ConfirmForm(forms.Form):
         return password
 
 
+class LinkForm(forms.Form):
+    """Nothing to fill in: the button sends a link to the email of the account."""
+
+    def __init__(self, user: User, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+
 class ForgottenPasswordForm(auth_forms.PasswordResetForm):
     """The address for a link with which a new password can be set.
 

@@ -5,16 +5,17 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash, views
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from config.api.errors import Conflict, Forbidden
-from websites import accounts
+from websites import accounts, email_confirmation
 from websites.account_forms import (
     ChangePasswordForm,
     ConfirmForm,
     ForgottenPasswordForm,
+    LinkForm,
     NewPasswordForm,
 )
 from websites.limited_form import LimitedForm
@@ -85,6 +86,39 @@ class LogOutEverywhereView(OwnForm):
         return super().form_valid(form)
 
 
+class EmailView(OwnForm):
+    """/accounts/email/"""
+
+    form_class = LinkForm
+    extra_context = {  # noqa: RUF012 - Django's own way
+        "title": "Confirm your email",
+        "about": "A link is sent there, which works for three days.",
+        "button": "Send the link",
+    }
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        email_confirmation.send_link(self.request, form.user)
+        messages.success(self.request, f"A link is on its way to {form.user.email}.")
+        return super().form_valid(form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm_email(request: HttpRequest, link: str) -> HttpResponse:
+    """Confirm the email to which a link was sent, once its button is pressed.
+
+    Programs that look into mail follow its links, too.
+    """
+    user = email_confirmation.user_of(link)
+    context = {"title": "Confirm your email", "owner": user}
+    if user is None:
+        return render(request, "accounts/confirm.html", context, status=404)
+    if request.method != "POST":
+        return render(request, "accounts/confirm.html", context)
+    email_confirmation.confirm(user)
+    messages.success(request, f"{user.email} is confirmed.")
+    return redirect("account" if request.user.is_authenticated else "login")
+
+
 class DeleteAccountView(OwnForm):
     """/accounts/delete/"""
 
@@ -150,6 +184,7 @@ class NewPasswordView(LimitedForm, views.PasswordResetConfirmView):
         response = super().form_valid(form)
         # Who owns the mailbox need not wait until guesses of strangers are forgotten.
         LoginThrottle(self.request, form.user.email).succeed()
+        email_confirmation.confirm(form.user)
         messages.success(self.request, NEW_PASSWORD)
         return response
 

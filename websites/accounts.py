@@ -29,6 +29,15 @@ QUICK_SECONDS = 1  # for which somebody waits
 _KEY_ALPHABET = string.ascii_letters + string.digits
 
 
+PASSWORD_RULES = (
+    at_least(8, "Password must be at least 8 characters"),
+    at_most(128, "Password must be at most 128 characters"),
+    matching("[A-Z]", "Password must contain at least one uppercase letter"),
+    matching("[a-z]", "Password must contain at least one lowercase letter"),
+    matching("[0-9]", "Password must contain at least one number"),
+)
+
+
 class RegisterSerializer(StrictSerializer):
     """A new account."""
 
@@ -37,13 +46,7 @@ class RegisterSerializer(StrictSerializer):
         at_least(5, "Email must be at least 5 characters"),
         at_most(255, "Email must be at most 255 characters"),
     )
-    password = Text(
-        at_least(8, "Password must be at least 8 characters"),
-        at_most(128, "Password must be at most 128 characters"),
-        matching("[A-Z]", "Password must contain at least one uppercase letter"),
-        matching("[a-z]", "Password must contain at least one lowercase letter"),
-        matching("[0-9]", "Password must contain at least one number"),
-    )
+    password = Text(*PASSWORD_RULES)
     name = Text(
         at_least(2, "Name must be at least 2 characters"),
         at_most(255, "Name must be at most 255 characters"),

@@ -15,7 +15,7 @@ from config.api.ratelimit import RateLimit
 from config.api.rules import at_least, email_address
 from config.api.serializers import StrictSerializer
 from config.api.view import ApiView, endpoint
-from websites import accounts, sessions, tokens
+from websites import accounts, email_confirmation, sessions, tokens
 from websites.accounts_responses import (
     LoggedIn,
     LoggedOut,
@@ -77,10 +77,11 @@ class RegisterView(ApiView):
         errors=(Forbidden(accounts.CLOSED), Conflict(accounts.TAKEN)),
     )
     def post(self, request: Request) -> HttpResponse:
-        """Make an account."""
+        """Make an account; a link that confirms the email is sent there."""
         account = accounts.REGISTER.run_validation(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
+        email_confirmation.send_link(request._request, user)
         return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))
 
     def check_throttles(self, request: Request) -> None:

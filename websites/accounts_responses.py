@@ -105,3 +105,28 @@ class Me(Body):
     user: OwnUser
 
     example: ClassVar[Any] = {"user": USER_EXAMPLE | {"isActive": True}}
+
+
+class Deleted(Body):
+    """The account is deleted."""
+
+    websites: Annotated[int, Meta(ge=0, description="How many websites went with it.")]
+
+    example: ClassVar[Any] = {"websites": 2}
+
+
+class Email(Body, rename="camel"):
+    """The email of an account, and whether a link that was sent there has been followed."""
+
+    email: str
+    is_confirmed: bool
+
+    example: ClassVar[Any] = {"email": "user@example.com", "isConfirmed": False}
+
+
+class LinkSent(Body):
+    """A link is on its way."""
+
+    message: Literal["A link is on its way"] = "A link is on its way"
+
+    example: ClassVar[Any] = {"message": "A link is on its way"}

@@ -36,11 +36,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email",)
     ordering = ("-id",)
-    readonly_fields = ("created", "logged_in")
+    readonly_fields = ("is_email_confirmed", "created", "logged_in")
     autocomplete_fields = ("groups",)  # takes less room than two lists side by side
     filter_horizontal = ("user_permissions",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "name", "created", "logged_in")}),
+        (
+            None,
+            {"fields": ("email", "is_email_confirmed", "password", "name", "created", "logged_in")},
+        ),
         (
             "Permissions",
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
@@ -69,6 +72,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
         for user in queryset:
             accounts.delete(user)
+
+    @admin.display(description="email confirmed", boolean=True)
+    def is_email_confirmed(self, user: User) -> bool:
+        return user.is_email_confirmed
 
     @admin.display(description="role", ordering="is_staff")
     def role(self, user: User) -> str:

@@ -59,6 +59,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid7.new_id_now, editable=False)
     email = models.EmailField(max_length=255, unique=True)
+    # The email that a link has confirmed: another one is not confirmed by it.
+    confirmed_email = models.CharField(max_length=255, blank=True, default="", editable=False)
     name = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null in responses
     api_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     is_active = models.BooleanField(default=True)
@@ -87,11 +89,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def created_at(self) -> datetime:
         return uuid7.time_of(self.id)
 
+    @property
+    def is_email_confirmed(self) -> bool:
+        return self.email == self.confirmed_email
+
     def close(self) -> None:
         """Let nobody log in to it, and leave nothing of it but the id, which events have."""
         self.email, self.name = f"{self.pk}@localhost", None
         self.is_active = self.is_staff = self.is_superuser = False
-        self.api_key_hash, self.last_login = "", None
+        self.api_key_hash, self.confirmed_email, self.last_login = "", "", None
         self.set_unusable_password()
         self.save()
         self.groups.clear()

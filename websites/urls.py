@@ -5,8 +5,17 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.generic import RedirectView
 
-from websites import account_views, accounts_api, goals_api, shares_api, views, websites_api
+from websites import (
+    account_views,
+    accounts_api,
+    goals_api,
+    own_account_api,
+    shares_api,
+    views,
+    websites_api,
+)
 from websites.page import page
 from websites.tracker.views import tracker_js
 
@@ -25,6 +34,8 @@ urlpatterns = [
     path("api/v1/auth/session", accounts_api.SessionView.as_view()),
     path("tracker.js", tracker_js),
     path("admin/login/", views.admin_login),
+    # Its own page would let a stolen session guess the password without a limit.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("accounts/login/", page(views.LoginView.as_view()), name="login"),
     path("accounts/register/", page(views.register), name="register"),
     path("accounts/me/", own(account_views.account), name="account"),
@@ -34,6 +45,8 @@ urlpatterns = [
         name="password_change",
     ),
     path("accounts/sessions/", own(account_views.LogOutEverywhereView.as_view()), name="sessions"),
+    path("accounts/email/", own(account_views.EmailView.as_view()), name="email"),
+    path("accounts/email/<str:link>/", page(account_views.confirm_email), name="email_confirm"),
     path("accounts/delete/", own(account_views.DeleteAccountView.as_view()), name="account_delete"),
     path(
         "accounts/reset/",
@@ -50,6 +63,7 @@ urlpatterns = [
     path("api/v1/websites", websites_api.WebsitesView.as_view()),
     path("api/v1/websites/<str:id>", websites_api.WebsiteView.as_view()),
     path("api/v1/websites/<str:id>/settings", websites_api.SettingsView.as_view()),
+    *own_account_api.urlpatterns,
     *goals_api.urlpatterns,
     *shares_api.urlpatterns,
 ]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from config import runtime
 from config.api.errors import Conflict, Forbidden, Invalid, InvalidCredentials, RateLimited
-from websites import accounts, sessions
+from websites import accounts, email_confirmation, sessions
 from websites.backends import TOO_MANY_ATTEMPTS
 from websites.limited_form import LimitedForm
 from websites.login_throttle import LOGIN_LIMIT
@@ -96,6 +96,7 @@ def register(request: HttpRequest) -> HttpResponse:
             wait = error.retry_after_seconds
             errors["email"] = [f"Too many attempts. Try again in {wait} seconds."]
         else:
+            email_confirmation.send_link(request, user)
             sessions.log_in(request, user)
             return redirect("home")
     context = {"errors": errors, "sent": request.POST}

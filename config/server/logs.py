@@ -21,7 +21,12 @@ _PRIVATE = [
     (re.compile(r"(?<=://)[^\s/@]+(?=@)"), "[password]"),
     # No match starts within a word: in a long one, each start would scan all the rest of it.
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
-    (re.compile(r"(?<=/share/)[\w-]+|(?<=/accounts/reset/)[\w-]+/[\w-]+"), "[token]"),
+    (
+        re.compile(
+            r"(?<=/share/)[\w-]+|(?<=/accounts/reset/)[\w-]+/[\w-]+|(?<=/accounts/email/)[\w:-]+"
+        ),
+        "[token]",
+    ),
     (re.compile(r"\bpk_\w{32}\b"), "[key]"),
     (re.compile(r"(?i)(?<=bearer )[^\s'\"]+"), "[token]"),
     (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 LOGIN, ME = "/accounts/login/", "/accounts/me/"
 CHANGE, SESSIONS, DELETE = "/accounts/password/", "/accounts/sessions/", "/accounts/delete/"
-PAGES = (ME, CHANGE, SESSIONS, DELETE)
+PAGES = (ME, CHANGE, SESSIONS, DELETE, "/accounts/email/")
 FORMS = (CHANGE, SESSIONS, DELETE)
+ADMIN = "/admin/password_change/"
 NEW = "BetterPass456"
 CHANGED = {"password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
 NEW_IS_BAD = [
@@ -112,6 +113,11 @@ def test_wrong_passwords_count_as_failed_logins(browser, path, settings):
     for _ in range(3):
         browser.post(path, {"password": "wrong"})
     assert browser.post(path, CHANGED).status_code == 429
+
+
+def test_the_admin_changes_passwords_on_the_same_page(staff_api):
+    for response in (staff_api.get(ADMIN), staff_api.post(ADMIN, {"old_password": "x"})):
+        assert (response.status_code, response["Location"]) == (302, CHANGE)
 
 
 # A new password

@@ -195,6 +195,10 @@ def test_a_repeated_key_stays_out_of_the_log(user, written):
         ("Authorization: Bearer eyJhbGciOi.eyJ1c2.c2ln-_x", "Authorization: Bearer [token]"),
         ("token eyJhbGciOi.eyJ1c2.c2ln-_x is old", "token [token] is old"),
         (
+            "Internal Server Error: /accounts/email/019c0427-2440-74f8-996d:1vO-_x:aB-_9/",
+            "Internal Server Error: /accounts/email/[token]/",
+        ),
+        (
             "Internal Server Error: /share/q0Yw1v-_W0/live/",
             "Internal Server Error: /share/[token]/live/",
         ),
