@@ -40,7 +40,8 @@ def permissions():
 
 def expected():
     views = {f"view_{model._meta.model_name}" for model in streams()}
-    return views | {"view_runtimesettings", "change_runtimesettings"}
+    others = {"view_runtimesettings", "change_runtimesettings"}
+    return views | others | {"view_rejectedrow", "delete_rejectedrow"}
 
 
 def links(page):
