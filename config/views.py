@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
 from django.db import connections
@@ -13,9 +13,10 @@ from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from msgspec import Meta
 from rest_framework.request import Request
 
-from config.api.bodies import Body
+from config.api.bodies import Body, Count
 from config.api.client_address import is_loopback
 from config.api.errors import (
     ApiError,
@@ -165,20 +166,38 @@ class LiveView(ApiView):
         return self.respond(200, Live())
 
 
+DatabaseState = Literal["ok", "spooling", "unavailable"]
+
+
 class DatabaseStates(Body):
     """The state of each database."""
 
-    default: Literal["ok", "unavailable"]
-    analytics: Literal["ok", "unavailable"]
+    default: DatabaseState
+    analytics: DatabaseState
+
+
+class SpoolBody(Body, rename="camel"):
+    """What waits in the journal of this host for a database that is away."""
+
+    rows: Count
+    bytes: Count
+    oldest_seconds: Annotated[Count | None, Meta(description="Age of the oldest rows.")]
+
+    example: ClassVar[Any] = {"rows": 0, "bytes": 0, "oldestSeconds": None}
 
 
 class Ready(Body, kw_only=True):
-    """Both databases answer."""
+    """Both databases take writes; or `degraded`: new rows of one that is away are spooled."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok", "degraded"] = "ok"
     databases: DatabaseStates
+    spool: SpoolBody
 
-    example: ClassVar[Any] = {"status": "ok", "databases": {"default": "ok", "analytics": "ok"}}
+    example: ClassVar[Any] = {
+        "status": "ok",
+        "databases": {"default": "ok", "analytics": "ok"},
+        "spool": SpoolBody.example,
+    }
 
 
 class Unready(Body, kw_only=True):
@@ -186,10 +205,12 @@ class Unready(Body, kw_only=True):
 
     status: Literal["unavailable"] = "unavailable"
     databases: DatabaseStates
+    spool: SpoolBody
 
     example: ClassVar[Any] = {
         "status": "unavailable",
         "databases": {"default": "ok", "analytics": "unavailable"},
+        "spool": SpoolBody.example,
     }
 
 
@@ -200,15 +221,27 @@ class ReadyView(ApiView):
 
     @endpoint(responses={200: Ready, 503: Unready})
     def get(self, request: Request) -> HttpResponse:
-        """Tell whether both databases take writes within two seconds, and this process too."""
+        """Tell whether both databases take writes within two seconds, and this process too.
+
+        While one is away and its new rows are spooled, its state is `spooling` and this host stays
+        in service.
+        """
         is_up = health.check_databases(*connections)
-        databases = DatabaseStates(
-            default="ok" if is_up[MAIN] else "unavailable",
-            analytics="ok" if is_up[ANALYTICS] else "unavailable",
-        )
-        if all(is_up.values()):
-            return self.respond(200, Ready(databases=databases))
-        return self.respond(503, Unready(databases=databases))
+        states = {alias: database_state(alias, is_up=is_up[alias]) for alias in connections}
+        databases = DatabaseStates(default=states[MAIN], analytics=states[ANALYTICS])
+        state = health.spool_state()
+        spool = SpoolBody(state.rows, state.bytes, state.oldest_seconds)
+        if "unavailable" in states.values():
+            return self.respond(503, Unready(databases=databases, spool=spool))
+        status: Literal["ok", "degraded"] = "ok" if all(is_up.values()) else "degraded"
+        return self.respond(200, Ready(status=status, databases=databases, spool=spool))
+
+
+def database_state(alias: str, *, is_up: bool) -> DatabaseState:
+    """Return the word for a database that takes writes, or does not."""
+    if is_up:
+        return "ok"
+    return "spooling" if health.is_spooling(alias) else "unavailable"
 
 
 class MetricsView(ApiView):

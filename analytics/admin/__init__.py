@@ -3,9 +3,10 @@
 from importlib import import_module
 
 from analytics.admin import websites
+from analytics.ingest.spool import admin as rejected_rows
 from config.api.registry import STREAM_PACKAGES
 
-__all__ = ["websites"]
+__all__ = ["rejected_rows", "websites"]
 
 for package in STREAM_PACKAGES:
     import_module(f"{package}.admin")

@@ -32,12 +32,13 @@ from config.db import deadline, uuid7
 from config.db.routers import ANALYTICS, MAIN
 from config.models import RuntimeSettings
 from config.runtime.setting_status import setting_statuses
-from config.server import console, disk_guard
+from config.server import console, disk_guard, health
 
 TIMEOUT_SECONDS = 2.0  # of all queries to one database
 HOURS = 24
 COLORS = {
     "stored": "var(--color-primary-500)",
+    "spooled": "var(--color-primary-700)",
     "duplicate": "var(--color-primary-300)",
     "dropped": "#f97316",
     "rejected": "#ef4444",
@@ -73,6 +74,7 @@ def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
             context["today"] = _read(lambda: today(now))
             context["chart"] = _read(lambda: last_hours(now))
             context["writes"] = _read(lambda: writes(now))
+            context["spool"] = health.spool_state()
             context["analytics"] = _read(lambda: database(ANALYTICS, visible, now))
             context["statistics"] = _read(lambda: rollup_status.status(now))
             context["maintenance"] = _read(maintenance_runs)

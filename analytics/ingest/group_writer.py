@@ -64,6 +64,9 @@ class Writer(Protocol):
     def is_well(self) -> bool:
         """Return whether the last group was committed, or an empty one can be now."""
 
+    def is_refusing(self) -> bool:
+        """Return whether the last group failed for a fault that is not the database's."""
+
 
 class _Waiting:
     """What one request handed over, and its outcomes once `done` is released.
@@ -94,7 +97,7 @@ class GroupWriter:
         self._waiting_gauge = WAITING_ROWS.labels(target.alias, target.name)
         self._committed_rows = 0
         self._last_commit_at: datetime | None = None
-        self._has_failed = self._is_writing = self._is_stopped = False
+        self._has_failed = self._is_refusing = self._is_writing = self._is_stopped = False
         self._is_idle = False  # then `_wake` must be released for what comes
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -152,6 +155,9 @@ class GroupWriter:
                 self.write([])
         return self._thread.is_alive() and not self._has_failed
 
+    def is_refusing(self) -> bool:
+        return self._is_refusing or not self._thread.is_alive()
+
     def _rouse(self) -> None:
         """Wake the thread unless it is at work, and so will look for more by itself."""
         if self._is_idle:
@@ -172,7 +178,7 @@ class GroupWriter:
                 self._write_next_group()
             except BaseException:  # whatever it is, requests to come need this thread
                 logger.exception("The writer of %s goes on after an error", self._target.name)
-                self._has_failed = True
+                self._has_failed = self._is_refusing = True
                 time.sleep(PAUSE_SECONDS)
         self._is_writing = False
         connections[self._target.alias].close()
@@ -218,13 +224,13 @@ class GroupWriter:
         except Exception as error:
             is_away = is_connection_unusable(error)
             logger.warning("Rows not stored: %s", error, exc_info=None if is_away else error)
-            self._has_failed = True
+            self._has_failed, self._is_refusing = True, not is_away
             for waiting in group:
                 waiting.is_refused = not is_away
             return None
         for waiting, each in zip(group, outcomes, strict=True):
             waiting.outcomes = each
-        self._has_failed = False
+        self._has_failed = self._is_refusing = False
         return time.perf_counter() - started
 
     def _fail(self, error: Exception, waited: float) -> None:

@@ -79,6 +79,11 @@ def are_well(alias: str) -> bool:
     return all(writer.is_well() for writer in _writers_of(alias))
 
 
+def are_refusing(alias: str) -> bool:
+    """Return whether a writer of a database refuses rows for a fault of its own."""
+    return any(writer.is_refusing() for writer in _writers_of(alias))
+
+
 def _writers_of(alias: str) -> list[Writer]:
     return [writer for target, writer in _writers.copy().items() if target.alias == alias]
 

@@ -130,6 +130,11 @@ def _changes() -> Mapping[str, str]:
     return {"values": text}
 
 
+def is_known_here() -> bool:
+    """Return whether this host has ever known the settings."""
+    return _last_known() is not None
+
+
 def _last_known() -> RuntimeSettings | None:
     """Return the settings that this host last knew, None if it never did."""
     text = last_known.load(KIND).get("values")
@@ -150,7 +155,6 @@ def _refresh() -> None:
     except DatabaseError as error:
         logger.warning("Runtime settings cannot be read, the last known ones stay: %s", error)
         _row = _row or _last_known()
-    _snapshot = (
-        Snapshot.of(_row) if _row else UNKNOWN
-    )  # also without a new row: switches turn back at their time
+    # Also without a new row: switches turn back at their time.
+    _snapshot = Snapshot.of(_row) if _row else UNKNOWN
     _fresh_until = time.monotonic() + MAX_AGE_SECONDS

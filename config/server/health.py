@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Protocol
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -18,7 +20,25 @@ _threads = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolState:
+    """What the journal of this host holds."""
+
+    rows: int = 0
+    bytes: int = 0
+    oldest_seconds: int | None = None
+    files_aside: int = 0
+
+
+class Spool(Protocol):
+    """What takes new rows while a database is away."""
+
+    def state(self) -> SpoolState: ...
+    def takes_rows_of(self, alias: str) -> bool: ...
+
+
 Check = Callable[[str], bool]
+_spools: list[Spool] = []
 _checks: list[Check] = []
 
 
@@ -26,6 +46,20 @@ def check(is_well: Check) -> Check:
     """Register a check of whoever writes to databases, given an alias; a decorator."""
     _checks.append(is_well)
     return is_well
+
+
+def use_spool(spool: Spool) -> None:
+    """Register what takes new rows while a database is away."""
+    _spools[:] = [spool]
+
+
+def spool_state() -> SpoolState:
+    return _spools[0].state()
+
+
+def is_spooling(alias: str) -> bool:
+    """Return whether new rows of a database that takes no writes are spooled."""
+    return _spools[0].takes_rows_of(alias)
 
 
 def check_databases(*aliases: str) -> dict[str, bool]:

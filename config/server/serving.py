@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import http.client
+import logging
 import os
 import shutil
 import signal
@@ -19,9 +20,11 @@ from django.conf import settings
 from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from config import runtime
 from config.db.embedded_postgres import EmbeddedPostgres
 from config.db.postgres_settings import fitting_settings
 
+logger = logging.getLogger(__name__)
 READY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 WATCH_SECONDS = 1
@@ -85,18 +88,28 @@ def connections_wanted() -> int:
     return settings.WORKERS * (settings.DB_CONNECTIONS + OTHER_CONNECTIONS)
 
 
-def require_migrations() -> None:
-    """Raise ServingError unless both databases have all migrations."""
+def require_migrations() -> bool:
+    """Raise ServingError unless both databases have all migrations; return whether both answer.
+
+    One may be away where this host has served before, and can spool.
+    """
+    are_up = True
     for alias in settings.DATABASES:
         try:
             pending = pending_migrations(alias)
         except OperationalError as error:
-            raise ServingError(f"The database '{alias}' does not answer: {error}") from error
+            message = f"The database '{alias}' does not answer: {error}"
+            if not (settings.SPOOL_BYTES and runtime.is_known_here()):
+                raise ServingError(message) from error
+            logger.warning("%s", message)
+            are_up = False
+            continue
         if pending:
             raise ServingError(
                 f"The database '{alias}' lacks migrations; "
                 f"run: python manage.py migrate --database {alias}"
             )
+    return are_up
 
 
 def pending_migrations(alias: str) -> list[str]:

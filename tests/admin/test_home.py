@@ -69,7 +69,7 @@ def test_today_is_shown_by_api_and_outcome_with_the_reasons(staff_api, count):
     count(1, "collect", "rejected", 9)
     response = staff_api.get(HOME)
     rows = {row["api"]: dict(row["events"]) for row in response.context["today"]}
-    nothing = {"stored": 0, "duplicate": 0, "dropped": 0, "rejected": 0}
+    nothing = {"stored": 0, "spooled": 0, "duplicate": 0, "dropped": 0, "rejected": 0}
     assert rows == {
         "track": nothing | {"dropped": 15},
         "events": nothing | {"stored": 1235, "duplicate": 5},
@@ -78,7 +78,7 @@ def test_today_is_shown_by_api_and_outcome_with_the_reasons(staff_api, count):
         "collect": nothing | {"rejected": 9},
     }
     words = text_of(response)
-    assert "Events 1,235 5 0 0" in words
+    assert "Events 1,235 0 5 0 0" in words
     assert "Dropped: bot 8, no consent 7" in words
 
 

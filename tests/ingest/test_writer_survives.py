@@ -16,12 +16,13 @@ from tests.support import collect, funnel, platform, sessions
 from tests.support.api import Api
 from tests.support.databases import IS_ANYONE_WAITING, connect_to_analytics, wait_until_true
 from tests.support.events import PATH, UNAVAILABLE, WRITE_FAILED, event_of, new_row
-from tests.support.responses import assert_response, run_concurrently
+from tests.support.responses import NO_SPOOL, assert_response, run_concurrently
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
 
-READY = {"status": "ok", "databases": {"default": "ok", "analytics": "ok"}}
-UNREADY = {"status": "unavailable", "databases": {"default": "ok", "analytics": "unavailable"}}
+UP = {"default": "ok", "analytics": "ok"}
+READY = {"status": "ok", "databases": UP, "spool": NO_SPOOL}
+UNREADY = READY | {"status": "unavailable", "databases": UP | {"analytics": "unavailable"}}
 SOON = 2.0  # seconds, of the five after which a lock times out
 
 

@@ -39,6 +39,7 @@ def usage_of(free):
 @pytest.fixture(autouse=True)
 def _a_well_kept_production(settings, monkeypatch):
     """Settings and partitions with which nothing is wrong; each test spoils one thing."""
+    settings.SPOOL_BYTES = 2**30
     # The machine of the tests may be busy and full.
     monkeypatch.setattr(database_checks, "SLOW_MS", 60_000)
     monkeypatch.setattr("config.checks.shutil.disk_usage", lambda path: usage_of(10**12))

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from config.server import health
 from tests.support.databases import terminate_other_connections
-from tests.support.responses import assert_error, assert_response
+from tests.support.responses import NO_SPOOL, assert_error, assert_response
 
 BOTH = pytest.mark.django_db(databases=["default", "analytics"])
 FORBIDDEN = (403, "FORBIDDEN", "Metrics token required")
@@ -21,7 +21,9 @@ def test_live_asks_no_database(api):
 @BOTH
 def test_ready_when_both_databases_respond(api):
     databases = {"default": "ok", "analytics": "ok"}
-    assert_response(api.get("/health/ready"), 200, {"status": "ok", "databases": databases})
+    assert_response(
+        api.get("/health/ready"), 200, {"status": "ok", "databases": databases, "spool": NO_SPOOL}
+    )
 
 
 @BOTH
@@ -29,7 +31,7 @@ def test_ready_when_both_databases_respond(api):
 def test_not_ready_while_a_database_is_down(api, monkeypatch, away):
     monkeypatch.setitem(connections.settings[away], "HOST", "/nowhere")
     databases = {"default": "ok", "analytics": "ok"} | {away: "unavailable"}
-    body = {"status": "unavailable", "databases": databases}
+    body = {"status": "unavailable", "databases": databases, "spool": NO_SPOOL}
     assert_response(api.get("/health/ready"), 503, body)
 
 
@@ -75,7 +77,9 @@ def test_not_ready_while_a_database_does_not_respond_in_time(api, monkeypatch):
     response = api.get("/health/ready")
     released.set()
     databases = {"default": "ok", "analytics": "unavailable"}
-    assert_response(response, 503, {"status": "unavailable", "databases": databases})
+    assert_response(
+        response, 503, {"status": "unavailable", "databases": databases, "spool": NO_SPOOL}
+    )
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])

@@ -10,6 +10,7 @@ import pytest
 from tests.support.live_client import PASSWORD, Response, event, new_website, register, send_request
 from tests.support.outages import LIMIT_SECONDS, serving_on_two
 from tests.support.postgres_server import Postgres
+from tests.support.responses import NO_SPOOL
 from tests.support.server import Server
 from websites.lookup import MAX_AGE_SECONDS as KNOWN_SECONDS
 
@@ -114,7 +115,7 @@ def assert_health_tells(service: Service, unavailable: str) -> None:
     assert (live.status, live.body) == (200, b'{"status":"ok"}')
     databases = {"default": "ok", "analytics": "ok"} | {unavailable: "unavailable"}
     assert ready.status == 503
-    assert ready.json == {"status": "unavailable", "databases": databases}
+    assert ready.json == {"status": "unavailable", "databases": databases, "spool": NO_SPOOL}
 
 
 def test_without_the_analytics_database_events_are_rejected_in_time(service, away):

@@ -44,6 +44,10 @@ class InlineWriter:
         """Return True: there is no thread that could hang."""
         return True
 
+    def is_refusing(self) -> bool:
+        """Return False, for the same reason."""
+        return False
+
     def _store(self, items: Sequence[Any]) -> list[Outcome]:
         [outcomes] = commit.store_group(self._target, [items])
         self._committed_rows += commit.count_new_rows(self._target, [items], [outcomes])

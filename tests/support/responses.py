@@ -11,6 +11,8 @@ CHECKED_HEADERS = (
     *("X-Event-Outcome", "Set-Cookie", "Access-Control-Allow-Origin", "Location"),
 )
 
+NO_SPOOL = {"rows": 0, "bytes": 0, "oldestSeconds": None}  # as /health/ready has it
+
 
 def assert_response(response, status, body, headers=None):
     """Demand this status, this JSON body, and of the headers in NAMED no others than these.

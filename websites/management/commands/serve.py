@@ -56,8 +56,8 @@ class Command(BaseCommand):
             first_run.store_secret_key()
             for alias in settings.DATABASES:
                 call_command("migrate", database=alias, interactive=False, verbosity=0)
-        serving.require_migrations()
-        call_command("partitions", stdout=io.StringIO())
+        if serving.require_migrations():
+            call_command("partitions", stdout=io.StringIO())
         if settings.EMBEDDED:
             password = first_run.create_admin_and_website(settings.ADMIN_PASSWORD)
             if password:
