@@ -14,6 +14,8 @@ from uuid import UUID
 from django.contrib.sessions.models import Session
 from django.utils.crypto import salted_hmac
 
+from analytics.ingest.spool.rejected import RejectedRow
+from analytics.people import rejected
 from analytics.people.person import Person
 from analytics.reports.derived import visitor_erasure
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
@@ -93,6 +95,23 @@ class DeleteRows:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteRejected:
+    """The rows that could not be stored."""
+
+    person: Person
+
+    def count(self) -> Iterator[Rows]:
+        yield RejectedRow._meta.db_table, rejected.rows_of(self.person).count()
+
+    def erase(self) -> Iterator[Rows]:
+        """Delete them in batches."""
+        while ids := list(
+            rejected.rows_of(self.person).values_list("pk", flat=True)[: deletion.BATCH_ROWS]
+        ):
+            yield RejectedRow._meta.db_table, RejectedRow.objects.filter(pk__in=ids).delete()[0]
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetVisitor:
     """The sessions and numbers that were derived of a visitor's events."""
 
@@ -135,7 +154,7 @@ def steps(person: Person) -> list[Step]:
     """Return what is to be erased of a person, in its order."""
     streams = [model for model in retention.deletion_order() if model is not WebsiteSession]
     found: list[Step] = [DeleteRows(model, person) for model in streams]
-    found.append(ForgetVisitor(person))
+    found += [DeleteRejected(person), ForgetVisitor(person)]
     if person.user_id is None:
         return found
     user = User.objects.filter(pk=person.user_id).first()

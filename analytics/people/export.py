@@ -7,6 +7,7 @@ import msgspec
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
+from analytics.people import rejected
 from analytics.people.person import Person
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
 from analytics.streams.base import streams
@@ -40,6 +41,7 @@ def _queries(person: Person) -> "Iterator[QuerySet[Any]]":
     for model in streams():
         if model is not WebsiteSession:
             yield from model.rows_of(person)
+    yield rejected.rows_of(person)
     yield WebsiteVisitor.objects.of_person(person)
 
 

@@ -23,7 +23,7 @@ class Person:
     session_id: that of a session of track. website_id: only what this website has of the visitor.
     """
 
-    visitor_ids: tuple[str, ...] = ()
+    visitor_ids: tuple[str, ...]
     user_id: UUID | None = None
     session_id: UUID | None = None
     website_id: UUID | None = None

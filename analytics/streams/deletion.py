@@ -9,7 +9,7 @@ batch is rolled back and repeated.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import DatabaseError, OperationalError
@@ -143,7 +143,8 @@ def _some_ids(rows: StreamQuerySet) -> list[UUID]:
 
 def _delete_ids(model: type[Stream], ids: Sequence[UUID]) -> int:
     with deadline.long_transaction(home(model)):
-        deleted, _ = model._default_manager.filter(pk__in=ids).delete()
+        rows: Any = model._default_manager.all()
+        deleted: int = rows.with_ids(ids).delete()[0]
         return deleted
 
 

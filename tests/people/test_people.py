@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 
 from analytics.events.models import Event
+from analytics.ingest.spool.rejected import RejectedRow
 from analytics.reports.derived import rollup, rollup_runs
 from analytics.reports.derived.rollup_models import EventFloor
 from analytics.reports.derived.sealed_models import SealedDay
@@ -58,7 +59,7 @@ def test_an_account_is_exported_counted_and_erased_by_the_same_queries(website, 
     clock.move(minutes=1)  # no request of hers is at work any more
     erase(str(jane.user.pk))  # under which another website knows her
     assert erase(jane.visitor_id)["rows"]["analytics_event"] == 1
-    assert rollup.refresh(website, 10)
+    assert rollup.refresh(website, 60)
     assert mentions({"jane@", jane.visitor_id + "'", str(jane.user.pk), "jane.test"}) == set()
     assert {id: mentions({id}) for id in strangers} == strangers
     for each in (jane.user.email, str(jane.user.pk), jane.visitor_id):
@@ -139,6 +140,18 @@ def test_a_visitor_may_be_erased_at_one_website_alone(api, website, make_website
     assert Event.objects.get().website_id == website.pk
 
 
+def test_rejected_rows_go_too(website):
+    row = ["1", str(website.pk), 'é"\\']
+    for data in (json.dumps(row, ensure_ascii=False), json.dumps(["1", 'xé"\\'])):
+        RejectedRow.objects.create(
+            id=uuid7.new_id_now(), rejected_at=uuid7.now(), target="t", data=data
+        )
+    assert [line["data"] for _, line in export('é"\\')] == [json.dumps(row, ensure_ascii=False)]
+    assert count('é"\\', "--website", str(uuid7.new_id_now())) == {}
+    assert erase('é"\\', "--website", str(website.pk))["rows"] == {"analytics_rejectedrow": 1}
+    assert RejectedRow.objects.count() == 1
+
+
 def test_a_session_of_track_stands_for_its_visitor(jane):
     session = Session.objects.get(user_id=jane.user.pk)
     counted = count(str(session.pk))
@@ -151,11 +164,11 @@ def test_a_session_of_track_stands_for_its_visitor(jane):
 def test_a_session_with_a_part_of_others_keeps_it(api, website):
     for visitor in ("a", "b"):
         api.post(PATH, event_of(website, visitorId=visitor, url=f"https://example.com/{visitor}"))
-    assert rollup.refresh(website, 10)
+    assert rollup.refresh(website, 60)
     [row] = [row for table, row in export("a") if table == "analytics_websitesession"]
     assert row["hit_pages"] == ["/a"]
     erase("a")
-    assert rollup.refresh(website, 10)
+    assert rollup.refresh(website, 60)
     session = WebsiteSession.objects.get()
     assert (session.hit_pages, session.page_views) == (["/b"], 1)
     assert [each.visitor_id for each in WebsiteVisitor.objects.all()] == ["b"]
@@ -165,12 +178,12 @@ def test_sessions_go_that_are_kept_longer_than_their_events(website):
     for visitor in ("a", "b"):
         store_event(website_id=website.pk, visitor_id=visitor, session_id=visitor)
     rollup.rebuild(website.pk)
-    assert rollup.refresh(website, 10)
+    assert rollup.refresh(website, 60)
     day = uuid7.from_ms(AT_MS).date()
     SealedDay.objects.create(website_id=website.pk, day=day, timezone="UTC")
     Event.objects.all().delete()  # as retention does, which leaves no marks but the floor
     EventFloor.raise_to(uuid7.next_after(uuid7.new_id(AT_MS + 1000)))
-    assert rollup.refresh(website, 10)
+    assert rollup.refresh(website, 60)
     assert erase("a")["rows"] == {"analytics_websitesession": 1, "analytics_websitevisitor": 1}
     assert [each.session_id for each in WebsiteSession.objects.all()] == ["b"]
     assert not SealedDay.objects.exists()
@@ -300,6 +313,8 @@ DECIDED = {
     "analytics_collectedevent": {"user_id", "ip_hash"},
     "analytics_platformevent": {"user_id", "session_id", "user_agent", "client_id"},
     "activity_events": {"user_id", "session_id"},
+    # Rows of all streams as JSON: analytics/people/rejected.py.
+    "analytics_rejectedrow": {"data"},
     # What is derived of events: analytics/reports/derived/visitor_erasure.py, and by the marks.
     "analytics_websitesession": {"visitor", "session_id", "hit_visitors"},
     "analytics_websitevisitor": {"visitor_id"},
@@ -310,7 +325,9 @@ DECIDED = {
     | {"engaged_sessions"},
     "token_blacklist_outstandingtoken": {"user_id"},  # always null
 }
-PERSONAL = re.compile(r"user|visitor|email|session|_by$|^ip_|_ip$|address|phone|person|client_id")
+PERSONAL = re.compile(
+    r"^data$|user|visitor|email|session|_by$|^ip_|_ip$|address|phone|person|client_id"
+)
 NOTHING = {
     *("websites_goal", "websites_funnel", "websites_segment", "websites_share"),
     *("websites_retiredcode", "config_runtimesettings", "config_dailysalt", "config_tally"),

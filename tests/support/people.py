@@ -86,7 +86,7 @@ class Somebody:
         for id in (self.visitor_id, str(self.user.pk), self.user.email):
             sent = event_of(self._visited, sessionId=f"visit-{self._name}-{id[:4]}", visitorId=id)
             browser.post(EVENTS, sent, headers={"Origin": "https://example.com"})
-        assert rollup.refresh(self._visited, 10)
+        assert rollup.refresh(self._visited, 60)
 
 
 def export(*arguments):
