@@ -33,7 +33,7 @@ class RejectedRow(models.Model):
     """A row or change that was acknowledged, and cannot be stored as it is."""
 
     home: ClassVar = ANALYTICS
-    staff_may: ClassVar = ("view",)
+    staff_may: ClassVar = ("view", "delete")
 
     id = models.UUIDField(primary_key=True, editable=False)
     rejected_at = models.DateTimeField()
