@@ -201,12 +201,13 @@ class EventsView(ApiView):
         code = request.query_params.get("trackingCode")
         if not code:
             raise MissingParameter("trackingCode")
-        owner_id = required_owner_id(request)
-        query = LIST_QUERY.run_validation(request.query_params.dict())
-        site = lookup.active_site(code)
-        if site is None or owner_id not in (None, site.user_id):
-            raise NotFound(NO_WEBSITE)
-        return self.respond(200, page_of(site, query))
+        with LISTS.bounded():
+            owner_id = required_owner_id(request)
+            query = LIST_QUERY.run_validation(request.query_params.dict())
+            site = lookup.active_site(code)
+            if site is None or owner_id not in (None, site.user_id):
+                raise NotFound(NO_WEBSITE)
+            return self.respond(200, page_of(site, query))
 
 
 class EventBatchView(ApiView):
@@ -257,14 +258,14 @@ class EventView(ApiView):
 
         A token is asked for only while staff have made reads private; then it must be the owner's.
         """
-        owner_id = required_owner_id(request)
-        event_id = uuid7.parse(id)
         with LISTS.bounded():
+            owner_id = required_owner_id(request)
+            event_id = uuid7.parse(id)
             event = Event.objects.filter(id=event_id).first() if event_id else None
-        site = lookup.active_site_of_id(event.website_id) if event else None
-        if event is None or site is None or owner_id not in (None, site.user_id):
-            raise NotFound(NO_EVENT)
-        return self.respond(200, FullEvent.of(event))
+            site = lookup.active_site_of_id(event.website_id) if event else None
+            if event is None or site is None or owner_id not in (None, site.user_id):
+                raise NotFound(NO_EVENT)
+            return self.respond(200, FullEvent.of(event))
 
 
 def outcome_while_off(item: Any) -> Outcome:
@@ -280,7 +281,6 @@ def required_owner_id(request: Request) -> UUID | None:
     return caller.user_id
 
 
-@LISTS.bounded()
 def page_of(site: Site, query: dict[str, Any]) -> EventPage:
     """Return one page of a website's events, the newest first."""
     limit, offset, cursor = query["limit"], query["offset"], query["cursor"]

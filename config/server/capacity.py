@@ -1,5 +1,7 @@
 """How much of a worker reads may take: a few of a kind at a time, and seconds for each"""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,12 +10,20 @@ from config.db import deadline, pool
 from config.db.pool import Turns
 from config.server.time_slices import sliced
 
+CROWD = 4  # that may wait for each turn, and it rests for as long as it took
+LEAST_REST_SECONDS = 0.001
+
 
 class Capacity:
-    """Turns of reads of one kind: however many there are, ingest keeps its connections."""
+    """Turns of reads of one kind: however many there are, ingest keeps its connections.
 
-    def __init__(self, *, at_once: int, seconds: float) -> None:
+    A crowd leaves it the processor, too: the more reads wait, the longer a turn rests after each,
+    up to `max_rest` times as long as that took. Few wait for nothing but each other.
+    """
+
+    def __init__(self, *, at_once: int, seconds: float, max_rest: float = 0) -> None:
         self.at_once, self.seconds = at_once, seconds
+        self._max_rest = max_rest
         self._turns = Turns(at_once)
 
     @contextmanager
@@ -28,12 +38,24 @@ class Capacity:
                 has_turn = self._turns.acquire(timeout=deadline.remaining() or 0)
             if not has_turn:
                 raise StorageUnavailable
+            started = time.monotonic()
             try:
                 with sliced():
                     yield
             finally:
-                self._turns.release()
+                self._release(time.monotonic() - started)
+
+    def _release(self, taken: float) -> None:
+        """Let the next one have a turn that was taken for so many seconds."""
+        rest = taken * min(self._max_rest, self._turns.waiting / CROWD)
+        if rest < LEAST_REST_SECONDS:
+            self._turns.release()
+            return
+        timer = threading.Timer(rest, self._turns.release)
+        timer.daemon = True
+        timer.start()
 
 
-LISTS = Capacity(at_once=2, seconds=5.0)  # of rows as they are stored
+# Of rows as they are stored: of two cores, a crowd at two workers has a tenth.
+LISTS = Capacity(at_once=2, seconds=5.0, max_rest=19)
 STATISTICS = Capacity(at_once=4, seconds=5.0)  # so that dashboards leave connections to all others

@@ -1,10 +1,12 @@
 """Turns of lists that people read, which leave connections to ingest"""
 
+import threading
+
 import pytest
 
 from analytics.reports.answers import current
 from config.db.pool import Turns
-from config.server.capacity import LISTS
+from config.server.capacity import LISTS, Capacity
 from tests.support.databases import failing
 from tests.support.events import PATH, STORED, UNAVAILABLE, event_of
 from tests.support.responses import assert_response
@@ -48,6 +50,22 @@ def test_a_list_that_fails_leaves_its_turn_to_others(lists):
         for _ in range(LISTS.at_once):
             lists()
     assert {response.status_code for response, _ in lists()} == {200}
+
+
+def test_the_more_wait_the_longer_a_turn_rests(clock, monkeypatch):
+    rests, capacity = [], Capacity(at_once=1, seconds=5, max_rest=19)
+
+    class Timer:
+        def __init__(self, seconds, function):
+            rests.append(seconds)
+            self.start = function
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    for waiting in (0, 2, 40, 1000):
+        monkeypatch.setattr(Turns, "waiting", waiting)
+        with capacity.bounded():
+            clock.move(seconds=0.5)
+    assert rests == pytest.approx([0.25, 5.0, 9.5])
 
 
 def test_lists_and_statistics_do_not_wait_for_each_other(website, lists, monkeypatch):
