@@ -154,6 +154,7 @@ def _database(name: str, url: str) -> dict[str, Any]:
         # One that is alive says so before nobody waits any more.
         "options": timeouts.options(WRITE_TIMEOUT_SECONDS * 0.9),
         "application_name": "millrace",
+        "server_side_binding": True,  # what PostgreSQL logs of a statement then has no values
     }
     return {
         **parsed,

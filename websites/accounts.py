@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
-from django.db import IntegrityError, OperationalError, connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.http import HttpRequest
 
 from config import runtime
@@ -76,11 +76,10 @@ def register(*, email: str, password: str, name: str | None) -> tuple[User, str]
     api_key = f"pk_{''.join(secrets.choice(_KEY_ALPHABET) for _ in range(32))}"
     # The key is random, so that a fast digest is as safe as a slow password hash.
     digest = hashlib.sha256(api_key.encode()).hexdigest()
-    try:
-        with transaction.atomic(using="default"):
-            user = User.objects.create_user(email, password, name=name, api_key_hash=digest)
-    except IntegrityError as error:
-        raise Conflict(TAKEN) from error
+    user = User(email=email.lower(), name=name, api_key_hash=digest)
+    user.set_password(password)
+    if not user.store_unless_taken():
+        raise Conflict(TAKEN)
     return user, api_key
 
 

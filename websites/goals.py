@@ -1,10 +1,9 @@
 """Goals and funnels to be: the rules of their values, and what keeps them from being stored"""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from msgspec import to_builtins
 
 from config.api.bodies import Body
@@ -156,9 +155,11 @@ def find(model: type[Definition], website: Website, id: str) -> Definition:
 def create(model: type[Definition], website: Website, values: Mapping[str, Any]) -> Definition:
     """Store a goal or funnel; raises Conflict, or NotFound if the website was deleted meanwhile."""
     others = model.objects.of_website(website.pk)
-    room = room_for_another(website, others, MAX_PER_WEBSITE, too_many(model))
-    with _unique_name(model), room:
-        return model.objects.create(website_id=website.pk, **values)
+    with room_for_another(website, others, MAX_PER_WEBSITE, too_many(model)):
+        definition = model(website_id=website.pk, **values)
+        _require_free_name(definition)
+        definition.save(force_insert=True)
+    return definition
 
 
 def change(
@@ -172,7 +173,8 @@ def change(
     body_of: its body. Raises Invalid, Conflict, or NotFound if it was deleted meanwhile.
     """
     model = type(definition)
-    with _unique_name(model):
+    with transaction.atomic(using="default"):
+        Website.objects.select_for_update(no_key=True).filter(pk=definition.website_id).first()
         try:
             definition.refresh_from_db(from_queryset=model.objects.select_for_update())
         except model.DoesNotExist as error:
@@ -180,13 +182,13 @@ def change(
         whole = to_builtins(body_of(definition)) | sent if isinstance(sent, dict) else sent
         for name, value in serializer.run_validation(whole).items():
             setattr(definition, name, value)
+        _require_free_name(definition)
         definition.save(force_update=True)
 
 
-@contextmanager
-def _unique_name(model: type[Goal] | type[Funnel]) -> Iterator[None]:
-    try:
-        with transaction.atomic(using="default"):
-            yield
-    except IntegrityError as error:
-        raise Conflict(taken(model)) from error
+def _require_free_name(definition: Goal | Funnel) -> None:
+    """Raise Conflict if another one of a locked website has the name of a goal or funnel."""
+    model = type(definition)
+    others = model.objects.of_website(definition.website_id).exclude(pk=definition.pk)
+    if others.filter(name=definition.name).exists():
+        raise Conflict(taken(model))

@@ -85,6 +85,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().clean()
         self.email = self.email.lower()
 
+    def store_unless_taken(self) -> bool:
+        """Store a new user; return whether it is, which it is not when the email is taken.
+
+        The database logs no error for that, which would hold the email.
+        """
+        User.objects.bulk_create([self], ignore_conflicts=True)
+        return User.objects.filter(pk=self.pk).exists()
+
     @property
     def created_at(self) -> datetime:
         return uuid7.time_of(self.id)

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
+from uuid import UUID
 
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from config.api.errors import Conflict, NotFound
 from config.api.fields import OPTIONAL, Text
 from config.api.rules import Rule, at_least, at_most
 from config.api.serializers import StrictSerializer
-from websites.domains import is_domain
-from websites.models import Website
+from websites.domains import is_domain, normalised_host
+from websites.models import User, Website
 from websites.ownership import NOT_FOUND
 
 TAKEN = "This domain is already registered for your account"
@@ -42,13 +43,18 @@ NEW = NewWebsite()
 
 
 @contextmanager
-def unique_host() -> Iterator[None]:
-    """Raise Conflict for a second website of the same host."""
-    try:
-        with existing(), transaction.atomic(using="default"):
-            yield
-    except IntegrityError as error:
-        raise Conflict(TAKEN) from error
+def unique_host(user_id: UUID, domain: str, *, but: Website | None = None) -> Iterator[None]:
+    """Let a block store a website of a user, who gets no other one meanwhile.
+
+    but: one that may have the host. Raises Conflict for a second website of the same host, before
+    the database refuses it, and logs values; or NotFound for one that was deleted meanwhile.
+    """
+    with existing(), transaction.atomic(using="default"):
+        User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+        others = Website.objects.owned_by(user_id).filter(host=normalised_host(domain))
+        if any(other != but for other in others):
+            raise Conflict(TAKEN)
+        yield
 
 
 @contextmanager

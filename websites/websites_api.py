@@ -43,8 +43,9 @@ class WebsitesView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Make a website; it takes events at once."""
         values = NEW.run_validation(self.json())
-        with unique_host():
-            website = Website.objects.create(user_id=caller_of(request).user_id, **values)
+        user_id = caller_of(request).user_id
+        with unique_host(user_id, values["domain"]):
+            website = Website.objects.create(user_id=user_id, **values)
         self.annotate(project_id=website.pk)
         return self.respond(201, WebsiteBody.from_attributes(website))
 
@@ -81,7 +82,8 @@ class WebsiteView(ApiView):
         """Change a website; what is left out stays."""
         website = own_website(request, id)  # a 404 comes before a 400
         changes = CHANGE.run_validation(self.json())
-        with unique_host():
+        domain = changes.get("domain", website.domain)
+        with unique_host(website.user_id, domain, but=website):
             website.change(**changes)
         return self.respond(200, WebsiteBody.from_attributes(website))
 

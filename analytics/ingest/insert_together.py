@@ -1,4 +1,4 @@
-"""Rows of several tables in one message to the server, which is a transaction by itself.
+"""Rows of several tables in one statement, which is a transaction by itself.
 
 COPYs would need statements that begin and end a transaction around them. Up to some ten rows, this
 takes no longer than a single COPY.
@@ -25,9 +25,11 @@ def insert_together(parts: Parts) -> list[Outcome]:
     """
     statements = [_insert_sql(table) for table, _ in parts]
     statements += [table.brings(rows) for table, rows in parts if table.brings]
+    *others, last = statements
+    together = ", ".join(f"part{n} AS ({statement})" for n, statement in enumerate(others))
     texts = [_json([_object(table, row) for row in rows]) for table, rows in parts]
     with connections[parts[0][0].alias].cursor() as cursor:
-        cursor.execute("; ".join(statements), texts)
+        cursor.execute(f"WITH {together} {last}" if others else last, texts)
     for table, rows in parts:
         if table.on_new_rows:
             table.on_new_rows(rows)
@@ -41,7 +43,7 @@ def _insert_sql(table: Table) -> str:
         "columns": sql.SQL(", ").join(map(sql.Identifier, _columns(table))),
     }
     insert = "INSERT INTO {table} ({columns}) SELECT {columns} "
-    rows = "FROM json_populate_recordset(NULL::{table}, %s)"
+    rows = "FROM json_populate_recordset(NULL::{table}, %s::json)"
     return sql.SQL(insert + rows).format(**names).as_string()
 
 

@@ -130,5 +130,5 @@ def _numbers(totals: Row, names: Sequence[str]) -> list[Number]:
 def _add(user: User, sent: QueryDict) -> Website:
     """Store a website by the rules of the API; raises Invalid or Conflict."""
     values = NEW.run_validation({name: sent.get(name, "") for name in ("name", "domain")})
-    with unique_host():
+    with unique_host(user.pk, values["domain"]):
         return Website.objects.create(user=user, **values)

@@ -63,9 +63,8 @@ def add(counts: HourCounts) -> None:
 
 def add_each(of_all_time: Mapping[str, int], of_hours: HourCounts) -> None:
     """Add a number of events to each of these totals; within a transaction."""
-    values: list[Any] = [list(of_all_time), list(of_all_time.values())]
-    values += [[hour for _, hour in of_hours], [category for category, _ in of_hours]]
-    values += [list(of_hours.values())]
+    values: list[Any] = [[hour for _, hour in of_hours], [category for category, _ in of_hours]]
+    values += [list(of_hours.values()), list(of_all_time), list(of_all_time.values())]
     with connections[ANALYTICS].cursor() as cursor:
         cursor.execute(_ADD, values)
 
@@ -75,15 +74,17 @@ def drop_empty_hours(hours: Collection[datetime]) -> None:
     PlatformHour.objects.filter(hour__in=hours, events=0).delete()
 
 
-# Both in one round trip, since others wait for these rows.
+# Both in one statement, since others wait for these rows. What stands in a WITH and is not read is
+# done after the rest.
 _ADD = """
+WITH hours AS (
+    INSERT INTO analytics_platformhour AS total (hour, category, events)
+    SELECT * FROM unnest(%s::timestamptz[], %s::varchar[], %s::bigint[])
+        AS given (hour, category, events)
+    ORDER BY hour, category
+    ON CONFLICT (hour, category) DO UPDATE SET events = total.events + excluded.events
+)
 INSERT INTO analytics_platformtotal AS total (category, events)
 SELECT * FROM unnest(%s::varchar[], %s::bigint[]) AS given (category, events) ORDER BY category
-ON CONFLICT (category) DO UPDATE SET events = total.events + excluded.events;
-
-INSERT INTO analytics_platformhour AS total (hour, category, events)
-SELECT * FROM unnest(%s::timestamptz[], %s::varchar[], %s::bigint[])
-    AS given (hour, category, events)
-ORDER BY hour, category
-ON CONFLICT (hour, category) DO UPDATE SET events = total.events + excluded.events
+ON CONFLICT (category) DO UPDATE SET events = total.events + excluded.events
 """

@@ -116,7 +116,7 @@ _RENAME = {
 # Constraints without an index are renamed with those of the partitions, if these have the same
 # name: after an upgrade from PostgreSQL 17, NOT NULL has another one in each.
 _NAMED_AFTER = """
-    WITH tree AS (SELECT relid::oid AS id FROM pg_partition_tree(%(table)s)),
+    WITH tree AS (SELECT relid::oid AS id FROM pg_partition_tree(%(table)s::text::regclass)),
     named (kind, name) AS (
         SELECT 'constraint', conname FROM pg_constraint
         WHERE conrelid IN (TABLE tree) AND contype IN ('c', 'n')
@@ -127,7 +127,7 @@ _NAMED_AFTER = """
         WHERE oid IN (TABLE tree) OR indrelid IN (TABLE tree)
     )
     SELECT kind, name FROM named
-    WHERE name = %(table)s OR starts_with(name, %(table)s || '_')
+    WHERE name = %(table)s::text OR starts_with(name, %(table)s::text || '_')
     ORDER BY kind
 """
 

@@ -77,7 +77,7 @@ def test_a_list_costs_one_query_more_than_its_token(call, django_assert_num_quer
 
 
 ROUTES = [
-    ("post", PATH, GOOD, "Failed to create website"),
+    ("post", PATH, GOOD | {"domain": "another.example"}, "Failed to create website"),
     ("get", PATH, b"", "Failed to fetch websites"),
     ("get", f"{PATH}/{{}}", b"", "Failed to fetch website"),
     ("put", f"{PATH}/{{}}", b"", "Failed to update website"),

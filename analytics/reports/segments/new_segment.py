@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode
 
-from django.db import IntegrityError
-
 from analytics.reports.parameters.parameter_rules import (
     NO_NUL,
     condition_limit_problems,
@@ -74,12 +72,11 @@ NEW = NewSegment()
 
 def create_segment(website: Website, *, name: str, query: str) -> Segment:
     """Store a segment; raises Conflict, or NotFound for a website that was deleted meanwhile."""
-    try:
-        segments = Segment.objects.of_website(website.pk)
-        with room_for_another(website, segments, MAX_SEGMENTS, TOO_MANY):
-            return Segment.objects.create(website=website, name=name, query=query)
-    except IntegrityError as error:
-        raise Conflict(TAKEN) from error
+    segments = Segment.objects.of_website(website.pk)
+    with room_for_another(website, segments, MAX_SEGMENTS, TOO_MANY):
+        if segments.filter(name=name).exists():
+            raise Conflict(TAKEN)
+        return Segment.objects.create(website=website, name=name, query=query)
 
 
 def parameters_of(query: str) -> Parameters:
