@@ -22,7 +22,13 @@ from analytics.reports.derived.rollup_models import (
     RollupCheck,
     WebsiteRules,
 )
-from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.derived.sealed_models import (
+    SEALED,
+    Breakdown,
+    DayColumn,
+    SealedDay,
+    VisitorSet,
+)
 from analytics.streams.base import Stream, TextHash
 from config.db import uuid7
 from config.db.routers import ANALYTICS
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Breakdown",
+    "DayColumn",
     "DirtyRange",
     "EventFloor",
     "EventTotal",
@@ -239,6 +246,6 @@ class WebsiteSession(Stream):
         """Unseal the days of sessions that are too old; they are not made anew."""
         days = [uuid7.time_of(id).date() for id in (low, high)]
         around = (days[0] - timedelta(days=1), days[1] + timedelta(days=1))  # in any time zone
-        for model in (SealedDay, Breakdown, VisitorSet):
+        for model in SEALED:
             model.objects.filter(day__range=around).delete()
         EventFloor.raise_to(high)

@@ -1,16 +1,18 @@
 """Sums of a range of time: sealed days where they serve, and sessions for the rest."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
-from uuid import UUID
+
+from pyroaring import BitMap
 
 from analytics.reports.derived import sealing
+from analytics.reports.derived.column_sums import ColumnSums, can_select
+from analytics.reports.derived.sealed_sums import SealedSums
 from analytics.reports.gaps import gaps_of, without_empty
-from analytics.reports.queries.conditions import COLUMNS, OF_PAGES
 from analytics.reports.queries.session_query import (
     TOTAL,
     Key,
@@ -21,7 +23,7 @@ from analytics.reports.queries.session_query import (
 )
 from analytics.reports.queries.sums import NOTHING, Sums, needed, total
 from analytics.reports.questions.buckets import start_of
-from analytics.reports.questions.question import GOAL, Condition, Question, Range
+from analytics.reports.questions.question import GOAL, Question, Range
 
 CHUNK = 50  # values whose visitors are read at once
 Value = str | None
@@ -79,10 +81,11 @@ class Reading:
     def by_value(self, dimension: str) -> "ByValue":
         """Return the sums of each value of a dimension."""
         parts = self._parts(dimension)
-        found = ByValue(self.question.website.pk, dimension, parts.sealed)
+        sealed = self._sealed.by_value(dimension) if parts.sealed else None
+        found = ByValue(sealed.visitors if sealed else None)
         for goal in self.question.goals if dimension == GOAL else ():
             found.add(str(goal.pk), NOTHING, 0)
-        for value, is_other, bound, sums in self._sealed_counts(dimension, parts.sealed):
+        for value, is_other, bound, sums in sealed.counts() if sealed else ():
             if is_other:
                 found.is_truncated = True
             else:
@@ -94,7 +97,7 @@ class Reading:
 
     def _parts(self, dimension: str) -> Parts:
         """Return what the sums of a dimension are read from."""
-        sealed = tuple(sorted(self._days_that_serve(dimension)))
+        sealed = tuple(self._days_that_serve(dimension))
         if sealed not in self._gaps:
             gaps = list(gaps_of(self.range, sealed, self.question.timezone))
             self._gaps[sealed] = without_empty(self.question.website.pk, gaps)
@@ -104,59 +107,31 @@ class Reading:
     def _whole(self) -> Parts:
         return self._parts(TOTAL)
 
-    def _days_that_serve(self, dimension: str) -> set[date]:
-        """Return the sealed days that know a dimension under the question's conditions.
-
-        The values of a condition's own dimension are sealed, so their sums are the totals under it.
-        """
-        if dimension not in sealing.DIMENSIONS:
-            return set()
-        if not self.question.conditions:
+    def _days_that_serve(self, dimension: str) -> Sequence[date]:
+        """Return the sealed days that give the sums of a dimension."""
+        if dimension in sealing.DIMENSIONS and can_select(self.question.conditions):
             return self._sealed_days
-        condition = self._sealed_condition
-        if condition is None or dimension not in (TOTAL, condition.dimension):
-            return set()
-        days = self._sealed_days
-        website_id = self.question.website.pk
-        return days - sealing.truncated_days(website_id, condition.dimension, days)
+        return ()
 
     @cached_property
-    def _sealed_condition(self) -> Condition | None:
-        """Return the only condition, if sealed values give what fits it.
-
-        A session has one value of a column, but may have hits with several ones.
-        """
-        if len(self.question.conditions) != 1:
-            return None
-        [condition] = self.question.conditions
-        is_one_of_hits = (
-            condition.dimension in (*OF_PAGES, "event")
-            and condition.operator == "is"
-            and len(condition.values) == 1
-        )
-        return condition if condition.dimension in COLUMNS or is_one_of_hits else None
-
-    @cached_property
-    def _sealed_days(self) -> set[date]:
-        """Return the sealed days in the range, of the website's own zone; they know no bots."""
-        if self.question.bots_only or self.question.interval in ("minute", "hour"):
-            return set()
+    def _sealed_days(self) -> Sequence[date]:
+        """The sealed days in the range, of the website's own zone; they know no bots."""
         question = self.question
-        return sealing.sealed_days(question.website.pk, question.timezone, self.range)
+        if question.bots_only or question.interval in ("minute", "hour"):
+            return ()
+        return sorted(sealing.sealed_days(question.website.pk, question.timezone, self.range))
+
+    @cached_property
+    def _sealed(self) -> SealedSums | ColumnSums:
+        """What gives the sums of sealed days."""
+        website_id, days = self.question.website.pk, self._sealed_days
+        if conditions := self.question.conditions:
+            return ColumnSums(website_id, days, conditions, self._counts)
+        return SealedSums(website_id, days, self._counts)
 
     @cached_property
     def _sealed_totals(self) -> dict[date, Sums]:
-        days = self._whole.sealed
-        if not days:
-            return {}
-        return sealing.totals(self.question.website.pk, days, self._sealed_condition)
-
-    def _sealed_counts(self, dimension: str, days: Sequence[date]) -> list[sealing.ValueCounts]:
-        if not days:
-            return []
-        return sealing.counts_by_value(
-            self.question.website.pk, dimension, days, self._counts, self._sealed_condition
-        )
+        return self._sealed.by_day() if self._whole.sealed else {}
 
     @property
     def _counts(self) -> set[str]:
@@ -187,9 +162,7 @@ class Reading:
 class ByValue:
     """The sums of values, whose visitors on sealed days are read only where they are needed."""
 
-    website_id: UUID
-    dimension: str
-    sealed: Sequence[date]
+    sealed_visitors: Callable[[Collection[Value]], dict[Value, BitMap]] | None
     is_truncated: bool = False
     _sums: dict[Value, Sums] = field(default_factory=dict)  # without the visitors of sealed days
     _bounds: dict[Value, int] = field(default_factory=dict)  # no value has more visitors
@@ -212,9 +185,8 @@ class ByValue:
         missing = [value for value in values if value not in self._exact]
         self._exact |= {value: self.counts(value) for value in missing}
         known = [value for value in missing if value in self._sums]
-        if self.sealed and known:
-            sets = sealing.visitors_by_value(self.website_id, self.dimension, self.sealed, known)
-            for value, visitors in sets.items():
+        if self.sealed_visitors and known:
+            for value, visitors in self.sealed_visitors(known).items():
                 self._exact[value] += Sums(visitors=visitors)
         return {value: self._exact[value] for value in values}
 

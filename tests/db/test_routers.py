@@ -35,7 +35,15 @@ def test_the_homes_are_those_of_the_design():
             "AppliedRetention",
         ),
         *("DirtyRange", "EventTotal", "EventFloor", "WebsiteVisitor", "WebsiteRules"),
-        *("WebsiteSession", "HeavySession", "SealedDay", "Breakdown", "VisitorSet", "RollupCheck"),
+        *(
+            "WebsiteSession",
+            "HeavySession",
+            "SealedDay",
+            "Breakdown",
+            "VisitorSet",
+            "DayColumn",
+            "RollupCheck",
+        ),
     }
     assert {home(model) for model in MODELS} <= set(settings.DATABASES)
 

@@ -335,7 +335,8 @@ NOTHING = {
     *("analytics_platformhour", "analytics_eventtotal", "analytics_eventfloor"),
     *("analytics_websiterules", "analytics_rollupcheck", "analytics_sealedday"),
     *("analytics_appliedretention", "websites_deletedwebsite"),
-    *("analytics_visitorset", "auth_permission", "auth_group", "auth_group_permissions"),
+    *("analytics_visitorset", "analytics_daycolumn"),
+    *("auth_permission", "auth_group", "auth_group_permissions"),
     *("django_content_type", "token_blacklist_blacklistedtoken"),
 }
 

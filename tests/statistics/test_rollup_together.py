@@ -74,6 +74,7 @@ STEPS = (
     *("analytics_websiterules", "analytics_dirtyrange", "analytics_event"),
     *("analytics_websitevisitor", "analytics_websitesession", "analytics_breakdown"),
     "analytics_visitorset",
+    "analytics_daycolumn",
 )
 STORE_EVENTS = """
 from tests.support.rollup_load import Writer

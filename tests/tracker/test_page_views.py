@@ -165,6 +165,11 @@ def test_pages_that_are_closed_at_once_are_counted(visit):
     visit.add_page("/blank", head="")
     opener = visit.open("/blank")
     opener.evaluate(OPEN_AND_CLOSE, 100)
-    wait_until(lambda: len(visit.rows()) >= 99, seconds=10)
+    wait_until(lambda: page_views(visit) >= 99, seconds=10)
     opener.wait_for_timeout(500)
-    assert 99 <= len(visit.rows()) <= 100
+    assert page_views(visit) <= 100
+
+
+def page_views(visit):
+    """Return how many there are; a page that took long to close has sent its engagement too."""
+    return sum(row.type == "pageview" for row in visit.rows())

@@ -12,13 +12,13 @@ from analytics.reports.derived.rollup_models import (
     HeavySession,
     WebsiteRules,
 )
-from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.derived.sealed_models import SEALED
 from analytics.reports.models import WebsiteVisitor
 from config.db.routers import home
 
 BATCH_ROWS = 5_000
 MODELS: tuple[type[Model], ...] = (
-    *(DirtyRange, EventTotal, HeavySession, SealedDay, Breakdown, VisitorSet),
+    *(DirtyRange, EventTotal, HeavySession, *SEALED),
     *(WebsiteVisitor, WebsiteRules),
 )
 

@@ -11,17 +11,21 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connections
+from pyroaring import BitMap
 
 from analytics.events.models import Event
 from analytics.reports.derived import heavy_sessions, marks, rollup, sealing, site_rules
 from analytics.reports.derived.changed_sessions import begun_below, changed_sessions
+from analytics.reports.derived.column_sums import ColumnSums
 from analytics.reports.derived.rollup_models import EventFloor
 from analytics.reports.derived.sealed_models import SealedDay
+from analytics.reports.derived.sealed_sums import SealedSums, SealedValues
+from analytics.reports.derived.value_sums import ValueSums
 from analytics.reports.facts import session_rows
 from analytics.reports.facts.session_events import facts_of_sessions
 from analytics.reports.models import WebsiteSession
-from analytics.reports.queries.session_query import Selection, sums_by
-from analytics.reports.queries.sums import COUNTS, NOTHING, Sums
+from analytics.reports.queries.session_query import TOTAL, Selection, sums_by
+from analytics.reports.queries.sums import COUNTS, Sums
 from analytics.reports.questions.buckets import DAY, start_of
 from analytics.reports.questions.question import Range
 from config.db import deadline, uuid7
@@ -104,18 +108,21 @@ def _compare_sealed_day(website: Website, day: date, found: Comparison) -> None:
     selection = Selection(website.pk, (start_of(day, zone), start_of(day + DAY, zone)))
     for dimension in sealing.DIMENSIONS:
         expected = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
-        stored = _stored_sums(website.pk, dimension, day)
+        name = f"{dimension} of {day} of {website.pk}"
+        of_columns = ColumnSums(website.pk, [day], (), COUNTS).by_value(dimension)
+        found.compare(f"{name} by columns", _stored_sums(of_columns, dimension), expected)
+        breakdown = SealedSums(website.pk, [day], COUNTS).by_value(dimension)
+        stored = _stored_sums(breakdown, dimension)
         if len(expected) > sealing.MAX_VALUES:
             expected = {value: sums for value, sums in expected.items() if value in stored}
-        found.compare(f"{dimension} of {day} of {website.pk}", stored, expected)
+        found.compare(name, stored, expected)
 
 
-def _stored_sums(website_id: UUID, dimension: str, day: date) -> dict[str | None, Sums]:
-    counts = sealing.counts_by_value(website_id, dimension, [day], COUNTS)
-    sums = {each.value: each.sums for each in counts if not each.is_other}
-    sets = sealing.visitors_by_value(website_id, dimension, [day], list(sums))
+def _stored_sums(found: SealedValues | ValueSums, dimension: str) -> dict[str | None, Sums]:
+    sums = {each.value: each.sums for each in found.counts() if not each.is_other}
+    sets = found.visitors(list(sums))
     return {
-        value: each + Sums(visitors=sets.get(value, NOTHING.visitors))
+        None if dimension == TOTAL else value: each + Sums(visitors=sets.get(value, BitMap()))
         for value, each in sums.items()
     }
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from prometheus_client.core import GaugeMetricFamily
 
 from analytics.reports.derived.rollup_models import DirtyRange, EventTotal, RollupCheck
-from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.derived.sealed_models import SEALED
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
 from config.db import deadline, uuid7
 from config.db.routers import home
@@ -17,7 +17,7 @@ from config.server import metrics
 
 MAX_AGE_SECONDS = 15
 READ_SECONDS = 2
-TABLES = (DirtyRange, EventTotal, WebsiteVisitor, SealedDay, Breakdown, VisitorSet)
+TABLES = (DirtyRange, EventTotal, WebsiteVisitor, *SEALED)
 
 LAG = "Age of the oldest events that the statistics do not show unless they are asked for."
 DRIFT = "Sessions, totals and sealed days that manage.py rollup --check found to be wrong."

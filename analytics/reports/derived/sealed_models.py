@@ -74,3 +74,24 @@ class VisitorSet(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dimension} {self.position} on {self.day}"
+
+
+class DayColumn(models.Model):
+    """A column of the sessions of a sealed day, or of their hits: an array with a value for each.
+
+    Sums under conditions are made of these; see day_columns.py.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "day", "name")
+    website_id = models.UUIDField()
+    day = models.DateField()
+    name = models.CharField(max_length=16)
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.day}"
+
+
+SEALED = (SealedDay, Breakdown, VisitorSet, DayColumn)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connections
+
 from analytics.reports.questions.question import GOAL, Condition
+from config.db.routers import ANALYTICS
 
 # Dimensions that are a column of a session.
 COLUMNS = {
@@ -65,6 +68,25 @@ def of_value(column: str, condition: Condition, parameters: Parameters) -> str:
     """Return whether the value in a column fits a condition."""
     fits = _fits(column, condition, parameters)
     return fits if is_positive(condition) else f"({fits}) IS NOT TRUE"
+
+
+def fitting_texts(texts: Sequence[str | None], condition: Condition) -> list[int]:
+    """Return the places of texts that fit a condition, or of a negative one its opposite."""
+    match _positive_operator(condition):
+        case "is":
+            return [n for n, text in enumerate(texts) if text in condition.values]
+        case "known":
+            return [n for n, text in enumerate(texts) if text is not None]
+    parameters = Parameters()
+    fits = _fits("text", condition, parameters)
+    texts_of = parameters.add(list(texts))
+    with connections[ANALYTICS].cursor() as cursor:
+        cursor.execute(
+            f"SELECT n - 1 FROM unnest({texts_of}::text[]) WITH ORDINALITY AS t (text, n)"
+            f" WHERE {fits}",
+            parameters.values,
+        )
+        return [n for (n,) in cursor.fetchall()]
 
 
 def of_session(condition: Condition, parameters: Parameters) -> str:

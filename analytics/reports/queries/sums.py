@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from pyroaring import BitMap
 
@@ -86,6 +86,18 @@ class Sums:
 
 
 NOTHING = Sums()
+
+
+class ValueCounts(NamedTuple):
+    """The sums of a value, without its visitors.
+
+    is_other: it is the sum of further values. bound: it has at most so many visitors.
+    """
+
+    value: str | None
+    is_other: bool
+    bound: int
+    sums: Sums
 
 
 def total(sums: Iterable[Sums]) -> Sums:

@@ -38,7 +38,7 @@ TURNS = 20
 MAX_SECONDS = 20  # of them
 DERIVED = (
     *("analytics_websitesession", "analytics_websitevisitor", "analytics_breakdown"),
-    "analytics_visitorset",
+    *("analytics_visitorset", "analytics_daycolumn"),
     *("analytics_sealedday", "analytics_dirtyrange", "analytics_eventtotal"),
 )
 

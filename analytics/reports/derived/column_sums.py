@@ -1,0 +1,205 @@
+"""Sums of sealed days under conditions, made of their columns
+
+They are what statements on sessions give (session_query.py), for whole days.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from functools import cached_property
+from uuid import UUID
+
+import numpy as np
+
+from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select
+from analytics.reports.derived.day_columns import (
+    BEGINS,
+    BOUNCED,
+    ENGAGED,
+    EVENT,
+    FIRST_HOST,
+    FIRST_NAME,
+    FIRST_PAGE,
+    HIT_FLAGS,
+    HIT_VISITOR,
+    HITS,
+    HOSTNAME,
+    OTHER_SESSION,
+    OTHER_VISITOR,
+    PAGE,
+    SCROLL,
+    SECONDS,
+    SESSION_FLAGS,
+    VIEW,
+    VIEWED,
+    VISITOR,
+    WEIGHTS,
+    WHOLE,
+    WITHIN,
+    Array,
+)
+from analytics.reports.derived.loaded_columns import ENDS, LoadedColumns, LoadedDay, column_of
+from analytics.reports.derived.sealing import DIMENSIONS
+from analytics.reports.derived.value_sums import ValueSums
+from analytics.reports.queries.conditions import COLUMNS, OF_NAMES
+from analytics.reports.queries.session_query import TOTAL, is_session_dimension
+from analytics.reports.queries.sums import Sums
+from analytics.reports.questions.question import Condition
+from config.server.computation import compute
+
+DURATION = "duration_ms"
+FIRST = {PAGE: FIRST_PAGE, HOSTNAME: FIRST_HOST, **dict.fromkeys(OF_NAMES, FIRST_NAME)}
+SESSION_TESTS = {
+    "sessions": BEGINS,
+    "viewed_sessions": VIEWED,
+    "bounced_sessions": BOUNCED,
+    "engaged_sessions": ENGAGED,
+}
+OF_SESSIONS = (VISITOR, OTHER_SESSION, OTHER_VISITOR)
+OF_HITS = (HITS, HIT_FLAGS, VISITOR, HIT_VISITOR, SECONDS, SCROLL)
+
+
+def can_select(conditions: Iterable[Condition]) -> bool:
+    """Return whether columns have what conditions ask for."""
+    return all(each.dimension in DIMENSIONS for each in conditions)
+
+
+class ColumnSums:
+    """The sums of some days of a website under conditions; needed: the counts that are."""
+
+    def __init__(
+        self,
+        website_id: UUID,
+        days: Sequence[date],
+        conditions: Sequence[Condition],
+        needed: Collection[str],
+    ) -> None:
+        self.days = days
+        self.conditions = conditions
+        self.needed = needed
+        self._columns = LoadedColumns(website_id, days)
+
+    def by_day(self) -> dict[date, Sums]:
+        """Return the totals of each day."""
+        found = self.by_value(TOTAL)
+        return {day: found.sums(number) for number, day in enumerate(self.days)}
+
+    def by_value(self, dimension: str) -> ValueSums:
+        """Return the sums of each value of a dimension; for that of totals, of each day."""
+        self._columns.load(self._needed(dimension))
+        selections = self._selections
+        values: Iterable[str | None] = map(str, self.days)
+        if dimension != TOTAL:
+            values = self._columns.texts(column_of(dimension)).index
+        sums = ValueSums(list(values), self.needed)
+        compute(self._add, sums, selections, dimension)
+        return sums
+
+    @cached_property
+    def _selections(self) -> Sequence[Selection]:
+        """What of each day fits."""
+        names = [column_of(each.dimension) for each in self.conditions]
+        of_hits = [HITS, HIT_FLAGS] if not set(names) <= set(COLUMNS) else []
+        self._columns.load([*names, *of_hits, SESSION_FLAGS])
+        texts = map(self._columns.texts, names)
+        fits = [of_name.fitting(each) for of_name, each in zip(texts, self.conditions, strict=True)]
+        return [compute(select, day, self.conditions, fits) for day in self._columns]
+
+    def _needed(self, dimension: str) -> set[str]:
+        """Return the columns that the sums of a dimension are made of."""
+        names = {SESSION_FLAGS, *OF_SESSIONS, *(set(WEIGHTS) & set(self.needed))}
+        if not is_session_dimension(dimension) or any(map(chooses_hits, self.conditions)):
+            names |= set(OF_HITS)
+        if dimension != TOTAL:
+            names.add(column_of(dimension))
+        return names | set(ENDS) if dimension == PAGE else names
+
+    def _add(self, sums: ValueSums, selections: Sequence[Selection], dimension: str) -> None:
+        others = {each.dimension for each in self.conditions if chooses_hits(each)}
+        for selection in selections:
+            if is_session_dimension(dimension):
+                _add_by_session(sums, selection, dimension)
+            else:
+                _add_by_hit(sums, selection, dimension, knows_first=others <= {dimension})
+        sums.count_visitors()
+
+
+def _add_by_session(sums: ValueSums, selection: Selection, dimension: str) -> None:
+    """Add a day to a dimension of which each session has one value."""
+    day = selection.day
+    sessions = np.flatnonzero(selection.sessions)
+    if dimension == TOTAL:
+        values = np.full(len(selection.sessions), day.number)
+    else:
+        values = day.texts(dimension)
+    _add_sessions(sums, day, sessions, values[sessions])
+    if selection.restricts_hits:
+        hits = np.flatnonzero(selection.hits & day.has(HIT_FLAGS, WITHIN))
+        _add_hits(sums, day, hits, values[day.session_of[hits]])
+        return
+    for name in WEIGHTS:
+        if name in sums.needed and name != DURATION:
+            sums.add(name, values[sessions], day.array(name)[sessions])
+    whole = sessions[day.has(SESSION_FLAGS, WHOLE)[sessions]]
+    sums.add_visitors(values[whole], day.array(VISITOR)[whole])
+    others = selection.sessions[day.array(OTHER_SESSION)]
+    sums.add_visitors(values[day.array(OTHER_SESSION)[others]], day.array(OTHER_VISITOR)[others])
+
+
+def _add_by_hit(
+    sums: ValueSums, selection: Selection, dimension: str, *, knows_first: bool
+) -> None:
+    """Add a day to a dimension of which hits have values; a session has each value once.
+
+    knows_first: a hit alone shows if it is the first of its session with its value.
+    """
+    day = selection.day
+    counting = selection.hits
+    if kind := KINDS.get(dimension):
+        counting = counting & day.has(HIT_FLAGS, kind)
+    hits = np.flatnonzero(counting)
+    values = day.texts(column_of(dimension))[hits]
+    flags = day.array(HIT_FLAGS)[hits]
+    within = (flags & WITHIN) > 0
+    _add_hits(sums, day, hits[within], values[within], are_events=kind is not None)
+    if knows_first:
+        first = (flags & FIRST[dimension]) > 0
+        sessions, values = day.session_of[hits[first]], values[first]
+    else:
+        pairs = day.session_of[hits].astype(np.int64) * len(sums.values) + values
+        sessions, values = np.divmod(np.unique(pairs), len(sums.values))
+    _add_sessions(sums, day, sessions, values)
+    if dimension == PAGE:
+        begins = day.has(SESSION_FLAGS, BEGINS)[sessions]
+        for name, end in zip(("entries", "exits"), ENDS, strict=True):
+            sums.add(name, values[begins & (day.texts(end)[sessions] == values)])
+
+
+def _add_sessions(sums: ValueSums, day: LoadedDay, sessions: Array, values: Array) -> None:
+    """Add sessions that begin on a day to a value each."""
+    flags = day.array(SESSION_FLAGS)[sessions]
+    begins = (flags & BEGINS) > 0
+    sessions, flags, values = sessions[begins], flags[begins], values[begins]
+    sums.find(values)
+    for name, flag in SESSION_TESTS.items():
+        sums.add(name, values[(flags & flag) > 0])
+    if DURATION in sums.needed:
+        sums.add(DURATION, values, day.array(DURATION)[sessions])
+
+
+def _add_hits(
+    sums: ValueSums, day: LoadedDay, hits: Array, values: Array, *, are_events: bool = False
+) -> None:
+    """Add hits to a value each; are_events: all count as events."""
+    flags = day.array(HIT_FLAGS)[hits]
+    sums.find(values)
+    sums.add_visitors(values, day.hit_visitors[hits])
+    sums.add("page_views", values[(flags & VIEW) > 0])
+    sums.add("events", values if are_events else values[(flags & EVENT) > 0])
+    for count, weight, column in (
+        ("timed_views", "engaged_seconds", SECONDS),
+        ("scrolled_pages", "scroll_percents", SCROLL),
+    ):
+        numbers = day.array(column)[hits]
+        known = numbers > 0
+        sums.add(count, values[known])
+        sums.add(weight, values[known], numbers[known].astype(np.int64) - 1)
