@@ -169,8 +169,9 @@ class StreamAdmin(ReadOnlyAdmin):
     ) -> Any:
         context = {"show_history": False, **(extra_context or {})}  # nothing changes an event
         try:
-            return super().changeform_view(request, object_id, form_url, context)
-        except DATABASE_FAILURES as error:
+            with LISTS.bounded():
+                return super().changeform_view(request, object_id, form_url, context)
+        except (*DATABASE_FAILURES, StorageUnavailable) as error:
             messages.error(request, log_failure(error))
             return redirect("admin:index")
 

@@ -94,6 +94,8 @@ def test_an_address_has_so_many_activity_events(api, settings):
     body = {"error": {"code": "RATE_LIMITED", "message": "Too many requests"}}
     assert_limited(post("2001:db8::3"), body=body)
     assert post("2001:db8:0:1::1").status_code == 202
+    change_settings(activity_enabled="false")
+    assert post("2001:db8::3").status_code == 503
     assert ActivityEvent.objects.count() == 2
 
 
