@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import string
+from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -138,7 +139,7 @@ def close(user: User) -> int:
     """
     with transaction.atomic(using="default"):
         list(User.objects.select_for_update().filter(is_superuser=True).values_list("pk"))
-        if is_last_admin(user):
+        if are_last_admins([user]):
             raise Forbidden(LAST_ADMIN)
         account_records.forget_name(user)
         websites = user.websites.count()
@@ -148,9 +149,11 @@ def close(user: User) -> int:
     return websites
 
 
-def is_last_admin(user: User) -> bool:
-    others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
-    return user.is_superuser and not others.exists()
+def are_last_admins(users: Collection[User]) -> bool:
+    """Return whether there would be no administrator without some users, and now is one."""
+    admins = User.objects.filter(is_superuser=True, is_active=True)
+    others = admins.exclude(pk__in=[user.pk for user in users])
+    return any(user.is_superuser for user in users) and not others.exists()
 
 
 def remove(user_id: UUID, *, seconds: float = 0) -> bool:

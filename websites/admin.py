@@ -63,7 +63,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         """Return what goes with users, and why they must stay, without reading all of it."""
         names = [str(user) for user in objs[:MAX_NAMED]]
         counts = {"users": len(objs), "websites": Website.objects.filter(user__in=objs).count()}
-        protected = [accounts.LAST_ADMIN for user in objs if accounts.is_last_admin(user)]
+        protected = [accounts.LAST_ADMIN] if accounts.are_last_admins(objs) else []
         return names, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

@@ -22,6 +22,7 @@ from tests.support.events import (
 from tests.support.metrics import outcome_counter
 from tests.support.responses import assert_error, assert_response
 from tests.support.runtime_settings import change_settings
+from tests.support.sessions import SESSION, session_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -261,3 +262,9 @@ def test_a_signal_is_one_of_all_events_of_a_batch(api, website, other_website):
     response = api.post(f"{PATH}/batch", {"events": events}, headers={"DNT": "1"})
     assert (response.status_code, response.json()["eventsCreated"]) == (201, 1)
     assert [row["website_id"] for row in stored_rows()] == [other_website.id]
+
+
+def test_sessions_go_by_their_consent_alone(api, website):
+    website.change(honour_privacy_signals=True)
+    response = api.post(SESSION, session_of(), headers={"DNT": "1", "Sec-GPC": "1"})
+    assert response["X-Event-Outcome"] == "stored"
