@@ -321,6 +321,7 @@ DECIDED = {
     "analytics_websitevisitor": {"visitor_id"},
     "analytics_dirtyrange": {"session_id"},
     "analytics_heavysession": {"session_id"},
+    "analytics_daycolumn": {"data"},  # deleted with the day, as soon as a session of it is
     # Numbers of people only.
     "analytics_breakdown": {"visitors", "sessions", "viewed_sessions", "bounced_sessions"}
     | {"engaged_sessions"},
@@ -336,8 +337,7 @@ NOTHING = {
     *("analytics_platformhour", "analytics_eventtotal", "analytics_eventfloor"),
     *("analytics_websiterules", "analytics_rollupcheck", "analytics_sealedday"),
     *("analytics_appliedretention", "websites_deletedwebsite"),
-    *("analytics_visitorset", "analytics_daycolumn"),
-    *("auth_permission", "auth_group", "auth_group_permissions"),
+    *("analytics_visitorset", "auth_permission", "auth_group", "auth_group_permissions"),
     *("django_content_type", "token_blacklist_blacklistedtoken"),
 }
 
