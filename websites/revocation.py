@@ -8,14 +8,14 @@ The blacklist tables of djangorestframework-simplejwt hold what is revoked, and 
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Exists
-from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from config.db import uuid7
 from websites.models import User
-from websites.signed_tokens import Caller
+from websites.signed_tokens import AccessToken, Caller, RefreshToken
 
 RETRY = timedelta(seconds=30)  # within which a client may repeat an exchange that got no answer
+LONGEST_LIFETIME = max(AccessToken.lifetime, RefreshToken.lifetime)
 
 
 def active_user(claims: Caller) -> User | None:
@@ -42,8 +42,7 @@ def exchange(claims: Caller) -> bool:
     expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
     token, is_first = _store(claims.token_id, expires_at, exchanged_at=now)
     if not is_first and token.created_at and now - token.created_at > RETRY:
-        # By then its last refresh token has expired.
-        _store(_family(claims), now + api_settings.REFRESH_TOKEN_LIFETIME)
+        _store(_family(claims), now + LONGEST_LIFETIME)
     return is_first
 
 

@@ -85,7 +85,7 @@ PLATFORM = Api(
 )
 ACCOUNTS = Api(
     "accounts",
-    "Register, log in, stay logged in, log out.",
+    "Register, log in, stay logged in, log out, manage the account.",
     same_origin=("api/v1/auth/session",),
 )
 WEBSITES = Api("websites", "A user's websites and their tracking codes.")
