@@ -6,17 +6,15 @@ rows. The price: rows may come or go between the update and the deletion, which 
 batch is rolled back and repeated.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError
 from psycopg import sql
-from psycopg.errors import LockNotAvailable
 
-from analytics.ingest.bulk_copy import is_serialization_failure
+from analytics.streams import locks
 from analytics.streams.base import Stream, StreamQuerySet
 from analytics.streams.partitions import Partition
 from config.db import deadline, uuid7
@@ -46,17 +44,11 @@ def drop_partition(model: type[Stream], partition: Partition) -> bool:
     `before_delete` has changed hold a lock of the table: under heavy load of theirs all attempts
     fail.
     """
-    for attempt in range(DROP_ATTEMPTS):
-        if attempt:
-            time.sleep(DROP_PAUSE_SECONDS)
-        try:
-            _drop_partition(model, partition)
-        except OperationalError as error:
-            if not _is_contention(error):
-                raise
-        else:
-            return True
-    return False
+    return locks.try_often(
+        partial(_drop_partition, model, partition),
+        attempts=DROP_ATTEMPTS,
+        pause_seconds=DROP_PAUSE_SECONDS,
+    )
 
 
 def delete_range(model: type[Stream], table: str, low: UUID, high: UUID) -> Iterator[int]:
@@ -156,11 +148,6 @@ def _retry(delete_batch: Callable[[], Result]) -> Result:
         except _RowsChanged:
             continue
         except DatabaseError as error:
-            if not _is_contention(error):
+            if not locks.is_contention(error):
                 raise
     return delete_batch()
-
-
-def _is_contention(error: DatabaseError) -> bool:
-    """Return whether others held a lock or changed the same rows."""
-    return isinstance(error.__cause__, LockNotAvailable) or is_serialization_failure(error)

@@ -1,21 +1,32 @@
 """Monthly partitions of the event tables, by ranges of their time-ordered ids."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import UTC, datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from django.db import connections
-from django.db.migrations.operations import AlterModelTable, CreateModel
 from django.db.models import Model
 from psycopg import sql
 
+from analytics.streams.default_partition import Replacement, Span
+from analytics.streams.locks import TableChanges
+from analytics.streams.partitioned_tables import (  # migrations look for them here
+    CreatePartitionedModel as CreatePartitionedModel,
+)
+from analytics.streams.partitioned_tables import RenamePartitionedTable as RenamePartitionedTable
+from config.api.timestamps import AHEAD_MS
 from config.db import deadline, uuid7
 from config.db.routers import home
 
 MONTHS_AHEAD = 3
+MONTHS_AT_ONCE = 6  # that are attached under one lock
+SMALL_BYTES = 8 << 20  # of a default partition: PostgreSQL looks through it in some milliseconds
+FEW_ROWS = 500  # that may move under the lock
+INSTANT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,84 +63,6 @@ class Month:
         while month <= last:
             yield month
             month = month.plus(1)
-
-
-class CreatePartitionedModel(CreateModel):
-    """Create a model's table partitioned by ranges of `id`, with its default partition.
-
-    Foreign keys are checked by each statement, not at the commit as Django's own are: the writer
-    must find out which row is invalid, where a failing commit would refuse its whole group. They
-    cascade, so that no deletion fails for a row that refers to a deleted one and was added
-    meanwhile.
-    """
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        model = to_state.apps.get_model(app_label, self.name)
-        if not self.allow_migrate_model(schema_editor.connection.alias, model):
-            return
-        schema_editor.sql_create_table += " PARTITION BY RANGE (id)"
-        keys = schema_editor.sql_create_fk
-        schema_editor.sql_create_fk = keys.replace("%(deferrable)s", " ON DELETE CASCADE")
-        super().database_forwards(app_label, schema_editor, from_state, to_state)
-        del schema_editor.sql_create_table, schema_editor.sql_create_fk  # back to the class's
-        table = schema_editor.quote_name(model._meta.db_table)
-        default = schema_editor.quote_name(f"{model._meta.db_table}_default")
-        schema_editor.execute(f"CREATE TABLE {default} PARTITION OF {table} DEFAULT")
-
-
-class RenamePartitionedTable(AlterModelTable):
-    """Rename a model's table, and all that carries its name: partitions, indexes, constraints.
-
-    Nothing is rewritten. From the lock until the commit all use of the table waits: 0.1 seconds
-    with 60 partitions. While a transaction of somebody else keeps the lock away, writers wait
-    behind it; so it is given up soon, nothing is changed, and the migration can be repeated.
-    """
-
-    lock_timeout = "2s"  # an autovacuum that is in the way is cancelled after one
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        model = to_state.apps.get_model(app_label, self.name)
-        if not self.allow_migrate_model(schema_editor.connection.alias, model):
-            return
-        old = from_state.apps.get_model(app_label, self.name)._meta.db_table
-        with schema_editor.connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
-            # The lock includes the partitions.
-            cursor.execute(f"LOCK TABLE {schema_editor.quote_name(old)} IN ACCESS EXCLUSIVE MODE")
-            cursor.execute(_NAMED_AFTER, {"table": old})
-            found = cursor.fetchall()
-        for kind, name in found:
-            names = {"table": old, "old": name, "new": model._meta.db_table + name[len(old) :]}
-            quoted = {key: schema_editor.quote_name(value) for key, value in names.items()}
-            schema_editor.execute(_RENAME[kind].format(**quoted))
-
-
-_RENAME = {
-    "constraint": "ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",
-    "index": "ALTER INDEX {old} RENAME TO {new}",  # and the constraint that it serves
-    "table": "ALTER TABLE {old} RENAME TO {new}",
-}
-# Constraints without an index are renamed with those of the partitions, if these have the same
-# name: after an upgrade from PostgreSQL 17, NOT NULL has another one in each.
-_NAMED_AFTER = """
-    WITH tree AS (SELECT relid::oid AS id FROM pg_partition_tree(%(table)s::text::regclass)),
-    named (kind, name) AS (
-        SELECT 'constraint', conname FROM pg_constraint
-        WHERE conrelid IN (TABLE tree) AND contype IN ('c', 'n')
-        GROUP BY conname HAVING count(*) = (SELECT count(*) FROM tree)
-        UNION ALL
-        SELECT CASE WHEN relkind IN ('i', 'I') THEN 'index' ELSE 'table' END, relname
-        FROM pg_class LEFT JOIN pg_index ON indexrelid = oid
-        WHERE oid IN (TABLE tree) OR indrelid IN (TABLE tree)
-    )
-    SELECT kind, name FROM named
-    WHERE name = %(table)s::text OR starts_with(name, %(table)s::text || '_')
-    ORDER BY kind
-"""
 
 
 def partition_name(model: type[Model], month: Month) -> str:
@@ -207,33 +140,98 @@ def months_in_default(model: type[Model]) -> Iterator[tuple[Month, int]]:
 
 
 def create(model: type[Model], month: Month) -> bool:
-    """Create a month's partition unless it exists; return whether it was created.
+    """Create a month's partition unless it exists; return whether it was created."""
+    return month in create_all(model, [month])
 
-    Rows of that month in the default partition move to it in the same transaction. Writers wait
-    only for this move.
+
+def create_all(model: type[Model], months: Sequence[Month]) -> Iterator[Month]:
+    """Create the partitions of months unless they exist; yield those that were created.
+
+    Rows of these months in the default partition move to them. Raises TableInUse.
     """
-    name = partition_name(model, month)
-    with deadline.long_transaction(home(model)) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
-        if name in partition_names(model):
-            return False
-        names = {
-            "parent": sql.Identifier(model._meta.db_table),
-            "default": sql.Identifier(default_name(model)),
-            "part": sql.Identifier(name),
-            "low": sql.Literal(str(uuid7.floor(month.start))),
-            "high": sql.Literal(str(uuid7.floor(month.plus(1).start))),
-        }
-        for statement in _CREATE:
-            cursor.execute(sql.SQL(statement).format(**names).as_string())
-    return True
+    for start in range(0, len(months), MONTHS_AT_ONCE):
+        some = months[start : start + MONTHS_AT_ONCE]
+        if _lacking(model, some):
+            with _exclusive(model):
+                lacking = _lacking(model, some)
+                _create(model, [_span(model, month) for month in lacking])
+            yield from lacking
 
 
+def _lacking(model: type[Model], months: Sequence[Month]) -> list[Month]:
+    names = partition_names(model)
+    return [month for month in months if partition_name(model, month) not in names]
+
+
+@contextmanager
+def _exclusive(model: type[Model]) -> Iterator[None]:
+    """Let no other process attach partitions to a table."""
+    with connections[home(model)].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [model._meta.db_table])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [model._meta.db_table])
+
+
+def _span(model: type[Model], month: Month) -> Span:
+    low, high = uuid7.floor(month.start), uuid7.floor(month.plus(1).start)
+    return Span(partition_name(model, month), low, high)
+
+
+def _create(model: type[Model], spans: Sequence[Span]) -> None:
+    """Create partitions, each in the way for which nobody waits."""
+    table = model._meta.db_table
+    changes = TableChanges(home(model), table=table, default=default_name(model))
+    first_ahead = uuid7.floor(uuid7.from_ms(uuid7.now_ms() + AHEAD_MS) + INSTANT)
+    to_fill = []
+    for span in spans:
+        if _has_few_rows(changes, span):
+            changes.run(*_CREATE, names=span.names)
+        elif span.low >= first_ahead:
+            _create_ahead(changes, span)
+        else:
+            to_fill.append(span)
+    if to_fill:
+        found = [each for each in list_partitions(model) if not each.is_default]
+        others = [Span(each.name, each.low, each.high) for each in found]
+        Replacement(home(model), table, to_fill, others).run()
+
+
+def _has_few_rows(changes: TableChanges, span: Span) -> bool:
+    """Return whether a look through the default partition, and the move, take a moment."""
+    with changes.transaction() as execute:
+        [[size, rows]] = execute(_SIZE, [span.low, span.high, FEW_ROWS + 1])
+    return bool(size <= SMALL_BYTES and rows <= FEW_ROWS)
+
+
+def _create_ahead(changes: TableChanges, span: Span) -> None:
+    """Create a partition whose rows nobody can have sent, beside a large default one.
+
+    A constraint tells that it has none of them, and is validated while others write.
+    """
+    changes.run(*_FORBID, names=span.names)
+    try:
+        changes.run("ALTER TABLE {default} VALIDATE CONSTRAINT elsewhere")
+        changes.run(*_CREATE, names=span.names)
+    finally:
+        changes.run(_ALLOW)
+
+
+_SIZE = """
+SELECT pg_relation_size('{default}'), count(*)
+  FROM (SELECT FROM {default} WHERE id >= %s AND id < %s LIMIT %s) AS few
+"""
 # ATTACH locks only the default partition; CREATE TABLE … PARTITION OF would lock the whole table.
 _CREATE = (
-    "CREATE TABLE {part} (LIKE {parent} INCLUDING ALL)",
+    "CREATE TABLE {part} (LIKE {table} INCLUDING ALL)",
     "LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
     "WITH moved AS (DELETE FROM {default} WHERE id >= {low} AND id < {high} RETURNING *) "
     "INSERT INTO {part} SELECT * FROM moved",
-    "ALTER TABLE {parent} ATTACH PARTITION {part} FOR VALUES FROM ({low}) TO ({high})",
+    "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({low}) TO ({high})",
+)
+_ALLOW = "ALTER TABLE {default} DROP CONSTRAINT IF EXISTS elsewhere"
+_FORBID = (
+    _ALLOW,
+    "ALTER TABLE {default} ADD CONSTRAINT elsewhere CHECK (id < {low} OR id >= {high}) NOT VALID",
 )

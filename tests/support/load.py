@@ -4,7 +4,7 @@ import http.client
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,9 +39,15 @@ class Post:
 
 
 class Load:
-    """What became of the events of many clients; the URL of each event is unique."""
+    """What became of the events of many clients; the URL of each event is unique.
 
-    def __init__(self, port: int, tracking_code: str) -> None:
+    at_ms: the times of the events, if they are not now.
+    """
+
+    def __init__(
+        self, port: int, tracking_code: str, at_ms: Callable[[], int] | None = None
+    ) -> None:
+        self._at_ms = at_ms
         self._port = port
         self._tracking_code = tracking_code
         self._is_over = threading.Event()
@@ -94,8 +100,10 @@ class Load:
     def _new_post(self, path: str, count: int, has_ids: bool) -> Post:
         events = []
         for _ in range(count):
-            id = {"id": str(uuid7.new_id_now())} if has_ids else {}
-            events.append(event(self._tracking_code, f"{ADDRESS}{uuid4()}", **id))
+            ms = self._at_ms() if self._at_ms else uuid7.now_ms()
+            fields: dict[str, Any] = {"id": str(uuid7.new_id(ms))} if has_ids else {}
+            fields |= {"timestamp": ms} if self._at_ms else {}
+            events.append(event(self._tracking_code, f"{ADDRESS}{uuid4()}", **fields))
         return Post(path, events, has_ids)
 
     def _send(self, connection: Connection, post: Post) -> bool:
@@ -123,15 +131,21 @@ class Load:
 
 
 @contextmanager
-def load_on(port: int, tracking_code: str) -> Iterator[Load]:
-    """Post events from many clients until the block ends, and then let their requests end."""
-    load = Load(port, tracking_code)
-    clients = [threading.Thread(target=load.post, args=[number]) for number in range(CLIENTS)]
-    for client in clients:
-        client.start()
+def load_on(
+    port: int,
+    tracking_code: str,
+    *,
+    at_ms: Callable[[], int] | None = None,
+    clients: int = CLIENTS,
+) -> Iterator[Load]:
+    """Post events from some clients until the block ends, and then let their requests end."""
+    load = Load(port, tracking_code, at_ms)
+    threads = [threading.Thread(target=load.post, args=[number]) for number in range(clients)]
+    for thread in threads:
+        thread.start()
     try:
         yield load
     finally:
         load.end()
-        for client in clients:
-            client.join(TIMEOUT_SECONDS)
+        for thread in threads:
+            thread.join(TIMEOUT_SECONDS)

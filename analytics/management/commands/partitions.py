@@ -1,6 +1,7 @@
 """`manage.py partitions`: create the monthly partitions of the event tables, or list them."""
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analytics.streams import partitions
 from analytics.streams.base import Stream, streams
+from analytics.streams.locks import TableInUse
 from analytics.streams.maintenance import MaintenanceRun
 from analytics.streams.partitions import MONTHS_AHEAD, Month
 from config.api.timestamps import EARLIEST_MS
@@ -57,9 +59,12 @@ class Command(BaseCommand):
         last = this_month.plus(MAX_MONTHS_AHEAD)
         if start < FIRST_MONTH or end > last:
             raise CommandError(f"Months of events go from {FIRST_MONTH} to {last}.")
-        with stoppable("What is made stays so; run it again for the rest."):
-            moved = self._create_for_default_rows(last) if move else 0
-            created = self._create_months(start, end)
+        try:
+            with stoppable("What is made stays so; run it again for the rest."):
+                moved = self._create_for_default_rows(last) if move else 0
+                created = self._create_months(start, end)
+        except TableInUse as error:
+            raise CommandError(str(error)) from error
         self._warn_of_default_rows()
         is_daily = first is None and until is None
         also = f" {moved} more for rows in default partitions." if move else ""
@@ -69,7 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(summary)
 
     def _create_months(self, start: Month, end: Month) -> int:
-        return sum(self._create(model, month) for model in streams() for month in start.until(end))
+        return sum(self._create(model, list(start.until(end))) for model in streams())
 
     def _create_for_default_rows(self, last: Month) -> int:
         """Create the months of rows in default partitions, within the range of event times."""
@@ -77,16 +82,16 @@ class Command(BaseCommand):
         for model in streams():
             months = [month for month, _ in partitions.months_in_default(model)]
             within = [month for month in months if FIRST_MONTH <= month <= last]
-            for month in within[: -MAX_MONTHS_MOVED - 1 : -1]:
-                moved += self._create(model, month)
+            moved += self._create(model, within[: -MAX_MONTHS_MOVED - 1 : -1])
         return moved
 
-    def _create(self, model: type[Stream], month: Month) -> bool:
-        is_new = partitions.create(model, month)
-        if is_new:
+    def _create(self, model: type[Stream], months: Sequence[Month]) -> int:
+        created = 0
+        for month in partitions.create_all(model, months):
             self.stdout.write(f"made {partitions.partition_name(model, month)}")
             self.stdout.flush()
-        return is_new
+            created += 1
+        return created
 
     def _warn_of_default_rows(self) -> None:
         for model in streams():
