@@ -40,7 +40,7 @@ def several_workers_share_counters(**kwargs: Any) -> list[CheckMessage]:
 def secret_key() -> CheckMessage:
     """Check that the key can neither be guessed nor read from a file."""
     key, file = settings.ROOT_SECRET_KEY, settings.SECRET_KEY_FILE
-    hint = "Set it to 50 or more random characters, and SECRET_KEY_FALLBACKS to the one before."
+    hint = "Set it to 50 or more random characters; all sessions and tokens end with that."
     if len(set(key)) < MIN_KEY_CHARACTERS or key.startswith("django-insecure-"):
         return Error("is not random", hint=hint)
     if not settings.EMBEDDED and file.exists() and file.read_text() == key:

@@ -110,10 +110,8 @@ def confirm_email(request: HttpRequest, link: str) -> HttpResponse:
     """
     user = email_confirmation.user_of(link)
     context = {"title": "Confirm your email", "owner": user}
-    if user is None:
-        return render(request, "accounts/confirm.html", context, status=404)
-    if request.method != "POST":
-        return render(request, "accounts/confirm.html", context)
+    if user is None or request.method != "POST":
+        return render(request, "accounts/confirm.html", context, status=200 if user else 404)
     email_confirmation.confirm(user)
     messages.success(request, f"{user.email} is confirmed.")
     return redirect("account" if request.user.is_authenticated else "login")

@@ -25,7 +25,7 @@ from rest_framework_simplejwt.tokens import Token
 from config.db import uuid7
 from websites.models import User
 
-MAX_LENGTH = 2048  # ours have about 650 characters
+MAX_LENGTH = 2048  # ours have about 450 characters
 GENERATION_LENGTH = 16
 
 
