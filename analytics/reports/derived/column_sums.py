@@ -37,7 +37,7 @@ from analytics.reports.derived.day_columns import (
     WITHIN,
     Array,
 )
-from analytics.reports.derived.loaded_columns import ENDS, LoadedColumns, LoadedDay, column_of
+from analytics.reports.derived.loaded_columns import LoadedColumns, LoadedDay, column_of
 from analytics.reports.derived.sealing import DIMENSIONS
 from analytics.reports.derived.value_sums import ValueSums
 from analytics.reports.queries.conditions import COLUMNS, OF_NAMES
@@ -55,7 +55,13 @@ SESSION_TESTS = {
     "engaged_sessions": ENGAGED,
 }
 OF_SESSIONS = (VISITOR, OTHER_SESSION, OTHER_VISITOR)
-OF_HITS = (HITS, HIT_FLAGS, VISITOR, HIT_VISITOR, SECONDS, SCROLL)
+OF_HITS = (HITS, HIT_FLAGS, HIT_VISITOR)
+# What counts known numbers of hits, and what sums them up, by their column.
+MEASURES = {
+    SECONDS: ("timed_views", "engaged_seconds"),
+    SCROLL: ("scrolled_pages", "scroll_percents"),
+}
+ENDS_OF_PAGES = {"entries": "entryPage", "exits": "exitPage"}
 
 
 def can_select(conditions: Iterable[Condition]) -> bool:
@@ -106,12 +112,15 @@ class ColumnSums:
 
     def _needed(self, dimension: str) -> set[str]:
         """Return the columns that the sums of a dimension are made of."""
-        names = {SESSION_FLAGS, *OF_SESSIONS, *(set(WEIGHTS) & set(self.needed))}
+        needed = set(self.needed)
+        names = {SESSION_FLAGS, *OF_SESSIONS, *(needed & set(WEIGHTS))}
         if not is_session_dimension(dimension) or any(map(chooses_hits, self.conditions)):
-            names |= set(OF_HITS)
+            names |= {*OF_HITS, *(each for each in MEASURES if needed & set(MEASURES[each]))}
         if dimension != TOTAL:
             names.add(column_of(dimension))
-        return names | set(ENDS) if dimension == PAGE else names
+        if dimension == PAGE:
+            names |= {ENDS_OF_PAGES[each] for each in needed & ENDS_OF_PAGES.keys()}
+        return names
 
     def _add(self, sums: ValueSums, selections: Sequence[Selection], dimension: str) -> None:
         others = {each.dimension for each in self.conditions if chooses_hits(each)}
@@ -120,7 +129,7 @@ class ColumnSums:
                 _add_by_session(sums, selection, dimension)
             else:
                 _add_by_hit(sums, selection, dimension, knows_first=others <= {dimension})
-        sums.count_visitors()
+        sums.group_visitors()
 
 
 def _add_by_session(sums: ValueSums, selection: Selection, dimension: str) -> None:
@@ -170,8 +179,9 @@ def _add_by_hit(
     _add_sessions(sums, day, sessions, values)
     if dimension == PAGE:
         begins = day.has(SESSION_FLAGS, BEGINS)[sessions]
-        for name, end in zip(("entries", "exits"), ENDS, strict=True):
-            sums.add(name, values[begins & (day.texts(end)[sessions] == values)])
+        for name, end in ENDS_OF_PAGES.items():
+            if name in sums.needed:
+                sums.add(name, values[begins & (day.texts(end)[sessions] == values)])
 
 
 def _add_sessions(sums: ValueSums, day: LoadedDay, sessions: Array, values: Array) -> None:
@@ -192,14 +202,19 @@ def _add_hits(
     """Add hits to a value each; are_events: all count as events."""
     flags = day.array(HIT_FLAGS)[hits]
     sums.find(values)
-    sums.add_visitors(values, day.hit_visitors[hits])
+    sums.add_visitors(*_without_repeats(values, day.hit_visitors(hits)))
     sums.add("page_views", values[(flags & VIEW) > 0])
     sums.add("events", values if are_events else values[(flags & EVENT) > 0])
-    for count, weight, column in (
-        ("timed_views", "engaged_seconds", SECONDS),
-        ("scrolled_pages", "scroll_percents", SCROLL),
-    ):
-        numbers = day.array(column)[hits]
-        known = numbers > 0
-        sums.add(count, values[known])
-        sums.add(weight, values[known], numbers[known].astype(np.int64) - 1)
+    for column, (count, weight) in MEASURES.items():
+        if not {count, weight}.isdisjoint(sums.needed):
+            numbers = day.array(column)[hits]
+            known = numbers > 0
+            sums.add(count, values[known])
+            sums.add(weight, values[known], numbers[known].astype(np.int64) - 1)
+
+
+def _without_repeats(values: Array, visitors: Array) -> tuple[Array, Array]:
+    """Return pairs without those that equal the one before, as most of a session do."""
+    is_new = np.ones(len(values), bool)
+    is_new[1:] = (values[1:] != values[:-1]) | (visitors[1:] != visitors[:-1])
+    return values[is_new], visitors[is_new]

@@ -1,9 +1,10 @@
 """Columns of the sealed days of a range, read as they are needed"""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import count
 from uuid import UUID
 
 import numpy as np
@@ -34,9 +35,11 @@ class Texts:
 
     index: dict[str | None, int] = field(default_factory=dict)
 
-    def numbers_of(self, texts: Iterable[str | None]) -> Array:
-        index = self.index
-        return np.array([index.setdefault(text, len(index)) for text in texts], np.int64)
+    def numbers_of(self, texts: Sequence[str | None]) -> Array:
+        """Return the numbers of texts, of new ones the next."""
+        new = dict.fromkeys(texts).keys() - self.index.keys()
+        self.index.update(zip(new, count(len(self.index)), strict=False))
+        return np.fromiter(map(self.index.__getitem__, texts), np.int64, len(texts))
 
     def fitting(self, condition: Condition) -> Array:
         """Return for each text whether it fits a condition, or of a negative one its opposite."""
@@ -79,12 +82,11 @@ class LoadedDay:
         sizes = self.array(HITS)
         return np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
 
-    @cached_property
-    def hit_visitors(self) -> Array:
-        """The number of its visitor, for each hit."""
+    def hit_visitors(self, hits: Array) -> Array:
+        """Return the number of its visitor for each of some hits."""
         if HIT_VISITOR in self.columns:
-            return self.array(HIT_VISITOR)
-        return self.array(VISITOR)[self.session_of]
+            return self.array(HIT_VISITOR)[hits]
+        return self.array(VISITOR)[self.session_of[hits]]
 
 
 @dataclass
