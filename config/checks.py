@@ -1,11 +1,15 @@
 """System checks of settings, Redis and disk: before every command, or by `manage.py doctor`."""
 
 import shutil
+import time
+from datetime import timedelta
 from functools import partial
+from glob import glob
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
+import humanize
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
@@ -19,6 +23,9 @@ WIDEST_V4, WIDEST_V6 = 8, 16  # prefix lengths of private networks
 FIRST_RUN = "a first run, for this machine"
 HARDEN = "Run manage.py harden, or set it yourself."
 REDIS_SECONDS = 2
+OLD_BACKUP = timedelta(hours=26)  # a daily one may take longer than the day before
+BACKUP_HEAD_BYTES = 1_000_000  # where a dump in PostgreSQL's own format lists what it holds
+SALTS = b".config_dailysalt (day"  # of a COPY
 BAD_BYTES, LOW_BYTES = 1_000_000_000, 5_000_000_000
 
 
@@ -177,6 +184,28 @@ def disk() -> CheckMessage:
     if usage.free < BAD_BYTES:
         return Error(found, hint=hint)
     return Warning(found, hint=hint) if usage.free < LOW_BYTES else Info(found)
+
+
+@doctor.check("backup", 309, "machine")
+def backup() -> CheckMessage:
+    """Check the age of the newest backup, and that it lacks what must be forgotten."""
+    pattern = settings.BACKUP_FILE
+    if not pattern:
+        return Info("BACKUP_FILE does not say where it is")
+    files = [path for name in glob(pattern) if (path := Path(name)).is_file()]
+    if not files:
+        return Error(f"no file is {pattern}", hint="Nothing could be restored: see to the backup.")
+    newest = max(files, key=lambda path: path.stat().st_mtime)
+    status = newest.stat()
+    age = timedelta(seconds=max(0, round(time.time() - status.st_mtime)))
+    found = f"{newest} has {size(status.st_size)}, and is {humanize.naturaldelta(age)} old"
+    if age > OLD_BACKUP or not status.st_size:
+        return Error(found, hint="What came since would be lost: see to the backup.")
+    with newest.open("rb") as file:
+        if SALTS in file.read(BACKUP_HEAD_BYTES):
+            hint = "With them addresses can be found out: dump with --exclude-table-data."
+            return Warning(f"{found}, with the daily salts", hint=hint)
+    return Info(found)
 
 
 def _is_wide(network: IPv4Network | IPv6Network) -> bool:

@@ -58,6 +58,7 @@ ACTIVITY_EXCLUDE_PATHS: list[str] = env.list(
 )
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 TRACKING_HMAC_SECRET = env.str("TRACKING_HMAC_SECRET", "")
+BACKUP_FILE = env.str("BACKUP_FILE", "")
 GEOIP_DATABASE = env.str("GEOIP_DATABASE", "")
 API_DOCS = env.bool("API_DOCS", True)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])

@@ -73,6 +73,7 @@ class EmbeddedPostgres:
         self.log_file = self.data_dir / "server.log"
         self.options = {
             "max_connections": "200",
+            **{"timezone": "UTC", "log_timezone": "UTC"},
             **QUIET_LOG,
             **(options or {}),
             "listen_addresses": "",

@@ -1,6 +1,7 @@
 """Checks of both databases: response time, version, clock, connections, migrations."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import humanize
@@ -18,6 +19,16 @@ SKEW_SECONDS, BAD_SKEW_SECONDS = 1.0, 60.0
 LONG_SECONDS = 300
 MAX_NAMED_MIGRATIONS = 3
 DEFAULT_WAL, DEFAULT_BUFFERS, DEFAULT_TIMEOUT = 2**30, 2**27, 300
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+UTC_NAMES = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Universal", "Zulu", "UCT"}
+QUIET = {
+    "log_error_verbosity": {"terse"},
+    "log_min_error_statement": {"log", "fatal", "panic"},
+    "log_statement": {"none", "ddl"},
+    "log_min_duration_statement": {"-1"},
+    "log_min_duration_sample": {"-1"},
+    "log_parameter_max_length_on_error": {"0"},
+}
 TUNING = (
     "PostgreSQL's defaults are for tiny machines: set max_wal_size = 8GB, checkpoint_timeout = "
     "30min, wal_compression = on and shared_buffers = a quarter of its memory."
@@ -130,6 +141,53 @@ def server_settings(alias: str) -> CheckMessage:
     return Warning(found, hint=TUNING)
 
 
+@database_check("durability", 213)
+def durability(alias: str) -> CheckMessage:
+    """Check that what is committed survives a crash of the server."""
+    values = _settings(alias, NOT_DURABLE)
+    found = ", ".join(f"{name} {value}" for name, value in values.items())
+    if all(value != NOT_DURABLE[name] for name, value in values.items()):
+        return Info(found)
+    return Error(found, hint="Events that were answered as stored may be lost: turn it on.")
+
+
+@database_check("encoding", 215)
+def encoding(alias: str) -> CheckMessage:
+    """Check that every text can be stored."""
+    [name] = fetch_row(alias, "SELECT current_setting('server_encoding')")
+    if name == "UTF8":
+        return Info(name)
+    return Error(name, hint="Some events cannot be stored: dump it, and restore it as UTF8.")
+
+
+@database_check("time zone", 217)
+def time_zone(alias: str) -> CheckMessage:
+    """Check that people who ask the database see the times that this service shows."""
+    # This session has its own.
+    [name] = fetch_row(alias, "SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'")
+    if name in UTC_NAMES:
+        return Info(name)
+    hint = (
+        "psql and dates without a zone mean another day: ALTER DATABASE ... SET timezone = 'UTC'."
+    )
+    return Warning(name, hint=hint)
+
+
+@database_check("log", 219)
+def server_log(alias: str) -> CheckMessage:
+    """Look for settings by which the server's log repeats rows, statements or values."""
+    values = _settings(alias, QUIET)
+    loud = [f"{name} {value}" for name, value in values.items() if value not in QUIET[name]]
+    if not loud:
+        return Info("repeats no values")
+    hint = (
+        "Its log may hold personal data of rows and statements: ALTER DATABASE ... SET "
+        "log_error_verbosity = 'terse', log_min_error_statement = 'panic', and the defaults of "
+        "the others."
+    )
+    return Warning(", ".join(loud), hint=hint)
+
+
 @database_check("migrations", 401)
 def migrations(alias: str) -> CheckMessage:
     """Name the migrations that `migrate` would apply."""
@@ -150,6 +208,13 @@ def fetch_row(alias: str, query: str) -> tuple[Any, ...]:
         cursor.execute(query)
         row: tuple[Any, ...] = cursor.fetchone()
         return row
+
+
+def _settings(alias: str, names: Iterable[str]) -> dict[str, str]:
+    """Return settings of the server by their names."""
+    names = list(names)
+    asked = ", ".join(f"current_setting('{name}')" for name in names)
+    return dict(zip(names, fetch_row(alias, f"SELECT {asked}"), strict=True))
 
 
 def _server_identity(alias: str) -> tuple[Any, ...]:

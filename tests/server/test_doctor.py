@@ -1,6 +1,7 @@
 """`manage.py doctor`"""
 
 import json
+import os
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -42,6 +43,7 @@ def _a_well_kept_production(settings, monkeypatch):
     settings.SPOOL_BYTES = 2**30
     # The machine of the tests may be busy and full.
     monkeypatch.setattr(database_checks, "SLOW_MS", 60_000)
+    monkeypatch.setattr(database_checks, "NOT_DURABLE", {})  # that of the suite is not
     monkeypatch.setattr("config.checks.shutil.disk_usage", lambda path: usage_of(10**12))
     settings.METRICS_TOKEN = "token"
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
@@ -151,7 +153,31 @@ def test_a_database_that_is_down_is_an_error_and_the_other_one_is_checked(analyt
     assert type(found["answer of analytics"]) is Error
     assert found["answer of analytics"].msg == "OperationalError: the analytics database is away"
     assert type(found["answer of default"]) is type(found["clock of default"]) is Info
-    assert found["clock of analytics"].msg == "needs a database that does not answer in time"
+    serious = [name for name, each in found.items() if each.is_serious()]
+    assert serious == ["answer of analytics"]
+    skipped = {name for name, each in found.items() if doctor.is_skipped(each)}
+    assert {name for name in NAMES if name.endswith(" of analytics")} - skipped == set(serious)
+    assert found["clock of analytics"].msg == doctor.SKIPPED
+    assert found["clock of analytics"].id == "millrace.S206"
+
+
+@pytest.mark.usefixtures("analytics_away", "main_database_away")
+def test_a_cause_is_told_once_and_names_what_is_skipped(monkeypatch):
+    monkeypatch.setattr(doctor, "describe_error", lambda error: "nobody listens")
+    monkeypatch.setattr(database_checks, "describe_error", lambda error: "nobody listens")
+    out, code = run()
+    lines = out.splitlines()
+    assert [line for line in lines if line.startswith("fail")] == [
+        f"fail  {'answer of default':<{max(map(len, NAMES))}}  nobody listens"
+    ]
+    [skipped] = [line for line in lines if line.startswith("skip")]
+    assert skipped.startswith(f"skip  {doctor.SKIPPED}: answer of analytics, ")
+    assert "migrations of default" in skipped
+    count = skipped.count(",") + 1
+    assert lines[-1].endswith(f" 1 fail, {count} skipped.")
+    assert code == 2
+    states = [each["state"] for each in json.loads(run("--json")[0])["checks"]]
+    assert states.count("skip") == count
 
 
 # Databases
@@ -228,6 +254,27 @@ def test_settings_that_are_postgresqls_defaults(monkeypatch, settings, small):
     assert (advice or "").startswith("PostgreSQL's defaults are for tiny machines" if small else "")
     settings.EMBEDDED = True
     assert look("settings of analytics")[0] is Info
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "level", "text"),
+    [
+        ("durability", ["on", "on", "off"], Error, "synchronous_commit off"),
+        ("durability", ["off", "on", "on"], Error, "fsync off"),
+        ("durability", ["on", "on", "remote_write"], Info, "fsync on, full_page_writes on"),
+        ("encoding", ["SQL_ASCII"], Error, "SQL_ASCII"),
+        ("time zone", ["Europe/Berlin"], Warning, "Europe/Berlin"),
+        ("log", ["terse", "panic", "none", "-1", "-1", "0"], Info, "repeats no values"),
+        ("log", ["default", "error", "none", "-1", "-1", "0"], Warning, "log_error_verbosity def"),
+        ("log", ["terse", "panic", "mod", "250ms", "-1", "0"], Warning, "log_statement mod, log"),
+    ],
+)
+def test_settings_of_a_server(monkeypatch, name, values, level, text):
+    names = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
+    monkeypatch.setattr(database_checks, "NOT_DURABLE", names)
+    monkeypatch.setattr(database_checks, "fetch_row", lambda alias, query: values)
+    kind, found, _ = look(f"{name} of default")
+    assert (kind, text in found) == (level, True)
 
 
 def test_pending_migrations_are_named():
@@ -359,6 +406,32 @@ def test_the_disk_of_an_embedded_server_may_be_another_one(monkeypatch, settings
         Error,
         f"1 Byte free for {tmp_path / 'postgres'}: no events are taken in",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "days", "level", "text"),
+    [
+        (b"PGDMP", 1, Info, "is a day old"),
+        (b"PGDMP", 2, Error, "is 2 days old"),
+        (b"", 0, Error, "has 0 Bytes"),
+        (b"PGDMP COPY public.config_dailysalt (day, salt) FROM stdin;", 0, Warning, "daily salts"),
+    ],
+)
+def test_the_newest_backup(settings, tmp_path, content, days, level, text):
+    settings.BACKUP_FILE = f"{tmp_path}/main-*.dump"
+    for name, old in (("main-1.dump", days + 9), ("main-2.dump", days)):
+        (tmp_path / name).write_bytes(content)
+        at = (timezone.now() - timedelta(days=old)).timestamp()
+        os.utime(tmp_path / name, (at, at))
+    kind, found, _ = look("backup")
+    assert (kind, found.startswith(f"{tmp_path}/main-2.dump has ")) == (level, True)
+    assert text in found
+
+
+def test_a_backup_that_is_not_there(settings, tmp_path):
+    assert look("backup") == (Info, "BACKUP_FILE does not say where it is", None)
+    settings.BACKUP_FILE = str(tmp_path / "main.dump")
+    assert look("backup")[:2] == (Error, f"no file is {tmp_path}/main.dump")
 
 
 # Upkeep

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from config.server import doctor
 
-OK, WARN, FAIL = "ok", "warn", "fail"
+OK, WARN, FAIL, SKIP = "ok", "warn", "fail", "skip"
 EXIT_CODES = {OK: 0, WARN: 1, FAIL: 2}
 
 
@@ -30,10 +30,13 @@ class Command(BaseCommand):
         messages = []
         for message in doctor.run():
             messages.append(message)
-            if not as_json:
+            if not as_json and not doctor.is_skipped(message):
                 self._write(message, width)
+        skipped = [str(message.obj) for message in messages if doctor.is_skipped(message)]
+        if skipped and not as_json:
+            self.stdout.write(f"{SKIP}  {doctor.SKIPPED}: {', '.join(skipped)}")
         states = [state_of(message) for message in messages]
-        worst = max(states, key=EXIT_CODES.__getitem__)
+        worst = max(states, key=lambda state: EXIT_CODES.get(state, 0))
         self.stdout.write(_as_json(worst, messages) if as_json else _summary(states))
         if worst != OK:
             sys.exit(EXIT_CODES[worst])
@@ -47,6 +50,8 @@ class Command(BaseCommand):
 
 
 def state_of(message: CheckMessage) -> str:
+    if doctor.is_skipped(message):
+        return SKIP
     return FAIL if message.level >= ERROR else WARN if message.level >= WARNING else OK
 
 
@@ -65,5 +70,6 @@ def _as_json(worst: str, messages: list[CheckMessage]) -> str:
 
 
 def _summary(states: list[str]) -> str:
-    counts = ", ".join(f"{states.count(state)} {state}" for state in EXIT_CODES)
-    return f"{len(states)} checks: {counts}."
+    counts = [f"{states.count(state)} {state}" for state in EXIT_CODES]
+    skipped = [f"{states.count(SKIP)} skipped"] if SKIP in states else []
+    return f"{len(states)} checks: {', '.join(counts + skipped)}."
