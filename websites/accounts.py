@@ -26,6 +26,7 @@ WRONG = "Invalid email or password"
 INACTIVE = "Account is inactive"
 CHANGED = "Your password has been changed meanwhile."
 LAST_ADMIN = "You are the only administrator. Make another one first."
+LOG_OF_OTHERS = "This account stands for deleted users in the log of the admin."
 QUICK_SECONDS = 1  # for which somebody waits
 _KEY_ALPHABET = string.ascii_letters + string.digits
 
@@ -135,8 +136,10 @@ def close(user: User) -> int:
     """End an account at once: its logins, tokens, websites and name; return how many websites.
 
     Its events stay until its ErasureRequest is fulfilled. Raises Forbidden for the last
-    administrator, without whom nobody could make another one.
+    administrator, without whom nobody could make another one, and for who has the log of others.
     """
+    if user.email == account_records.NOBODY:
+        raise Forbidden(LOG_OF_OTHERS)
     with transaction.atomic(using="default"):
         list(User.objects.select_for_update().filter(is_superuser=True).values_list("pk"))
         if are_last_admins([user]):

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from websites import accounts
+from websites import account_records, accounts
 from websites.models import ErasureRequest, User, Website
 
 MAX_NAMED = 100  # users on the page that asks for confirmation
@@ -54,10 +54,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
-        """Leave out closed accounts, whose events are being erased."""
-        return (
-            super().get_queryset(request).exclude(pk__in=ErasureRequest.objects.values("user_id"))
-        )
+        """Leave out closed accounts, and the one that stands for them in logs."""
+        closed = ErasureRequest.objects.values("user_id")
+        users = super().get_queryset(request)
+        return users.exclude(pk__in=closed).exclude(email=account_records.NOBODY)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Return what goes with users, and why they must stay, without reading all of it."""

@@ -8,6 +8,8 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session as LoginSession
+from django.core.checks import Info, Warning
 from django.core.management import CommandError, call_command
 
 from analytics.events.models import Event
@@ -20,6 +22,7 @@ from analytics.sessions.models import Session
 from analytics.streams import deletion
 from config.db import uuid7
 from config.models import SettingChange
+from config.server import doctor
 from tests.support.events import AT_MS, PATH, event_of, store_event
 from tests.support.people import Somebody, all_rows, count, erase, export, mentions
 from websites import accounts
@@ -66,6 +69,13 @@ def test_an_account_is_exported_counted_and_erased_by_the_same_queries(website, 
         assert (export(each), count(each), erase(each)["total"]) == ([], {}, 0)
 
 
+def test_login_sessions_go_whose_signature_is_good_no_more(jane, settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", []
+    LoginSession.objects.create(session_key="broken", session_data=".x:y", expire_date=uuid7.now())
+    assert erase(jane.user.email)["rows"]["django_session"] == 1
+    assert LoginSession.objects.get().session_key == "broken"
+
+
 def test_histories_stay_without_the_name(jane):
     entries, changes = LogEntry.objects.count(), SettingChange.objects.count()
     erase(jane.user.email)
@@ -76,6 +86,8 @@ def test_histories_stay_without_the_name(jane):
     [change] = SettingChange.objects.filter(changed_by="deleted user")
     assert change.reason == "asked by deleted user."
     assert not User.objects.get(email="nobody@localhost").is_active
+    with pytest.raises(CommandError, match="stands for deleted users"):
+        erase("nobody@localhost")
 
 
 def test_an_email_that_is_a_part_of_another_names_one_person(jane, make_user):
@@ -277,9 +289,14 @@ def test_an_account_of_many_events_is_closed_at_once(jane, delete, staff_api, mo
     assert not closed.has_usable_password()
     assert not closed.websites.exists()
     listed = staff_api.get("/admin/websites/user/").content.decode()
-    assert "@localhost" not in listed.replace("nobody@localhost", "")
+    assert "@localhost" not in listed
     home_page = staff_api.get("/admin/").content.decode()
     assert "1 to be erased, the first since" in home_page
+    [check] = [each for each in doctor.checks() if each.name == "deleted accounts"]
+    for minutes, level in ((0, Info), (11, Warning)):
+        clock.move(minutes=minutes)
+        [message] = check()
+        assert (type(message), message.msg[:25]) == (level, "1 wait to be erased since")
 
 
 def test_several_accounts_and_never_the_last_administrator(make_user, delete):
