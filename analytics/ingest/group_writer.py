@@ -238,9 +238,7 @@ class GroupWriter:
         logger.warning("Rows not stored: %s", error)
         # One that waited in vain waited for a lock, or for a server that is asked besides.
         self._has_failed = waited < settings.WRITE_TIMEOUT_SECONDS * LONG_WAIT
-        connection = connections[self._target.alias].connection
-        if connection is None or connection.closed:
-            availability.report_lost(self._target.alias, error)
+        availability.report_failed_write(self._target.alias, error)
 
     def _count(self, group: Sequence[_Waiting], seconds: float) -> None:
         items = [waiting.items for waiting in group]

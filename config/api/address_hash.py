@@ -37,10 +37,10 @@ _failed: TTLCache[date, bool] = TTLCache(1, ttl=RETRY_SECONDS, timer=lambda: tim
 def hash_address(address: str) -> str:
     """Return the hash of a canonical address today: 32 hex digits, others tomorrow.
 
-    Raises OperationalError while the salt of the day cannot be read.
+    Raises OperationalError while the salt of the day cannot be read, unless rows are spooled then.
     """
     today = uuid7.now().date()
-    salt = _salts.get(today) or _read(today)
+    salt = _salts.get(today) or _salt_of(today)
     return hmac.digest(salt, address.encode(), "sha256").hex()[:LENGTH]
 
 
@@ -63,9 +63,20 @@ def reset() -> None:
         _failed.clear()
 
 
+def _salt_of(day: date) -> bytes:
+    """Return the salt of a day; one of this process, if it cannot be read and rows are spooled."""
+    try:
+        return _read(day)
+    except OperationalError:
+        if not availability.is_watched():
+            raise
+    if day not in _own:
+        _own.clear()
+    return _own.setdefault(day, secrets.token_bytes(32))
+
+
 def _read(day: date) -> bytes:
-    if availability.is_away(home(DailySalt)):
-        return _made_here(day)
+    availability.require(home(DailySalt))
     limit = settings.WRITE_TIMEOUT_SECONDS / 4  # the request has work to do
     with deadline.within(limit), _locked():
         if day in _salts:
@@ -80,12 +91,6 @@ def _read(day: date) -> bytes:
             raise OperationalError(str(error)) from error
         _salts.clear()
         return _salts.setdefault(day, bytes(row.value))
-
-
-def _made_here(day: date) -> bytes:
-    if day not in _own:
-        _own.clear()
-    return _own.setdefault(day, secrets.token_bytes(32))
 
 
 @contextmanager

@@ -47,6 +47,11 @@ def reset() -> None:
     _away.clear()
 
 
+def is_watched() -> bool:
+    """Return whether databases may be away in this process: then rows are spooled."""
+    return _is_watching
+
+
 def is_away(alias: str) -> bool:
     return alias in _away
 
@@ -57,9 +62,10 @@ def require(alias: str) -> None:
         raise OperationalError(f"the database '{alias}' is away")
 
 
-def report_lost(alias: str, error: Exception) -> None:
-    """Take a database for away, until a probe succeeds."""
-    if _is_watching:
+def report_failed_write(alias: str, error: Exception) -> None:
+    """Take a database for away, until a probe succeeds, if this thread lost its connection."""
+    connection = connections[alias].connection
+    if _is_watching and (connection is None or connection.closed):
         _open(alias, error)
         suspect(alias)
 

@@ -104,6 +104,7 @@ def _drain(journal: Journal, alias: str) -> int:
                 _store(entries)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("Spooled rows of '%s' are not stored now: %s", alias, error)
+            availability.report_failed_write(alias, error)
             if len(entries) == 1:
                 return stored
             size = max(1, size // 4)  # so many may have taken too long
