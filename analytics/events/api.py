@@ -171,8 +171,7 @@ class EventsView(ApiView):
         if site is None:
             raise NotFound(UNKNOWN_CODE)
         count_event(site, request._request)
-        drop_outcome = self.drop_outcome(site, item)
-        if drop_outcome:
+        if drop_outcome := self.drop_outcome(site, item):
             return self.respond(201, EventBody.from_attributes(row_of(item, site)), drop_outcome)
         result = store(item, site, request._request)
         status = 200 if result.outcome is Outcome.DUPLICATE else 201
