@@ -71,6 +71,9 @@ class Replacement:
             for span in (*self._spans, self._rest):
                 self._changes.run("ANALYZE {new}", names=span.names)
             self._changes.try_often(self._swap)
+            for span in self._spans:
+                with suppress(TableInUse):  # it says what the bounds say
+                    self._changes.run(_DROP_CHECK, names=span.names)
         finally:
             self._discard()
 
@@ -129,9 +132,8 @@ class Replacement:
             execute("ALTER TABLE {table} DETACH PARTITION {default}")
             execute("ALTER TABLE {default} RENAME TO {gone}")
             for span in (*self._spans, self._rest):
-                bounds = "DEFAULT" if span.is_default else "FOR VALUES FROM ({low}) TO ({high})"
-                for statement in _ATTACH:
-                    execute(statement.replace("BOUNDS", bounds), names=span.names)
+                for statement in _ATTACH_REST if span.is_default else _ATTACH:
+                    execute(statement, names=span.names)
 
     def _follow(self) -> None:
         """Copy what has changed until that is little, or does not become less."""
@@ -201,10 +203,15 @@ _COPY_AGAIN = (
     "DELETE FROM {new} WHERE id = ANY(%s)",
     "INSERT INTO {new} SELECT * FROM {default} WHERE id = ANY(%s)",
 )
+_DROP_CHECK = "ALTER TABLE {part} DROP CONSTRAINT only_these"
 _ATTACH = (
     "ALTER TABLE {new} RENAME TO {part}",
-    "ALTER TABLE {table} ATTACH PARTITION {part} BOUNDS",
-    "ALTER TABLE {part} DROP CONSTRAINT only_these",
+    "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({low}) TO ({high})",
+)
+_ATTACH_REST = (
+    "ALTER TABLE {new} RENAME TO {part}",
+    "ALTER TABLE {table} ATTACH PARTITION {part} DEFAULT",
+    _DROP_CHECK,
 )
 _HAS_TRIGGER = """
 SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = 'note_change'

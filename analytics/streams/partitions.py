@@ -23,7 +23,7 @@ from config.db import deadline, uuid7
 from config.db.routers import home
 
 MONTHS_AHEAD = 3
-MONTHS_AT_ONCE = 6  # that are attached under one lock
+MONTHS_AT_ONCE = 4  # that are attached under one lock
 SMALL_BYTES = 8 << 20  # of a default partition: PostgreSQL looks through it in some milliseconds
 FEW_ROWS = 500  # that may move under the lock
 INSTANT = timedelta(milliseconds=1)
