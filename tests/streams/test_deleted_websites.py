@@ -13,6 +13,7 @@ from analytics.reports.derived import rollup, rollup_runs
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.models import EventTotal, WebsiteSession, WebsiteVisitor
 from config.db import uuid7
+from config.server import doctor
 from tests.support.accounts import PASSWORD
 from tests.support.client_contexts import BROWSER
 from tests.support.events import PATH, event_of
@@ -155,6 +156,13 @@ def test_a_main_database_that_knows_nobody_deletes_nothing(visited, user):
     user.delete()
     run_retention()
     assert Event.objects.count() == 2
+
+
+def test_the_doctor_names_unknown_websites(visited):
+    [check] = [check for check in doctor.checks() if check.name == "unknown websites"]
+    assert check()[0].msg == "no rows are of one"
+    restore_backup_without(visited)
+    assert check()[0].msg == f"rows of {visited.pk} are kept"
 
 
 # Websites that an older version deleted
