@@ -11,7 +11,7 @@ PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
 	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
 
-.PHONY: run test coverage lint bench bench-stats soak script lock
+.PHONY: run test coverage lint audit bench bench-stats soak script lock
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -33,6 +33,14 @@ lint: .venv/dev.stamp
 		manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 
+# Of the recorded vulnerabilities; ASK=1 asks PyPI for those that are not recorded yet.
+audit: .venv/dev.stamp
+	@$(PYTHON) -m pytest -q tests/project/test_requirements.py
+ifdef ASK
+	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet pip-audit
+	@.venv/audit/bin/pip-audit --requirement requirements-dev.txt --require-hashes --disable-pip
+endif
+
 # Runs of a minute and more.
 soak: .venv/dev.stamp
 	@$(PYTHON) -m pytest -s -o python_files="soak_*.py" tests/soak
@@ -52,13 +60,14 @@ script: .venv/dev.stamp
 # Needs uv; add UPGRADE=--upgrade for newer versions. Extras stay, because pip before 23.3 takes the
 # newest coverage[toml] for one that is not pinned, whatever coverage is pinned to.
 lock:
-	@for lock in "requirements.txt" "requirements-dev.txt --group dev"; do \
-		uv --no-config pip compile pyproject.toml --quiet $(UPGRADE) --universal \
+	@for lock in "requirements.txt" "requirements-embedded.txt --extra embedded" \
+			"requirements-dev.txt --extra embedded --group dev"; do \
+		uv --no-config pip compile pyproject.toml --constraints security.txt --quiet $(UPGRADE) --universal \
 			--python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 			--no-emit-index-url --no-strip-extras --custom-compile-command "make lock" --output-file $$lock || exit; \
 	done
 
-.venv/run.stamp: requirements.txt
+.venv/run.stamp: requirements-embedded.txt
 .venv/dev.stamp: requirements-dev.txt
 
 # An install that was interrupted leaves .venv/unfinished, and the next one begins anew. The umask

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 
 def runtime_distributions():
-    """Yield what requirements.txt pins, except what other systems need."""
-    requirements = (ROOT / "requirements.txt").read_text()
+    """Yield what requirements-embedded.txt pins, except what other systems need."""
+    requirements = (ROOT / "requirements-embedded.txt").read_text()
     for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", requirements, re.MULTILINE):
         try:
             yield distribution(name)
@@ -35,7 +35,7 @@ def top_level_paths(installed: Distribution):
 
 @pytest.fixture
 def runtime_python():
-    """An interpreter that sees no distribution but those of requirements.txt."""
+    """An interpreter that sees no distribution but those that `make run` installs."""
     with temporary_directory() as path:
         venv.create(path, symlinks=True)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
