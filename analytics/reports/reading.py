@@ -25,7 +25,7 @@ from analytics.reports.queries.sums import NOTHING, Sums, needed, total
 from analytics.reports.questions.buckets import start_of
 from analytics.reports.questions.question import GOAL, Question, Range
 
-CHUNK = 50  # values whose visitors are read at once
+CHUNK = 20  # values whose visitors are read at once
 Value = str | None
 
 

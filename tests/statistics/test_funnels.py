@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics.reports.derived import sealing
 from analytics.reports.funnels.query import Way, steps_reached
 from analytics.reports.questions.question import Condition, Question, Range
 from config.db import uuid7
@@ -189,20 +190,25 @@ def fresh(make_user):
     return make
 
 
+days = st.sampled_from([START.date() + timedelta(days=n) for n in (-1, 0, 1, 2, 3)])
+
+
 @st.composite
 def ranges(draw):
     one, other = sorted((draw(times), draw(times)))
     if draw(st.integers(0, 3)):
-        one, other = 0, SPAN
+        one, other = -DAY, SPAN  # days as a whole, which may be sealed
     return Range(START + one * MS, START + (other + 1) * MS)
 
 
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
-@given(sent=events, way=ways, range=ranges(), conditions=conditions)
-def test_funnels_equal_brute_force(fresh, sent, way, range, conditions):
+@given(sent=events, way=ways, range=ranges(), conditions=conditions, sealed=st.sets(days))
+def test_funnels_equal_brute_force(fresh, sent, way, range, conditions, sealed):
     website = fresh()
     rows = [row_of(website, *each) for each in sent]
     store(website, rows)
+    for day in sealed:
+        sealing.seal(website.pk, day, ZoneInfo("UTC"))
     question = Question(
         website=website,
         range=range,

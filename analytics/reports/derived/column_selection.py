@@ -10,14 +10,16 @@ from analytics.reports.derived.day_columns import (
     DOWNLOAD,
     EVENT,
     HIT_FLAGS,
+    HITS,
     OUTBOUND,
     SESSION_FLAGS,
     VIEW,
     Array,
 )
-from analytics.reports.derived.loaded_columns import LoadedDay, column_of
+from analytics.reports.derived.loaded_columns import LoadedColumns, LoadedDay, column_of
 from analytics.reports.queries.conditions import COLUMNS, OF_PAGES, is_positive
 from analytics.reports.questions.question import Condition
+from config.server.computation import compute
 
 KINDS = {"event": EVENT, "outbound": OUTBOUND, "download": DOWNLOAD}
 
@@ -54,6 +56,16 @@ class Selection:
 def chooses_hits(condition: Condition) -> bool:
     """Return whether only some hits of fitting sessions count under a condition."""
     return condition.dimension not in COLUMNS and is_positive(condition)
+
+
+def select_all(columns: LoadedColumns, conditions: Sequence[Condition]) -> list[Selection]:
+    """Select what of each day fits all conditions."""
+    names = [column_of(each.dimension) for each in conditions]
+    of_hits = [] if set(names) <= set(COLUMNS) else [HITS, HIT_FLAGS]
+    columns.load([*names, *of_hits, SESSION_FLAGS])
+    texts = map(columns.texts, names)
+    fits = [of_name.fitting(each) for of_name, each in zip(texts, conditions, strict=True)]
+    return [compute(select, day, conditions, fits) for day in columns]
 
 
 def select(day: LoadedDay, conditions: Sequence[Condition], fits: Sequence[Array]) -> Selection:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select
+from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select_all
 from analytics.reports.derived.day_columns import (
     BEGINS,
     BOUNCED,
@@ -40,7 +40,7 @@ from analytics.reports.derived.day_columns import (
 from analytics.reports.derived.loaded_columns import LoadedColumns, LoadedDay, column_of
 from analytics.reports.derived.sealing import DIMENSIONS
 from analytics.reports.derived.value_sums import ValueSums
-from analytics.reports.queries.conditions import COLUMNS, OF_NAMES
+from analytics.reports.queries.conditions import OF_NAMES
 from analytics.reports.queries.session_query import TOTAL, is_session_dimension
 from analytics.reports.queries.sums import Sums
 from analytics.reports.questions.question import Condition
@@ -103,12 +103,7 @@ class ColumnSums:
     @cached_property
     def _selections(self) -> Sequence[Selection]:
         """What of each day fits."""
-        names = [column_of(each.dimension) for each in self.conditions]
-        of_hits = [HITS, HIT_FLAGS] if not set(names) <= set(COLUMNS) else []
-        self._columns.load([*names, *of_hits, SESSION_FLAGS])
-        texts = map(self._columns.texts, names)
-        fits = [of_name.fitting(each) for of_name, each in zip(texts, self.conditions, strict=True)]
-        return [compute(select, day, self.conditions, fits) for day in self._columns]
+        return select_all(self._columns, self.conditions)
 
     def _needed(self, dimension: str) -> set[str]:
         """Return the columns that the sums of a dimension are made of."""

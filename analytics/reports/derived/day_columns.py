@@ -40,6 +40,8 @@ SESSION_FLAGS, HIT_FLAGS, HITS, VISITOR, HIT_VISITOR = (
 OTHER_SESSION, OTHER_VISITOR = "other_session", "other_visitor"
 SECONDS, SCROLL = "hit_seconds", "hit_scroll"  # one more than the number; 0: unknown
 PAGE, NAME, HOSTNAME = "page", "name", "hostname"  # of hits
+BEGUN = "begun_ms"  # of a session, from the start of the day, perhaps before
+HIT_TIME = "hit_time_ms"  # from the start of its session
 # What a session counts on this day.
 WEIGHTS = (
     *("duration_ms", "page_views", "events", "timed_views"),
@@ -60,7 +62,8 @@ class Column(msgspec.Struct, array_like=True, frozen=True):
     @classmethod
     def of_numbers(cls, numbers: Any) -> "Column":
         array = np.asarray(numbers, np.int64)
-        kind = np.min_scalar_type(int(array.max(initial=0))).newbyteorder("<")
+        ends = int(array.min(initial=0)), int(array.max(initial=0))
+        kind = np.result_type(*map(np.min_scalar_type, ends)).newbyteorder("<")
         return cls(kind.str, array.astype(kind).tobytes())
 
     @classmethod
@@ -150,7 +153,11 @@ class _Numbers:
                 for each in sessions
             ]
         )
-        self.within = self._within()
+        start, end = range
+        self.begun = np.array([(each.created_at - start) // MS for each in sessions])
+        self.times = np.array([time for each in sessions for time in each.hit_times], np.int64)
+        at = np.repeat(self.begun, self.sizes) + self.times
+        self.within = (at >= 0) & (at < (end - start) // MS)
         self.pages = Column.of_texts(text for each in sessions for text in each.hit_pages)
         self.hosts = Column.of_texts(
             text for each in sessions for text in each.hit_hosts or _all(each, each.hostname)
@@ -168,6 +175,8 @@ class _Numbers:
             HIT_FLAGS: self._hit_flags(),
             HITS: self.sizes,
             VISITOR: visitors,
+            BEGUN: self.begun,
+            HIT_TIME: self.times,
             SECONDS: self.seconds,
             SCROLL: self.scrolls,
             **self._visitors(np.repeat(visitors, self.sizes)),
@@ -175,15 +184,6 @@ class _Numbers:
         }
         texts = {PAGE: self.pages, HOSTNAME: self.hosts, NAME: Column.of_texts(names)}
         return {name: Column.of_numbers(array) for name, array in numbers.items()} | texts
-
-    def _within(self) -> Array:
-        """Return which hits lie within the day."""
-        start, end = self.range
-        offsets = [(each.created_at - start) // MS for each in self.sessions]
-        times = [time for each in self.sessions for time in each.hit_times]
-        at = np.repeat(offsets, self.sizes) + np.array(times, np.int64)
-        within: Array = (at >= 0) & (at < (end - start) // MS)
-        return within
 
     def _of_hits(self, name: str) -> Array:
         """Return a number of each hit, one more than it is, and 0 where there is none."""

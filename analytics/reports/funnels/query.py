@@ -1,15 +1,17 @@
 """How far sessions or visitors come on a way, read by one statement."""
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from statistics import median
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
+import numpy as np
 from django.db import connections
 from pyroaring import BitMap
 
+from analytics.reports.derived import sealing
+from analytics.reports.derived.column_sums import can_select
+from analytics.reports.funnels.columns import Ends, ends_by_columns
 from analytics.reports.funnels.statements import (
     CHAINS,
     FIRST_POSITION,
@@ -28,6 +30,7 @@ from analytics.reports.funnels.statements import (
     WAYS_OF_CHAINS,
     WAYS_OF_SESSIONS,
 )
+from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries import goal_steps
 from analytics.reports.queries.conditions import Parameters, pattern_of
@@ -55,6 +58,12 @@ class Way:
     window: timedelta | None = None
     is_strict: bool = False
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether sessions take steps that columns know."""
+        has_properties = any(step.properties for step in self.steps)
+        return self.window is None and not self.is_strict and not has_properties
+
     @classmethod
     def of(cls, funnel: Funnel) -> Self:
         within_session = funnel.scope == SESSION
@@ -79,26 +88,40 @@ class Reached:
 
 def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     """Return how many reached each step."""
-    statement = _Statement(replace(question, range=range), way)
-    with connections[home(WebsiteSession)].cursor() as cursor:
-        cursor.execute(statement.sql(), statement.values())
-        return _reached(cursor.fetchone())
-
-
-def _reached(row: Any) -> list[Reached]:
-    """Return how many reached each step: those who came so far, and who came further."""
-    counts, visitors, gaps = row[::3], [visitors_of(numbers) for numbers in row[1::3]], row[2::3]
-    return [
-        Reached(sum(counts[step:]), len(BitMap.union(*visitors[step:])), _median(gaps[step]))
-        for step, _ in enumerate(counts)
+    days: Sequence[date] = ()
+    if way.is_usual and not question.bots_only and can_select(question.conditions):
+        days = sorted(sealing.sealed_days(question.website.pk, question.timezone, range))
+    gaps = list(gaps_of(range, days, question.timezone))
+    parts = [
+        _read(replace(question, range=gap), way, range.end)
+        for gap in without_empty(question.website.pk, gaps)
     ]
+    if days:
+        parts.append(ends_by_columns(question, days, way.steps, range.end))
+    return [_reached(parts, step) for step, _ in enumerate(way.steps)]
 
 
-def _median(numbers: bytes | None) -> float | None:
-    """Return the median of numbers that SQL has strung together, of eight bytes each."""
-    values = array("q", numbers or b"")
-    values.byteswap()  # PostgreSQL sends the highest byte first
-    return median(values) if values else None
+def _reached(parts: Sequence[Sequence[Ends]], step: int) -> Reached:
+    """Return how many reached a step: those who came so far, and who came further."""
+    further = [each for part in parts for each in part[step:]]
+    gaps = np.concatenate([np.empty(0, np.int64), *(part[step].gaps for part in parts)])
+    return Reached(
+        sum(each.count for each in further),
+        len(BitMap.union(*(each.visitors for each in further))) if further else 0,
+        float(np.median(gaps)) if len(gaps) else None,
+    )
+
+
+def _read(question: Question, way: Way, end: datetime) -> list[Ends]:
+    """Return what the sessions of a range give; end: until when steps count."""
+    statement = _Statement(question, way)
+    with connections[home(WebsiteSession)].cursor() as cursor:
+        cursor.execute(statement.sql(), statement.values() | {"end_time": end})
+        row = cursor.fetchone()
+    return [
+        Ends(count, visitors_of(visitors), np.frombuffer(gaps or b"", ">i8"))
+        for count, visitors, gaps in zip(row[::3], row[1::3], row[2::3], strict=True)
+    ]
 
 
 @dataclass(slots=True)

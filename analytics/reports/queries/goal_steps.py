@@ -41,7 +41,7 @@ CROSS JOIN LATERAL (SELECT unnest(ARRAY[{ids}]) AS id) AS goal
 
 def of_hit(step: Step, parameters: Parameters) -> str:
     """Return whether a hit fits a step; with properties, only within the range of the statement."""
-    fits = conditions.of_hit(_condition(step), parameters)
+    fits = conditions.of_hit(condition_of(step), parameters)
     if step.kind == PAGE:
         return f"(lower(hit.type) = 'p' AND {fits})"
     if not step.properties:
@@ -58,7 +58,7 @@ def may_have(step: Step, parameters: Parameters) -> str:
     if step.properties:
         events = fitting_events(step, parameters)
         return f"session.session_id IN (SELECT session_id FROM ({events}) AS event)"
-    return conditions.of_session(_condition(step), parameters)
+    return conditions.of_session(condition_of(step), parameters)
 
 
 def fitting_events(step: Step, parameters: Parameters) -> str:
@@ -132,7 +132,7 @@ def is_pattern(step: Step) -> bool:
     return step.kind == PAGE and "*" in step.value
 
 
-def _condition(step: Step) -> Condition:
+def condition_of(step: Step) -> Condition:
     """Return the condition on pages or names that a fitting hit meets."""
     if step.kind == PAGE:
         return Condition("page", "matches" if is_pattern(step) else "is", (step.value,))
