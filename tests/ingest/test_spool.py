@@ -144,9 +144,9 @@ def test_rows_of_an_older_version_find_their_columns(website, journal):
     assert Event.objects.values_list("id", "session_id", "browser").get() == (row.id, "s", None)
 
 
-@pytest.mark.parametrize("cut", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize(("cut", "end"), [(0.2, "more"), (0.9, "more"), (0.7, "nothing")])
 def test_what_can_be_read_of_a_damaged_journal_is_stored_and_the_file_is_kept(
-    api, website, journal, cut
+    api, website, journal, cut, end
 ):
     rows = [new_row() for _ in range(120)]
     for row in rows:
@@ -154,12 +154,13 @@ def test_what_can_be_read_of_a_damaged_journal_is_stored_and_the_file_is_kept(
     journal.close()  # and what was in the write-ahead log is in the file
     content = journal.path.read_bytes()
     middle = int(len(content) * cut) // 4096 * 4096 + 1000
-    journal.path.write_bytes(content[:middle] + b"\xff" * 3000 + content[middle + 3000 :])
+    rest = b"\xff" * 3000 + content[middle + 3000 :] if end == "more" else b""
+    journal.path.write_bytes(content[:middle] + rest)
     with failing("analytics", "the analytics database is away"):
         assert outcome_of(api.post(PATH, event_of(website))) == SPOOLED
     for _ in range(3):
         replay.replay()
-    assert Event.objects.count() > 80
+    assert Event.objects.count() > 60
     state = journal.state()
     assert (state.rows, state.files_aside) == (0, 1) or Event.objects.count() == 121
 

@@ -5,10 +5,12 @@ RATE and OUTAGE_SECONDS in the environment fit it to a machine that does other w
 
 import http.client
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -244,6 +246,72 @@ def test_an_outage_loses_nothing_and_delays_nobody(outage: str) -> None:
         load.assert_kept_once()
     assert max(p99, p99_again) < PROMPT_SECONDS
     assert took < DRAIN_SECONDS
+
+
+SLOW = f"""
+CREATE FUNCTION wait_a_while() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_sleep({0.8 * WRITE_TIMEOUT_SECONDS}); RETURN NULL; END';
+CREATE TRIGGER slow AFTER INSERT ON analytics_event FOR EACH STATEMENT
+    EXECUTE FUNCTION wait_a_while();
+"""
+
+
+def test_a_slow_database_is_not_away() -> None:
+    with service() as (server, databases, load):
+        url = databases["analytics"].analytics_url
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(SLOW)
+            since = time.monotonic()
+            time.sleep(OUTAGE_SECONDS)
+            load.show("slow commits", since, time.monotonic())
+            connection.execute("DROP TRIGGER slow ON analytics_event")
+        load.end()
+        drained(load)
+        for (path, status, outcome), count in sorted(load.outcomes.items(), key=str):
+            row(f"  {path} {status} {outcome}", count)
+            assert status < 500
+            assert outcome == "stored" or path.startswith("/api/v1/events")
+        load.assert_kept_once()
+        assert "is away" not in server.printed
+
+
+def test_a_journal_on_a_full_disk_leaves_the_answers_of_an_outage() -> None:
+    with ExitStack() as stack:
+        var_dir = stack.enter_context(temporary_directory())
+        mount_small_disk(var_dir / "spool", stack)
+        server, databases = stack.enter_context(
+            serving_on_two(VAR_DIR=str(var_dir), SPOOL_BYTES=str(2**30))
+        )
+        code = new_website(server.port, register(server.port))
+        batch = {"events": [event(code) for _ in range(500)]}
+        acknowledged, status = 0, 201
+        with ExitStack() as away, Connection(server.port) as connection:
+            for database in databases.values():
+                away.enter_context(database.stopped())
+            while status == 201:
+                response = connection.send("POST", "/api/v1/events/batch", batch)
+                status = response.status
+                acknowledged += 500 if response.outcome == "spooled" else 0
+            assert (status, response.outcome) == (503, "dropped; reason=write_failed")
+            assert connection.send("GET", "/health/ready").status == 503
+        row("events that 8 MB took", acknowledged)
+        with Connection(server.port) as connection:
+            wait_until(lambda: connection.send("GET", "/health/ready").json["status"] == "ok")
+            wait_until(lambda: not connection.send("GET", "/health/ready").json["spool"]["rows"])
+        with psycopg.connect(databases["analytics"].analytics_url) as found:
+            assert found.execute("SELECT count(*) FROM analytics_event").fetchone() == (
+                acknowledged,
+            )
+
+
+def mount_small_disk(path: Path, stack: ExitStack) -> None:
+    """Mount a disk of 8 MB until the stack ends."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"No file system can be mounted here: {mounted.stderr.strip()}")
+    stack.callback(subprocess.run, ["umount", "--lazy", str(path)], check=True)
 
 
 def test_an_hour_of_events_is_drained_quickly() -> None:

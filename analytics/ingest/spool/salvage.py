@@ -22,6 +22,9 @@ def restore(journal: Journal, path: Path) -> int:
     """
     items = 0
     with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "PRAGMA writable_schema = ON"
+        )  # else one that was cut is not read at all
         numbers = sorted(_numbers(connection))
         for start in range(0, len(numbers), CHUNK_ENTRIES):
             read = [_entry(connection, n) for n in numbers[start : start + CHUNK_ENTRIES]]
