@@ -29,6 +29,7 @@ from analytics.ingest.bulk_copy import (
 )
 from analytics.ingest.updates import Updates, apply_bisecting
 from config.api.outcomes import Outcome
+from config.db import deadline
 
 ATTEMPTS = 3
 YIELD_SECONDS = 0.02  # that the other one of a deadlock gets
@@ -170,7 +171,7 @@ def _commit(
                 time.sleep(YIELD_SECONDS)  # or the other would wait for the same rows again
             if is_row_error(error) or is_serialization_failure(error):
                 store, is_one_statement = store_carefully, False
-            elif used is None or not used.closed:
+            elif used is None or not used.closed or deadline.remaining() == 0:
                 raise
     raise AssertionError("unreachable")
 

@@ -1,9 +1,9 @@
 """Whether databases are away: a circuit breaker for each, in the workers of `serve`.
 
-A database is away once a writer could not connect, or waited for its commit in vain for
-WRITE_TIMEOUT_SECONDS. Whoever else fails on a connection only has it probed: it is away if the
-probe fails. From then on every use of it fails at once, until a probe has committed something; one
-that is slow, but answers a probe within WRITE_TIMEOUT_SECONDS, is not away.
+A database is away once a writer could not connect to it, or waited for its commit in vain for
+WRITE_TIMEOUT_SECONDS and a quick probe fails then. Whoever else fails on a connection has it probed
+with more patience. From then on every use of it fails at once, until a probe has committed
+something; one that is slow, but answers a probe within WRITE_TIMEOUT_SECONDS, is not away.
 """
 
 import logging
@@ -18,6 +18,7 @@ from config.db import deadline
 
 logger = logging.getLogger(__name__)
 PROBE_SECONDS = 0.5  # between two probes
+QUICK_SECONDS = 0.5  # for the probe after a writer has waited in vain
 # A commit that waits for the disk, and for standbys, as that of rows does; on a standby it fails.
 PROBE = "SELECT pg_logical_emit_message(true, 'millrace', '')"
 
@@ -63,9 +64,14 @@ def require(alias: str) -> None:
 
 
 def report_failed_write(alias: str, error: Exception) -> None:
-    """Take a database for away, until a probe succeeds, if this thread lost its connection."""
+    """Take a database for away, until a probe succeeds, if this thread found nobody there.
+
+    It has no connection now, and a quick probe, for which it waits, fails as well.
+    """
     connection = connections[alias].connection
-    if _is_watching and (connection is None or connection.closed):
+    if not _is_watching or (connection and not connection.closed):
+        return
+    if _failure(alias, QUICK_SECONDS):
         _open(alias, error)
         suspect(alias)
 
@@ -93,7 +99,7 @@ def _probe(alias: str) -> None:
     """Probe a database until it answers."""
     _prober.is_active = True
     try:
-        while _is_watching and (error := _failure(alias)):
+        while _is_watching and (error := _failure(alias, settings.WRITE_TIMEOUT_SECONDS)):
             _open(alias, error)
             time.sleep(PROBE_SECONDS)
     finally:
@@ -105,11 +111,11 @@ def _probe(alias: str) -> None:
         logger.warning("The database '%s' is back after %.1f seconds", alias, seconds)
 
 
-def _failure(alias: str) -> Exception | None:
-    """Return why a database commits nothing now, None if it does."""
+def _failure(alias: str, seconds: float) -> Exception | None:
+    """Return why a database commits nothing in time, None if it does."""
     connection: Any = connections[alias]
     try:
-        with deadline.within(settings.WRITE_TIMEOUT_SECONDS), connection.cursor() as cursor:
+        with deadline.within(seconds), connection.cursor() as cursor:
             cursor.execute(PROBE)
     except (DatabaseError, InterfaceError) as error:
         return error

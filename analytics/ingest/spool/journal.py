@@ -26,7 +26,10 @@ from analytics.ingest.targets import Recorded
 
 VERSION = 1
 DAMAGED, ASIDE = "damaged", "aside"  # names of files that are to be read, and that were
-FREE_SHARE = 0.02  # of the disk, that is left to others, and to replay itself
+# Of the disk is left, to others and to replay itself:
+FREE_SHARE, LEAST_FREE = 0.02, 1_000_000
+COPIES = 3  # that an entry may need for a while: in the write-ahead log, and in new pages
+LARGE_ENTRY = 500_000  # for which there is room where any is said to be
 FOLLOWED_SECONDS = 3600.0  # for which what is stored may be followed by changes in the journal
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SCHEMA = """
@@ -156,7 +159,7 @@ class Journal:
         """Return whether another entry may be written now."""
         try:
             self._make_folder()
-            self._require_room(0, None)
+            self._require_room(LARGE_ENTRY, None)
         except (JournalFull, OSError):
             return False
         return os.access(self.folder, os.W_OK)
@@ -232,15 +235,16 @@ class Journal:
             return False
 
     def _require_room(self, size: int, connection: sqlite3.Connection | None) -> None:
-        size += _size(self._files())
-        if connection and size > self._max_bytes:  # what was stored by now left room in the file
+        total = size + _size(self._files())
+        if connection and total > self._max_bytes:  # what was stored by now left room in the file
             [free] = connection.execute("PRAGMA freelist_count").fetchone()
             [page] = connection.execute("PRAGMA page_size").fetchone()
-            size -= free * page
-        if size > self._max_bytes:
+            total -= free * page
+        if total > self._max_bytes:
             raise JournalFull(f"it has {self._max_bytes} bytes")
         disk = os.statvfs(self.folder)
-        if disk.f_bavail < disk.f_blocks * FREE_SHARE:
+        reserve = max(disk.f_blocks * disk.f_frsize * FREE_SHARE, LEAST_FREE)
+        if disk.f_bavail * disk.f_frsize < reserve + COPIES * size:
             raise JournalFull("its disk is full")
 
     def _files(self) -> list[Path]:
