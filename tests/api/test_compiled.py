@@ -90,7 +90,7 @@ def outcome_of(read, sent):
 
 
 @pytest.mark.parametrize("kind", STREAMS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
-@settings(max_examples=200, suppress_health_check=CHECKS)
+@settings(max_examples=80, suppress_health_check=CHECKS)
 @given(data=st.data())
 def test_both_accept_the_same_and_read_the_same(kind, data):
     body, is_repeated = data.draw(bodies(kind))
@@ -105,7 +105,7 @@ def test_both_accept_the_same_and_read_the_same(kind, data):
 
 
 @pytest.mark.parametrize("kind", [events.BatchSerializer, platform.BatchSerializer])
-@settings(max_examples=100, suppress_health_check=CHECKS)
+@settings(max_examples=40, suppress_health_check=CHECKS)
 @given(data=st.data())
 def test_so_they_do_with_batches(kind, data):
     item = {

@@ -23,7 +23,7 @@ from tests.support.server import serving
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = 8  # of good requests to each operation, and as many of bad ones
+EXAMPLES = 3  # of good requests to each operation, and as many of bad ones
 UNLIMITED = {name: "1000000/s" for name in dir(settings) if re.fullmatch("RATE_[A-Z]+", name)}
 CHECKS = [
     not_a_server_error,

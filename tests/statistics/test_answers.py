@@ -120,7 +120,7 @@ def fresh(make_user):
     return make
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(
     data=st.data(), sent=events, zone=st.sampled_from(ZONES), range=ranges(), conditions=conditions
 )

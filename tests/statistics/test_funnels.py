@@ -201,7 +201,7 @@ def ranges(draw):
     return Range(START + one * MS, START + (other + 1) * MS)
 
 
-@settings(max_examples=120, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(sent=events, way=ways, range=ranges(), conditions=conditions, sealed=st.sets(days))
 def test_funnels_equal_brute_force(fresh, sent, way, range, conditions, sealed):
     website = fresh()

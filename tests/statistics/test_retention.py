@@ -241,7 +241,7 @@ def fresh(make_user):
     return make
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     visits=visits,
     late=visits,

@@ -1,10 +1,7 @@
 """Rollups beside others: writers, another rollup, its own death"""
 
-import subprocess
-import sys
 import time
 
-import psycopg
 import pytest
 from django.core.management import call_command
 
@@ -14,10 +11,9 @@ from analytics.reports.derived import rollup
 from analytics.reports.derived.rollup_models import DirtyRange, RollupCheck
 from analytics.reports.models import WebsiteSession
 from config.db import uuid7
-from tests.support.databases import wait_until_true
 from tests.support.events import AT_MS, new_row
+from tests.support.rollup_kills import kill_rollups_at
 from tests.support.rollup_load import load
-from tests.support.server import ROOT, manage
 
 REAL = pytest.mark.django_db(transaction=True, databases=["default", "analytics"])
 
@@ -69,46 +65,6 @@ def test_a_reader_does_not_wait_for_another_rollup(website, foreign):
     assert rollup.refresh(website, 10)
 
 
-# Of the rules, the marks, the events, the visitors, the sessions, the sealed days.
-STEPS = (
-    *("analytics_websiterules", "analytics_dirtyrange", "analytics_event"),
-    *("analytics_websitevisitor", "analytics_websitesession", "analytics_breakdown"),
-    "analytics_visitorset",
-    "analytics_daycolumn",
-)
-STORE_EVENTS = """
-from tests.support.rollup_load import Writer
-from websites.models import User, Website
-
-user = User.objects.create_user("user@example.com")
-website = Website.objects.create(user=user, domain="example.com", name="My Website")
-for number in range(30):
-    Writer(website, number).write()
-"""
-
-
 @pytest.mark.slow
-def test_it_is_killed_at_each_step(environment):
-    """Whatever a killed process has done, the next one makes all sessions right."""
-    manage(environment, "shell", "-c", STORE_EVENTS)
-    with psycopg.connect(environment["ANALYTICS_DATABASE_URL"]) as database:
-        for table in STEPS:
-            database.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            command = [sys.executable, "manage.py", "rollup"]
-            with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-                wait_until_true_elsewhere(environment)
-                process.kill()
-            database.rollback()
-    assert "all are right" in manage(environment, "rollup", "--check", "--days", "20")
-    manage(environment, "rollup")
-    assert "0 sessions made" in manage(environment, "rollup")
-
-
-def wait_until_true_elsewhere(environment):
-    """Wait until a process waits for the locked table."""
-    waiting = (
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
-        "AND wait_event_type = 'Lock')"
-    )
-    with psycopg.connect(environment["ANALYTICS_DATABASE_URL"]) as other:
-        wait_until_true(waiting, other)
+def test_it_is_killed_after_the_marks_and_before_the_last_rows(environment):
+    kill_rollups_at(environment, ("analytics_event", "analytics_daycolumn"))
