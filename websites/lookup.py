@@ -144,6 +144,7 @@ def _recall(codes: Sequence[str]) -> dict[str, Site]:
             _remembered.update(loaded)
     with _lock:
         found = {code: site for code in codes if (site := _remembered.get(code))}
+        _known.update(found)  # the next ones need not ask
     if len(found) < len(codes):
         raise OperationalError("the main database is away, and a website is not known")
     return found

@@ -46,8 +46,8 @@ FINE = ("stored", "spooled", "duplicate")
 class Client:
     """Posts to all APIs in turn, at its share of the rate, and remembers what was acknowledged."""
 
-    def __init__(self, load: "Load") -> None:
-        self._load = load
+    def __init__(self, load: "Load", number: int) -> None:
+        self._load, self._number = load, number
         self._connection = Connection(load.port)
         self._session_id = ""
 
@@ -55,12 +55,12 @@ class Client:
         """Post until the load is over."""
         kinds = [self.event, self.batch, self.track, self.platform, self.activity, self.collect]
         kinds += [self.session, self.page_view, self.event, self.event]
-        n, pause = 0, CLIENTS / RATE
-        due = time.monotonic()
+        n, pause = self._number, CLIENTS / RATE
+        due = time.monotonic() + pause * self._number / CLIENTS
         while not self._load.is_over.is_set():
+            time.sleep(max(0.0, due - time.monotonic()))
             self._post(kinds[n % len(kinds)])
             n, due = n + 1, max(due + pause, time.monotonic() - 1)
-            time.sleep(max(0.0, due - time.monotonic()))
         self._connection.close()
 
     def _post(self, kind: Callable[[], None]) -> None:
@@ -142,7 +142,8 @@ class Load:
         self.outcomes: dict[tuple[str, int, str | None], int] = {}
         self.failures = 0
         self._clients = [
-            threading.Thread(target=Client(self).run, daemon=True) for _ in range(CLIENTS)
+            threading.Thread(target=Client(self, number).run, daemon=True)
+            for number in range(CLIENTS)
         ]
 
     def __enter__(self) -> "Load":
