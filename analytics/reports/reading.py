@@ -198,12 +198,13 @@ class ByValue:
         """
         rest = sorted(values, key=lambda value: (-self._bounds[value], value or ""))
         found: list[Value] = []
-        for start in range(0, len(rest), CHUNK):
+        while rest:
             if len(found) >= count:
                 least = len(self._exact[found[count - 1]].visitors)
-                if self._bounds[rest[start]] < least:
+                if self._bounds[rest[0]] < least:
                     break
-            chunk = rest[start : start + CHUNK]
+            size = max(CHUNK, count + CHUNK // 2 - len(found))
+            chunk, rest = rest[:size], rest[size:]
             self.exact(chunk)
             found = sorted(
                 [*found, *chunk],
