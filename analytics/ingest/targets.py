@@ -61,7 +61,7 @@ def read(recorded: Recorded) -> list[Any]:
             return items
         moved = _moved(msgspec.json.decode(recorded.data), target, recorded.columns.split(","))
         return [msgspec.convert(each, target.item_type) for each in moved]
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise UnreadableItems(str(error)) from error
 
 

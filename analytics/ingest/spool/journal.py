@@ -84,7 +84,7 @@ class Journal:
         self.folder, self.path = folder, folder / "journal.db"
         self._max_bytes = max_bytes
         self._connection: sqlite3.Connection | None = None
-        self._inode = 0
+        self._inode, self._is_ready = 0, False
 
     def append(self, entries: Sequence[New]) -> None:
         """Write entries in one transaction, synced to the disk; raises JournalFull or OSError."""
@@ -94,7 +94,7 @@ class Journal:
             connection.executemany(
                 "INSERT INTO entry (database, at, target, columns, items, checksum, data) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_values_of(each) for each in entries],
+                [(each.database, time.time(), *_columns_of(each.recorded)) for each in entries],
             )
             ids = [(id.bytes, time.time()) for each in entries for id in each.ids]
             connection.executemany("INSERT OR REPLACE INTO followed VALUES (?, ?)", ids)
@@ -151,7 +151,7 @@ class Journal:
         rows, oldest_at = 0, None
         if self.path in files:
             with closing(sqlite3.connect(self.path, timeout=1)) as connection:
-                query = "SELECT coalesce(sum(items), 0), min(at) FROM entry"
+                query = "SELECT coalesce(sum(items), 0), min(CAST(at AS REAL)) FROM entry"
                 rows, oldest_at = connection.execute(query).fetchone()
         return JournalState(rows, _size(files) if rows or aside else 0, oldest_at, aside)
 
@@ -211,12 +211,14 @@ class Journal:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and self._is_current():
+        if self._connection is not None and self._is_ready and self._is_current():
             return self._connection
         self.close()
+        self._is_ready = False  # until all is made, which may fail on a full disk
         self.path.touch(mode=0o600)
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._connection, self._inode = connection, self.path.stat().st_ino
+        connection.text_factory = lambda text: text.decode(errors="replace")
         connection.execute("PRAGMA synchronous = FULL")
         if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
             connection.executescript(_SCHEMA)
@@ -225,6 +227,7 @@ class Journal:
             connection.execute("INSERT INTO sqlite_sequence VALUES ('entry', ?)", first)
             connection.execute(f"PRAGMA user_version = {VERSION}")
             sync(self.folder)
+        self._is_ready = True
         return connection
 
     def _is_current(self) -> bool:
@@ -252,10 +255,15 @@ class Journal:
 
 
 def entry_of(row: tuple) -> Entry:  # type: ignore[type-arg]
-    """Return an entry as it was read."""
+    """Return an entry as it was read; in a damaged one each column may be of any type."""
     n, database, at, target, columns, items, checksum, data = row
-    is_whole = zlib.crc32(data) == checksum
-    return Entry(n, database, at, Recorded(target, columns, items, data), is_whole)
+    recorded = Recorded(
+        str(target),
+        str(columns),
+        items if isinstance(items, int) else 1,
+        data if isinstance(data, bytes) else str(data).encode(),
+    )
+    return Entry(n, database, at, recorded, checksum == _checksum(recorded))
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -273,13 +281,13 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _values_of(new: New) -> tuple[object, ...]:
-    return (new.database, time.time(), *_columns_of(new.recorded))
-
-
 def _columns_of(recorded: Recorded) -> tuple[object, ...]:
     target, columns, items, data = recorded
-    return (target, columns, items, zlib.crc32(data), data)
+    return (target, columns, items, _checksum(recorded), data)
+
+
+def _checksum(recorded: Recorded) -> int:
+    return zlib.crc32(recorded.data, zlib.crc32(f"{recorded.target} {recorded.columns}".encode()))
 
 
 def _size(files: Collection[Path]) -> int:

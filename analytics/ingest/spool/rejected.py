@@ -48,11 +48,13 @@ class RejectedRow(models.Model):
     def store(self) -> bool:
         """Store it again, and delete it here if that works; return whether it does.
 
+        What could not be read when it was rejected may be several rows.
+
         Raises UnreadableItems or DatabaseError.
         """
         recorded = Recorded(self.target, self.columns, 1, self.data.encode())
-        [(_, outcome)] = storing.store(targets.find(self.target), targets.read(recorded))
-        if outcome not in storing.STORED:
+        stored = storing.store(targets.find(self.target), targets.read(recorded))
+        if any(outcome not in storing.STORED for _, outcome in stored):
             return False
         self.delete()
         return True
@@ -68,8 +70,11 @@ def keep(target: Target, refused: Sequence[tuple[Any, Outcome]]) -> None:
 
 def keep_unreadable(entry: Entry, reason: str) -> None:
     """Keep an entry of the journal that this version does not understand, or that is damaged."""
-    text = entry.recorded.data.decode(errors="replace").replace("\0", "")
-    _insert([(entry.recorded._replace(data=text.encode()), reason)])
+    target, columns, items, data = entry.recorded
+    target, columns, text = (
+        each.replace("\0", "") for each in (target, columns, data.decode(errors="replace"))
+    )
+    _insert([(Recorded(target, columns, items, text.encode()), reason.replace("\0", ""))])
 
 
 def _insert(rows: Any) -> None:
