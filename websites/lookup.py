@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from cachetools import TTLCache
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -26,7 +25,6 @@ from websites.traffic_filter import TrafficFilter
 logger = logging.getLogger(__name__)
 MAX_AGE_SECONDS = 4.0  # a website that is deactivated must stop within five
 REMEMBERED_SECONDS = 3600.0  # while the database is away
-SAVE_SECONDS = 600.0  # between two copies of a website that has not changed
 CACHE_SIZE = 10_000
 KIND = "websites"
 # Columns of a website that a TrafficFilter is made of.
@@ -60,7 +58,7 @@ _known: TTLCache[str, Site] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
 _unknown: TTLCache[str, bool] = TTLCache(CACHE_SIZE, MAX_AGE_SECONDS, _clock)
 # The last ones that were read; those of them that are saved for a restart, and those to be.
 _remembered: TTLCache[str, Site] = TTLCache(CACHE_SIZE, REMEMBERED_SECONDS, _clock)
-_saved: TTLCache[str, Site] = TTLCache(CACHE_SIZE, SAVE_SECONDS, _clock)
+_saved: TTLCache[str, Site] = TTLCache(CACHE_SIZE, last_known.REPEAT_SECONDS, _clock)
 _unsaved: dict[str, Site] = {}
 _lock = threading.Lock()  # a TTLCache is not safe for threads
 
@@ -136,10 +134,7 @@ def _recall(codes: Sequence[str]) -> dict[str, Site]:
     with _lock:
         is_empty = not _remembered
     if is_empty:  # as after a restart
-        loaded = {
-            code: msgspec.json.decode(text, type=Site)
-            for code, text in last_known.load(KIND).items()
-        }
+        loaded = last_known.load(KIND, Site)
         with _lock:
             _remembered.update(loaded)
     with _lock:
@@ -151,12 +146,12 @@ def _recall(codes: Sequence[str]) -> dict[str, Site]:
 
 
 @last_known.source(KIND, max_age_seconds=REMEMBERED_SECONDS)
-def _changes() -> Mapping[str, str]:
+def _changes() -> Mapping[str, Site]:
     """Return the websites that were read since the last call."""
     with _lock:
         unsaved = _unsaved.copy()
         _unsaved.clear()
-    return {code: msgspec.json.encode(site).decode() for code, site in unsaved.items()}
+    return unsaved
 
 
 def _query(codes: Sequence[str]) -> dict[str, Site]:

@@ -11,13 +11,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
 from django.conf import settings
 
 from config.db.cooperative import in_thread
 
 logger = logging.getLogger(__name__)
+Value = TypeVar("Value")
 INTERVAL_SECONDS = 1.0
+REPEAT_SECONDS = 600.0  # between two copies of what has not changed, as others may lose the file
 BUSY_SECONDS = 2.0
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -27,8 +31,9 @@ CREATE TABLE IF NOT EXISTS known (
 ) WITHOUT ROWID;
 """
 
-Source = Callable[[], Mapping[str, str]]  # returns what is new since the last call, by name
+Source = Callable[[], Mapping[str, Any]]  # returns what is new since the last call, by name
 _sources: dict[str, tuple[Source, float]] = {}
+_unsaved: dict[tuple[str, str], tuple[str, float]] = {}  # by kind and name; as JSON, and since when
 
 
 def source(kind: str, *, max_age_seconds: float) -> Callable[[Source], Source]:
@@ -47,33 +52,47 @@ def start() -> None:
 
 
 def save() -> None:
-    """Save what is new."""
-    rows = [
-        (kind, name, value, time.time())
-        for kind, (changes, _) in _sources.items()
-        for name, value in changes().items()
-    ]
-    if rows:
+    """Save what is new, and what could not be saved before."""
+    now = time.time()
+    for kind, (changes, _) in _sources.items():
+        for name, value in changes().items():
+            _unsaved[kind, name] = msgspec.json.encode(value).decode(), now
+    if not _unsaved:
+        return
+    rows = [(*key, *value) for key, value in _unsaved.items()]
+    try:
         in_thread(_write, _path(), rows)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        logger.warning("What was last known is damaged, and is forgotten: %s", error)
+        in_thread(_delete, _path())
+        in_thread(_write, _path(), rows)
+    _unsaved.clear()
 
 
-def load(kind: str) -> dict[str, str]:
+def load(kind: str, of_type: type[Value]) -> dict[str, Value]:
     """Return the values of a kind by their names, empty when there is none or it is unreadable."""
     _, max_age_seconds = _sources[kind]
     try:
-        return in_thread(_read, _path(), kind, time.time() - max_age_seconds)
-    except (sqlite3.Error, OSError) as error:
+        texts = in_thread(_read, _path(), kind, time.time() - max_age_seconds)
+        return {name: msgspec.json.decode(text, type=of_type) for name, text in texts.items()}
+    except (sqlite3.Error, OSError, msgspec.MsgspecError, TypeError, ValueError) as error:
         logger.warning("What was last known cannot be read: %s", error)
         return {}
 
 
 def _run() -> None:
     wake = threading.Event()
+    failure = ""
     while not wake.wait(INTERVAL_SECONDS):
         try:
             save()
+            failure = ""
         except (sqlite3.Error, OSError) as error:
-            logger.warning("What is known cannot be saved for a restart: %s", error)
+            if str(error) != failure:  # not the same each second
+                logger.warning("What is known cannot be saved for a restart: %s", error)
+            failure = str(error)
 
 
 def _path() -> Path:
@@ -91,6 +110,11 @@ def _write(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
             outdated = (kind, time.time() - max_age_seconds)
             connection.execute("DELETE FROM known WHERE kind = ? AND at < ?", outdated)
         connection.execute("COMMIT")
+
+
+def _delete(path: Path) -> None:
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink(missing_ok=True)
 
 
 def _read(path: Path, kind: str, since: float) -> dict[str, str]:

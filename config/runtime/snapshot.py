@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from cachetools import TTLCache
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -73,7 +74,7 @@ _FOR_EVER: dict[str, Any] = dict.fromkeys(RuntimeSettings.retention_names(), 0)
 UNKNOWN = replace(_DEFAULTS, **_OFF, **_FOR_EVER, is_known=False)
 _refreshing = threading.Lock()
 _row: RuntimeSettings | None = None  # the last one that was read
-_saved = ""  # as it was when it was last saved
+_saved: TTLCache[bytes, bool] = TTLCache(1, last_known.REPEAT_SECONDS)  # it as JSON
 _snapshot = UNKNOWN
 _fresh_until = 0.0  # on time.monotonic(); 0 makes all requests wait for the next read
 
@@ -111,23 +112,23 @@ def expire() -> None:
 
 def reset() -> None:
     """Forget the settings, as in a new process."""
-    global _row, _saved, _snapshot
-    _row, _saved, _snapshot = None, "", UNKNOWN
+    global _row, _snapshot
+    _row, _snapshot = None, UNKNOWN
+    _saved.clear()
     expire()
 
 
 @last_known.source(KIND, max_age_seconds=float("inf"))
-def _changes() -> Mapping[str, str]:
+def _changes() -> Mapping[str, Any]:
     """Return the settings if they have changed since they were last saved."""
-    global _saved
     if _row is None:
         return {}
     values = {name: getattr(_row, name) for name in (*RuntimeSettings.names(), "ends")}
-    text = msgspec.json.encode(values).decode()
-    if text == _saved:
+    text = msgspec.json.encode(values)
+    if text in _saved:
         return {}
-    _saved = text
-    return {"values": text}
+    _saved[text] = True
+    return {"values": values}
 
 
 def is_known_here() -> bool:
@@ -137,12 +138,11 @@ def is_known_here() -> bool:
 
 def _last_known() -> RuntimeSettings | None:
     """Return the settings that this host last knew, None if it never did."""
-    text = last_known.load(KIND).get("values")
-    if text is None:
+    values = last_known.load(KIND, dict[str, Any]).get("values")
+    if values is None:
         return None
     known = {*RuntimeSettings.names(), "ends"}
-    values = {name: value for name, value in msgspec.json.decode(text).items() if name in known}
-    return RuntimeSettings(pk=1, **values)
+    return RuntimeSettings(pk=1, **{name: value for name, value in values.items() if name in known})
 
 
 def _refresh() -> None:
