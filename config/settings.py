@@ -22,10 +22,13 @@ Value = TypeVar("Value")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)  # collects all errors, which seal() raises together
-RATE = validate.Regexp(r"^[1-9]\d*/([1-9]\d*)?[smhd]$", error="Must look like 60/m or 5/30s.")
+RATE = validate.Regexp(
+    r"^[1-9][0-9]{0,8}/([1-9][0-9]{0,3})?[smhd]\Z", error="Must look like 60/m or 5/30s."
+)
+TEN_YEARS = 315_360_000  # seconds; dates beyond those of Python would fail only when one is made
 
 DEBUG = env.bool("DEBUG", False)
-VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).absolute()
+var_dir = env.str("VAR_DIR", str(BASE_DIR / "var"), validate=validate.Length(min=1))
 HOST = env.str("HOST", "127.0.0.1", validate=validate.Length(min=1))
 PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535))
 WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
@@ -44,7 +47,8 @@ REDIS_URL = env.str(
     "REDIS_URL",
     "",
     validate=validate.Regexp(
-        r"^$|^(redis|rediss|unix)://", error="Must look like redis://host:6379/0."
+        r"\Z|unix://.|rediss?://(.*@)?([^:/]*|\[.*\])(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?\Z",
+        error="Must look like redis://host:6379/0.",
     ),
 )
 email_url = env.str("EMAIL_URL", "console:")
@@ -67,7 +71,7 @@ cors_allowed_origins: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
 admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
 REQUIRE_HTTPS = env.bool("REQUIRE_HTTPS", False)
-HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(min=0))
+HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0, TEN_YEARS))
 MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 1_048_576, validate=validate.Range(min=1))
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", 4_194_304, validate=validate.Range(min=1))
 REQUEST_TIMEOUT_SECONDS = env.float(
@@ -80,8 +84,10 @@ WRITE_TIMEOUT_SECONDS = env.float(
     "WRITE_TIMEOUT_SECONDS", 5.0, validate=validate.Range(min=0.1, max=60)
 )
 SPOOL_BYTES = env.int("SPOOL_BYTES", 2**30, validate=validate.Range(min=0))
-access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(min=1))
-refresh_token_seconds = env.int("REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(min=1))
+access_token_seconds = env.int("ACCESS_TOKEN_SECONDS", 3600, validate=validate.Range(1, TEN_YEARS))
+refresh_token_seconds = env.int(
+    "REFRESH_TOKEN_SECONDS", 604_800, validate=validate.Range(1, TEN_YEARS)
+)
 RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
 LOGIN_FAILURES = env.str("LOGIN_FAILURES", "30/h", validate=RATE)
 RATE_TRACK = env.str("RATE_TRACK", "60/m", validate=RATE)
@@ -113,6 +119,7 @@ def _parsed(name: str, texts: list[str], parse: Callable[[list[str]], Value], ki
         _abort(f"{name} must list {kind}: {error}.")
 
 
+VAR_DIR = Path(var_dir).absolute()
 NETWORKS = "addresses and networks"
 ORIGINS = "origins like https://app.example, or *"
 TRUSTED_PROXIES = _parsed("TRUSTED_PROXIES", trusted_proxies, parse_networks, NETWORKS)
