@@ -66,8 +66,11 @@ def time_of(id: UUID) -> datetime:
 
 
 def floor(at: datetime) -> UUID:
-    """Return the lowest UUID of a time: ids of earlier times are below it, no others are."""
-    return UUID(int=to_ms(at) << 80)
+    """Return the lowest UUID of a time: ids of earlier times are below it, no others are.
+
+    No id is of a time before 1970, as a hundred years ago is.
+    """
+    return UUID(int=max(to_ms(at), 0) << 80)
 
 
 def next_after(id: UUID) -> UUID:

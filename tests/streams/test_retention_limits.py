@@ -120,6 +120,13 @@ def test_an_older_confirmation_that_a_restore_brings_back_does_not_count(clock):
     assert events() == 5
 
 
+def test_the_longest_period_deletes_nothing():
+    keep_days(event=36_500)  # since before 1970
+    run_retention()
+    run_retention("--stream", "event", "--older-than", "36500d")
+    assert events() == 5
+
+
 # The time
 
 
