@@ -105,4 +105,8 @@ def needs_confirmation(model: type[Stream], days: int) -> bool:
     confirmed = SettingChange.objects.filter(
         name__in=names, is_confirmed=True, id__gt=uuid7.floor(applied.as_of)
     )
-    return not any(0 < int(change.new) <= days for change in confirmed)
+    by_default = (model.retention_setting, "0") if model.retention_default else None
+    return not any(
+        0 < int(change.new) <= days or (change.name, change.new) == by_default
+        for change in confirmed
+    )

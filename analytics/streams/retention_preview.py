@@ -9,11 +9,17 @@ from analytics.streams.base import Stream, streams
 from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.db.routers import home
+from config.models import RuntimeSettings
 from config.runtime import preview
 
 
 def preview_retention(models: Sequence[type[Stream]], days: int) -> str:
-    """Return as a sentence what the next run would delete if rows were kept for some days."""
+    """Return as a sentence what the next run would delete if rows were kept for some days.
+
+    models: streams with one setting; 0 is the days of its default, or for ever.
+    """
+    default = models[0].retention_default
+    days = days or (getattr(RuntimeSettings.load(), default) if default else 0)
     if not days:
         return "Nothing will be deleted: rows are kept for ever."
     end = uuid7.now() - timedelta(days=days)

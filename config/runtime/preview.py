@@ -43,11 +43,17 @@ class PendingChange:
     old_until: datetime | None = None
 
     @property
+    def is_different(self) -> bool:
+        return (self.new, self.until) != (self.old, self.old_until)
+
+    @property
     def needs_confirmation(self) -> bool:
         """Return whether this deletes something, or opens it to others, now or at its end."""
         field = RuntimeSettings._meta.get_field(self.name)
         if isinstance(field, SwitchField):
             return field.opens and self._opens()
+        if self.name == "statistics_retention_days" and not self.new:
+            return bool(self.old)  # as long as events, which may be shorter
         is_retention = self.name in RuntimeSettings.retention_names()
         return is_retention and is_shorter(self.new, self.old)
 

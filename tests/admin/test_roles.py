@@ -116,6 +116,7 @@ def test_a_member_changes_settings_and_adds_or_deletes_no_event(member, website)
     [
         ({"event_retention_days": 0}, {"event_retention_days": "30"}),
         ({"collect_retention_days": 90}, {"collect_retention_days": "89"}),
+        ({"statistics_retention_days": 400}, {"statistics_retention_days": "0"}),
         ({"public_event_reads": "off"}, {"public_event_reads": "true"}),
         ({"platform_stats_public": "false"}, {"platform_stats_public": "true"}),
         ({"public_event_reads": "false"}, {"public_event_reads_until": "2100-01-01T00:00"}),

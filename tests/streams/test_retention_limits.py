@@ -7,7 +7,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from analytics.events.models import Event
+from analytics.reports.models import WebsiteSession
 from analytics.streams.maintenance import MaintenanceFailure
+from analytics.streams.retention_limits import AppliedRetention, needs_confirmation
+from config.db import uuid7
 from config.models import RuntimeSettings
 from tests.support.retention import (
     CUTOFF,
@@ -107,6 +110,16 @@ def test_a_confirmation_holds_for_longer_periods_too():
     shorten(60)
     run_retention("--only-confirmed")
     assert events() == 2
+
+
+def test_statistics_that_are_to_be_kept_as_long_as_events_can_be_confirmed(clock):
+    keep_days(event=60)
+    clock.move(days=1)
+    AppliedRetention.record(WebsiteSession, 400, uuid7.now())
+    clock.move(days=1)
+    assert needs_confirmation(WebsiteSession, 60)
+    keep_days(statistics=0)
+    assert not needs_confirmation(WebsiteSession, 60)
 
 
 def test_an_older_confirmation_that_a_restore_brings_back_does_not_count(clock):

@@ -11,6 +11,7 @@ from analytics.streams.partitions import Month
 from config.db import uuid7
 from config.runtime import preview
 from config.runtime.preview import PendingChange
+from tests.support.runtime_settings import change_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -112,6 +113,13 @@ def test_a_retention_previews_the_months_and_rows_that_it_deletes(fill, days, ex
     fill(2031, 1, 31)
     fill(2031, 2, 56)
     assert preview.preview(PendingChange("event_retention_days", 0, days)) == expected
+
+
+def test_statistics_that_are_kept_as_long_as_events_are_previewed_by_these(fill):
+    change_settings(event_retention_days=200)
+    change = PendingChange("statistics_retention_days", 400, 0)
+    assert change.needs_confirmation
+    assert preview.preview(change) == "Nothing is older than 2030-08-28 00:00 UTC."
 
 
 def test_a_retention_within_the_first_month_counts_rows_only(fill):
