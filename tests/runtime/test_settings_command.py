@@ -125,6 +125,19 @@ def test_without_a_terminal_only_yes_confirms_a_shorter_retention(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("text", [" 60", "6_0", "٦٠"])
+def test_a_number_in_any_spelling_needs_it(text, capsys):
+    settings_command(f"event_retention_days={text}")
+    assert capsys.readouterr().err.startswith("Nobody has confirmed the shorter retention: ")
+    assert confirmations() == [("60", False)]
+
+
+def test_a_period_without_end_is_refused_before_anything_is_asked(terminal):
+    terminal("yes")
+    with pytest.raises(CommandError, match="less than or equal to 36500"):
+        settings_command("event_retention_days=999999999")
+
+
 @pytest.mark.django_db(databases=["default", "analytics"])
 def test_on_a_terminal_it_asks_for_confirmation(terminal):
     terminal("no")

@@ -1,6 +1,5 @@
 """`manage.py settings`: list or change the runtime settings."""
 
-import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, Sw
 from config.runtime.preview import PendingChange, preview
 from config.server.console import shell_user
 
-NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 UNCONFIRMED = (
     "Nobody has confirmed the shorter retention: the daily run deletes no more than half of a "
     "stream for it. Add --yes if that is meant."
@@ -58,9 +56,10 @@ class Command(BaseCommand):
         """Ask whether a shorter retention is meant; where nobody can be asked, it is not known."""
         row = RuntimeSettings.load()
         pending = [
-            PendingChange(name, getattr(row, name), int(value))
+            PendingChange(name, getattr(row, name), days)
             for name, value in values.items()
-            if name in RuntimeSettings.retention_names() and NUMBER.fullmatch(value)
+            if name in RuntimeSettings.retention_names()
+            and (days := days_of(name, value)) is not None
         ]
         shorter = [change for change in pending if change.needs_confirmation]
         if not shorter:
@@ -94,6 +93,15 @@ def parse(text: str) -> tuple[str, str]:
     if name not in RuntimeSettings.names():
         raise CommandError(f"There is no setting {name}; manage.py settings lists them all.")
     return name, value
+
+
+def days_of(name: str, value: str) -> int | None:
+    """Return the valid number of days that will be stored for a text, None if it is refused."""
+    field: Any = RuntimeSettings._meta.get_field(name)
+    try:
+        return int(field.clean(value, None))
+    except ValidationError:
+        return None
 
 
 def parse_end(text: str, names: Iterable[str]) -> datetime:
