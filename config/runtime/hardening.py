@@ -36,7 +36,8 @@ QUOTAS = "QUOTA_WEBSITE_EVENTS=1000000 QUOTA_ACTIVITY_EVENTS=10000"
 def hardened() -> list[PendingChange]:
     """Return each setting with its value and the one that it would have.
 
-    What is stricter already stays: a switch that is off, rows that are kept for a shorter time.
+    What is stricter already stays: a switch that is off for good, rows that are kept for a shorter
+    time.
     """
     row = RuntimeSettings.load()
     switches = [_change(row, name, "false") for name in SWITCHED_OFF]
@@ -66,6 +67,6 @@ def announce(
 
 
 def _change(row: RuntimeSettings, name: str, wanted: Any) -> PendingChange:
-    old = getattr(row, name)
-    is_strict = old != ON if name in SWITCHED_OFF else 0 < old <= wanted
-    return PendingChange(name, old, old if is_strict else wanted)
+    old, end = getattr(row, name), row.end_of(name)
+    is_strict = old != ON and not end if name in SWITCHED_OFF else 0 < old <= wanted
+    return PendingChange(name, old, old if is_strict else wanted, old_until=end)

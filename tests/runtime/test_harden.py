@@ -1,6 +1,7 @@
 """`manage.py harden`, the checks of the doctor that follow it, and who names it"""
 
 import builtins
+from datetime import UTC, datetime
 from io import StringIO
 from types import SimpleNamespace
 
@@ -98,6 +99,19 @@ def test_what_is_stricter_stays():
     assert harden(yes=True)[-1] == "7 changed."
     stricter = {"public_event_reads": "", "event_retention_days": 30}
     assert stored() == HARDENED | stricter
+
+
+def test_what_would_open_by_itself_is_closed_for_good():
+    end = datetime(9998, 1, 1, tzinfo=UTC)
+    row = RuntimeSettings.load()
+    row.change({"public_event_reads": "false"}, changed_by="ops", ends={"public_event_reads": end})
+    lines = harden(yes=True)
+    assert lines[1].split() == (
+        ["public_event_reads", "false", "until", "9998-01-01", "00:00", "UTC", "→", "false"]
+    )
+    assert lines[-1] == "9 changed."
+    assert RuntimeSettings.load().ends == {}
+    assert harden()[-1] == "0 changed."
 
 
 def test_the_doctor_fails_on_what_is_open_in_production_alone(settings):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from config import runtime
-from config.models import RuntimeSettings
+from config.models import MINUTE, RuntimeSettings
 from config.runtime import hardening, preview
 from config.runtime.preview import PendingChange
 from config.server.console import columns, shell_user
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *, yes: bool, dry_run: bool, **options: Any) -> None:
         settings = hardening.hardened()
-        changes = [each for each in settings if each.new != each.old]
+        changes = [each for each in settings if each.is_different]
         self._show(settings)
         if dry_run:
             self.stdout.write(f"{len(changes)} would be changed.")
@@ -44,11 +44,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(changes)} changed.")
 
     def _show(self, settings: list[PendingChange]) -> None:
-        rows = [(each.name, str(each.old) or "(empty)", "→", str(each.new)) for each in settings]
-        for line in columns(rows):
+        for line in columns([_row(each) for each in settings]):
             self.stdout.write(line)
         for each in settings:
-            if each.new != each.old and each.needs_confirmation:
+            if each.is_different and each.needs_confirmation:
                 self.stdout.write(f"{each.name}: {preview.preview(each)}")
         self.stdout.write("For the environment, the quotas as a start:")
         self.stdout.write(f"{hardening.ENVIRONMENT} {hardening.QUOTAS}")
@@ -58,3 +57,8 @@ class Command(BaseCommand):
             return input("Change these settings? [y/N] ").strip().lower() in {"y", "yes"}
         except (EOFError, OSError) as error:
             raise CommandError(NOT_ASKED) from error
+
+
+def _row(change: PendingChange) -> tuple[str, ...]:
+    end = f" until {change.old_until:{MINUTE}}" if change.old_until else ""
+    return change.name, (str(change.old) or "(empty)") + end, "→", str(change.new)
