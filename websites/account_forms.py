@@ -55,6 +55,15 @@ class NewPasswordForm(auth_forms.SetPasswordForm):  # type: ignore[type-arg]
                 if "password" in problem.location:
                     self.add_error("new_password1", problem.describe())
 
+    def save(self, commit: bool = True) -> User:
+        """Store the new password; raise Conflict if the user has been changed meanwhile.
+
+        Django's stores all of a user whom it read before, also of a deleted one.
+        """
+        user: User = self.user
+        accounts.renew_generation(user, self.cleaned_data["new_password1"])
+        return user
+
 
 class ChangePasswordForm(NewPasswordForm):
     """A new password, after the present one."""
@@ -85,6 +94,14 @@ class ConfirmForm(forms.Form):
         password: str = self.cleaned_data["password"]
         self.user = confirmed_user(self._request, self.user, password)
         return password
+
+
+class LogOutEverywhereForm(ConfirmForm):
+    """The present password, which gets a new hash."""
+
+    def save(self) -> None:
+        """Store the hash; raise Conflict if the user has been changed meanwhile."""
+        accounts.renew_generation(self.user, self.cleaned_data["password"])
 
 
 class LinkForm(forms.Form):

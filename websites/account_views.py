@@ -16,6 +16,7 @@ from websites.account_forms import (
     ConfirmForm,
     ForgottenPasswordForm,
     LinkForm,
+    LogOutEverywhereForm,
     NewPasswordForm,
 )
 from websites.limited_form import LimitedForm
@@ -49,9 +50,26 @@ class OwnForm(LimitedForm):
         return super().get_form_kwargs() | {"user": user, "request": self.request}
 
 
-class ChangePasswordView(OwnForm):
+class RenewalView(OwnForm):
+    """A form that ends all logins but this one."""
+
+    done = ""  # what the next page says
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            form.save()
+        except Conflict as error:
+            form.add_error(None, error.message)
+            return self.form_invalid(form)
+        update_session_auth_hash(self.request, form.user)
+        messages.success(self.request, self.done)
+        return super().form_valid(form)
+
+
+class ChangePasswordView(RenewalView):
     """/accounts/password/"""
 
+    done = NEW_PASSWORD
     form_class = ChangePasswordForm
     extra_context = {  # noqa: RUF012 - Django's own way
         "title": "Change your password",
@@ -59,31 +77,17 @@ class ChangePasswordView(OwnForm):
         "button": "Change",
     }
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        update_session_auth_hash(self.request, form.save())
-        messages.success(self.request, NEW_PASSWORD)
-        return super().form_valid(form)
 
-
-class LogOutEverywhereView(OwnForm):
+class LogOutEverywhereView(RenewalView):
     """/accounts/sessions/"""
 
-    form_class = ConfirmForm
+    done = "All other browsers and tokens are logged out."
+    form_class = LogOutEverywhereForm
     extra_context = {  # noqa: RUF012 - Django's own way
         "title": "Log out everywhere",
         "about": "All browsers but this one, and all tokens of the API, are logged out at once.",
         "button": "Log out everywhere",
     }
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        try:
-            accounts.renew_generation(form.user, form.cleaned_data["password"])
-        except Conflict as error:
-            form.add_error(None, error.message)
-            return self.form_invalid(form)
-        update_session_auth_hash(self.request, form.user)
-        messages.success(self.request, "All other browsers and tokens are logged out.")
-        return super().form_valid(form)
 
 
 class EmailView(OwnForm):
@@ -179,7 +183,11 @@ class NewPasswordView(LimitedForm, views.PasswordResetConfirmView):
         return render(self.request, "accounts/notice.html", found, status=404)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+        try:
+            response = super().form_valid(form)
+        except Conflict as error:
+            form.add_error(None, error.message)
+            return self.form_invalid(form)
         # Who owns the mailbox need not wait until guesses of strangers are forgotten.
         LoginThrottle(self.request, form.user.email).succeed()
         email_confirmation.confirm(form.user)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.test import Client
 
@@ -9,7 +10,7 @@ from analytics.funnel.models import FunnelEvent
 from tests.support.accounts import PASSWORD
 from tests.support.databases import failing
 from tests.support.pages import text_of
-from websites import tokens
+from websites import accounts, tokens
 from websites.models import RetiredCode, User, Website
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -143,6 +144,22 @@ def test_a_new_password_obeys_the_rules_of_the_api(browser, password, error):
     sent = CHANGED | {"new_password1": password, "new_password2": password}
     assert error in text_of(browser.post(CHANGE, sent))
     assert can_log_in(PASSWORD)
+
+
+@pytest.mark.parametrize("path", [CHANGE, SESSIONS])
+def test_an_account_that_is_deleted_meanwhile_does_not_come_back(browser, user, monkeypatch, path):
+    def encode(self, password, salt):
+        if salt not in user.password:  # the new hash
+            accounts.close(User.objects.get())
+        return original(self, password, salt)
+
+    original = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", encode)
+    response = browser.post(path, CHANGED)
+    assert "Your password has been changed meanwhile." in text_of(response)
+    closed = User.objects.get()
+    assert (closed.is_active, closed.email) == (False, f"{closed.pk}@localhost")
+    assert not closed.has_usable_password()
 
 
 def test_both_entries_must_be_the_same(browser):

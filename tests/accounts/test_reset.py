@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.test import Client
 
@@ -163,6 +164,20 @@ def test_a_new_password_ends_a_lock(user, settings):
     client, page = follow(link())
     client.post(page.redirect_chain[-1][0], FORM)
     assert can_log_in(NEW)
+
+
+def test_of_two_posts_at_once_one_sets_the_password(user, monkeypatch):
+    ask()
+    client, page = follow(link())
+
+    def encode(self, password, salt):
+        User.objects.update(password="x")
+        return password
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", encode)
+    response = client.post(page.redirect_chain[-1][0], FORM)
+    assert "Your password has been changed meanwhile." in text_of(response)
+    assert User.objects.get().password == "x"
 
 
 def test_a_form_of_another_site_is_rejected(user):
