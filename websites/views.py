@@ -93,14 +93,26 @@ def register(request: HttpRequest) -> HttpResponse:
         except Conflict as error:
             errors["email"] = [error.message]
         except RateLimited as error:
-            wait = error.retry_after_seconds
-            errors["email"] = [f"Too many attempts. Try again in {wait} seconds."]
+            return _too_many_registrations(request, error.retry_after_seconds)
         else:
             email_confirmation.send_link(request, user)
             sessions.log_in(request, user)
             return redirect("home")
+    return _registration_form(request, errors, status=400 if errors else 200)
+
+
+def _too_many_registrations(request: HttpRequest, wait: int) -> HttpResponse:
+    refusal = f"Too many attempts. Try again in {wait} second{'s' * (wait != 1)}."
+    response = _registration_form(request, {"email": [refusal]}, status=429)
+    response["Retry-After"] = str(wait)
+    return response
+
+
+def _registration_form(
+    request: HttpRequest, errors: dict[str, list[str]], *, status: int
+) -> HttpResponse:
     context = {"errors": errors, "sent": request.POST}
-    return render(request, "accounts/register.html", context, status=400 if errors else 200)
+    return render(request, "accounts/register.html", context, status=status)
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:

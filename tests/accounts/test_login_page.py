@@ -145,6 +145,17 @@ def test_pages_lead_to_registration_while_it_is_open(client, switch):
         assert "Registration is closed" in text_of(response)
 
 
+@pytest.mark.usefixtures("clock")
+def test_registrations_on_the_page_share_the_counter(client):
+    for _ in range(10):
+        assert client.post(REGISTER, {"email": "a@b.example"}).status_code == 400
+    response = client.post(REGISTER, {"email": "a@b.example", "password": PASSWORD})
+    wait = int(response["Retry-After"])
+    assert response.status_code == 429
+    assert f"Too many attempts. Try again in {wait} second" in text_of(response)
+    assert not User.objects.exists()
+
+
 def test_a_page_that_does_not_exist_is_an_html_404(client):
     for path in ("/accounts/", "/accounts/profile/", "/accounts/profile", "/accounts/login//"):
         response = client.get(path)
