@@ -141,9 +141,10 @@ class RemoveAccount:
         yield User._meta.db_table, User.objects.filter(pk=self.user_id).count()
 
     def erase(self) -> Iterator[Rows]:
-        """Delete it; its request waits until nothing can come after it."""
+        """Delete it, unless it is locked; its request waits until nothing can come after it."""
         counts = list(self.count())
-        accounts.remove(self.user_id)
+        if not accounts.remove(self.user_id):
+            return
         for request in ErasureRequest.objects.filter(user_id=self.user_id):
             if request.is_settled:
                 request.delete()

@@ -299,6 +299,17 @@ def test_an_account_of_many_events_is_closed_at_once(jane, delete, staff_api, mo
         assert (type(message), message.msg[:25]) == (level, "1 wait to be erased since")
 
 
+def test_an_account_that_cannot_be_removed_waits_on(jane, monkeypatch, clock):
+    with monkeypatch.context() as patch:
+        patch.setattr("websites.accounts.remove", lambda user_id, **options: False)
+        accounts.delete(jane.user)
+        clock.move(minutes=1)
+        assert "websites_user" not in erase(str(jane.user.pk))["rows"]
+    assert ErasureRequest.objects.filter(user_id=jane.user.pk).exists()
+    assert erase(str(jane.user.pk))["rows"] == {"websites_user": 1}
+    assert not ErasureRequest.objects.exists()
+
+
 def test_several_accounts_and_never_the_last_administrator(make_user, delete):
     users = [make_user(f"{name}@example.com") for name in "ab"]
     assert delete(*users).status_code == 302
