@@ -1,12 +1,14 @@
 """Views of no one API: unknown paths, health and metrics, the OpenAPI document."""
 
 import hmac
+import sys
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -18,6 +20,7 @@ from rest_framework.request import Request
 
 from config.api.bodies import Body, Count
 from config.api.client_address import is_loopback
+from config.api.dialects.base import RETRY_AFTER_SECONDS
 from config.api.errors import (
     ApiError,
     BadRequest,
@@ -113,9 +116,16 @@ def https_required(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Respond to a request that crashed outside of an API view; Django has logged why."""
+    """Respond to a request that crashed outside of an API view; Django has logged why.
+
+    A page that could not be made for want of a database may be asked for again.
+    """
     if request.path_info.startswith(PAGES):
-        return defaults.server_error(request)
+        response: HttpResponse = defaults.server_error(request)
+        if isinstance(sys.exception(), OperationalError | InterfaceError):
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
     return _error_at_path(request, ApiError())
 
 

@@ -231,6 +231,6 @@ def test_without_the_main_database_the_page_shows_a_message(staff_api, main_data
     staff_api.raise_request_exception = False
     response = staff_api.get(HOME)
     page = response.content.decode()
-    assert response.status_code == 500
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert "If it is the main database, nobody can be recognised" in page
     assert 'href="/health/ready"' in page
