@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from analytics.reports.derived import sealing
-from analytics.reports.derived.column_sums import ColumnSums, can_select
+from analytics.reports.derived.column_sums import ColumnSums, selectable_days
 from analytics.reports.derived.sealed_sums import SealedSums
 from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.queries.session_query import (
@@ -97,7 +97,7 @@ class Reading:
 
     def _parts(self, dimension: str) -> Parts:
         """Return what the sums of a dimension are read from."""
-        sealed = tuple(self._days_that_serve(dimension))
+        sealed = tuple(self._sealed_days) if dimension in sealing.DIMENSIONS else ()
         if sealed not in self._gaps:
             gaps = list(gaps_of(self.range, sealed, self.question.timezone))
             self._gaps[sealed] = without_empty(self.question.website.pk, gaps)
@@ -107,19 +107,17 @@ class Reading:
     def _whole(self) -> Parts:
         return self._parts(TOTAL)
 
-    def _days_that_serve(self, dimension: str) -> Sequence[date]:
-        """Return the sealed days that give the sums of a dimension."""
-        if dimension in sealing.DIMENSIONS and can_select(self.question.conditions):
-            return self._sealed_days
-        return ()
-
     @cached_property
     def _sealed_days(self) -> Sequence[date]:
-        """The sealed days in the range, of the website's own zone; they know no bots."""
+        """The sealed days that serve, of the website's own zone; they know no bots."""
         question = self.question
         if question.bots_only or question.interval in ("minute", "hour"):
             return ()
-        return sorted(sealing.sealed_days(question.website.pk, question.timezone, self.range))
+        website_id = question.website.pk
+        days = sorted(sealing.sealed_days(website_id, question.timezone, self.range))
+        if question.conditions:
+            return selectable_days(website_id, days, question.conditions)
+        return days
 
     @cached_property
     def _sealed(self) -> SealedSums | ColumnSums:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
+from analytics.reports.derived import day_columns
 from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select_all
 from analytics.reports.derived.day_columns import (
     BEGINS,
@@ -47,6 +48,7 @@ from analytics.reports.questions.question import Condition
 from config.server.computation import compute
 
 DURATION = "duration_ms"
+MAX_HITS = 10_000_000  # of a question; the arrays of so many take up to 400 MB
 FIRST = {PAGE: FIRST_PAGE, HOSTNAME: FIRST_HOST, **dict.fromkeys(OF_NAMES, FIRST_NAME)}
 SESSION_TESTS = {
     "sessions": BEGINS,
@@ -64,9 +66,15 @@ MEASURES = {
 ENDS_OF_PAGES = {"entries": "entryPage", "exits": "exitPage"}
 
 
-def can_select(conditions: Iterable[Condition]) -> bool:
-    """Return whether columns have what conditions ask for."""
-    return all(each.dimension in DIMENSIONS for each in conditions)
+def selectable_days(
+    website_id: UUID, days: Sequence[date], conditions: Iterable[Condition]
+) -> Sequence[date]:
+    """Return the sealed days whose columns give sums under conditions: all, or none.
+
+    None for conditions on what columns do not have, and where they would take too much memory.
+    """
+    has_all = all(each.dimension in DIMENSIONS for each in conditions)
+    return days if has_all and day_columns.hits_of(website_id, days) <= MAX_HITS else ()
 
 
 class ColumnSums:

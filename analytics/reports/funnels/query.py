@@ -10,7 +10,7 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.reports.derived import sealing
-from analytics.reports.derived.column_sums import can_select
+from analytics.reports.derived.column_sums import selectable_days
 from analytics.reports.funnels.columns import Ends, ends_by_columns
 from analytics.reports.funnels.statements import (
     CHAINS,
@@ -89,8 +89,9 @@ class Reached:
 def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     """Return how many reached each step."""
     days: Sequence[date] = ()
-    if way.is_usual and not question.bots_only and can_select(question.conditions):
-        days = sorted(sealing.sealed_days(question.website.pk, question.timezone, range))
+    if way.is_usual and not question.bots_only:
+        sealed = sorted(sealing.sealed_days(question.website.pk, question.timezone, range))
+        days = selectable_days(question.website.pk, sealed, question.conditions)
     gaps = list(gaps_of(range, days, question.timezone))
     parts = [
         _read(replace(question, range=gap), way, range.end)
