@@ -107,6 +107,18 @@ class PooledWrapper(base.DatabaseWrapper):
     def open_connection(self, conn_params: dict[str, Any]) -> Connection:
         return Connection.connect(**conn_params)
 
+    def connect(self) -> None:
+        """Connect, or be as before.
+
+        Django would keep a connection that failed before autocommit was on: what is then written by
+        one statement is never committed.
+        """
+        try:
+            super().connect()
+        except BaseException:
+            self.close()
+            raise
+
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
         """Return the block in which errors of psycopg become Django's."""
