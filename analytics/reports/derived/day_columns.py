@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
-import psycopg
 from django.db import connections
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from analytics.reports.queries.conditions import COLUMNS
 from analytics.reports.queries.session_query import ENGAGED_SECONDS, range_values
 from analytics.reports.queries.session_statements import OVERLAP, SESSIONS
 from analytics.reports.questions.question import Range
+from config.db import binary_results
 from config.db.routers import home
 
 Array = NDArray[Any]
@@ -126,12 +126,9 @@ def make(website_id: UUID, range: Range) -> dict[str, Column]:
 def read(
     website_id: UUID, days: Collection[date], names: Iterable[str]
 ) -> Mapping[date, Mapping[str, Column]]:
-    """Return some columns of each day that has sessions; in binary, as they are not small."""
-    connection = connections[ALIAS]
-    connection.ensure_connection()
+    """Return some columns of each day that has sessions."""
     found: dict[date, dict[str, Column]] = {}
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_READ, [website_id, list(days), list(names)], binary=True)
+    with binary_results.execute(ALIAS, _READ, [website_id, list(days), list(names)]) as cursor:
         for day, name, data in cursor:
             found.setdefault(day, {})[name] = msgspec.msgpack.decode(data, type=Column)
     return found

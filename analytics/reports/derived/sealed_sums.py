@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from pyroaring import BitMap
 
 from analytics.ingest.bulk_copy import Row
 from analytics.reports.derived.sealed_models import Breakdown
 from analytics.reports.queries.session_query import TOTAL
 from analytics.reports.queries.sums import COUNTS, Sums, ValueCounts
+from config.db import binary_results
 from config.db.routers import home
 
 
@@ -75,9 +75,8 @@ def _read(
     if not days:
         return []
     asked: dict[str, Any] = {"website": website_id, "dimension": dimension, "days": list(days)}
-    with connections[home(Breakdown)].cursor() as cursor:
-        cursor.execute(statement, asked | more)
-        return list(cursor.fetchall())
+    with binary_results.execute(home(Breakdown), statement, asked | more) as cursor:
+        return cursor.fetchall()
 
 
 _SETS = " JOIN analytics_visitorset USING (website_id, dimension, day, position) "
