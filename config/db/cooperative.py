@@ -55,6 +55,12 @@ def in_thread(function: Callable[..., Value], *arguments: Any) -> Value:
     if not is_patched():
         return function(*arguments)
     from gevent import get_hub
+    from gevent.util import wrap_errors
 
-    value: Value = get_hub().threadpool.apply(function, arguments)
-    return value
+    # What a thread raises gevent prints, with its traceback, before it is raised here.
+    result: Value | Exception = get_hub().threadpool.apply(
+        wrap_errors(Exception, function), arguments
+    )
+    if isinstance(result, Exception):
+        raise result
+    return result
