@@ -1,5 +1,6 @@
 """Commands of manage.py: without the time limit of requests, repeated while a lock is held."""
 
+import os
 import sys
 import time
 
@@ -29,6 +30,10 @@ def run(arguments: list[str]) -> None:
                 sys.stderr.write(f"It is tried again in {pause} s: {error}\n")
                 time.sleep(pause)
         execute_from_command_line(arguments)
+    except BrokenPipeError:
+        # Whoever read the output has enough, as `head` has; at the exit there is more to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OperationalError as error:
         sys.exit(f"{LOCKED if _is_locked(error) else AWAY} {error}")
 

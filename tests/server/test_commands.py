@@ -74,6 +74,18 @@ def test_a_database_that_is_away_is_not_awaited(run):
     assert run("migrate", failures=1, error=ConnectionError) == (1, expected)
 
 
+def test_who_reads_no_further_sees_no_traceback():
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", "print('x' * 1_000_000)"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr
+        assert (process.stderr.read(), process.wait()) == ("", 1)
+
+
 # Migrations of large tables
 
 
