@@ -1,5 +1,6 @@
 """Websites that were deleted, whose rows in the analytics database may go"""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import models
@@ -20,7 +21,7 @@ class DeletedWebsite(models.Model):
         return str(self.id)
 
     @staticmethod
-    def record(ids: list[UUID]) -> None:
+    def record(ids: Iterable[UUID]) -> None:
         """Record by hand that websites were deleted, which no trigger has seen."""
         rows = [DeletedWebsite(id=id) for id in ids]
         DeletedWebsite.objects.bulk_create(rows, ignore_conflicts=True)

@@ -170,6 +170,9 @@ def test_the_doctor_names_unknown_websites(visited):
 
 def test_a_deletion_can_be_recorded_by_hand(visited):
     restore_backup_without(visited)
+    [line] = run_retention("--deleted-website", str(visited.pk), "--dry-run")
+    assert line == "1 would be recorded as deleted."
+    assert not DeletedWebsite.objects.exists()
     [line] = run_retention("--deleted-website", str(visited.pk).upper())
     assert line == "1 recorded as deleted; the next run deletes their rows."
     assert Event.objects.count() == 2

@@ -80,7 +80,7 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         if deleted_website:
-            return self._record_deleted(deleted_website)
+            return self._record_deleted(deleted_website, dry_run=dry_run)
         if older_than and not stream:
             raise CommandError("--older-than needs --stream, for it takes the place of a setting.")
         models = [_parse_stream(stream)] if stream else list(STREAMS.values())
@@ -163,10 +163,13 @@ class Command(BaseCommand):
             MaintenanceRun.record(retention.NAME, summary)
         self.stdout.write(f"{summary} in {bar.format_dict['elapsed']:.1f} s.")
 
-    def _record_deleted(self, texts: list[str]) -> None:
+    def _record_deleted(self, texts: list[str], *, dry_run: bool) -> None:
         """Record websites as deleted that no version has recorded."""
         unknown = set(unknown_websites())
-        ids = [_parse_unknown(text, unknown) for text in texts]
+        ids = {_parse_unknown(text, unknown) for text in texts}
+        if dry_run:
+            self.stdout.write(f"{len(ids)} would be recorded as deleted.")
+            return
         DeletedWebsite.record(ids)
         self.stdout.write(f"{len(ids)} recorded as deleted; the next run deletes their rows.")
 
