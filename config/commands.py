@@ -1,6 +1,7 @@
 """Commands of manage.py: without the time limit of requests, repeated while a lock is held."""
 
 import os
+import re
 import sys
 import time
 
@@ -14,11 +15,15 @@ PAUSES_SECONDS = (1, 2, 5, 10, 10, 10, 10, 10)
 OUR_APPS = {"config", "websites", "analytics", "activity"}
 REPEATABLE = {"migrate", "clearsessions", "flushexpiredtokens"}  # beside all of ours
 AWAY = "A database does not answer; is the server running?"
+NO_TEXT = "An argument is no valid text in the encoding of this terminal."
 LOCKED = "Others hold a lock that it needs for too long; run it again in a quiet hour."
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def run(arguments: list[str]) -> None:
     """Run the command that the arguments name; exit with a message if a database lets it down."""
+    if not all(map(_is_text, arguments)):
+        sys.exit(NO_TEXT)
     timeouts.set_for_commands()
     try:
         for pause in PAUSES_SECONDS:
@@ -36,6 +41,11 @@ def run(arguments: list[str]) -> None:
         sys.exit(1)
     except OperationalError as error:
         sys.exit(f"{LOCKED if _is_locked(error) else AWAY} {error}")
+
+
+def _is_text(argument: str) -> bool:
+    """Return whether an argument was valid bytes of its encoding, as all that is stored must be."""
+    return not _SURROGATE.search(argument)
 
 
 def _is_locked(error: OperationalError) -> bool:

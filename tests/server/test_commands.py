@@ -74,6 +74,10 @@ def test_a_database_that_is_away_is_not_awaited(run):
     assert run("migrate", failures=1, error=ConnectionError) == (1, expected)
 
 
+def test_what_is_no_text_is_refused(run):
+    assert run("settings\udcff", failures=0) == (0, commands.NO_TEXT)
+
+
 def test_who_reads_no_further_sees_no_traceback():
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", "print('x' * 1_000_000)"]
     with subprocess.Popen(
