@@ -24,6 +24,7 @@ from websites.models import DeletedWebsite, Website
 STREAMS = {str(model._meta.model_name): model for model in retention.deletion_order()}
 MAX_DAYS = 36_500  # as in the runtime settings
 MAX_NAMED = 20
+STOPPED = "What is deleted stays so; run it again to go on."
 CONFIRM = (
     "If it is meant, run manage.py retention --yes, or confirm it in the admin or by manage.py "
     "settings --yes."
@@ -86,19 +87,14 @@ class Command(BaseCommand):
         models = [_parse_stream(stream)] if stream else list(STREAMS.values())
         days = _parse_days(older_than) if older_than else None
         try:
-            with (
-                exclusive_run(retention.NAME),
-                stoppable("What is deleted stays so; run it again to go on."),
-            ):
+            with exclusive_run(retention.NAME), stoppable(STOPPED):
                 now = trusted_now()
                 plans = self._plan(models, days, now)
                 if not (yes or days):
                     plans = self._confirmed(plans, now, only=only_confirmed, dry_run=dry_run)
                 self._list(plans)
                 if dry_run:
-                    planned = total(plan.total for plan in plans)
-                    salts = address_hash.expired().count()
-                    self.stdout.write(f"{_describe(planned, salts)} would be deleted.")
+                    self._describe_plans(plans)
                 else:
                     self._delete(plans, now, is_complete=not stream, by_settings=not days)
         except (AlreadyRunning, WrongClock) as error:
@@ -143,6 +139,11 @@ class Command(BaseCommand):
         if unknown := unknown_websites():
             named = ", ".join(map(str, unknown[:MAX_NAMED]))
             self.stderr.write(UNKNOWN.format(count=len(unknown), named=named))
+
+    def _describe_plans(self, plans: list[Plan]) -> None:
+        planned = total(plan.total for plan in plans)
+        salts = address_hash.expired().count()
+        self.stdout.write(f"{_describe(planned, salts)} would be deleted.")
 
     def _delete(
         self, plans: list[Plan], now: datetime, *, is_complete: bool, by_settings: bool
