@@ -13,10 +13,11 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from config import runtime
 from config.db import uuid7
-from config.models import MAX_REASON, MINUTE, ON, RuntimeSettings, SettingChange, SwitchField
+from config.models import ON, RuntimeSettings, SettingChange, SwitchField
 from config.runtime import preview
 from config.runtime.preview import PendingChange
 from config.runtime.setting_status import setting_statuses
+from config.setting_changes import MAX_REASON, MINUTE
 
 NOT_ALLOWED = (
     "You may not open reads to others or shorten retention: that takes a permission of its own, "

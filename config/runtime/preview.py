@@ -10,7 +10,8 @@ from django.db import DatabaseError, InterfaceError
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
 from config.db import deadline, uuid7
-from config.models import ON, RuntimeSettings, SwitchField, describe_change, is_shorter
+from config.models import ON, RuntimeSettings, SwitchField, is_shorter
+from config.setting_changes import describe_change
 
 HOUR = timedelta(hours=1)
 QUERY_SECONDS = 2.0

@@ -5,10 +5,11 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from config import runtime
-from config.models import MINUTE, RuntimeSettings
+from config.models import RuntimeSettings
 from config.runtime import hardening, preview
 from config.runtime.preview import PendingChange
 from config.server.console import columns, shell_user
+from config.setting_changes import MINUTE
 
 REASON = "manage.py harden"
 NOT_ASKED = "Nothing was changed. Without a terminal to ask at, pass --yes."

@@ -10,9 +10,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from config import runtime
 from config.db import uuid7
-from config.models import MAX_REASON, MINUTE, RuntimeSettings, SettingChange, SwitchField
+from config.models import RuntimeSettings, SettingChange, SwitchField
 from config.runtime.preview import PendingChange, preview
 from config.server.console import shell_user
+from config.setting_changes import MAX_REASON, MINUTE
 
 UNCONFIRMED = (
     "Nobody has confirmed the shorter retention: the daily run deletes no more than half of a "
