@@ -1,11 +1,12 @@
 """Sums of a range of time: sealed days where they serve, and sessions for the rest."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
@@ -22,7 +23,7 @@ from analytics.reports.queries.session_query import (
     sums_by_each,
 )
 from analytics.reports.queries.sums import NOTHING, Sums, needed, total
-from analytics.reports.questions.buckets import start_of
+from analytics.reports.questions.buckets import DAY, start_of
 from analytics.reports.questions.question import GOAL, Question, Range
 
 CHUNK = 20  # values whose visitors are read at once
@@ -68,15 +69,41 @@ class Reading:
 
     def by_bucket(self, edges: Sequence[datetime]) -> list[Sums]:
         """Return the totals of each bucket of the range."""
+        days, gaps = self._parts_of_buckets(edges)
         parts: list[list[Sums]] = [[] for _ in edges[1:]]
-        for day, sums in self._sealed_totals.items():
-            parts[bisect_right(edges, start_of(day, self.question.timezone)) - 1].append(sums)
-        for gap in self._whole.gaps:
+        for start, sums in self._sealed_buckets(edges, days):
+            parts[bisect_right(edges, start) - 1].append(sums)
+        for gap in gaps:
             inner = [edge for edge in edges if gap.start < edge < gap.end]
             first = bisect_right(edges, gap.start) - 1
             for (bucket, _), sums in self._sums(gap, inner).items():
                 parts[first + bucket].append(sums)
         return [total(each) for each in parts]
+
+    def _parts_of_buckets(self, edges: Sequence[datetime]) -> Parts:
+        """Return what buckets are read from; days that these divide, only if columns serve."""
+        days = self._sealed_days
+        if self._divides(edges) and not selectable_days(self.question.website.pk, days, ()):
+            return Parts((), [self.range])
+        return self._whole
+
+    def _sealed_buckets(
+        self, edges: Sequence[datetime], days: Sequence[date]
+    ) -> Iterable[tuple[datetime, Sums]]:
+        """Return sums of parts of buckets, with a time of each."""
+        if not days:
+            return ()
+        if not self._divides(edges):
+            return [(start_of(day, self._zone), sums) for day, sums in self._sealed_totals.items()]
+        return zip(edges, self._columns.by_bucket(edges, self._zone), strict=False)
+
+    def _divides(self, edges: Sequence[datetime]) -> bool:
+        """Return whether a sealed day lies in several buckets."""
+        return any(
+            bisect_right(edges, start_of(day, self._zone))
+            != bisect_left(edges, start_of(day + DAY, self._zone))
+            for day in self._sealed_days
+        )
 
     def by_value(self, dimension: str) -> "ByValue":
         """Return the sums of each value of a dimension."""
@@ -99,9 +126,13 @@ class Reading:
         """Return what the sums of a dimension are read from."""
         sealed = tuple(self._sealed_days) if dimension in sealing.DIMENSIONS else ()
         if sealed not in self._gaps:
-            gaps = list(gaps_of(self.range, sealed, self.question.timezone))
+            gaps = list(gaps_of(self.range, sealed, self._zone))
             self._gaps[sealed] = without_empty(self.question.website.pk, gaps)
         return Parts(sealed, self._gaps[sealed])
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.question.website.timezone)
 
     @cached_property
     def _whole(self) -> Parts:
@@ -111,21 +142,25 @@ class Reading:
     def _sealed_days(self) -> Sequence[date]:
         """The sealed days that serve, of the website's own zone; they know no bots."""
         question = self.question
-        if question.bots_only or question.interval in ("minute", "hour"):
+        if question.bots_only:
             return ()
         website_id = question.website.pk
-        days = sorted(sealing.sealed_days(website_id, question.timezone, self.range))
+        days = sorted(sealing.sealed_days(website_id, self._zone, self.range))
         if question.conditions:
             return selectable_days(website_id, days, question.conditions)
         return days
 
     @cached_property
+    def _columns(self) -> ColumnSums:
+        website_id, conditions = self.question.website.pk, self.question.conditions
+        return ColumnSums(website_id, self._sealed_days, conditions, self._counts)
+
+    @cached_property
     def _sealed(self) -> SealedSums | ColumnSums:
         """What gives the sums of sealed days."""
-        website_id, days = self.question.website.pk, self._sealed_days
-        if conditions := self.question.conditions:
-            return ColumnSums(website_id, days, conditions, self._counts)
-        return SealedSums(website_id, days, self._counts)
+        if self.question.conditions:
+            return self._columns
+        return SealedSums(self.question.website.pk, self._sealed_days, self._counts)
 
     @cached_property
     def _sealed_totals(self) -> dict[date, Sums]:

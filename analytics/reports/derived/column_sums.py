@@ -4,9 +4,10 @@ They are what statements on sessions give (session_query.py), for whole days.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from analytics.reports.derived import day_columns
 from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select_all
 from analytics.reports.derived.day_columns import (
     BEGINS,
+    BEGUN,
     BOUNCED,
     ENGAGED,
     EVENT,
@@ -21,9 +23,11 @@ from analytics.reports.derived.day_columns import (
     FIRST_NAME,
     FIRST_PAGE,
     HIT_FLAGS,
+    HIT_TIME,
     HIT_VISITOR,
     HITS,
     HOSTNAME,
+    MS,
     OTHER_SESSION,
     OTHER_VISITOR,
     PAGE,
@@ -44,6 +48,7 @@ from analytics.reports.derived.value_sums import ValueSums
 from analytics.reports.queries.conditions import OF_NAMES
 from analytics.reports.queries.session_query import TOTAL, is_session_dimension
 from analytics.reports.queries.sums import Sums
+from analytics.reports.questions.buckets import start_of
 from analytics.reports.questions.question import Condition
 from config.server.computation import compute
 
@@ -108,6 +113,17 @@ class ColumnSums:
         compute(self._add, sums, selections, dimension)
         return sums
 
+    def by_bucket(self, edges: Sequence[datetime], zone: ZoneInfo) -> list[Sums]:
+        """Return the sums of each bucket of time; zone: whose days they are."""
+        self._columns.load({*self._needed(TOTAL), *OF_HITS, *MEASURES, BEGUN, HIT_TIME})
+        ends = np.array([(edge - edges[0]) // MS for edge in edges])
+        sums = ValueSums([str(edge) for edge in edges], self.needed)
+        for selection in self._selections:
+            start = (start_of(self.days[selection.day.number], zone) - edges[0]) // MS
+            compute(_add_by_time, sums, selection, ends - start)
+        compute(sums.group_visitors)
+        return [sums.sums(number) for number in range(len(edges) - 1)]
+
     @cached_property
     def _selections(self) -> Sequence[Selection]:
         """What of each day fits."""
@@ -155,6 +171,17 @@ def _add_by_session(sums: ValueSums, selection: Selection, dimension: str) -> No
     sums.add_visitors(values[whole], day.array(VISITOR)[whole])
     others = selection.sessions[day.array(OTHER_SESSION)]
     sums.add_visitors(values[day.array(OTHER_SESSION)[others]], day.array(OTHER_VISITOR)[others])
+
+
+def _add_by_time(sums: ValueSums, selection: Selection, edges: Array) -> None:
+    """Add a day to buckets; edges: of these, in ms from the start of the day."""
+    day = selection.day
+    begun = day.array(BEGUN).astype(np.int64)
+    sessions = np.flatnonzero(selection.sessions & day.has(SESSION_FLAGS, BEGINS))
+    _add_sessions(sums, day, sessions, np.searchsorted(edges, begun[sessions], "right") - 1)
+    hits = np.flatnonzero(selection.hits & day.has(HIT_FLAGS, WITHIN))
+    times = begun[day.session_of[hits]] + day.array(HIT_TIME)[hits]
+    _add_hits(sums, day, hits, np.searchsorted(edges, times, "right") - 1)
 
 
 def _add_by_hit(

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from pyroaring import BitMap
@@ -15,6 +16,7 @@ from analytics.reports.derived.day_columns import (
     HIT_FLAGS,
     HIT_TIME,
     HITS,
+    MS,
     NAME,
     PAGE,
     SESSION_FLAGS,
@@ -30,7 +32,6 @@ from config.server.computation import compute
 from websites.steps import PAGE as OF_PAGE
 from websites.steps import Step
 
-MS = timedelta(milliseconds=1)
 NONE = np.empty(0, np.int64)
 COLUMNS = (SESSION_FLAGS, HIT_FLAGS, HITS, VISITOR, BEGUN, HIT_TIME, PAGE, NAME)
 
@@ -57,11 +58,12 @@ def ends_by_columns(
     question: Question, days: Sequence[date], steps: Sequence[Step], end: datetime
 ) -> list[Ends]:
     """Return how far sessions that begin on some days come until an end, step for step."""
+    zone = ZoneInfo(question.website.timezone)
     columns = LoadedColumns(question.website.pk, days)
     columns.load(COLUMNS)
     tests = [_test(columns, step) for step in steps]
     by_day = [
-        compute(_taken, selection, tests, (end - start_of(day, question.timezone)) // MS)
+        compute(_taken, selection, tests, (end - start_of(day, zone)) // MS)
         for selection in select_all(columns, question.conditions)
         for day in [days[selection.day.number]]
     ]

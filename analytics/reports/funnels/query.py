@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import connections
@@ -89,10 +90,11 @@ class Reached:
 def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     """Return how many reached each step."""
     days: Sequence[date] = ()
+    zone = ZoneInfo(question.website.timezone)
     if way.is_usual and not question.bots_only:
-        sealed = sorted(sealing.sealed_days(question.website.pk, question.timezone, range))
+        sealed = sorted(sealing.sealed_days(question.website.pk, zone, range))
         days = selectable_days(question.website.pk, sealed, question.conditions)
-    gaps = list(gaps_of(range, days, question.timezone))
+    gaps = list(gaps_of(range, days, zone))
     parts = [
         _read(replace(question, range=gap), way, range.end)
         for gap in without_empty(question.website.pk, gaps)
