@@ -13,13 +13,13 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from analytics.admin import website_settings
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import EMPTY, format_time, link, truncate
 from analytics.events import traffic
+from config.action_admin import ActionAdmin
 from config.db import deadline
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
@@ -62,7 +62,7 @@ ROTATE = Operation(
 
 
 @admin.register(Website)
-class WebsiteAdmin(ModelAdmin):
+class WebsiteAdmin(ActionAdmin):
     """Websites, with the tracking codes in their pages."""
 
     icon = "language"

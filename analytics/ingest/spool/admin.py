@@ -6,15 +6,15 @@ from django.contrib import admin, messages
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
 from analytics.admin.formatting import format_time, truncate
 from analytics.ingest.spool.rejected import RejectedRow
 from analytics.ingest.targets import UnreadableItems
+from config.action_admin import ActionAdmin
 
 
 @admin.register(RejectedRow)
-class RejectedRowAdmin(ModelAdmin):
+class RejectedRowAdmin(ActionAdmin):
     """Rows that were acknowledged while a database was away, and that it refused later."""
 
     icon = "report"
