@@ -29,6 +29,7 @@ from config.server import disk_guard
 
 logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
+RETRY_SECONDS = 10.0  # after an error that nothing foresaw, which is logged with its traceback
 MAX_ITEMS = 1000  # of a group; fewer while groups fail
 REST = 0.5  # of the time that a group took, before the next one: requests have it
 
@@ -62,12 +63,14 @@ def replay() -> int:
 
 
 def _run() -> None:
-    wake = threading.Event()
-    while not wake.wait(INTERVAL_SECONDS):
+    wake, pause = threading.Event(), INTERVAL_SECONDS
+    while not wake.wait(pause):
+        pause = INTERVAL_SECONDS
         try:
             replay()
         except Exception:  # whatever it is, the rest of the journal needs this thread
             logger.exception("The journal cannot be replayed now")
+            pause = RETRY_SECONDS
         for alias in connections:
             connections[alias].close()  # not worth a connection of its own
 
