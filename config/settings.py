@@ -69,6 +69,11 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 cors_allowed_origins: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
 trusted_proxies: list[str] = env.list("TRUSTED_PROXIES", [])
+CLIENT_ADDRESS_HEADER = env.str(
+    "CLIENT_ADDRESS_HEADER",
+    "X-Forwarded-For",
+    validate=validate.Regexp(r"[A-Za-z0-9-]+\Z", error="Must be the name of a header."),
+)
 admin_allowed_ips: list[str] = env.list("ADMIN_ALLOWED_IPS", [])
 REQUIRE_HTTPS = env.bool("REQUIRE_HTTPS", False)
 HSTS_SECONDS = env.int("HSTS_SECONDS", 0, validate=validate.Range(0, TEN_YEARS))

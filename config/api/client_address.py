@@ -6,26 +6,24 @@ from django.http import HttpRequest
 from config.api.addresses import Address, parse_address, rate_key
 
 # Headers from which Django takes scheme and host (SECURE_PROXY_SSL_HEADER, USE_X_FORWARDED_HOST).
-# Those with addresses are never dropped: is_loopback() needs to know that there is a proxy.
 FORWARDED_BY = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+WAS_DROPPED = "millrace.forwarding_dropped"  # is_loopback() needs to know that there is a proxy
+PROXIED = (
+    *FORWARDED_BY,
+    WAS_DROPPED,
+    *("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP"),
+)
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the canonical address of the client; only TRUSTED_PROXIES may name it in headers."""
-    peer = parse_address(request.META.get("REMOTE_ADDR", ""))
-    if peer is None:
-        return "unknown"  # a Unix socket
-    if not is_trusted_proxy(peer):
-        return str(peer)
-    named = parse_address(request.headers.get("CF-Connecting-IP", ""))
-    return str(named or _forwarded_for(request) or peer)
+    """Return the canonical address of the client; only TRUSTED_PROXIES may name it in a header."""
+    return str(forwarded_address(request) or "unknown")
 
 
 def forwarded_address(request: HttpRequest) -> Address | None:
-    """Return the address that trusted proxies vouch for, None where there is none.
+    """Return the address that trusted proxies vouch for, None behind a Unix socket.
 
-    It is client_address() without CF-Connecting-IP, which proxies other than Cloudflare's pass on
-    as the client wrote it: good enough for statistics, not for access.
+    They do so in one header: others they may pass on as the client wrote them.
     """
     peer = parse_address(request.META.get("REMOTE_ADDR", ""))
     if peer is None or not is_trusted_proxy(peer):
@@ -43,6 +41,7 @@ def drop_untrusted_forwarding(request: HttpRequest) -> None:
         if peer is None or not is_trusted_proxy(peer):
             for name in FORWARDED_BY:
                 request.META.pop(name, None)
+            request.META[WAS_DROPPED] = True
 
 
 def is_trusted_proxy(address: Address) -> bool:
@@ -57,12 +56,14 @@ def network_of(request: HttpRequest) -> str:
 def is_loopback(request: HttpRequest) -> bool:
     """Return whether the request came from this machine and through no proxy."""
     peer = parse_address(request.META.get("REMOTE_ADDR", ""))
-    forwarded = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP")
-    return peer is not None and peer.is_loopback and not any(map(request.headers.get, forwarded))
+    if peer is None or not peer.is_loopback:
+        return False
+    is_named = settings.CLIENT_ADDRESS_HEADER in request.headers
+    return not is_named and not any(name in request.META for name in PROXIED)
 
 
 def _forwarded_for(request: HttpRequest) -> Address | None:
-    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+    for entry in reversed(request.headers.get(settings.CLIENT_ADDRESS_HEADER, "").split(",")):
         address = parse_address(entry)
         if address is None:
             return None  # nobody vouches for what is left of it

@@ -86,6 +86,10 @@ def test_pages_are_redirected(path):
         ("/nowhere", "127.0.0.1", {}, 404),
         ("/nowhere", "::1", {}, 404),
         ("/nowhere", "127.0.0.1", {"X-Forwarded-For": FAR}, 403),
+        ("/nowhere", "127.0.0.1", {"X-Forwarded-For": ""}, 403),
+        ("/nowhere", "127.0.0.1", {"X-Forwarded-Proto": "http"}, 403),  # a proxy that is not named
+        ("/nowhere", "127.0.0.1", {"X-Forwarded-Host": "testserver"}, 403),
+        ("/metrics", "127.0.0.1", {"X-Forwarded-Proto": "https"}, 403),
         ("/nowhere", PROXY, {"X-Forwarded-Proto": "https"}, 404),
         ("/nowhere", PROXY, {"X-Forwarded-Proto": "http"}, 403),
         ("/nowhere", FAR, {"X-Forwarded-Proto": "https"}, 403),  # no proxy of ours
