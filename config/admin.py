@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from unfold.admin import ModelAdmin
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config import runtime
 from config.db import uuid7
+from config.model_admin import ModelAdmin
 from config.models import ON, RuntimeSettings, SettingChange, SwitchField
 from config.runtime import preview
 from config.runtime.preview import PendingChange

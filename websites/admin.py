@@ -13,7 +13,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from config.action_admin import ActionAdmin
+from config.model_admin import ModelAdmin
 from websites import account_records, accounts
 from websites.models import ErasureRequest, User, Website
 
@@ -24,7 +24,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ActionAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Users, with their role, state and times."""
 
     icon = "person"
@@ -97,7 +97,7 @@ class UserAdmin(DjangoUserAdmin, ActionAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ActionAdmin):
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Groups and their permissions."""
 
     icon = "group"

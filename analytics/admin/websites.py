@@ -19,8 +19,8 @@ from analytics.admin import website_settings
 from analytics.admin.change_list import DATABASE_FAILURES, log_failure
 from analytics.admin.formatting import EMPTY, format_time, link, truncate
 from analytics.events import traffic
-from config.action_admin import ActionAdmin
 from config.db import deadline
+from config.model_admin import ModelAdmin
 from websites.first_run import curl_line
 from websites.models import CODE_GRACE, RetiredCode, Website
 from websites.tracker.snippet import script_line
@@ -62,7 +62,7 @@ ROTATE = Operation(
 
 
 @admin.register(Website)
-class WebsiteAdmin(ActionAdmin):
+class WebsiteAdmin(ModelAdmin):
     """Websites, with the tracking codes in their pages."""
 
     icon = "language"

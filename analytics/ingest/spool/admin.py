@@ -10,11 +10,11 @@ from django.utils.safestring import SafeString
 from analytics.admin.formatting import format_time, truncate
 from analytics.ingest.spool.rejected import RejectedRow
 from analytics.ingest.targets import UnreadableItems
-from config.action_admin import ActionAdmin
+from config.model_admin import ModelAdmin
 
 
 @admin.register(RejectedRow)
-class RejectedRowAdmin(ActionAdmin):
+class RejectedRowAdmin(ModelAdmin):
     """Rows that were acknowledged while a database was away, and that it refused later."""
 
     icon = "report"

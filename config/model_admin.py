@@ -1,15 +1,23 @@
-"""Admin of rows that can be selected for an action"""
+"""The base of our pages in the admin: Django's, for hostile input too"""
 
 from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from unfold import admin as unfold
 
 
-class ActionAdmin(ModelAdmin):
-    """An admin that ignores selected ids that no row can have; Django's ends with an exception."""
+class ModelAdmin(unfold.ModelAdmin):
+    """An admin that answers what ends Django's with an exception.
+
+    Selected ids that no row can have are ignored, filters by a NUL are refused.
+    """
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        if any("\0" in text for text in value):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         sent = request.POST.copy()

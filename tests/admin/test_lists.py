@@ -1,4 +1,4 @@
-"""Actions on selected rows of lists in the admin"""
+"""Actions on selected rows of lists in the admin, and their filters"""
 
 import pytest
 from django.apps import apps
@@ -27,3 +27,9 @@ def test_the_others_are_deleted(staff_api, user):
     form = {"action": "delete_selected", "_selected_action": ["x", str(user.pk)], "post": "yes"}
     assert staff_api.post("/admin/websites/user/", form).status_code == 302
     assert not User.objects.filter(pk=user.pk).exists()
+
+
+@pytest.mark.parametrize("path", ["websites/user/?email=", "config/settingchange/?name="])
+def test_a_filter_by_a_nul_is_refused(staff_api, path):
+    assert staff_api.get(f"/admin/{path}x").status_code == 200
+    assert staff_api.get(f"/admin/{path}%00").status_code == 400
