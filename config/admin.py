@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from unfold import admin as unfold
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config import runtime
@@ -132,7 +133,7 @@ RuntimeSettingsForm.declared_fields |= {
 } | {f"{name}_reason": ReasonField() for name in RuntimeSettings.names()}
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(unfold.ModelAdmin):
     """An admin of rows that nobody may add, change or delete."""
 
     actions = None
@@ -259,7 +260,7 @@ class RuntimeSettingsAdmin(ModelAdmin):
 
 
 @admin.register(SettingChange)
-class SettingChangeAdmin(ReadOnlyAdmin):
+class SettingChangeAdmin(ReadOnlyAdmin, ModelAdmin):
     """The history of the runtime settings, newest first and read-only."""
 
     list_display = ("time", "name", "old", "new", "end", "changed_by", "reason")
