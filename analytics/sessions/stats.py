@@ -102,7 +102,6 @@ def _sessions(start: datetime, end: datetime, bio_page_id: UUID | None) -> Any:
 
 def _top(field: str, rows: Any, *, limit: int) -> list[Group]:
     name = Coalesce(NullIf(F(field), Value("")), Value(UNKNOWN), output_field=TextField())
-    groups = rows.values(name=name).annotate(sessions=Count("id"))
     # The collation of the database would put names in an order of the machine's.
-    groups = groups.order_by("-sessions", Collate(F("name"), "C"))
-    return [Group(**group) for group in groups[:limit]]
+    groups = rows.values(name=Collate(name, "C")).annotate(sessions=Count("id"))
+    return [Group(**group) for group in groups.order_by("-sessions", "name")[:limit]]

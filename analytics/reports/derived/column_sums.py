@@ -231,7 +231,6 @@ def _add_hits(
 ) -> None:
     """Add hits to a value each; are_events: all count as events."""
     flags = day.array(HIT_FLAGS)[hits]
-    sums.find(values)
     sums.add_visitors(*_without_repeats(values, day.hit_visitors(hits)))
     sums.add("page_views", values[(flags & VIEW) > 0])
     sums.add("events", values if are_events else values[(flags & EVENT) > 0])

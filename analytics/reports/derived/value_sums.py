@@ -34,6 +34,7 @@ class ValueSums:
 
     def add_visitors(self, values: Array, visitors: Array) -> None:
         """Add a visitor each to some values."""
+        self.find(values)
         self._added.append((values, visitors))
 
     def group_visitors(self) -> None:
