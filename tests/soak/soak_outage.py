@@ -121,6 +121,8 @@ class Client:
         self.keep("analytics_session", [self._session_id], response)
 
     def page_view(self) -> None:
+        if not self._session_id:  # this client begins with it
+            self.session()
         body = {"sessionId": self._session_id, "path": "/"}
         response = self.send(f"{API}/pageview", body)
         if id := response.json["data"]["id"]:
