@@ -55,7 +55,7 @@ class RuntimeSettings(models.Model):
     )
     events_enabled = SwitchField(
         help_text="Takes the events of websites, single and in batches.",
-        off="A single event gets its usual 201, with an id that leads nowhere; a batch is told "
+        off="A single event gets its usual 201, with an id that leads nowhere; a batch says "
         "that 0 events were created; nothing is stored.",
     )
     activity_enabled = SwitchField(

@@ -2,7 +2,7 @@
 
 A database is away once a writer could not connect to it, or waited for its commit in vain for
 WRITE_TIMEOUT_SECONDS and a quick probe fails then. Whoever else fails on a connection has it probed
-with more patience. From then on every use of it fails at once, until a probe has committed
+for longer. From then on every use of it fails at once, until a probe has committed
 something; one that is slow, but answers a probe within WRITE_TIMEOUT_SECONDS, is not away.
 """
 

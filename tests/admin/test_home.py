@@ -41,7 +41,7 @@ def nothing_counted(db):
 
 @pytest.fixture
 def count():
-    """Write a tally of some hours before noon."""
+    """Store the counts of an hour before noon."""
 
     def count(hours, api, outcome, events, *, reason=""):
         slot = NOON - timedelta(hours=hours)

@@ -1,4 +1,4 @@
-"""What PostgreSQL's own log is told of statements that fail"""
+"""What PostgreSQL's own log shows of statements that fail"""
 
 import os
 import threading

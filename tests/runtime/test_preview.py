@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 @pytest.fixture
 def count():
-    """Write a tally of some minutes ago."""
+    """Store the counts of some minutes ago."""
 
     def count(minutes, api, outcome, events, *, reason=""):
         at = uuid7.now() - timedelta(minutes=minutes)

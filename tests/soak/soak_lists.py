@@ -48,7 +48,7 @@ def post_beside_lists(subject: Subject, kind: Kind):
 
 @contextmanager
 def listing(subject: Subject) -> Iterator[Counter[int]]:
-    """Let clients read a list again and again, and come back when they are told to."""
+    """Let clients read a list again and again, and come back after Retry-After."""
     code = subject.events.tracking_code
     path = f"/api/v1/events?trackingCode={code}&eventType=rare&limit=1000"
     statuses: Counter[int] = Counter()

@@ -52,8 +52,8 @@ def view(minutes, path, session="s1", **more):
 
 
 def custom(minutes, name, session="s1", **properties):
-    told = {"name": name} | properties
-    return view(minutes, "/", session, eventType="custom", properties=told)
+    properties = {"name": name} | properties
+    return view(minutes, "/", session, eventType="custom", properties=properties)
 
 
 def counts_of(response):

@@ -44,8 +44,8 @@ def view(minutes, path, session="s1", **more):
 
 
 def custom(minutes, name, session="s1", **properties):
-    told = {"name": name} | properties
-    return view(minutes, "/", session, eventType="custom", properties=told)
+    properties = {"name": name} | properties
+    return view(minutes, "/", session, eventType="custom", properties=properties)
 
 
 PRO = {"key": "plan", "operator": "is", "values": ["pro"]}
@@ -97,8 +97,8 @@ def test_a_goal_chooses_sessions_and_counts_what_reaches_it(ask, make_goal, post
     assert found["meta"]["filters"] == [["goal", "is", [str(goal.id)]]]
     assert ask(f"goal__not={goal.id}").json()["totals"]["metrics"]["sessions"] == 2
     series = ask(f"goal={goal.id}&metrics={ALL[8:]}&by=time&period=today&interval=hour").json()
-    told = [[*row["metrics"].values()] for row in series["rows"] if row["metrics"]["visitors"]]
-    assert told == [[1, 1, 1, 33.3, 5.0, 5.0]]
+    found = [[*row["metrics"].values()] for row in series["rows"] if row["metrics"]["visitors"]]
+    assert found == [[1, 1, 1, 33.3, 5.0, 5.0]]
 
 
 @pytest.mark.usefixtures("at_now")
@@ -263,7 +263,7 @@ def brute(sessions, properties, range, goal):
             for hit in each.hits
         )
     ]
-    told = [
+    found = [
         Decimal(str(properties[hit.id]["amount"]))
         for hit in hits
         if goal.revenue_property and properties[hit.id].get("amount") not in (None, "x")
@@ -274,8 +274,8 @@ def brute(sessions, properties, range, goal):
         "sessions": len(has),
         "conversions": len(hits),
         "conversionRate": None if rate is None else rounded(rate, "0.1"),
-        "revenue": rounded(sum(told, Decimal(0)), "0.01"),
-        "averageRevenue": rounded(sum(told) / len(told), "0.01") if told else None,
+        "revenue": rounded(sum(found, Decimal(0)), "0.01"),
+        "averageRevenue": rounded(sum(found) / len(found), "0.01") if found else None,
     }
 
 
@@ -343,6 +343,6 @@ def test_goals_equal_brute_force(fresh, data, sent, range):
 
 
 def row_of(website, ms, session, visitor, kind, page, name, plan, country, amount):
-    told = {"name": name, "plan": plan, "amount": amount} if kind == "custom" else {}
-    told = {key: value for key, value in told.items() if value is not None}
-    return event_row(website, ms, session, visitor, kind, page, country, **told)
+    properties = {"name": name, "plan": plan, "amount": amount} if kind == "custom" else {}
+    properties = {key: value for key, value in properties.items() if value is not None}
+    return event_row(website, ms, session, visitor, kind, page, country, **properties)
