@@ -6,22 +6,13 @@ from functools import cached_property, reduce
 
 import numpy as np
 
-from analytics.reports.derived.day_columns import (
-    DOWNLOAD,
-    EVENT,
-    HIT_FLAGS,
-    HITS,
-    OUTBOUND,
-    SESSION_FLAGS,
-    VIEW,
-    Array,
-)
+from analytics.reports.derived.day_columns import HIT_FLAGS, HITS, KINDS, SESSION_FLAGS, VIEW, Array
 from analytics.reports.derived.loaded_columns import LoadedColumns, LoadedDay, column_of
-from analytics.reports.queries.conditions import COLUMNS, OF_PAGES, is_positive
+from analytics.reports.queries.conditions import COLUMNS, OF_NAMES, OF_PAGES, is_positive
 from analytics.reports.questions.question import Condition
 from config.server.computation import compute
 
-KINDS = {"event": EVENT, "outbound": OUTBOUND, "download": DOWNLOAD}
+FLAGS = {dimension: KINDS[letter] for dimension, letter in OF_NAMES.items()}  # of hits
 
 
 @dataclass(frozen=True)
@@ -88,8 +79,8 @@ def select(day: LoadedDay, conditions: Sequence[Condition], fits: Sequence[Array
 
 def _fitting_hits(day: LoadedDay, condition: Condition, texts: Array) -> Array:
     hits = day.fitting(column_of(condition.dimension), texts)
-    kind = KINDS.get(condition.dimension)
-    return hits & day.has(HIT_FLAGS, kind) if kind else hits
+    flag = FLAGS.get(condition.dimension)
+    return hits & day.has(HIT_FLAGS, flag) if flag else hits
 
 
 def _all_of(masks: Sequence[Array]) -> Array | None:

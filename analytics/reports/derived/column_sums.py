@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analytics.reports.derived import day_columns
-from analytics.reports.derived.column_selection import KINDS, Selection, chooses_hits, select_all
+from analytics.reports.derived.column_selection import FLAGS, Selection, chooses_hits, select_all
 from analytics.reports.derived.day_columns import (
     BEGINS,
     BEGUN,
@@ -193,13 +193,13 @@ def _add_by_hit(
     """
     day = selection.day
     counting = selection.hits
-    if kind := KINDS.get(dimension):
-        counting = counting & day.has(HIT_FLAGS, kind)
+    if flag := FLAGS.get(dimension):
+        counting = counting & day.has(HIT_FLAGS, flag)
     hits = np.flatnonzero(counting)
     values = day.texts(column_of(dimension))[hits]
     flags = day.array(HIT_FLAGS)[hits]
     within = (flags & WITHIN) > 0
-    _add_hits(sums, day, hits[within], values[within], are_events=kind is not None)
+    _add_hits(sums, day, hits[within], values[within], are_events=flag is not None)
     if knows_first:
         first = (flags & FIRST[dimension]) > 0
         sessions, values = day.session_of[hits[first]], values[first]

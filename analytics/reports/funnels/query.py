@@ -60,10 +60,13 @@ class Way:
     is_strict: bool = False
 
     @property
-    def is_usual(self) -> bool:
-        """Whether sessions take steps that columns know."""
-        has_properties = any(step.properties for step in self.steps)
-        return self.window is None and not self.is_strict and not has_properties
+    def is_of_sessions(self) -> bool:
+        """Whether sessions take the steps, with anything between them."""
+        return self.window is None and not self.is_strict
+
+    @property
+    def has_properties(self) -> bool:
+        return any(step.properties for step in self.steps)
 
     @classmethod
     def of(cls, funnel: Funnel) -> Self:
@@ -91,7 +94,7 @@ def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     """Return how many reached each step."""
     days: Sequence[date] = ()
     zone = ZoneInfo(question.website.timezone)
-    if way.is_usual and not question.bots_only:
+    if way.is_of_sessions and not way.has_properties and not question.bots_only:
         sealed = sorted(sealing.sealed_days(question.website.pk, zone, range))
         days = selectable_days(question.website.pk, sealed, question.conditions)
     gaps = list(gaps_of(range, days, zone))
@@ -140,8 +143,7 @@ class _Statement:
         return self.parameters.values | range_values(website_id, self.question.range, bots=bots)
 
     def sql(self) -> str:
-        is_usual = self.way.window is None and not self.way.is_strict
-        ways = self._ways_of_sessions() if is_usual else self._ways_of_chains()
+        ways = self._ways_of_sessions() if self.way.is_of_sessions else self._ways_of_chains()
         steps = [
             OF_STEP.format(step=step, gaps=GAPS.format(step=step) if step > 1 else "NULL")
             for step in self._numbers
