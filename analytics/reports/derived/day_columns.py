@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from analytics.reports.derived.sealed_models import DayColumn
 from analytics.reports.queries.conditions import COLUMNS
+from analytics.reports.queries.session_counts import SESSION_TESTS
 from analytics.reports.queries.session_query import ENGAGED_SECONDS, range_values
 from analytics.reports.queries.session_statements import OVERLAP, SESSIONS
 from analytics.reports.questions.question import Range
@@ -98,6 +99,9 @@ class _Session(NamedTuple):
     hit_seconds: Sequence[int | None] | None
     hit_scrolls: Sequence[int | None] | None
     hit_visitors: Sequence[int] | None
+    is_viewed: bool
+    is_bounced: bool
+    is_engaged: bool
     texts: Sequence[str | None]
 
 
@@ -113,8 +117,9 @@ def store(website_id: UUID, day: date, range: Range) -> None:
 def make(website_id: UUID, range: Range) -> dict[str, Column]:
     """Return the columns of a range of time, which is a day, from its sessions."""
     with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_SESSIONS, range_values(website_id, range, bots=False))
-        size = len(_PLAIN)
+        values = range_values(website_id, range, bots=False) | {"engaged": ENGAGED_SECONDS}
+        cursor.execute(_SESSIONS, values)
+        size = len(_Session._fields) - 1
         sessions = [_Session._make((*row[:size], row[size:])) for row in cursor]
     if not sessions:
         return {}
@@ -202,14 +207,9 @@ class _Numbers:
     def _session_flags(self) -> Array:
         flags = [
             BEGINS * (each.created_at >= self.range.start)
-            | VIEWED * (each.page_views > 0)
-            | BOUNCED * (each.page_views == 1)
-            | ENGAGED
-            * (
-                each.page_views > 1
-                or each.custom_events > 0
-                or each.engaged_seconds >= ENGAGED_SECONDS
-            )
+            | VIEWED * each.is_viewed
+            | BOUNCED * each.is_bounced
+            | ENGAGED * each.is_engaged
             for each in self.sessions
         ]
         result: Array = np.array(flags) | WHOLE * self.whole
@@ -272,10 +272,9 @@ def _all(session: _Session, value: Any) -> list[Any]:
     return [value] * len(session.hit_types)
 
 
-_PLAIN = _Session._fields[:-1]
-_SESSIONS = f"""
-SELECT {", ".join([*_PLAIN, *COLUMNS.values()])} FROM {SESSIONS} WHERE {OVERLAP}
-"""
+_TESTS = [SESSION_TESTS[f"{name}_sessions"] for name in ("viewed", "bounced", "engaged")]
+_SELECTED = [*_Session._fields[: -len(_TESTS) - 1], *_TESTS, *COLUMNS.values()]
+_SESSIONS = f"SELECT {', '.join(_SELECTED)} FROM {SESSIONS} WHERE {OVERLAP}"
 _HITS = """
 SELECT coalesce(sum(octet_length(data)), 0) FROM analytics_daycolumn
  WHERE website_id = %s AND day = ANY(%s::date[]) AND name = %s
