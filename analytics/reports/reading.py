@@ -82,10 +82,10 @@ class Reading:
 
     def _parts_of_buckets(self, edges: Sequence[datetime]) -> Parts:
         """Return what buckets are read from; days that these divide, only if columns serve."""
-        days = self._sealed_days
-        if self._divides(edges) and not selectable_days(self.question.website.pk, days, ()):
-            return Parts((), [self.range])
-        return self._whole
+        website_id, days = self.question.website.pk, self._sealed_days
+        if self.question.conditions or not self._divides(edges):
+            return self._whole  # under conditions these are days that columns serve
+        return self._whole if selectable_days(website_id, days, ()) else Parts((), [self.range])
 
     def _sealed_buckets(
         self, edges: Sequence[datetime], days: Sequence[date]
