@@ -34,8 +34,8 @@ MAX_VALUES = 10_000  # of a dimension and day
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> bool:
     """Seal the latest day that has been over for a while; return whether there was one.
 
-    One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Within a transaction
-    that has locked the website, which has no marks left.
+    One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Within a
+    transaction that has locked the website, which has no marks left.
     """
     day = _due_day(website_id, zone, start_of(local_day(now - QUIET, zone), zone))
     if day:
