@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from activity.api import ActivitySerializer
 from analytics.collect.api import EventSerializer as CollectedSerializer
-from analytics.events import api as events
+from analytics.events import serializers as events
 from analytics.funnel.api import TrackSerializer
 from analytics.platform import api as platform
 from analytics.sessions.api import LeaveSerializer, PageViewSerializer, SessionSerializer

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from activity.dialect import DIALECT as ACTIVITY
 from analytics.collect.dialect import DIALECT as COLLECT
-from analytics.events.api import BatchSerializer, EventSerializer
+from analytics.events.serializers import BatchSerializer, EventSerializer
 from analytics.funnel.dialect import DIALECT as TRACK
 from analytics.platform.dialect import DIALECT as PLATFORM
 from config.api.dialects.base import Messages
