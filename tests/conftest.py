@@ -39,6 +39,17 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Let tests in a browser come first, by folder: one worker then starts what they need."""
+    items.sort(key=_place_of)
+
+
+def _place_of(item):
+    is_shown = "tracked_world" in getattr(item, "fixturenames", ())
+    return not is_shown, item.path.parent.as_posix() if is_shown else ""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _fast_settings():
     """Hash passwords cheaply, and find static files when they are requested.

@@ -1,13 +1,7 @@
-"""A browser by Django's client; and Chromium, at the service that the tests of the script have too
-
-One Chromium serves the tests of a module.
-"""
+"""A browser by Django's client"""
 
 import pytest
 from django.test import Client
-
-from tests.support.browser import launched
-from tests.support.shown_pages import LONG, Account, Tab
 
 
 @pytest.fixture
@@ -16,60 +10,3 @@ def browser(user):
     client = Client()
     client.force_login(user)
     return client
-
-
-@pytest.fixture(scope="session")
-def owner(tracked_world):
-    """An owner with three websites: busy, empty, and one with a long name."""
-    return Account.register(tracked_world.port, "pages@example.com")
-
-
-@pytest.fixture(scope="session")
-def sites(owner):
-    """The paths of the owner's websites."""
-    return {
-        "busy": owner.add_website("Busy", "busy.example", sessions=112),
-        "empty": owner.add_website("Empty", "empty.example"),
-        "long": owner.add_website(LONG, f"{LONG[:60]}.example", sessions=4),
-    }
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def owner_context(chromium, owner):
-    """A context of the browser in which the owner is logged in."""
-    with chromium.new_context() as context:
-        owner.log_in(context)
-        yield context
-
-
-@pytest.fixture(scope="module")
-def _owner_tab(owner_context, owner):
-    return Tab(owner_context, owner.origin)
-
-
-@pytest.fixture
-def tab(_owner_tab):
-    """The owner's tab, as wide as a desk; nothing may be complained of."""
-    _owner_tab.complaints.clear()
-    yield _owner_tab
-    assert _owner_tab.complaints == []
-
-
-@pytest.fixture
-def make_tab(chromium, owner):
-    """Open a tab of a browser without a history; with `state`, with cookies."""
-    contexts = []
-
-    def make(*, state=None, **options):
-        contexts.append(chromium.new_context(storage_state=state, **options))
-        return Tab(contexts[-1], owner.origin)
-
-    yield make
-    for context in contexts:
-        context.close()

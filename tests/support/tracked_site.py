@@ -15,8 +15,9 @@ from config.db.embedded_postgres import database_url
 from tests.support.browser import launched
 from tests.support.gateway import Answer, Gateway, LocalServer, running
 from tests.support.live_client import new_website, register
+from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory, wait_until
-from tests.support.server import first_run_environment, serving
+from tests.support.server import serving
 
 RESOLVER = "--host-resolver-rules=MAP *.example 127.0.0.1"
 ROWS = """
@@ -109,7 +110,7 @@ def world() -> Iterator[World]:
     """Start all of it."""
     with ExitStack() as stack:
         var_dir = Path(stack.enter_context(temporary_directory()))
-        server = stack.enter_context(serving(first_run_environment(var_dir)))
+        server = stack.enter_context(serving(first_run_on_migrated_data(var_dir)))
         main, analytics = (
             stack.enter_context(psycopg.connect(database_url(var_dir, name), autocommit=True))
             for name in ("millrace", "millrace_analytics")

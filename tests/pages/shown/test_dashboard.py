@@ -1,54 +1,9 @@
-"""Pages in a browser: on every screen, by keyboard, and without scripts"""
-
-import pytest
+"""The dashboard in a browser: on a narrow screen, by keyboard, and without scripts"""
 
 from tests.support.browser import NEEDS_BROWSER
 from tests.support.shown_pages import HOSTILE, LOOKS, NARROW, Account
 
 pytestmark = NEEDS_BROWSER
-OF_OWNERS = {
-    "websites": "/",
-    "dashboard": "{busy}?compare=previous",
-    "dashboard with filters": "{busy}?page=/&page__not=/pricing&country=DE",
-    "before the first event": "{empty}",
-    "no data in the range": "{busy}?from=2020-01-01&to=2020-01-31",
-    "long names": "{long}",
-    "map": "{busy}?places=map&compare=previous",
-    "hours": "{busy}hours/?country=DE",
-    "a question without sense": "{busy}?period=x",
-    "breakdown": "{busy}by/page/?compare=previous",
-    "breakdown of hostile texts": "{busy}by/event/",
-    "live": "{busy}live/",
-    "nobody there": "{empty}live/",
-    "retention": "{busy}retention/",
-    "retention without visitors": "{empty}retention/",
-    "settings": "{busy}settings/",
-    "account": "/accounts/me/",
-    "password": "/accounts/password/",
-    "end of an account": "/accounts/delete/",
-}
-OF_ALL = {
-    "welcome": "/",
-    "log in": "/accounts/login/",
-    "register": "/accounts/register/",
-    "reset": "/accounts/reset/",
-}
-
-
-@pytest.mark.parametrize("path", OF_OWNERS.values(), ids=OF_OWNERS)
-def test_pages_of_owners(tab, sites, path):
-    tab.open(path.format(**sites), status=400 if "period=x" in path else 200)
-    if "period=x" in path:
-        tab.complaints.clear()  # the browser itself tells of the status
-    tab.assert_usable()
-
-
-@pytest.mark.parametrize("path", OF_ALL.values(), ids=OF_ALL)
-def test_pages_of_all(make_tab, path):
-    tab = make_tab()
-    tab.open(path)
-    tab.assert_usable()
-    assert tab.complaints == []
 
 
 def test_menus_stay_on_a_narrow_screen(tab, sites):
@@ -157,3 +112,27 @@ def test_a_stranger_finds_nothing(make_tab, owner, sites):
     for page in ("", "live/", "settings/", "by/page/"):
         tab.open(sites["busy"] + page, status=404)
         assert tab.page.get_by_role("heading", name="There is no such page").is_visible()
+
+
+def test_goals_come_when_they_are_seen(tab, sites):
+    page = tab.open(sites["busy"])
+    panel = page.locator("#goals")
+    panel.scroll_into_view_if_needed()
+    panel.get_by_role("link", name="Seen", exact=True).click()
+    page.get_by_text("Goal is Seen").wait_for()
+
+
+def test_a_goal_and_a_funnel_are_made_by_their_forms(tab, sites):
+    page = tab.open(f"{sites['long']}goals/new/")
+    page.get_by_label("Name", exact=True).fill(HOSTILE)
+    page.get_by_label("What").select_option("event")
+    page.get_by_label("Page or event").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name=f"Change {HOSTILE}").wait_for()
+    page = tab.open(f"{sites['long']}funnels/new/")
+    page.get_by_label("Name", exact=True).fill("Pricing")
+    page.locator("#value-1").fill("/")
+    page.locator("#kind-2").select_option("event")
+    page.locator("#value-2").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("took the last step").first.wait_for()

@@ -1,40 +1,20 @@
-"""Shared pages and retention in a browser"""
-
-import pytest
+"""Shared pages and segments in a browser"""
 
 from tests.support.browser import NEEDS_BROWSER
-from tests.support.live_client import send_request
 
 pytestmark = NEEDS_BROWSER
 
 
-@pytest.fixture(scope="module")
-def share(owner, sites):
-    """The path of a shared dashboard."""
-    id = sites["busy"].split("/")[2]
-    path = f"/api/v1/websites/{id}/shares"
-    made = send_request(owner.port, "POST", path, {"name": "Agency"}, token=owner.token)
-    return made.json["url"].removeprefix(owner.origin)
-
-
-@pytest.mark.parametrize("page", ["", "live/", "by/page/", "retention/"])
-def test_shared_pages_are_usable(make_tab, share, page):
-    tab = make_tab()
-    tab.open(share + page)
-    tab.assert_usable()
-    assert tab.complaints == []
-
-
-def test_no_request_of_a_shared_page_tells_its_path(make_tab, share):
+def test_no_request_of_a_shared_page_tells_its_path(make_tab, sites):
     tab = make_tab()
     headers = []
     tab.page.on("request", lambda request: headers.append(request.headers))
-    page = tab.open(share)
+    page = tab.open(sites["share"])
     page.locator("#pages").get_by_role("link", name="Entry").click()
     page.locator("#pages [aria-current]", has_text="Entry").wait_for()
     assert len(headers) > 3
     assert {each.get("referer", "") for each in headers} == {""}
-    assert page.url.startswith(f"{tab.origin}{share}?")
+    assert page.url.startswith(f"{tab.origin}{sites['share']}?")
     assert tab.complaints == []
 
 
