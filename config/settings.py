@@ -11,6 +11,7 @@ import dj_database_url
 from django.conf import global_settings
 from environs import Env, EnvError, validate
 
+from config import __version__
 from config.api.addresses import parse_networks
 from config.api.cors import parse_origins
 from config.api.openapi.about import SPECTACULAR
@@ -363,6 +364,7 @@ LOGGING: dict[str, Any] = {
 UNFOLD = {
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",
+    "SITE_SUBHEADER": f"Version {__version__}",
     "SITE_SYMBOL": "water",
     "SITE_FAVICONS": [{"rel": "icon", "href": "/static/config/favicon.svg"}],
     "STYLES": ["/static/config/admin.css"],

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from msgspec import Meta
 from rest_framework.request import Request
 
+from config import __version__
 from config.api.bodies import Body, Count
 from config.api.client_address import is_loopback
 from config.api.dialects.base import RETRY_AFTER_SECONDS
@@ -161,8 +162,9 @@ class Live(Body):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
+    version: Annotated[str, Meta(description="The version of this service.")] = __version__
 
-    example: ClassVar[Any] = {"status": "ok"}
+    example: ClassVar[Any] = {"status": "ok", "version": __version__}
 
 
 class LiveView(ApiView):

@@ -1,8 +1,10 @@
 """GET /health/live, /health/ready and /metrics"""
 
 import threading
+import tomllib
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from prometheus_client import REGISTRY
 
@@ -14,8 +16,10 @@ BOTH = pytest.mark.django_db(databases=["default", "analytics"])
 FORBIDDEN = (403, "FORBIDDEN", "Metrics token required")
 
 
-def test_live_asks_no_database(api):
-    assert_response(api.get("/health/live"), 200, {"status": "ok"})
+def test_live_asks_no_database_and_tells_the_version(api):
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    body = {"status": "ok", "version": project["version"]}
+    assert_response(api.get("/health/live"), 200, body)
 
 
 @BOTH
