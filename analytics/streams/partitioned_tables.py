@@ -48,9 +48,10 @@ class RenamePartitionedTable(AlterModelTable):
             return
         old = from_state.apps.get_model(app_label, self.name)._meta.db_table
         with schema_editor.connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
-            # The lock includes the partitions.
-            cursor.execute(f"LOCK TABLE {schema_editor.quote_name(old)} IN ACCESS EXCLUSIVE MODE")
+            if not schema_editor.collect_sql:
+                cursor.execute(f"SET LOCAL lock_timeout = '{self.lock_timeout}'")
+                table = schema_editor.quote_name(old)
+                cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")  # and its partitions
             cursor.execute(_NAMED_AFTER, {"table": old})
             found = cursor.fetchall()
         for kind, name in found:

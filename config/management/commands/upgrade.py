@@ -1,0 +1,86 @@
+"""`manage.py upgrade`: say what the pending migrations lock, and apply them."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import humanize
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from config import __version__
+from config.db.statement_locks import Waits
+from config.server import console, upgrade_plan
+from config.server.upgrade_plan import PendingMigration, Step
+
+PENDING, MUST_STOP = 1, 2  # exit codes of --check
+DONE = "Both databases have all migrations of version {version}."
+FIRST = "First back up both databases (config/docs/backup.md)."
+STOP = (
+    "Stop serve on all hosts before, and start it afterwards: the version before cannot work, or "
+    "might not, once these are done:"
+)
+GO_ON = (
+    "serve may go on meanwhile: run `manage.py upgrade`, then send SIGHUP to serve on each host, "
+    "which lets the new version take over without refusing a request."
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Apply the pending migrations of both databases, after saying what each locks, and for how "
+        "long on the tables as large as they are. Exit code of --check: 0 nothing is pending, 1 "
+        "something is and serve may go on meanwhile, 2 serve has to be stopped first."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only say so; change nothing")
+
+    def handle(self, *, check: bool, **options: Any) -> None:
+        pending = [each for alias in settings.DATABASES for each in self._show(alias)]
+        if not pending:
+            self.stdout.write(DONE.format(version=__version__))
+            return
+        breaks = [each for each in pending if each.breaks]
+        for line in (FIRST, *_advice(breaks)):
+            self.stdout.write(line)
+        if check:
+            sys.exit(MUST_STOP if breaks else PENDING)
+        for alias in settings.DATABASES:
+            call_command("migrate", database=alias, interactive=False, stdout=self.stdout)
+        self.stdout.write(DONE.format(version=__version__))
+
+    def _show(self, alias: str) -> list[PendingMigration]:
+        """Write what a database lacks, and return it."""
+        pending = upgrade_plan.plan(alias)
+        if pending and upgrade_plan.is_empty(alias):
+            self.stdout.write(f"{alias}: has no tables yet, {len(pending)} migrations make them")
+            return pending
+        self.stdout.write(f"{alias}: {len(pending)} pending")
+        for migration in pending:
+            self.stdout.write(f"  {migration.name}")
+            for step in migration.steps:
+                self.stdout.write(f"    {step.statement}\n      {_effect(step)}")
+        return pending
+
+
+def _advice(breaks: list[PendingMigration]) -> Iterator[str]:
+    if not breaks:
+        yield GO_ON
+        return
+    yield STOP
+    for migration in breaks:
+        for step in migration.breaks:
+            yield f"  {migration.name}: {step.statement}"
+
+
+def _effect(step: Step) -> str:
+    """Return who waits for a step, and for how long."""
+    if step.effect.waits is Waits.UNKNOWN:
+        return f"{step.effect.waits.value}"
+    duration = "for a moment"
+    if step.seconds >= 1:
+        duration = f"about {humanize.precisedelta(round(step.seconds))}"
+    size = console.size(step.bytes)
+    return f"{step.table} ({size}): {step.effect.waits.value}, {duration}"

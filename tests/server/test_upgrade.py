@@ -1,0 +1,157 @@
+"""manage.py upgrade: what pending migrations lock, and whether `serve` may go on meanwhile"""
+
+import io
+import sys
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from analytics import migrations
+from config import __version__
+from config.management.commands import upgrade as command
+from config.server import upgrade_plan
+
+pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
+
+PACKAGE, NEW = "migrations_of_a_test", "9999_new"
+HINTS = {"home": "analytics"}
+TEXT = """
+from django.db import migrations, models
+
+def a_function(apps, schema_editor):
+    '''Count rows.
+
+    And more.
+    '''
+
+class Migration(migrations.Migration):
+    dependencies = [{leaf}]
+    operations = [{operations}]
+"""
+ALL_DONE = f"Both databases have all migrations of version {__version__}."
+
+
+@pytest.fixture
+def run():
+    """Run the command; return its exit code and its lines."""
+
+    def run(*arguments):
+        out = io.StringIO()
+        try:
+            call_command("upgrade", *arguments, stdout=out)
+        except SystemExit as end:
+            return end.code, out.getvalue().splitlines()
+        return 0, out.getvalue().splitlines()
+
+    return run
+
+
+@pytest.fixture
+def add_migration(tmp_path, monkeypatch, settings):
+    """Let the analytics app have one more migration, given its operations."""
+    [leaf] = MigrationLoader(None).graph.leaf_nodes("analytics")
+    paths = [*migrations.__path__, str(tmp_path / PACKAGE)]
+    (tmp_path / PACKAGE).mkdir()
+    (tmp_path / PACKAGE / "__init__.py").write_text(f"__path__ = {paths}")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.MIGRATION_MODULES = {"analytics": PACKAGE}
+
+    def add(operations):
+        text = TEXT.format(leaf=leaf, operations=operations)
+        (tmp_path / PACKAGE / f"{NEW}.py").write_text(text)
+
+    yield add
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+
+
+def sql(statement):
+    return f"migrations.RunSQL({statement!r}, hints={HINTS})"
+
+
+def test_nothing_is_pending(run):
+    assert run("--check") == (0, ["default: 0 pending", "analytics: 0 pending", ALL_DONE])
+    assert run() == run("--check")
+
+
+def test_what_older_code_works_with_needs_no_stop(run, add_migration):
+    add_migration("migrations.AddField('session', 'rating', models.IntegerField(null=True))")
+    code, lines = run("--check")
+    assert code == command.PENDING
+    *head, effect, first, advice = lines[-6:]
+    assert head == [
+        "analytics: 1 pending",
+        f"  analytics {NEW}",
+        '    ALTER TABLE "analytics_session" ADD COLUMN "rating" integer NULL',
+    ]
+    assert effect.startswith("      analytics_session (")
+    assert effect.endswith("): nobody can read or write it, for a moment")
+    assert (first, advice) == (command.FIRST, command.GO_ON)
+
+
+def test_code_is_named_by_its_title(run, add_migration):
+    add_migration(f"migrations.RunPython(a_function, hints={HINTS})")
+    code, lines = run("--check")
+    assert code == command.MUST_STOP
+    assert lines[-2:] == [command.STOP, f"  analytics {NEW}: runs a_function: Count rows."]
+
+
+STATEMENTS = {
+    "CREATE TABLE a (id int)": None,
+    "CREATE FUNCTION a() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$": None,
+    "CREATE INDEX CONCURRENTLY a ON analytics_event (url)": "nobody waits, about",
+    "CREATE INDEX a ON analytics_event (url)": "nobody can write to it, about",
+    "ALTER TABLE analytics_event VALIDATE CONSTRAINT a": "nobody waits, about",
+    "ALTER TABLE analytics_event ALTER COLUMN os SET STORAGE EXTERNAL": "nobody can read or write",
+    "TRUNCATE analytics_sealedday, analytics_breakdown": "nobody can read or write it, for a",
+    "UPDATE analytics_event SET os = ''": "whoever changes the same rows waits, about",
+}
+BREAKING = {
+    "ALTER TABLE analytics_event ALTER COLUMN os TYPE text": "nobody can read or write it, about",
+    "ALTER TABLE analytics_event DROP COLUMN os": "nobody can read or write it, for a moment",
+    "ALTER TABLE analytics_event RENAME TO a": "nobody can read or write it, for a moment",
+    "ALTER TABLE analytics_event ADD COLUMN a int NOT NULL": "nobody can read or write it, for a",
+    "ALTER TABLE analytics_event ADD FOREIGN KEY (os) REFERENCES a": "nobody can write to it, abo",
+    "DROP TABLE analytics_event": "nobody can read or write it, for a moment",
+    "VACUUM analytics_event": "whether others wait is not known",
+}
+
+
+@pytest.mark.parametrize("statement", [*STATEMENTS, *BREAKING])
+def test_each_kind_of_statement_says_who_waits(run, add_migration, monkeypatch, statement):
+    monkeypatch.setattr(upgrade_plan, "BYTES_PER_SECOND", 1)
+    add_migration(sql(f"-- a comment\n{statement};\n"))
+    code, lines = run("--check")
+    expected = (STATEMENTS | BREAKING)[statement]
+    assert code == (command.MUST_STOP if statement in BREAKING else command.PENDING)
+    assert (f"    {statement}" in lines) == bool(expected)
+    assert not expected or expected in lines[lines.index(f"    {statement}") + 1]
+
+
+def test_what_cannot_be_told_beforehand_needs_a_stop(run, add_migration):
+    unknown = "migrations.AlterUniqueTogether('session', set())"
+    add_migration(
+        f"migrations.RunSQL('', state_operations=[migrations.AlterUniqueTogether("
+        f"'session', {{('id', 'user_id')}})]), {unknown}"
+    )
+    code, lines = run("--check")
+    assert code == command.MUST_STOP
+    assert lines[-1].startswith(f"  analytics {NEW}: cannot be told before")
+
+
+def test_it_applies_what_is_pending_to_both_databases(run, add_migration):
+    add_migration(sql("CREATE INDEX an_index ON analytics_event (url)"))
+    code, lines = run()
+    assert (code, lines[-1]) == (0, ALL_DONE)
+    assert sum(f"Applying analytics.{NEW}" in line for line in lines) == 2
+    assert run("--check")[0] == 0
+
+
+def test_an_empty_database_keeps_nobody_waiting(run):
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations")
+    code, lines = run("--check")
+    assert code == command.PENDING
+    assert lines[1].startswith("analytics: has no tables yet, ")
