@@ -69,6 +69,11 @@ class Supervisor:
     def __exit__(self, *exception: object) -> None:
         self._child.stop()
 
+    def restart(self) -> None:
+        """Stop the command; the next tick starts it, with the code that is there then."""
+        self._child.stop()
+        self._child.take_exit_code()
+
     def terminate(self) -> None:
         """Tell the command to stop, without waiting for its end."""
         self._child.terminate()

@@ -4,6 +4,9 @@ Its parent process reads this. It imports nothing of Django, for which each work
 standard library first.
 """
 
+import os
+from contextlib import suppress
+
 worker_class = "config.server.worker.Worker"
 timeout = 60  # a worker that does nothing for so long is replaced
 graceful_timeout = 10
@@ -15,3 +18,9 @@ permit_unconventional_http_method = True  # it is a 405, in the dialect of the p
 header_map = "drop"  # X_Forwarded_For must not pass for X-Forwarded-For
 forwarded_allow_ips = ""  # config/api/client_address.py reads those headers
 forwarder_headers = ""
+
+
+def post_worker_init(worker: object) -> None:
+    """Tell `serve`, which waits for that at a start, that a worker is about to serve."""
+    with suppress(OSError):  # it waits no more
+        os.write(int(os.environ["READY_FD"]), b".")

@@ -1,17 +1,11 @@
-"""The server: gunicorn, and on a first run the embedded PostgreSQL, which outlives it."""
+"""What `serve` needs beside the web server: signals, databases, migrations, addresses."""
 
 import contextlib
 import ctypes
-import errno
-import http.client
 import logging
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
@@ -25,9 +19,6 @@ from config.db.embedded_postgres import EmbeddedPostgres
 from config.db.postgres_settings import fitting_settings
 
 logger = logging.getLogger(__name__)
-READY_TIMEOUT_SECONDS = 60
-STOP_TIMEOUT_SECONDS = 15
-WATCH_SECONDS = 1
 PR_SET_PDEATHSIG = 1
 OTHER_CONNECTIONS = 9  # of a worker: seven writers, the outcome counts, the health check
 
@@ -36,11 +27,16 @@ class ServingError(Exception):
     """The server cannot run, for the reason in the message."""
 
 
-def stop_on_signals() -> None:
-    """Raise SystemExit(0) at the first SIGTERM, SIGINT or SIGHUP, so that blocks clean up."""
+def handle_signals(*, on_hangup: Callable[[], object]) -> None:
+    """Raise SystemExit(0) at the first SIGTERM or SIGINT, so that blocks clean up.
+
+    So does SIGHUP at a terminal, which has gone then; else it calls `on_hangup`.
+    """
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
-        numbers.append(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, lambda number, frame: on_hangup())
+        if os.isatty(0):
+            numbers.append(signal.SIGHUP)
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         for each in numbers:  # a second Ctrl-C must not interrupt the clean-up
@@ -49,23 +45,6 @@ def stop_on_signals() -> None:
 
     for number in numbers:
         signal.signal(number, stop)
-
-
-def require_free_port() -> None:
-    """Raise ServingError unless the server can listen on the port."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            settings.HOST, settings.PORT, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            message = f"Port {settings.PORT} is in use; set PORT to another one."
-        else:
-            message = f"Cannot listen on {settings.HOST} port {settings.PORT}: {error.strerror}."
-        raise ServingError(message) from error
 
 
 @contextlib.contextmanager
@@ -121,69 +100,9 @@ def pending_migrations(alias: str) -> list[str]:
 
 def address(path: str = "/") -> str:
     """Return the URL of the server on this machine."""
-    return f"http://{_bracketed(_own_host())}:{settings.PORT}{path}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _own_host() -> str:
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-    return everywhere.get(settings.HOST, settings.HOST)
-
-
-@contextlib.contextmanager
-def gunicorn() -> Iterator[subprocess.Popen[bytes]]:
-    """Run gunicorn for a block, which begins once it responds."""
-    connections.close_all()
-    logger = "JsonLogger" if settings.LOG_FORMAT == "json" else "TextLogger"
-    process = subprocess.Popen(
-        [
-            *(
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--config",
-                "python:config.server.gunicorn_settings",
-            ),
-            *("--bind", f"{_bracketed(settings.HOST)}:{settings.PORT}"),
-            *("--workers", str(settings.WORKERS)),
-            *("--logger-class", f"config.server.gunicorn_logs.{logger}"),
-            "config.wsgi:application",
-        ],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"VAR_DIR": str(settings.VAR_DIR)} | _metrics_environment(),
-        start_new_session=True,  # a Ctrl-C must reach this process only, which stops gunicorn first
-        preexec_fn=stop_with_parent(),
-    )
-    try:
-        _wait_until_live(process)
-        yield process
-    finally:
-        _stop(process)
-
-
-def wait_for_end(process: subprocess.Popen[bytes], *watches: Callable[[], object]) -> NoReturn:
-    """Wait while gunicorn runs, call the watches every second; raise ServingError when it exits.
-
-    One of them restarts an embedded PostgreSQL that dies.
-    """
-    while process.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(WATCH_SECONDS)
-        for watch in watches:
-            watch()
-    raise ServingError(f"The server stopped by itself with exit code {process.returncode}.")
-
-
-def _metrics_environment() -> dict[str, str]:
-    """Return the environment in which workers share their metrics; delete old metrics."""
-    if settings.WORKERS == 1:
-        return {}
-    shutil.rmtree(settings.METRICS_DIR, ignore_errors=True)
-    settings.METRICS_DIR.mkdir(parents=True)
-    return {"PROMETHEUS_MULTIPROC_DIR": str(settings.METRICS_DIR)}
+    host = everywhere.get(settings.HOST, settings.HOST)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}{path}"
 
 
 def stop_with_parent() -> Callable[[], object] | None:
@@ -192,34 +111,3 @@ def stop_with_parent() -> Callable[[], object] | None:
         return None
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _wait_until_live(process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    while not _is_live():
-        if process.poll() is not None:
-            wait_for_end(process)
-        if time.monotonic() > deadline:
-            raise ServingError(f"The server does not answer {address('/health/live')}.")
-        time.sleep(0.05)
-
-
-def _is_live() -> bool:
-    connection = http.client.HTTPConnection(_own_host(), settings.PORT, timeout=5)
-    try:
-        connection.request("GET", "/health/live")
-        # A 400, as ALLOWED_HOSTS may refuse this host name, is a response of the application too.
-        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_TIMEOUT_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # also the workers, if their parent was killed
-    process.wait()

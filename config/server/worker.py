@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import gevent
@@ -26,6 +27,7 @@ OTHER_FILES = 256  # that a worker may have open beside the connections of its c
 KEEP_ALIVE_SECONDS = 75  # between requests; longer than that of usual proxies
 TICK_SECONDS = 0.1
 STOP_SECONDS = 2  # for the requests that are under way at a stop
+DRAIN_SECONDS = 5  # before, for clients that keep a connection, when newer workers take over
 
 
 class Worker(GeventWorker):
@@ -42,6 +44,7 @@ class Worker(GeventWorker):
         self._pool = Pool(max(files - OTHER_FILES, 1))
         self._waiting: Waiting = {}
         self._of_address: Counter[str] = Counter()
+        self._drain_seconds = DRAIN_SECONDS
         super().init_process()  # patches the standard library, loads the application, calls run()
 
     def load_wsgi(self) -> None:
@@ -61,8 +64,16 @@ class Worker(GeventWorker):
         if os.getppid() != self.ppid:
             self.alive = False
 
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop soon, as nobody takes over: SIGQUIT, and SIGINT."""
+        self._drain_seconds, self.alive = 0, False
+
     def run(self) -> None:
-        """Serve until a signal comes, and then let the requests under way end."""
+        """Serve until a signal comes, and then let the requests under way end.
+
+        From then on a connection is closed after its next response, which says so. At a SIGTERM
+        those that wait for a request get some time for it: closed at once, they might cross it.
+        """
         servers = [
             StreamServer(each, handle=partial(self.handle, each), spawn=self._pool)
             for each in self.sockets
@@ -75,6 +86,7 @@ class Worker(GeventWorker):
             gevent.sleep(TICK_SECONDS)
         for server in servers:
             server.close()
+        self._pool.join(timeout=self._drain_seconds)
         for greenlet in [each for each, is_idle in self._waiting.items() if is_idle]:
             greenlet.kill(block=False)
         self._pool.join(timeout=STOP_SECONDS)
@@ -114,7 +126,7 @@ class Worker(GeventWorker):
         requests = Requests(self.cfg, client, address, self._waiting)
         idle_seconds = self._request_seconds
         try:
-            while self.alive and requests.unreader.has_more(idle_seconds, self._request_seconds):
+            while requests.unreader.has_more(idle_seconds, self._request_seconds):
                 request = next(requests)
                 stays = self._respond(request, server, client, address)
                 if not request.can_be_skipped():

@@ -1,7 +1,6 @@
 """`manage.py serve`: start the server, print its address, stop it at a signal."""
 
 import io
-import subprocess
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from config.db.embedded_postgres import EmbeddedPostgres
 from config.db.postgres_programs import EmbeddedPostgresError
 from config.server import continuous, daily, serving
 from config.server.revival import Revival
+from config.server.web_server import WebServer
 from websites import first_run
 from websites.tracker.snippet import script_line
 
@@ -20,33 +20,39 @@ FILL_DEMO = ".venv/bin/python manage.py demo_traffic"
 
 
 class Command(BaseCommand):
-    help = "Start the server, and PostgreSQL where DATABASE_URL names none; Ctrl-C stops both."
+    help = (
+        "Start the server, and PostgreSQL where DATABASE_URL names none; Ctrl-C stops both. SIGHUP "
+        "restarts the server with the code that is there then, without refusing a request."
+    )
 
     def handle(self, **options: Any) -> None:
-        serving.stop_on_signals()
         try:
-            serving.require_free_port()
+            server = WebServer()
+            serving.handle_signals(on_hangup=server.request_restart)
             with serving.databases() as postgres:
                 self._prepare()
                 with (
                     daily.Maintenance() as maintenance,
                     continuous.Rollup() as rollup,
-                    serving.gunicorn() as process,
+                    server,
                 ):
                     self._print_addresses()
-                    self._watch(process, postgres, maintenance, rollup)
+                    self._watch(server, postgres, maintenance, rollup)
         except (EmbeddedPostgresError, OperationalError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
 
     def _watch(
         self,
-        process: "subprocess.Popen[bytes]",
+        server: WebServer,
         postgres: EmbeddedPostgres | None,
-        *children: daily.Maintenance | continuous.Rollup,
+        maintenance: daily.Maintenance,
+        rollup: continuous.Rollup,
     ) -> None:
+        children = maintenance, rollup
         watches = [Revival(postgres.revive).tick, postgres.limit_log] if postgres else []
+        watches += [child.tick for child in children]
         try:
-            serving.wait_for_end(process, *watches, *(child.tick for child in children))
+            server.wait_for_end(*watches, on_restart=rollup.restart)
         finally:
             for child in children:
                 child.terminate()  # now, not only after gunicorn has stopped
