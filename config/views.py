@@ -4,7 +4,6 @@ import hmac
 import sys
 from collections.abc import Callable
 from functools import wraps
-from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
@@ -18,10 +17,9 @@ from django.views.decorators.csrf import csrf_exempt
 from msgspec import Meta
 from rest_framework.request import Request
 
-from config import __version__
+from config import __version__, error_pages
 from config.api.bodies import Body, Count
 from config.api.client_address import is_loopback
-from config.api.dialects.base import RETRY_AFTER_SECONDS
 from config.api.errors import (
     ApiError,
     BadRequest,
@@ -122,11 +120,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     A page that could not be made for want of a database may be asked for again.
     """
     if request.path_info.startswith(PAGES):
-        response: HttpResponse = defaults.server_error(request)
         if isinstance(sys.exception(), OperationalError | InterfaceError):
-            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-            response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
+            return error_pages.unavailable(request)
+        return defaults.server_error(request)
     return _error_at_path(request, ApiError())
 
 

@@ -4,6 +4,9 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 
+from config.db.pool import Turns
+from config.model_admin import ModelAdmin
+from config.models import RuntimeSettings
 from websites.models import User
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -11,6 +14,12 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 IDS = ["x", "", "\0", "-1", "9" * 400, "a" * 10_000, "01a21f4a-b923-7d6b-a421-4a668c160eaf"]
 SHOWN = [model for model in apps.get_models() if admin.site.is_registered(model)]
 LISTS = [model for model in SHOWN if admin.site.get_model_admin(model).actions is not None]
+
+OF_ROWS = [  # streams have a test of their own
+    model
+    for model in SHOWN
+    if isinstance(admin.site.get_model_admin(model), ModelAdmin) and model is not RuntimeSettings
+]
 
 
 @pytest.mark.parametrize("model", LISTS, ids=lambda model: model.__name__)
@@ -33,3 +42,14 @@ def test_the_others_are_deleted(staff_api, user):
 def test_a_filter_by_a_nul_is_refused(staff_api, path):
     assert staff_api.get(f"/admin/{path}x").status_code == 200
     assert staff_api.get(f"/admin/{path}%00").status_code == 400
+
+
+@pytest.mark.parametrize("model", OF_ROWS, ids=lambda model: model.__name__)
+def test_a_list_that_gets_no_turn_may_be_asked_for_again(staff_api, model, monkeypatch):
+    path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    monkeypatch.setattr(Turns, "acquire", lambda self, *, timeout: False)
+    response = staff_api.get(path)
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "too many ask for lists" in response.content.decode()
+    monkeypatch.undo()
+    assert staff_api.get(path).status_code == 200
