@@ -96,6 +96,7 @@ refresh_token_seconds = env.int(
 )
 RATE_AUTH = env.str("RATE_AUTH", "10/m", validate=RATE)
 LOGIN_FAILURES = env.str("LOGIN_FAILURES", "30/h", validate=RATE)
+MAILED_LINKS = env.str("MAILED_LINKS", "5/h", validate=RATE)
 RATE_TRACK = env.str("RATE_TRACK", "60/m", validate=RATE)
 RATE_SESSION = env.str("RATE_SESSION", "10/m", validate=RATE)
 RATE_PAGEVIEW = env.str("RATE_PAGEVIEW", "30/m", validate=RATE)

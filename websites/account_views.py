@@ -20,7 +20,7 @@ from websites.account_forms import (
     NewPasswordForm,
 )
 from websites.limited_form import LimitedForm
-from websites.login_throttle import LoginThrottle
+from websites.login_throttle import LoginThrottle, count_mailed_link
 from websites.models import User, Website
 
 TEMPLATE = "accounts/form.html"
@@ -157,6 +157,10 @@ class ForgottenPasswordView(LimitedForm, views.PasswordResetView):
         "about": "Enter your email; a link for a new password is sent there.",
         "button": "Send the link",
     }
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        count_mailed_link(self.request, form.cleaned_data["email"])
+        return super().form_valid(form)
 
 
 @require_safe

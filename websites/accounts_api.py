@@ -81,7 +81,7 @@ class RegisterView(ApiView):
         account = accounts.REGISTER.run_validation(self.json())
         user, api_key = accounts.register(**account)
         self.annotate(user_id=user.pk)
-        email_confirmation.send_link(request._request, user)
+        email_confirmation.send_first_link(request._request, user)
         return self.respond(201, Registered.of(NewUser.of(user, api_key), tokens.issue(user)))
 
     def check_throttles(self, request: Request) -> None:

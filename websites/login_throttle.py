@@ -1,9 +1,10 @@
-"""Limits on logins: on attempts of one client, and on failures of one account.
+"""Limits on logins: on attempts of one client, on failures of one account, on links mailed to it.
 
 All ways to log in share one counter of attempts. Of failures, all strangers share one. A network
 from which the account was logged in to has one of its own, so that strangers cannot lock out an
 owner who comes from there. Unknown emails are counted like known ones, so that nobody learns which
-exist. The cache holds neither emails nor addresses.
+exist. So are links: nobody floods the mailbox of another. The cache holds neither emails nor
+addresses.
 """
 
 from django.core.cache import cache
@@ -36,6 +37,12 @@ class LoginThrottle:
         """Forget the failures, and remember the network of the account."""
         self._failures.reset()
         self._cache.call(lambda: cache.set(self._network, True, KNOWN_SECONDS), otherwise=None)
+
+
+def count_mailed_link(request: HttpRequest, email: str) -> None:
+    """Count a link that somebody asks for; raise RateLimited after too many to this email."""
+    fail_open = FailOpenCache.of(request)
+    Quota("MAILED_LINKS", _key("mailbox", email), fail_open=fail_open).consume(1)
 
 
 def _key(kind: str, email: str, network: str = "") -> str:

@@ -95,7 +95,7 @@ def register(request: HttpRequest) -> HttpResponse:
         except RateLimited as error:
             return _too_many_registrations(request, error.retry_after_seconds)
         else:
-            email_confirmation.send_link(request, user)
+            email_confirmation.send_first_link(request, user)
             sessions.log_in(request, user)
             return redirect("home")
     return _registration_form(request, errors, status=400 if errors else 200)

@@ -77,12 +77,29 @@ def test_the_api_tells_it_and_sends_another_link(api, token):
 
 
 @pytest.mark.usefixtures("clock")
-def test_links_share_the_counter_of_logins(api, browser, token):
+def test_links_share_the_counter_of_logins(api, browser, token, settings):
+    settings.MAILED_LINKS = "100/h"
     for _ in range(5):
         assert api.post(API, token=token).status_code == 202
         assert browser.post(PAGE).status_code == 302
     assert api.post(API, token=token).status_code == 429
     assert browser.post(PAGE).status_code == 429
+
+
+@pytest.mark.usefixtures("clock")
+def test_links_of_all_kinds_to_one_email_have_a_limit(api, browser, token, settings):
+    settings.MAILED_LINKS = "3/h"
+    assert browser.post(PAGE).status_code == 302
+    assert Client().post("/accounts/reset/", {"email": "User@example.com"}).status_code == 302
+    assert api.post(API, token=token).status_code == 202
+    response = api.post(API, token=token)
+    wait = response["Retry-After"]
+    assert_error(response, 429, "RATE_LIMITED", "Too many requests", {"Retry-After": wait})
+    assert browser.post(PAGE).status_code == 429
+    User.objects.all().delete()
+    assert api.post("/api/v1/auth/register", NEW).status_code == 201
+    background_mail.wait()
+    assert len(mail.outbox) == 3
 
 
 @pytest.mark.parametrize("change", ["later", "other email", "inactive", "deleted", "altered"])

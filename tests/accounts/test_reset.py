@@ -1,6 +1,8 @@
 """/accounts/reset/: a new password by a link in a mail"""
 
 import re
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 RESET, SENT, LOGIN = "/accounts/reset/", "/accounts/reset/sent/", "/accounts/login/"
 NEW = "BetterPass456"
+addresses = (f"192.0.2.{n}" for n in count(1))  # so that none meets its own limit
 FORM = {"new_password1": NEW, "new_password2": NEW}
 
 
@@ -141,7 +144,8 @@ def test_the_rules_of_passwords_hold_here_too(user):
 
 
 @pytest.mark.usefixtures("clock")
-def test_posts_share_the_counter_of_logins(user):
+def test_posts_share_the_counter_of_logins(user, settings):
+    settings.MAILED_LINKS = "100/h"
     for _ in range(10):
         assert ask().status_code == 302
     response = ask()
@@ -153,6 +157,21 @@ def test_posts_share_the_counter_of_logins(user):
     refused = client.post(page.redirect_chain[-1][0], FORM)
     assert refused.status_code == 429
     assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("email", ["user@example.com", "nobody@example.com"])
+def test_nobody_floods_a_mailbox(user, settings, clock, email):
+    settings.MAILED_LINKS = "3/h"
+    clock.set(datetime(2027, 1, 15, 8, 10, tzinfo=UTC))
+    for spelling in (email, f" {email.upper()}", email):
+        assert ask(spelling, REMOTE_ADDR=next(addresses))["Location"] == SENT
+    response = ask(email, REMOTE_ADDR=next(addresses))
+    assert (response.status_code, response["Retry-After"]) == (429, "3000")
+    assert "Too many attempts. Try again in 3000 seconds." in text_of(response)
+    assert ask("other@example.com")["Location"] == SENT
+    clock.move(seconds=3000)
+    ask(email)
+    assert len(mail.outbox) == 4 * (email == user.email)
 
 
 def test_a_new_password_ends_a_lock(user, settings):
