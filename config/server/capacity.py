@@ -56,6 +56,6 @@ class Capacity:
         timer.start()
 
 
-# Of rows as they are stored: of two cores, a crowd at two workers has a tenth.
-LISTS = Capacity(at_once=2, seconds=5.0, max_rest=19)
+# Of rows as they are stored: of two cores, a crowd at two workers has 4 %, and is refused for 3 %.
+LISTS = Capacity(at_once=2, seconds=5.0, max_rest=49)
 STATISTICS = Capacity(at_once=4, seconds=5.0)  # so that dashboards leave connections to all others

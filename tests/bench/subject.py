@@ -50,6 +50,12 @@ class Subject:
         """Return the process ids of the workers."""
         return self._server.workers
 
+    @property
+    def postmaster(self) -> int:
+        """The process id of PostgreSQL, whose children are its connections."""
+        pid_file = Path(self.environment["VAR_DIR"]) / "postgres" / "postmaster.pid"
+        return int(pid_file.read_text().split()[0])
+
     def rows(self, alias: str, table: str) -> int:
         """Return the number of rows of a table."""
         found = self.databases[alias].execute(f"SELECT count(*) FROM {table}").fetchone()
