@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -67,7 +68,11 @@ def base_path(request: HttpRequest) -> str:
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """Return what templates know of a page."""
-    return {"base_path": base_path(request), "is_shared": is_shared(request)}
+    return {
+        "base_path": base_path(request),
+        "is_shared": is_shared(request),
+        "has_api_docs": settings.API_DOCS,
+    }
 
 
 def _website(request: HttpRequest, id: UUID, *, for_owner: bool) -> Website:

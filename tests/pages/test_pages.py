@@ -59,6 +59,13 @@ def test_staff_look_at_a_website_and_do_not_change_it(base, staff_api):
     assert staff_api.post(f"{base}change/", {"action": "pause"}).status_code == 404
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_pages_link_the_description_of_the_api_while_it_is_shown(browser, settings, is_shown):
+    settings.API_DOCS = is_shown
+    for client in (browser, Client()):
+        assert ('href="/api/docs/"' in client.get("/").content.decode()) is is_shown
+
+
 @pytest.mark.parametrize("path", ["/", "/websites/{}/", "/websites/{}/settings/"])
 def test_no_page_runs_scripts_of_its_own(browser, website, path):
     response = browser.get(path.format(website.pk))

@@ -1,0 +1,143 @@
+"""The configurations of config/deploy: each held against its own program, and against the code"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.server import worker
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOY = ROOT / "config" / "deploy"
+UNITS = DEPLOY / "systemd"
+NGINX = (DEPLOY / "nginx.conf").read_text()
+ALERTS = (DEPLOY / "alerts.yml").read_text()
+DASHBOARD = (DEPLOY / "grafana.json").read_text()
+WATCHING = (ROOT / "config" / "docs" / "watching.md").read_text()
+MOST_EXPOSURE = 15  # of 100, as systemd counts it
+SUFFIXES = r"(_bucket|_sum|_count|_total)$"
+
+
+def run(*command, **environment):
+    """Run a program; return what it says. Skip the test where the program is not installed."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(
+        [str(part) for part in command], env=os.environ | environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def expressions():
+    """Return the expressions of all alerts and panels."""
+    [group] = yaml.safe_load(ALERTS)["groups"]
+    panels = json.loads(DASHBOARD)["panels"]
+    targets = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [*(rule["expr"] for rule in group["rules"]), *targets]
+
+
+@pytest.fixture
+def unit_directory(tmp_path):
+    """The units, with programs and directories that are on this machine."""
+    shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
+    for unit in filter(Path.is_file, tmp_path.rglob("*")):
+        text = unit.read_text().replace("/srv/millrace/.venv/bin/python", sys.executable)
+        unit.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """The directory of a certificate that nobody else vouches for."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    files = ["-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem"]
+    run("openssl", "req", "-x509", "-subj", "/CN=millrace.example", *curve, *files)
+    return tmp_path
+
+
+def test_systemd_can_load_the_units(unit_directory):
+    names = {
+        unit.name.replace("@.", "@doctor.") for unit in unit_directory.iterdir() if unit.is_file()
+    }
+    path = f"{unit_directory}:"  # and where its own units are
+    said = run("systemd-analyze", "--man=no", "verify", *sorted(names), SYSTEMD_UNIT_PATH=path)
+    assert "millrace" not in said
+
+
+def test_the_units_are_sandboxed(tmp_path):
+    shutil.copytree(UNITS, tmp_path / "etc" / "systemd" / "system")
+    run(
+        *("systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSURE}"),
+        *("--no-pager", f"--root={tmp_path}"),
+        *("millrace-serve.service", "millrace-backup.service", "millrace-manage@doctor.service"),
+    )
+
+
+def test_nginx_takes_its_site(tmp_path, certificate):
+    ports = count(20_080)  # nginx binds them even for a test, and only root may bind lower ones
+    site = re.sub(r"listen \S+?(?=[ ;])", lambda _: f"listen 127.0.0.1:{next(ports)}", NGINX)
+    site = site.replace("/etc/ssl/millrace", str(certificate))
+    site = site.replace("/var/cache/nginx-millrace", str(tmp_path / "cache"))
+    main = tmp_path / "nginx.conf"
+    main.write_text(f"events {{}}\nhttp {{\n{site}}}\n")
+    run("nginx", "-t", "-c", main, "-e", "stderr", "-g", f"pid {tmp_path}/nginx.pid;")
+
+
+def test_caddy_takes_its_configuration(tmp_path):
+    file = DEPLOY / "Caddyfile"
+    run("caddy", "validate", "--adapter", "caddyfile", "--config", file, HOME=str(tmp_path))
+
+
+def test_prometheus_takes_rules_and_targets():
+    said = run("promtool", "check", "config", DEPLOY / "prometheus.yml")
+    assert f"{len(yaml.safe_load(ALERTS)['groups'][0]['rules'])} rules found" in said
+
+
+@pytest.mark.parametrize(
+    ("directive", "value"),
+    [
+        ("client_max_body_size", settings.MAX_BATCH_BODY_BYTES),
+        ("proxy_set_header Content-Length", settings.MAX_BATCH_BODY_BYTES + 1),
+        ("client_header_timeout", f"{settings.REQUEST_TIMEOUT_SECONDS:.0f}s"),
+        ("client_body_timeout", f"{settings.REQUEST_TIMEOUT_SECONDS:.0f}s"),
+        ("limit_conn millrace_clients", settings.MAX_CONNECTIONS_PER_ADDRESS),
+    ],
+)
+def test_nginx_has_the_limits_of_the_service(directive, value):
+    assert re.findall(rf"^ *{directive} (\S+);", NGINX, re.MULTILINE) == [str(value)]
+
+
+def test_proxies_close_idle_connections_before_the_service_does():
+    found = [r"keepalive_timeout (\d+)s", r"keepalive (\d+)s"]
+    texts = [NGINX, (DEPLOY / "Caddyfile").read_text()]
+    for pattern, text in zip(found, texts, strict=True):
+        [seconds] = re.findall(pattern, text)
+        assert int(seconds) < worker.KEEP_ALIVE_SECONDS
+
+
+def test_the_rules_are_those_of_the_chapter():
+    [group] = yaml.safe_load(ALERTS)["groups"]
+    chapter = WATCHING.partition("\n## Alerts\n")[2].partition("\n## ")[0]
+    in_chapter = re.findall(r"^\| `(.+)` \|", chapter, re.MULTILINE)
+    assert in_chapter == [rule["expr"] for rule in group["rules"]]
+
+
+@pytest.mark.django_db(databases=["default", "analytics"])
+def test_every_metric_of_rules_and_dashboard_is_exposed(api):
+    families = text_string_to_metric_families(api.get("/metrics").content.decode())
+    exposed = {re.sub(SUFFIXES, "", family.name) for family in families}
+    names = r"\b(?:millrace|django|analytics)_\w+(?=[{\[) ]|$)"
+    named = re.findall(names, "\n".join(expressions()), re.MULTILINE)
+    assert len(named) > 30
+    assert {re.sub(SUFFIXES, "", name) for name in named} - exposed == set()
