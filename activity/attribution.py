@@ -1,10 +1,11 @@
 """The user, session and project of a request, from its credentials, its path and its view."""
 
+import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, InterfaceError
 
@@ -13,12 +14,15 @@ from config.api.errors import InvalidCredentials
 from websites import sessions, tokens
 
 MAX_ID_LENGTH = 128
+# Who reads rows must not get what they open.
+TOKENS = re.compile(
+    r"(?<=^/share/)[^/]+|(?<=^/accounts/reset/)[^/]+/[^/]+|(?<=^/accounts/email/)[^/]+"
+)
 RETRY_SECONDS = 1.0
 _asks_again_at = 0.0  # when the main database, which has failed, may be asked again
 
 
-@dataclass(frozen=True, slots=True)
-class Attribution:
+class Attribution(NamedTuple):
     """The ids of a user, a session and a project, as text; None for what is not known."""
 
     user_id: str | None = None
@@ -32,13 +36,30 @@ class Attribution:
         return "authenticated_user" if self.user_id else "anonymous"
 
 
+class PathFacts(NamedTuple):
+    """A path as text that can be stored, and what its segments name."""
+
+    text: str
+    session_id: str | None
+    project_id: str | None
+    step: str | None
+
+    @classmethod
+    @lru_cache(maxsize=256)  # most requests are for one of a few
+    def of(cls, path: str) -> "PathFacts":
+        """Return what the path of a request names."""
+        path = stored_text(TOKENS.sub("[token]", path, count=1))
+        session_id, project_id = text_of(_session_in(path)), text_of(_project_in(path))
+        return cls(path, session_id, project_id, _step_in(path))
+
+
 def attribution_of(facts: RequestFacts) -> Attribution:
     """Return the attribution of a request, once its view is done."""
-    annotated, path = facts.annotations, stored_text(facts.path)
+    annotated, path = facts.annotations, PathFacts.of(facts.path)
     return Attribution(
         user_id=text_of(annotated.get("user_id") or _user_id_of(facts)),
-        session_id=text_of(annotated.get("session_id") or _session_in(path)),
-        project_id=text_of(annotated.get("project_id") or _project_in(path)),
+        session_id=text_of(annotated.get("session_id")) or path.session_id,
+        project_id=text_of(annotated.get("project_id")) or path.project_id,
     )
 
 
@@ -58,7 +79,7 @@ def stored_text(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def step_in(path: str) -> str | None:
+def _step_in(path: str) -> str | None:
     """Return the segment after a `step` of a path, the last that has one; None without any."""
     pairs = pairwise(path.split("/"))
     steps = [after for segment, after in pairs if segment == "step" and after]

@@ -1,8 +1,11 @@
 """The event type of a request, from its method, path and status alone."""
 
+from functools import lru_cache
+
 REQUEST = "api_request"
 
 
+@lru_cache(maxsize=256)  # most requests are of one of a few routes
 def event_type_of(method: str, path: str, status: int) -> str:
     """Return the event type of a request; the first rule that applies counts.
 

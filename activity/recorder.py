@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from prometheus_client import Counter
 
-from activity.attribution import Attribution, attribution_of, step_in, stored_text, text_of
+from activity.attribution import Attribution, PathFacts, attribution_of, text_of
 from activity.event_types import event_type_of
 from activity.facts import RequestFacts
 from activity.models import OWNER, PREFIX, ActivityEvent, ActivityRow
@@ -29,9 +30,12 @@ from config.db import uuid7
 logger = logging.getLogger(__name__)
 
 TABLE = register(Table.of(ActivityEvent, owner="user_id", stored_owner=OWNER))
+# Nobody waits for the recorder's rows, so that their commits need not wait for the disk, where
+# those of other tables would queue up behind them. A crash of PostgreSQL may lose the last second.
+BACKGROUND_TABLE = replace(TABLE, brings=lambda rows: "SET LOCAL synchronous_commit = off")
 LOST = Counter("millrace_activity_lost", "Rows of the recorder that were not stored.")
-MAX_PATH_LENGTH = 2048
 MAX_METHOD_LENGTH = 16
+MAX_PATH_LENGTH = 2048
 MAX_METADATA_BYTES = 16_384
 WARNING_SECONDS = 1.0
 STEP_TYPE = re.compile(rf"(?!{PREFIX})[a-z0-9_.-]{{1,64}}")
@@ -54,10 +58,15 @@ _warns_again_at = 0.0
 
 def is_recorded(path: str) -> bool:
     """Return whether requests to a path are recorded while the recorder is on."""
-    return not any(
-        path.startswith(entry) if entry.endswith("/") else f"{path}/".startswith(f"{entry}/")
-        for entry in settings.ACTIVITY_EXCLUDE_PATHS
-    )
+    prefixes, trees = _excluded(*settings.ACTIVITY_EXCLUDE_PATHS)
+    return not (path.startswith(prefixes) or f"{path}/".startswith(trees))
+
+
+@cache
+def _excluded(*entries: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what excluded paths begin with: as they are, and with a slash at their end."""
+    prefixes = [entry for entry in entries if entry.endswith("/")]
+    return tuple(prefixes), tuple(f"{entry}/" for entry in entries if entry not in prefixes)
 
 
 def store(row: ActivityRow) -> Outcome:
@@ -106,19 +115,19 @@ def make_row(item: "RequestFacts | Step") -> ActivityRow | None:
 
 def row_of_request(facts: RequestFacts) -> ActivityRow:
     """Return the row of a request."""
-    attribution, path = attribution_of(facts), stored_text(facts.path)
-    metadata, step = _metadata_of(facts, attribution), step_in(path)
-    if step:
-        metadata["step_number"] = step
+    attribution, path = attribution_of(facts), PathFacts.of(facts.path)
+    metadata = _metadata_of(facts, attribution)
+    if path.step:
+        metadata["step_number"] = path.step
     return ActivityRow(
         id=uuid7.new_id(facts.begun_ms),
         created_at=uuid7.from_ms(facts.begun_ms),
-        event_type=event_type_of(facts.method, path, facts.status_code),
+        event_type=event_type_of(facts.method, path.text, facts.status_code),
         user_id=attribution.user_id,
         session_id=attribution.session_id,
         project_id=attribution.project_id,
         method=facts.method[:MAX_METHOD_LENGTH],
-        path=path[:MAX_PATH_LENGTH],
+        path=path.text[:MAX_PATH_LENGTH],
         status_code=facts.status_code,
         duration_ms=facts.duration_ms,
         metadata=request_body.compact(metadata)[0],
@@ -129,7 +138,7 @@ def row_of_step(step: Step) -> ActivityRow:
     """Return the row of a step; what it names itself counts more than its request."""
     facts = step.facts
     given = {name: text_of(id) for name, id in step.ids.items() if id is not None}
-    attribution = replace(attribution_of(facts) if facts else Attribution(), **given)
+    attribution = (attribution_of(facts) if facts else Attribution())._replace(**given)
     metadata = step.metadata | _metadata_of(facts, attribution)
     return ActivityRow(
         id=uuid7.new_id(step.begun_ms),
@@ -139,7 +148,7 @@ def row_of_step(step: Step) -> ActivityRow:
         session_id=attribution.session_id,
         project_id=attribution.project_id,
         method=facts.method[:MAX_METHOD_LENGTH] if facts else "",
-        path=stored_text(facts.path)[:MAX_PATH_LENGTH] if facts else "",
+        path=PathFacts.of(facts.path).text[:MAX_PATH_LENGTH] if facts else "",
         status_code=200,
         duration_ms=0,
         metadata=request_body.compact(metadata)[0],
@@ -161,7 +170,7 @@ def on_drop(item: "RequestFacts | Step") -> None:
     count_lost(facts.request_id if facts else "-")
 
 
-SINK = Sink(TABLE, make_row, on_drop)
+SINK = Sink(BACKGROUND_TABLE, make_row, on_drop)
 
 
 def count_lost(request_id: str) -> None:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
@@ -24,7 +24,8 @@ from config.server import disk_guard
 
 logger = logging.getLogger(__name__)
 
-MAX_GROUP_ROWS = 100  # a longer one would keep the processor from requests for too long
+MAX_GROUP_ROWS = 500  # in a COPY of which each row takes a third less time than in one of 100
+SLICE_ROWS = 50  # made at a time, between which requests go on
 MAX_WAITING_ITEMS = 10_000  # beyond them none is taken
 PAUSE_SECONDS = 0.2  # before a group, so that there are few
 LOOKUP_SECONDS = 0.5  # that the rows of a group may wait for databases
@@ -114,12 +115,20 @@ class BackgroundWriter:
 def store(sink: Sink, items: Sequence[Any]) -> None:
     """Make the rows of some items and store them; whatever goes wrong drops items."""
     with deadline.within(LOOKUP_SECONDS):
-        made = [(item, _row_of(sink, item)) for item in items]
+        made = list(_made(sink, items))
     rows = [(item, row) for item, row in made if row is not None]
     if rows:
         for (item, _), outcome in zip(rows, _outcomes(sink, [row for _, row in rows]), strict=True):
             if outcome is Outcome.WRITE_FAILED:
                 sink.on_drop(item)
+
+
+def _made(sink: Sink, items: Sequence[Any]) -> Iterator[tuple[Any, Row | None]]:
+    """Yield items with their rows, letting requests go on now and then."""
+    for number, item in enumerate(items):
+        if number and number % SLICE_ROWS == 0:
+            time.sleep(0)
+        yield item, _row_of(sink, item)
 
 
 def _row_of(sink: Sink, item: Any) -> Row | None:

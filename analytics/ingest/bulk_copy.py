@@ -39,8 +39,8 @@ class Table:
     `model` reads what is stored. `on_new_rows` is called with the rows that were new, within their
     transaction. It must take its locks in the same order in every process, and comes after all rows
     are stored, since what it locks others may wait for. Rows of the table `beside` may be handed
-    over among its own, and are stored in the same transaction. `brings` returns the statement that
-    stores what comes with new rows; it must wait for nobody.
+    over among its own, and are stored in the same transaction. `brings` returns a statement to
+    come with new rows, such as one that stores what they are marked with; it must wait for nobody.
 
     `owner` is the field of a row that names its caller, and `stored_owner` the same as an
     expression: nobody gets the id of another caller's row. Changes may be about rows that have

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import lru_cache
 
 from cachetools import TTLCache
 from django.conf import settings
@@ -40,7 +41,11 @@ def hash_address(address: str) -> str:
     Raises OperationalError while the salt of the day cannot be read, unless rows are spooled then.
     """
     today = uuid7.now().date()
-    salt = _salts.get(today) or _salt_of(today)
+    return _hash(_salts.get(today) or _salt_of(today), address)
+
+
+@lru_cache(maxsize=4096)  # clients send many requests
+def _hash(salt: bytes, address: str) -> str:
     return hmac.digest(salt, address.encode(), "sha256").hex()[:LENGTH]
 
 
@@ -58,7 +63,7 @@ def delete_expired() -> int:
 
 def reset() -> None:
     with _lock:
-        _salts.clear()
+        _forget_salts()
         _own.clear()
         _failed.clear()
 
@@ -89,8 +94,14 @@ def _read(day: date) -> bytes:
         except DatabaseError as error:
             _failed[day] = True
             raise OperationalError(str(error)) from error
-        _salts.clear()
+        _forget_salts()
         return _salts.setdefault(day, bytes(row.value))
+
+
+def _forget_salts() -> None:
+    """Forget salts that were read, and what was made of them."""
+    _salts.clear()
+    _hash.cache_clear()
 
 
 @contextmanager

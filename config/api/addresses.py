@@ -1,10 +1,12 @@
 """Addresses and networks as texts name them; imports nothing of Django."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+MAX_TEXT_LENGTH = 100  # of an address with brackets, zone and port
 
 
 def parse_networks(texts: Iterable[str]) -> list[Network]:
@@ -15,6 +17,11 @@ def parse_networks(texts: Iterable[str]) -> list[Network]:
 def parse_address(text: str) -> Address | None:
     """Return an address without port, zone, brackets and IPv4 mapping, None for other texts."""
     text = text.strip()
+    return _parse(text) if len(text) <= MAX_TEXT_LENGTH else None
+
+
+@lru_cache(maxsize=4096)  # several times for each request, and clients send many
+def _parse(text: str) -> Address | None:
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

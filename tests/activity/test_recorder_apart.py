@@ -53,6 +53,31 @@ def refusing_table():
         cursor.execute("DROP FUNCTION refuse()")
 
 
+@pytest.fixture
+def rejecting_awaited_commits():
+    """Let PostgreSQL reject the recorder's rows if their commit would wait for the disk."""
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION check_commit() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF current_setting('synchronous_commit') <> 'off' THEN "
+            "RAISE insufficient_privilege; END IF; RETURN NEW; END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER check_commit BEFORE INSERT ON {TABLE} "
+            "FOR EACH ROW EXECUTE FUNCTION check_commit()"
+        )
+        yield
+        cursor.execute(f"DROP TRIGGER check_commit ON {TABLE}")
+        cursor.execute("DROP FUNCTION check_commit()")
+
+
+@pytest.mark.usefixtures("rejecting_awaited_commits")
+def test_commits_of_its_rows_do_not_wait_for_the_disk(api):
+    assert api.get("/nothing").status_code == 404
+    background.drain()
+    assert ActivityEvent.objects.filter(path="/nothing").exists()
+
+
 @pytest.mark.usefixtures("locked_table")
 def test_a_lock_on_its_table_delays_no_request(api, website):
     for _ in range(3):
