@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.lookups import GreaterThan
 
 from analytics.events.deleted_websites import deleted_websites
 from analytics.events.models import EventQuerySet
@@ -211,6 +212,15 @@ class WebsiteSession(Stream):
                 fields=["website_id", "id"],
                 name="website_session_irregular",
                 condition=models.Q(is_irregular=True),
+            ),
+            # Those that may reach into a range from the day before: the same, with AND
+            # ended_at - created_at > interval '1 hour'.
+            models.Index(
+                fields=["website_id", "id"],
+                name="website_session_long",
+                condition=models.Q(
+                    GreaterThan(models.F("ended_at") - models.F("created_at"), timedelta(hours=1))
+                ),
             ),
             # Those with more hits than are kept: the same, with AND is_truncated.
             models.Index(

@@ -6,7 +6,7 @@ of buckets come from Python, which knows time zones; SQL only looks up in which 
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +56,7 @@ from config.db.routers import home
 from websites.models import Goal
 
 ENGAGED_SECONDS = 10
+HOUR = timedelta(hours=1)
 TOTAL = "total"  # the dimension that has one value, of everything
 
 Key = tuple[int, str | None]  # a bucket from 0 on, and a value
@@ -94,12 +95,18 @@ def range_values(website_id: UUID, range: Range, *, bots: bool) -> dict[str, Any
         "website": website_id,
         "start": start,
         "start_id": uuid7.floor(start),
-        "day_before": uuid7.floor(max(start, uuid7.from_ms(0) + LONG) - LONG),
+        "hour_before": _before(start, HOUR),
+        "day_before": _before(start, LONG),
         "end": uuid7.floor(end),
         "end_time": end,
-        "last_day": uuid7.floor(max(end, uuid7.from_ms(0) + LONG) - LONG),
+        "last_hour": _before(end, HOUR),
+        "last_day": _before(end, LONG),
         "bots": bots,
     }
+
+
+def _before(time: datetime, duration: timedelta) -> UUID:
+    return uuid7.floor(max(time, uuid7.from_ms(0) + duration) - duration)
 
 
 @dataclass(slots=True)

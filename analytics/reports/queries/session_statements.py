@@ -3,26 +3,41 @@
 from analytics.reports.queries.conditions import EVENTS_OF_RANGE, OF_NAMES
 
 OVERLAP = "session.is_bot = %(bots)s AND session.ended_at >= %(start)s"
+# As the condition of an index has it. Few sessions last so long.
+OVER_AN_HOUR = "ended_at - created_at > interval '1 hour'"
 # Those that may overlap a range. With OR, PostgreSQL would read all sessions before the range.
-SESSIONS = """
+SESSIONS = f"""
 (
     SELECT * FROM analytics_websitesession
-     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(end)s
+     WHERE website_id = %(website)s AND id >= %(hour_before)s AND id < %(end)s
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(hour_before)s
+       AND {OVER_AN_HOUR}
      UNION ALL
     SELECT * FROM analytics_websitesession
      WHERE website_id = %(website)s AND id < %(day_before)s AND is_irregular
 ) AS session
 """
 # Those of a range that do not lie within it, or have several visitors.
-IRREGULAR_SESSIONS = """
+IRREGULAR_SESSIONS = f"""
 (
     SELECT * FROM analytics_websitesession
-     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(start_id)s
+     WHERE website_id = %(website)s AND id >= %(hour_before)s AND id < %(start_id)s
        AND NOT is_irregular
      UNION ALL
     SELECT * FROM analytics_websitesession
-     WHERE website_id = %(website)s AND id >= greatest(%(start_id)s, %(last_day)s)
+     WHERE website_id = %(website)s AND id >= %(day_before)s AND id < %(hour_before)s
+       AND NOT is_irregular AND {OVER_AN_HOUR}
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= greatest(%(start_id)s, %(last_hour)s)
        AND id < %(end)s AND ended_at >= %(end_time)s AND NOT is_irregular
+     UNION ALL
+    SELECT * FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= greatest(%(start_id)s, %(last_day)s)
+       AND id < %(last_hour)s AND ended_at >= %(end_time)s AND NOT is_irregular
+       AND {OVER_AN_HOUR}
      UNION ALL
     SELECT * FROM analytics_websitesession
      WHERE website_id = %(website)s AND id < %(end)s AND is_irregular
