@@ -1,12 +1,12 @@
 """The panels of the dashboard: the first values of a dimension, with tabs for others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from analytics.pages.links import Link, State
 from analytics.pages.lists import Values, values_of
 from analytics.pages.world_map import Country, countries, map_text
-from analytics.reports.answers import answer_together
 from analytics.reports.questions.question import SHARE, Answer, Question
 
 TOP = 10
@@ -77,9 +77,9 @@ class Panel:
     map_text: str = ""
 
 
-def panels(question: Question, state: State) -> list[Panel]:
-    """Return all panels, each with the tab that the state names."""
-    questions = [
+def panel_questions(question: Question, state: State) -> list[Question]:
+    """Return the question of each panel: for the tab that the state names."""
+    return [
         replace(
             question,
             by=_dimension_of(_chosen_tab(kind, state)),
@@ -90,10 +90,13 @@ def panels(question: Question, state: State) -> list[Panel]:
         )
         for kind in PANELS
     ]
-    found = answer_together(questions)
+
+
+def panels(questions: Sequence[Question], answers: Sequence[Answer], state: State) -> list[Panel]:
+    """Return all panels; answers: to their questions."""
     return [
         _panel(kind, asked, answer, state)
-        for kind, asked, answer in zip(PANELS, questions, found, strict=True)
+        for kind, asked, answer in zip(PANELS, questions, answers, strict=True)
     ]
 
 

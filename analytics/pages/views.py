@@ -21,13 +21,13 @@ from analytics.pages.home import home
 from analytics.pages.hours import hours
 from analytics.pages.links import Link, State
 from analytics.pages.lists import metrics_of, values_of
-from analytics.pages.panels import panels
+from analytics.pages.panels import panel_questions, panels
 from analytics.pages.report import present_visitors, report, waiting
 from analytics.pages.retention import retention_page
 from analytics.pages.segments import segments
 from analytics.pages.shares import shares
 from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, problem_text
-from analytics.reports.answers import answer, current
+from analytics.reports.answers import answer, answer_together, current
 from analytics.reports.csv_text import csv_of, file_name
 from analytics.reports.live import Live, live
 from analytics.reports.parameters.parameters import CSV, question_of
@@ -147,7 +147,8 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
     metric = state.query.get("chart", "")
     metric = metric if metric in dashboard.CARDS else dashboard.CARDS[0]
     interval = question.interval or ""
-    series = answer(replace(question, metrics=dashboard.CARDS))
+    lists = panel_questions(question, state)
+    series, *values = answer_together([replace(question, metrics=dashboard.CARDS), *lists])
     return {
         "cards": dashboard.cards(series.totals, state, metric),
         "chart": dashboard.chart_of(series, metric, interval),
@@ -155,7 +156,7 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "chart_label": METRICS[metric].label,
         "chart_text": dashboard.chart_text(series, metric),
         "intervals": _intervals(state, question, interval),
-        "panels": panels(question, state),
+        "panels": panels(lists, values, state),
         "has_goals": Goal.objects.of_website(question.website.pk).exists(),
         "hours_link": f"{state.base}hours/?{state.asked}",
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],

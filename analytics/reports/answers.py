@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 from django.db import connections, transaction
 
@@ -14,15 +13,7 @@ from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.sums import NOTHING, Sums, metric, metrics_of
 from analytics.reports.questions.buckets import edges_of, local_time
-from analytics.reports.questions.question import (
-    GOAL,
-    PAGE_METRICS,
-    Answer,
-    Metrics,
-    Question,
-    Range,
-    Row,
-)
+from analytics.reports.questions.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Row
 from analytics.reports.reading import ByValue, Reading, Value
 from analytics.rounding import rounded_ratio
 from config.db.routers import home
@@ -97,8 +88,8 @@ def _totals(question: Question, current: Reading, before: Reading | None) -> Ans
         rows=[],
         totals=Row(None, *_metrics(question, sums, earlier, sums, earlier)),
         total=0,
-        as_of=rollup.as_of(question.website.pk, question.now),
-        is_exact=not has_truncated_sessions(question.website.pk, question.range),
+        as_of=current.as_of,
+        is_exact=current.is_exact,
         coverage=sums.timed_views / sums.page_views if sums.page_views else None,
     )
 
@@ -222,9 +213,3 @@ def _with_share(question: Question, sums: Sums, whole: Sums | None) -> Metrics:
         part, all = (metric(each, names[0]) if each else None for each in (sums, whole))
         found["share"] = rounded_ratio(1000 * int(part or 0), int(all)) / 10 if all else None
     return {name: found[name] for name in question.metrics}
-
-
-def has_truncated_sessions(website_id: Any, range: Range) -> bool:
-    """Return whether sessions of a range have more hits than are kept."""
-    sessions = WebsiteSession.objects.of_website(website_id).between(end=range.end)
-    return sessions.filter(is_truncated=True, ended_at__gte=range.start).exists()

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
-from analytics.reports.derived import sealing
+from analytics.reports.derived import rollup, sealing
 from analytics.reports.derived.column_sums import ColumnSums, selectable_days
 from analytics.reports.derived.sealed_sums import SealedSums
 from analytics.reports.gaps import gaps_of, without_empty
+from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.session_query import (
     TOTAL,
     Key,
@@ -56,6 +57,20 @@ class Reading:
         for gap, together in by_gap.items():
             for dimension, sums in sums_by_each(self._selection(gap), together).items():
                 self._read[gap, dimension] = sums
+                if is_session_dimension(dimension):
+                    self._totals[gap] = total(sums.values())
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """The time up to which events are counted."""
+        return rollup.as_of(self.question.website.pk, self.question.now)
+
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether no session of the range has more hits than are kept."""
+        sessions = WebsiteSession.objects.of_website(self.question.website.pk)
+        sessions = sessions.between(end=self.range.end)
+        return not sessions.filter(is_truncated=True, ended_at__gte=self.range.start).exists()
 
     def total(self) -> Sums:
         """Return the totals of the range; what was read by buckets or values gives them too."""
@@ -173,6 +188,8 @@ class Reading:
     def _sums(
         self, gap: Range, inner: Sequence[datetime] = (), dimension: str = TOTAL
     ) -> dict[Key, Sums]:
+        if dimension == TOTAL and not inner and gap in self._totals:
+            return {(0, None): self._totals[gap]}
         found = self._read.get((gap, dimension))
         if found is None:
             found = sums_by(self._selection(gap, inner), dimension)

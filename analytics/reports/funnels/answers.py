@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from analytics.reports.answers import has_truncated_sessions
-from analytics.reports.derived import rollup
 from analytics.reports.funnels.query import Reached, Way, steps_reached
 from analytics.reports.questions.question import Answer, Metrics, Question, Row
+from analytics.reports.reading import Reading
 from analytics.rounding import rounded_ratio
 
 METRICS = (
@@ -20,6 +19,7 @@ def answer_funnel(question: Question, way: Way) -> Answer:
 
     Steps count where they lie in the range; sessions that begin in it can take them.
     """
+    reading = Reading(question, question.range)
     current = steps_reached(question, question.range, way)
     before = steps_reached(question, question.previous, way) if question.previous else None
     metrics = _metrics(way, current)
@@ -33,8 +33,8 @@ def answer_funnel(question: Question, way: Way) -> Answer:
         ],
         totals=Row(None, _totals(current), _totals(before) if before else None),
         total=len(way.steps),
-        as_of=rollup.as_of(question.website.pk, question.now),
-        is_exact=not has_truncated_sessions(question.website.pk, question.range),
+        as_of=reading.as_of,
+        is_exact=reading.is_exact,
     )
 
 

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from pyroaring import BitMap
 
 from analytics.reports import history
-from analytics.reports.answers import has_truncated_sessions
-from analytics.reports.derived import rollup
 from analytics.reports.questions.buckets import DAY, local_day, start_of
 from analytics.reports.questions.question import Question, Range
 from analytics.reports.reading import Reading
@@ -67,14 +65,15 @@ def retention(website: Website, now: datetime, weeks: int = DEFAULT_WEEKS) -> Re
     question = Question(
         website, range, zone, now, metrics=("visitors",), by="time", interval="week"
     )
-    by_week = [sums.visitors for sums in Reading(question, range).by_bucket(edges)]
+    reading = Reading(question, range)
+    by_week = [sums.visitors for sums in reading.by_bucket(edges)]
     cohorts = list(_cohorts(edges, by_week, _visitors_before(question)))
     return Retention(
         range=range,
         cohorts=cohorts,
         average=list(_average(cohorts)),
-        as_of=rollup.as_of(website.pk, now),
-        is_exact=not has_truncated_sessions(website.pk, range),
+        as_of=reading.as_of,
+        is_exact=reading.is_exact,
     )
 
 
