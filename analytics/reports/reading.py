@@ -124,14 +124,11 @@ class Reading:
         """Return the sums of each value of a dimension."""
         parts = self._parts(dimension)
         sealed = self._sealed.by_value(dimension) if parts.sealed else None
-        found = ByValue(sealed.visitors if sealed else None)
+        found = ByValue(sealed.visitors if sealed else None, bool(sealed and sealed.is_truncated))
         for goal in self.question.goals if dimension == GOAL else ():
             found.add(str(goal.pk), NOTHING, 0)
-        for value, is_other, bound, sums in sealed.counts() if sealed else ():
-            if is_other:
-                found.is_truncated = True
-            else:
-                found.add(value, sums, bound)
+        for value, bound, sums in sealed.counts() if sealed else ():
+            found.add(value, sums, bound)
         for gap in parts.gaps:
             for (_, value), sums in self._sums(gap, dimension=dimension).items():
                 found.add(value, sums, len(sums.visitors))
@@ -213,7 +210,7 @@ class ByValue:
     """The sums of values, whose visitors on sealed days are read only where they are needed."""
 
     sealed_visitors: Callable[[Collection[Value]], dict[Value, BitMap]] | None
-    is_truncated: bool = False
+    is_truncated: bool
     _sums: dict[Value, Sums] = field(default_factory=dict)  # without the visitors of sealed days
     _bounds: dict[Value, int] = field(default_factory=dict)  # no value has more visitors
     _exact: dict[Value, Sums] = field(default_factory=dict)

@@ -350,9 +350,7 @@ DECIDED = {
     "analytics_dirtyrange": {"session_id"},
     "analytics_heavysession": {"session_id"},
     "analytics_daycolumn": {"data"},  # deleted with the day, as soon as a session of it is
-    # Numbers of people only.
-    "analytics_breakdown": {"visitors", "sessions", "viewed_sessions", "bounced_sessions"}
-    | {"engaged_sessions"},
+    "analytics_breakdown": {"data"},  # numbers of people only
     "token_blacklist_outstandingtoken": {"user_id"},  # always null
 }
 PERSONAL = re.compile(

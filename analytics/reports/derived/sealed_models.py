@@ -26,42 +26,26 @@ class SealedDay(models.Model):
 
 
 class Breakdown(models.Model):
-    """Counts of one value of a dimension on one sealed day; of dimension `total`, of all sessions.
+    """The values of a dimension on one sealed day with their counts; of `total`, of all sessions.
 
     Bots are left out. Sessions, and what is counted by them, count on the day on which they begin;
-    page views, events and visitors on the day on which they happen.
+    page views, events and visitors on the day on which they happen. See breakdowns.py.
     """
 
     home: ClassVar = ANALYTICS
 
-    pk = models.CompositePrimaryKey("website_id", "dimension", "day", "position")
+    pk = models.CompositePrimaryKey("website_id", "dimension", "day")
     website_id = models.UUIDField()
     day = models.DateField()
     dimension = models.CharField(max_length=16)
-    position = models.SmallIntegerField(help_text="0 has most visitors.")
-    is_other = models.BooleanField(help_text="The sum of the values beyond the first 10,000.")
-    value = models.TextField(null=True)
-    visitors = models.IntegerField()
-    sessions = models.IntegerField()
-    page_views = models.IntegerField()
-    events = models.IntegerField(help_text="Custom ones; of a link: its clicks.")
-    viewed_sessions = models.IntegerField(help_text="Those with a page view.")
-    bounced_sessions = models.IntegerField(help_text="Those with exactly one page view.")
-    engaged_sessions = models.IntegerField()
-    duration_ms = models.BigIntegerField(help_text="Of the sessions.")
-    timed_views = models.IntegerField(help_text="Page views whose engaged time is known.")
-    engaged_seconds = models.BigIntegerField(help_text="Of these page views.")
-    scrolled_pages = models.IntegerField(help_text="Pages of sessions whose scroll depth is known.")
-    scroll_percents = models.BigIntegerField(help_text="Sum of the deepest of each of these.")
-    entries = models.IntegerField()
-    exits = models.IntegerField()
+    data = models.BinaryField()
 
     def __str__(self) -> str:
-        return f"{self.dimension} {self.value} on {self.day}"
+        return f"{self.dimension} on {self.day}"
 
 
 class VisitorSet(models.Model):
-    """The visitors of one row of a breakdown, apart from it: most questions read few sets."""
+    """The visitors of one value of a breakdown, apart from it: most questions read few sets."""
 
     home: ClassVar = ANALYTICS
 
@@ -69,7 +53,7 @@ class VisitorSet(models.Model):
     website_id = models.UUIDField()
     day = models.DateField()
     dimension = models.CharField(max_length=16)
-    position = models.SmallIntegerField()
+    position = models.SmallIntegerField(help_text="Of the value; 0 has most visitors.")
     numbers = models.BinaryField(help_text="Numbers of the visitors, a roaring bitmap.")
 
     def __str__(self) -> str:

@@ -1,22 +1,23 @@
 """Sums of sealed days without conditions, from their breakdowns"""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import cached_property
 from uuid import UUID
 
+import numpy as np
 from pyroaring import BitMap
 
-from analytics.ingest.bulk_copy import Row
-from analytics.reports.derived.sealed_models import Breakdown
+from analytics.reports.derived import breakdowns
+from analytics.reports.derived.breakdowns import VISITORS, Values, read_sets
+from analytics.reports.derived.day_columns import Array
+from analytics.reports.derived.loaded_columns import Texts
 from analytics.reports.queries.session_query import TOTAL
-from analytics.reports.queries.sums import COUNTS, Sums, ValueCounts
-from config.db import binary_results
-from config.db.routers import home
+from analytics.reports.queries.sums import COUNTS, NOTHING, Sums, ValueCounts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class SealedValues:
     """The values of a dimension on some days."""
 
@@ -24,29 +25,48 @@ class SealedValues:
     days: Sequence[date]
     needed: Collection[str]
     dimension: str
+    _texts: Texts = field(default_factory=Texts)
 
     def counts(self) -> Iterable[ValueCounts]:
         """Yield the sums of each value without its visitors."""
-        sums = ", ".join(f"sum({name})::bigint" if name in self.needed else "0" for name in COUNTS)
-        rows = _read(_VALUES.format(sums=sums), self.website_id, self.days, self.dimension)
-        for value, is_other, bound, *counts in rows:
-            yield ValueCounts(value, is_other, bound, Sums.of(counts, BitMap()))
+        bounds = self._sum(VISITORS).tolist()
+        columns = [self._sum(name).tolist() for name in COUNTS]
+        for value, bound, *counts in zip(self._texts.index, bounds, *columns, strict=True):
+            yield ValueCounts(value, bound, Sums.of(counts, NOTHING.visitors))
 
     def visitors(self, values: Collection[str | None]) -> dict[str | None, BitMap]:
         """Return the visitors of some values."""
-        texts = [value for value in values if value is not None]
-        rows = _read(
-            _VISITORS,
-            self.website_id,
-            self.days,
-            self.dimension,
-            texts=texts,
-            with_null=None in values,
-        )
+        by_day, index = self._by_day, self._texts.index
+        wanted = {index[value]: value for value in values if value in index}
+        by_place = {
+            (day, position): wanted[int(numbers[position])]
+            for day, (_, numbers) in by_day.items()
+            for position in np.flatnonzero(np.isin(numbers, list(wanted))).tolist()
+        }
         sets: dict[str | None, list[BitMap]] = {}
-        for value, visitors in rows:
-            sets.setdefault(value, []).append(BitMap.deserialize(visitors))
+        for place, visitors in read_sets(self.website_id, self.dimension, by_place):
+            sets.setdefault(by_place[place], []).append(visitors)
         return {value: BitMap.union(*each) for value, each in sets.items()}
+
+    @property
+    def is_truncated(self) -> bool:
+        return any(values.is_truncated for values, _ in self._by_day.values())
+
+    @cached_property
+    def _by_day(self) -> dict[date, tuple[Values, Array]]:
+        """The values of each day, and the numbers of their texts."""
+        found = breakdowns.read(self.website_id, self.dimension, self.days)
+        return {
+            day: (values, self._texts.numbers_of(values.texts)) for day, values in found.items()
+        }
+
+    def _sum(self, name: str) -> Array:
+        """Return the sum of a count over all days, for each text; 0 unless it is needed."""
+        by_day = self._by_day.values()
+        found = np.zeros(len(self._texts.index), np.int64)
+        for values, numbers in by_day if name in self.needed or name == VISITORS else ():
+            found[numbers] += values.array(name)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,37 +79,13 @@ class SealedSums:
 
     def by_day(self) -> dict[date, Sums]:
         """Return the totals of each day."""
+        found = breakdowns.read(self.website_id, TOTAL, self.days)
+        places = [(day, 0) for day, values in found.items() if values.texts]
         return {
-            day: Sums.of(counts, BitMap.deserialize(visitors))
-            for day, *counts, visitors in _read(_DAYS, self.website_id, self.days, TOTAL)
+            day: Sums.of(found[day].first(), visitors)
+            for (day, _), visitors in read_sets(self.website_id, TOTAL, places)
         }
 
     def by_value(self, dimension: str) -> SealedValues:
         """Return the sums of each value of a dimension."""
         return SealedValues(self.website_id, self.days, self.needed, dimension)
-
-
-def _read(
-    statement: str, website_id: UUID, days: Sequence[date], dimension: str, **more: Any
-) -> list[Row]:
-    if not days:
-        return []
-    asked: dict[str, Any] = {"website": website_id, "dimension": dimension, "days": list(days)}
-    with binary_results.execute(home(Breakdown), statement, asked | more) as cursor:
-        return cursor.fetchall()
-
-
-_SETS = " JOIN analytics_visitorset USING (website_id, dimension, day, position) "
-_FROM = """
-  FROM analytics_breakdown {sets}
- WHERE website_id = %(website)s AND dimension = %(dimension)s AND day = ANY(%(days)s::date[])
-"""
-_DAYS = f"SELECT day, {', '.join(COUNTS)}, numbers {_FROM.format(sets=_SETS)}"
-_VALUES = f"""
-SELECT value, is_other, sum(visitors)::bigint, {{sums}}
-{_FROM.format(sets="")} GROUP BY value, is_other
-"""
-_VISITORS = f"""
-SELECT value, numbers {_FROM.format(sets=_SETS)}
-   AND NOT is_other AND (value = ANY(%(texts)s::text[]) OR (value IS NULL AND %(with_null)s))
-"""

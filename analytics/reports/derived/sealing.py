@@ -4,21 +4,17 @@ They are filled by the very statements that answer from the sessions, and delete
 of a session that touches them; so nothing stale can be shown.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connections
-
-from analytics.ingest.bulk_copy import Row
-from analytics.reports.derived import day_columns
+from analytics.reports.derived import breakdowns, day_columns
 from analytics.reports.derived.sealed_models import SEALED, SealedDay
 from analytics.reports.facts.session_rows import Span
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.conditions import COLUMNS, OF_NAMES, OF_PAGES
 from analytics.reports.queries.session_query import TOTAL, Selection, sums_by
-from analytics.reports.queries.sums import COUNTS, Sums, total
 from analytics.reports.questions.buckets import DAY, days_of, local_day, start_of
 from analytics.reports.questions.question import Range
 from config.db import uuid7
@@ -28,7 +24,6 @@ ALIAS = home(SealedDay)
 DIMENSIONS = (TOTAL, *COLUMNS, *OF_PAGES, *OF_NAMES)
 QUIET = timedelta(minutes=15)
 INSTANT = timedelta(microseconds=1)
-MAX_VALUES = 10_000  # of a dimension and day
 
 
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> bool:
@@ -63,7 +58,7 @@ def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     day_columns.store(website_id, day, range)
     for dimension in DIMENSIONS:
         by_value = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
-        _insert(website_id, dimension, day, by_value)
+        breakdowns.store(website_id, dimension, day, by_value)
     SealedDay.objects.create(website_id=website_id, day=day, timezone=zone.key)
 
 
@@ -101,38 +96,6 @@ def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -
     }
 
 
-def _insert(website_id: UUID, dimension: str, day: date, by_value: dict[str | None, Sums]) -> None:
-    """Store the values of a dimension, those with most visitors first, the others as one."""
-    ordered = sorted(by_value.items(), key=lambda item: (-len(item[1].visitors), item[0] or ""))
-    values = [(value, False, sums) for value, sums in ordered[:MAX_VALUES]]
-    if others := [sums for _, sums in ordered[MAX_VALUES:]]:
-        values.append((None, True, total(others)))
-    keys = [(website_id, dimension, day, position) for position in range(len(values))]
-    _copy(
-        "analytics_breakdown",
-        (*_KEY, "is_other", "value", "visitors", *COUNTS),
-        [
-            (*key, is_other, value, len(sums.visitors), *sums.counts)
-            for key, (value, is_other, sums) in zip(keys, values, strict=True)
-        ],
-    )
-    _copy(
-        "analytics_visitorset",
-        (*_KEY, "numbers"),
-        [(*key, sums.visitors.serialize()) for key, (_, _, sums) in zip(keys, values, strict=True)],
-    )
-
-
-def _copy(table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-    with connections[ALIAS].cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
 def _delete(website_id: UUID, days: Collection[date]) -> None:
     for model in SEALED:
         model.objects.filter(website_id=website_id, day__in=days).delete()
-
-
-_KEY = ("website_id", "dimension", "day", "position")

@@ -13,6 +13,8 @@ from analytics.reports.queries.sums import COUNTS, NOTHING, Sums, ValueCounts
 class ValueSums:
     """Sums of values, each of which has a number; needed: the counts that are."""
 
+    is_truncated = False
+
     def __init__(self, values: Sequence[str | None], needed: Collection[str]) -> None:
         self.values = values
         self.needed = needed
@@ -63,7 +65,7 @@ class ValueSums:
         bounds = np.diff(self._starts)[found].tolist()
         for number, bound, *numbers in zip(found.tolist(), bounds, *counts, strict=False):
             sums = Sums.of(numbers, NOTHING.visitors)
-            yield ValueCounts(self.values[number], False, bound, sums)
+            yield ValueCounts(self.values[number], bound, sums)
 
     def visitors(self, values: Collection[str | None]) -> dict[str | None, BitMap]:
         """Return the visitors of some values."""

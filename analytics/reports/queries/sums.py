@@ -89,13 +89,9 @@ NOTHING = Sums()
 
 
 class ValueCounts(NamedTuple):
-    """The sums of a value, without its visitors.
-
-    is_other: it is the sum of further values. bound: it has at most so many visitors.
-    """
+    """The sums of a value, without its visitors; bound: it has at most so many."""
 
     value: str | None
-    is_other: bool
     bound: int
     sums: Sums
 
