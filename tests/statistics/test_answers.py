@@ -46,16 +46,25 @@ COLUMNS = (*SESSION_FIELDS, *UTM_FIELDS, *CLIENT_FIELDS)
 DIMENSIONS = (None, *HIT_DIMENSIONS, *COLUMNS, PROPERTY)
 
 minutes = st.one_of(st.integers(0, MINUTES), st.sampled_from([0, 240, 1440, 1441, 2880]))
+happenings = (
+    st.sampled_from(["pageview", "pageview", "custom", "outbound", "download", "$engagement"]),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(NAMES),
+    st.sampled_from([None, "DE", "AT"]),
+    st.integers(0, 30),
+)
 events = st.lists(
-    st.tuples(
-        minutes,
-        st.sampled_from(["s1", "s2", "s3", "s4", "s5", "bot"]),
-        st.sampled_from(["v1", "v2", "v3"]),
-        st.sampled_from(["pageview", "pageview", "custom", "outbound", "download", "$engagement"]),
-        st.sampled_from(ADDRESSES),
-        st.sampled_from(NAMES),
-        st.sampled_from([None, "DE", "AT"]),
-        st.integers(0, 30),
+    st.one_of(
+        st.tuples(
+            minutes,
+            st.sampled_from(["s1", "s2", "s3", "s4", "s5", "bot"]),
+            st.sampled_from(["v1", "v2", "v3"]),
+            *happenings,
+        ),
+        # Sessions of one visitor that last for hours, around a midnight.
+        st.tuples(
+            st.integers(840, 1560), st.sampled_from(["s6", "s7"]), st.just("v1"), *happenings
+        ),
     ),
     max_size=25,
 )
