@@ -61,7 +61,7 @@ script: .venv/dev.stamp
 # newest coverage[toml] for one that is not pinned, whatever coverage is pinned to.
 lock:
 	@for lock in "requirements.txt" "requirements-embedded.txt --extra embedded" \
-			"requirements-dev.txt --extra embedded --group dev"; do \
+			"requirements-dev.txt --extra embedded --extra parquet --group dev"; do \
 		uv --no-config pip compile pyproject.toml --constraints .ci/safe-versions.txt --quiet $(UPGRADE) --universal \
 			--python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 			--no-emit-index-url --no-strip-extras --custom-compile-command "make lock" --output-file $$lock || exit; \
