@@ -121,6 +121,11 @@ class WebsiteQuerySet(models.QuerySet["Website"]):
     def owned_by(self, user_id: UUID) -> "WebsiteQuerySet":
         return self.filter(user_id=user_id)
 
+    def named(self, text: str) -> "Website | None":
+        """Return the website with an id, or a tracking code, as commands take it."""
+        id = uuid7.parse(text)
+        return self.filter(pk=id).first() if id else self.filter(tracking_code=text).first()
+
 
 class Website(models.Model):
     """A site whose pages send events under its tracking code."""

@@ -40,6 +40,10 @@ class TrafficFilter:
             return True
         return bool(self.networks) and _is_in(client_address(request), self.networks)
 
+    def excludes_address(self, address: str) -> bool:
+        """Return whether nothing of an address counts."""
+        return bool(self.networks) and _is_in(address, self.networks)
+
     def excludes_url(self, url: str) -> bool:
         """Return whether the host of a valid URL is none of those that are allowed."""
         return bool(self.hosts) and not _is_allowed(host_of(url) or "", self.hosts)

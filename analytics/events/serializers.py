@@ -67,6 +67,13 @@ class ItemSerializer(StrictSerializer):
         return [Problem("timestamp_mismatch", ("timestamp",), sent, message=message)]
 
 
+class StoredSerializer(ItemSerializer):
+    """An event that was stored before, here or elsewhere, of a website that is known."""
+
+    trackingCode = None  # type: ignore[assignment]
+    id = EventId()
+
+
 class EventSerializer(ItemSerializer):
     """A single event."""
 
@@ -101,4 +108,5 @@ class ListQuery(StrictSerializer):
 
 
 EVENT, BATCH = EventSerializer().compile(), BatchSerializer().compile()
+STORED = StoredSerializer().compile()
 LIST_QUERY = ListQuery()

@@ -16,9 +16,6 @@ HOURS = (3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 12, 12, 13, 12, 12, 12, 12, 13, 14, 15,
 WEEK = (1.05, 1.1, 1.1, 1.05, 1.0, 0.75, 0.8)  # from Monday on
 VARIATION = 0.15  # of each day, at random
 
-_RANDOM_BITS = ~(0xF << 76 | 0b11 << 62)
-_VERSION_7 = 7 << 76 | 0b10 << 62
-
 Rows = Mapping[Table, Mapping[UUID, Row]]
 
 
@@ -49,5 +46,5 @@ def start_of(day: date) -> datetime:
 
 
 def seeded_id(random: Random, ms: int) -> UUID:
-    """Return a UUIDv7 like those of config/db/uuid7.py, its random bits from a seeded source."""
-    return UUID(int=ms << 80 | random.getrandbits(80) & _RANDOM_BITS | _VERSION_7)
+    """Return an id whose random bits come from a seeded source."""
+    return uuid7.with_bits(ms, random.getrandbits(80))

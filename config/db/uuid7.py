@@ -1,5 +1,6 @@
 """UUIDv7: ids whose first 48 bits are a time in Unix milliseconds (RFC 9562, section 5.7)."""
 
+import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 # Of JSON Schema, for a UUIDv7 that a client sends.
 PATTERN = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
+_RANDOM_BITS = ~(0xF << 76 | 0b11 << 62)
+_VERSION_7 = 7 << 76 | 0b10 << 62
 _CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
@@ -54,6 +57,17 @@ def new_ids(times: Sequence[int]) -> list[UUID]:
     for position, id in zip(sorted(range(len(times)), key=times.__getitem__), ids, strict=True):
         result[position] = id
     return result
+
+
+def with_bits(ms: int, bits: int) -> UUID:
+    """Return the id of a time with given bits, of eighty all but six, in place of random ones."""
+    return UUID(int=ms << 80 | bits & _RANDOM_BITS | _VERSION_7)
+
+
+def hashed_id(ms: int, *identity: str) -> UUID:
+    """Return an id whose bits are a hash, so that the same source gives the same id again."""
+    text = "\0".join(identity).encode("utf-8", "surrogatepass")
+    return with_bits(ms, int.from_bytes(hashlib.blake2b(text, digest_size=10).digest(), "big"))
 
 
 def ms_of(id: UUID) -> int:

@@ -43,8 +43,11 @@ def columns(rows: Sequence[Sequence[object]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def progress_bar(out: OutputWrapper, total: int, unit: str = "rows") -> "tqdm[NoReturn]":
-    """Return a bar to update: on a terminal one line, elsewhere a line every ten seconds."""
+def progress_bar(out: OutputWrapper, total: int | None, unit: str = "rows") -> "tqdm[NoReturn]":
+    """Return a bar to update: on a terminal one line, elsewhere a line every ten seconds.
+
+    Without a total it only counts.
+    """
     is_terminal = out.isatty()
     seconds = TERMINAL_SECONDS if is_terminal else LOG_SECONDS
     return tqdm(
