@@ -1,0 +1,1 @@
+"""Events of websites, moved out to files and in from those of other services"""

@@ -1,0 +1,121 @@
+"""Plausible's export: a zip of CSV files with the counts of each day, and no events
+
+https://plausible.io/docs/csv-import: the tables imported_visitors, imported_pages and others. The
+events that a day may have had are made up of its counts (made_up_days.py).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+from analytics.events.models import Event
+from analytics.moving.files import Lines, dicts_of, lines_of, members_of
+from analytics.moving.made_up_days import first_id, made_up, session_id
+from analytics.moving.plausible_day import MAX_VIEWS, Day
+from analytics.moving.records import (
+    OUT_OF_RANGE,
+    Broken,
+    BrokenLine,
+    Found,
+    Left,
+    Target,
+    UnreadableFile,
+)
+from analytics.moving.scratch import Scratch, Values, scratch
+from config.api.timestamps import EARLIEST_MS
+from config.db import uuid7
+
+TABLES = (
+    *("visitors", "pages", "entry_pages", "exit_pages", "sources", "locations", "devices"),
+    *("browsers", "operating_systems", "custom_events"),
+)
+OTHER_TABLE = "of tables that are not known: "
+CHANGED = "of days that were imported with other counts"
+TOO_MUCH = f"of days with more than {MAX_VIEWS:,} page views or events"
+COUNTS = (
+    *("visitors", "visits", "pageviews", "bounces", "visit_duration"),
+    *("entrances", "exits", "events"),
+)
+MAX_COUNT = 10**9
+FIRST_DAY = uuid7.from_ms(EARLIEST_MS).date() + timedelta(days=1)  # whole in every time zone
+BATCH = 10_000
+_NAME = re.compile(r"imported_([a-z_]+?)(?:_\d{8}_\d{8})?\.csv(?:\.gz)?")
+
+
+def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
+    """Yield made-up events of the days in zip files, or in the CSV files out of one."""
+    with scratch() as days:
+        for path in paths:
+            yield from _load(path, days)
+        days.index()
+        for key in days.distinct_keys():
+            yield from _events(Day(date.fromisoformat(key), _tables_of(days, key)), target)
+
+
+def _events(day: Day, target: Target) -> Iterator[Found]:
+    if day.is_too_large:
+        yield Left(TOO_MUCH, day.rows)
+    elif _is_changed(day, target):
+        yield Left(CHANGED, day.rows)
+    else:
+        yield from made_up(day, target)
+
+
+def _is_changed(day: Day, target: Target) -> bool:
+    """Return whether the day was imported of other counts: both together would be too much."""
+    events = Event.objects.of_website(target.website.pk)
+    stored = events.filter(session_id__by_hash=session_id(day, 0)).values_list("id", flat=True)
+    found = set(stored)
+    return bool(found) and first_id(day, target) not in found
+
+
+def _tables_of(days: Scratch, key: str) -> dict[str, list[Values]]:
+    return {table: days.find(table, key) for table in TABLES}
+
+
+def _load(path: str, days: Scratch) -> Iterator[Found]:
+    """Store the rows of the tables in a file by their days."""
+    if path.lower().endswith((".csv", ".csv.gz")):
+        with lines_of(path) as lines:
+            yield from _load_table(Path(path).name, lines, days)
+        return
+    with members_of(path) as members:
+        if not any(_NAME.fullmatch(name) for name in members):
+            raise UnreadableFile(f"{path} has no file that is named like imported_visitors.csv.")
+        for name, opened in members.items():
+            yield from _load_table(name, opened(), days)
+
+
+def _load_table(name: str, lines: Lines, days: Scratch) -> Iterator[Found]:
+    match = _NAME.fullmatch(name)
+    if match is None or match[1] not in TABLES:
+        yield Left(f"{OTHER_TABLE}{name}", 0)
+        return
+    rows: list[tuple[str, Values]] = []
+    for place, row in dicts_of(lines, {"date"}):
+        try:
+            if isinstance(row, BrokenLine):
+                raise row
+            rows.append((_checked(row), row))
+        except BrokenLine as error:
+            yield Broken(place, str(error))
+        if len(rows) >= BATCH:
+            days.add(match[1], rows)
+            rows = []
+    days.add(match[1], rows)
+
+
+def _checked(row: Values) -> str:
+    """Return the day of a row whose counts are numbers; raises BrokenLine."""
+    try:
+        day = date.fromisoformat(row["date"])
+    except ValueError as error:
+        raise BrokenLine(f"Invalid date: {row['date']:.40}") from error
+    if not FIRST_DAY <= day <= uuid7.now().date() + timedelta(days=1):
+        raise BrokenLine(OUT_OF_RANGE)
+    for name in COUNTS:
+        text = row.get(name) or "0"
+        if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) <= MAX_COUNT):
+            raise BrokenLine(f"{name}: not a count: {text:.40}")
+    return day.isoformat()

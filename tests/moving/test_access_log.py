@@ -1,0 +1,86 @@
+"""Import of access logs in the combined format"""
+
+import gzip
+
+import pytest
+
+from tests.support.client_contexts import CHROME
+from tests.support.moving import brief, contexts, import_files, lines, stored
+from tests.support.statistics import DATABASES
+
+pytestmark = pytest.mark.django_db(databases=DATABASES)
+FORMAT = '{} - - [{}] "{}" {} 512 "{}" "{}"\n'
+
+
+def line(
+    request="GET / HTTP/1.1",
+    address="203.0.113.7",
+    time="28/Jan/2026:21:00:00 +0100",
+    status=200,
+    referrer="-",
+    agent=CHROME,
+):
+    return FORMAT.format(address, time, request, status, referrer, agent)
+
+
+VIEWS = [
+    line("GET /a?b=c HTTP/2.0", referrer="https://news.example/\\x22x"),
+    line("GET /a?b=c HTTP/2.0", referrer="https://news.example/\\x22x"),  # twice in a second
+    line(address="2001:db8::1", status=304),
+    line("GET /b HTTP/1.1", time="28/Jan/2026:20:29:59 +0000"),
+    line("GET /c HTTP/1.1", time="28/Jan/2026:21:10:00 +0000"),  # another session
+    line("GET /d HTTP/1.1", time="29/Jan/2026:08:00:00 +0000"),  # another day
+]
+LEFT = [
+    line("GET /logo.svg?v=1 HTTP/1.1"),
+    line("POST / HTTP/1.1"),
+    line(status=404),
+    line(agent="Googlebot/2.1 (+http://www.google.com/bot.html)"),
+    line("\\x16\\x03\\x01"),
+    line(address="198.51.100.9"),
+]
+BROKEN = [
+    '203.0.113.7 - - [28/Jan/2026:21:00:00 +0100] "GET / HTTP/1.1" 200 512\n',
+    line(time="31/Feb/2026:21:00:00 +0100"),
+    line(time="28/Jan/1999:21:00:00 +0100"),
+    line("GET /[\x01 HTTP/1.1"),
+]
+
+
+def test_page_views_are_imported(website, tmp_path):
+    website.change(ignored_networks=["198.51.100.0/24"])
+    first, second = tmp_path / "access.log.1.gz", tmp_path / "access.log"
+    first.write_bytes(gzip.compress("".join([*VIEWS[:3], *LEFT]).encode()))
+    second.write_text("".join([*VIEWS[3:], *BROKEN]))
+    out, err = import_files(website, first, second, format="access-log")
+    assert sorted(lines(out)[4:-1]) == [
+        "1 were left out: of bots.",
+        "1 were left out: of files that are no pages.",
+        "1 were left out: of networks that the settings of the website leave out.",
+        "1 were left out: that were not answered with a page.",
+        "1 were left out: with another method than GET.",
+        "1 were left out: without a request.",
+        "4 lines were left out: broken, see below.",
+    ]
+    assert [text.partition(".log:")[2] for text in lines(err)] == [
+        "4: Not in the combined format",
+        "5: Invalid time: 31/Feb/2026:21:00:00 +0100",
+        "6: Timestamp out of range",
+        "7: url: Invalid URL",
+    ]
+    found = sorted(brief("created_at", "url"))
+    assert [url.removeprefix("https://example.com") for _, url in found] == [
+        *("/", "/a?b=c", "/a?b=c", "/b", "/c", "/d"),
+    ]
+    assert ('https://news.example/"x',) in brief("referrer")
+    visitors = dict(brief("url", "visitor_id"))
+    sessions = dict(brief("url", "session_id"))
+    assert len(set(visitors.values())) == 3  # of two addresses, one of them on two days
+    assert visitors["https://example.com/b"] == visitors["https://example.com/c"]
+    assert len(set(sessions.values())) == 4
+    assert set(contexts("browser", "is_bot")) == {("Chrome", False)}
+    before = stored()
+    assert "203.0.113" not in str(before)
+    out, _ = import_files(website, first, second, format="access-log")
+    assert lines(out)[2:4] == ["0 events were imported.", "6 are there already."]
+    assert stored() == before
