@@ -40,11 +40,15 @@ def start() -> None:
 
 
 def replay() -> int:
-    """Store what is in the journal, as far as databases answer; return the number of items.
+    """Store what is in the journal of this host; return the number of items."""
+    return replay_from(spooling.new_journal())
+
+
+def replay_from(journal: Journal) -> int:
+    """Store what is in a journal, as far as databases answer; return the number of items.
 
     While another process does so, this does nothing.
     """
-    journal = spooling.new_journal()
     if not journal.folder.exists():
         return 0
     try:

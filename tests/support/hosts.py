@@ -1,0 +1,50 @@
+"""Two hosts that serve the same databases, each with a disk of its own"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.postgres_server import Postgres
+from tests.support.processes import free_port, temporary_directory
+from tests.support.redis_server import Redis
+from tests.support.server import Environment, Server, production_environment, serving
+
+
+class Hosts(NamedTuple):
+    """Their servers and environments, and what they share."""
+
+    servers: list[Server]
+    environments: list[Environment]
+    postgres: Postgres
+    redis: Redis
+
+    @property
+    def ports(self) -> list[int]:
+        return [server.port for server in self.servers]
+
+    def spool(self, number: int) -> Path:
+        """Return the folder of a host's journal."""
+        return Path(self.environments[number]["VAR_DIR"], "spool")
+
+
+@contextmanager
+def two_hosts(**variables: str) -> Iterator[Hosts]:
+    """Run two hosts; one of them may end before the block does."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(
+            Postgres(stack.enter_context(temporary_directory()), fsync="off")
+        )
+        redis = stack.enter_context(Redis())
+        environments = [
+            production_environment(
+                stack.enter_context(temporary_directory()),
+                main_url=postgres.main_url,
+                analytics_url=postgres.analytics_url,
+            )
+            | {"REDIS_URL": redis.url, "PORT": str(free_port())}
+            | variables
+            for _ in range(2)
+        ]
+        servers = [stack.enter_context(serving(each)) for each in environments]
+        yield Hosts(servers, environments, postgres, redis)
