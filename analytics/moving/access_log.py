@@ -40,9 +40,12 @@ BOT = "of bots"
 NETWORK = "of networks that the settings of the website leave out"
 NO_REQUEST = "without a request"
 SHOWN = {"200", "203", "304"}
-NO_ADDRESS, HTTP = "-", "HTTP/"
+NOTHING, HTTP = "-", "HTTP/"
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
+# Of Apache's vhost_combined: no IPv6 address is of this form.
+_HOST = r"[A-Za-z0-9.-]{0,253}[A-Za-z][A-Za-z0-9.-]{0,253}"
 _LINE = re.compile(
+    rf"(?:({_HOST}):\d{{1,5}} )?"
     r"(\S{1,255}) \S{1,255} [^\[]{1,255}\[([^\]]{20,40})\] "
     rf"{_TEXT} (\d{{3}}) (?:\d+|-) {_TEXT} {_TEXT}",
     re.ASCII,
@@ -61,8 +64,9 @@ _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|\\(.)")
 
 
 class _Hit(NamedTuple):
-    """A line of a log."""
+    """A line of a log; the host is that of the page, if the line tells."""
 
+    host: str | None
     address: str
     time: str
     request: str
@@ -107,7 +111,7 @@ class _Reader:
         path = _path_of(hit)
         if isinstance(path, Left):
             return path
-        agent = _unescaped(hit.agent)
+        agent = "" if hit.agent == NOTHING else _unescaped(hit.agent)
         if bots.is_bot(agent):
             return Left(BOT)
         if self._filter and self._filter.excludes_address(hit.address):
@@ -115,11 +119,11 @@ class _Reader:
         ms = require_event_time(_ms(hit.time))
         visitor, session = self._visitor(hit, ms)
         website = self._target.website.pk.hex
-        identity = self._repetitions.number(*hit[1:])
+        identity = self._repetitions.number(*(hit.host or "", *hit[2:]))
         event = {
             "id": uuid7.hashed_id(ms, website, "log", identity),
             "eventType": "pageview",
-            "url": self._target.url_of(path),
+            "url": self._target.url_of(path, host=hit.host or ""),
             "referrer": _referrer(hit.referrer),
             "sessionId": session,
             "visitorId": visitor,

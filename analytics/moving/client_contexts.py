@@ -53,15 +53,18 @@ class Context(Struct, rename="camel", omit_defaults=True):
                 setattr(context, name, text)
         return context
 
+    def is_of(self, event_id: UUID) -> bool:
+        """Return whether its id, if it has one, is one of the time of an event."""
+        ms = uuid7.ms_of(event_id)
+        return self.id is None or (self.id.version == 7 and uuid7.ms_of(self.id) == ms)
+
     def row_beside(self, event: EventRow) -> ClientContextRow:
-        """Return the row that is stored beside an event of the session; raises ValueError."""
-        ms = uuid7.ms_of(event.id)
-        id = self.id or uuid7.hashed_id(ms, "context", event.website_id.hex, event.session_id)
-        if id.version != 7 or uuid7.ms_of(id) != ms:
-            raise ValueError("context: its id is no UUIDv7 of the time of the event")
+        """Return the row that is stored beside an event of the session."""
+        website, session = event.website_id, event.session_id
+        id = self.id or uuid7.hashed_id(uuid7.ms_of(event.id), "context", website.hex, session)
         values = {name: getattr(self, name) for name in self.__struct_fields__}
-        own = {"website_id": event.website_id, "session_id": event.session_id}
-        return ClientContextRow(**values | own | {"id": id, "created_at": event.created_at})
+        own = {"created_at": event.created_at, "website_id": website, "session_id": session}
+        return ClientContextRow(**values | own | {"id": id})
 
 
 class FirstEvents:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from uuid import UUID
 
 from analytics.events.ingest import CONTEXTS, TABLE, Item
@@ -17,7 +16,8 @@ from analytics.events.ingest import rows_of as rows_of_items
 from analytics.events.models import ClientContextRow, Event, EventRow
 from analytics.events.serializers import STORED
 from analytics.ingest.commit import store_group
-from analytics.moving.records import Broken, Found, Left, Record
+from analytics.moving.client_contexts import Context
+from analytics.moving.records import Broken, Found, Left, Record, UnreadableFile
 from analytics.reports.derived.rollup_models import EventFloor
 from analytics.reports.models import WebsiteSession
 from analytics.streams import partitions
@@ -35,11 +35,12 @@ from websites.models import Website
 from websites.traffic_filter import TrafficFilter
 
 BATCH = 5_000  # lines
+BATCH_BYTES = 16 << 20  # of events
 MAX_SHOWN = 20  # broken lines
 TOO_LATE = "later than --until"
+OTHER_TIME = "context: its id is no UUIDv7 of the time of the event"
 BY_SETTINGS = "of hosts that the settings of the website leave out"
 MODELS = (TABLE.model, CONTEXTS.model, WebsiteSession)
-Rows = list[tuple[EventRow, ClientContextRow | None]]
 
 
 class NoRoom(Exception):
@@ -79,6 +80,7 @@ class Import:
     def __init__(self, website: Website, *, stores: bool, end: UUID = uuid7.HIGHEST) -> None:
         self.report = Report()
         self.stores, self._end = stores, end
+        self._batch: list[tuple[Context | None, Item]] = []
         columns = [getattr(website, name) for name in FILTER_COLUMNS]
         self._site = Site(website.pk, website.user_id, TrafficFilter.of(*columns))
         self._months: set[Month] = set()
@@ -88,51 +90,76 @@ class Import:
         self._oldest = uuid7.floor(oldest)
 
     def run(self, found: Iterable[Found]) -> Iterator[int]:
-        """Import what was read; yield how many lines each batch had. Raises NoRoom, TableInUse."""
+        """Import what was read; yield how many lines each batch had.
+
+        Raises NoRoom, TableInUse, and UnreadableFile once what came before it is imported.
+        """
+        lines = size = 0
         rest = iter(found)
-        while batch := list(islice(rest, BATCH)):
-            rows = self._rows(batch)
-            if rows and self.stores:
-                self._write(rows)
-            elif rows:
-                self._look_up(rows)
-            yield len(batch)
+        while True:
+            try:
+                each = next(rest, None)
+            except UnreadableFile:
+                self._end_batch()
+                raise
+            if each is None or lines == BATCH or size > BATCH_BYTES:
+                self._end_batch()
+                yield lines
+                lines = size = 0
+            if each is None:
+                return
+            lines += 1
+            size += self._add(each)
 
-    def _rows(self, batch: Sequence[Found]) -> Rows:
-        """Return the rows of a batch; what is left out or broken is counted."""
-        rows: Rows = []
-        for each in batch:
-            if isinstance(each, Left):
-                self.report.left[each.reason] += each.lines
-            elif isinstance(each, Broken):
-                self.report.add_broken(each)
-            else:
-                self._add(rows, each)
-        return rows
+    def _add(self, found: Found) -> int:
+        """Add an event to the batch, or count what is none; return its size."""
+        if isinstance(found, Left):
+            self.report.left[found.reason] += found.lines
+        elif isinstance(found, Broken):
+            self.report.add_broken(found)
+        else:
+            return self._add_record(found)
+        return 0
 
-    def _add(self, rows: Rows, record: Record) -> None:
+    def _add_record(self, record: Record) -> int:
         try:
             item: Item = STORED.read(parse_with_text(record.event))
-            if self._site.excludes_url(item["url"]):
-                self.report.left[BY_SETTINGS] += 1
-                return
-            [row] = rows_of_items([(item, self._site)])
-            if row.id >= self._end:
-                self.report.left[TOO_LATE] += 1
-                return
-            rows.append((row, record.context.row_beside(row) if record.context else None))
         except Invalid as error:
-            reasons = [_describe(problem) for problem in error.problems]
-            self.report.add_broken(Broken(record.place, "; ".join(reasons)))
-        except ValueError as error:
-            self.report.add_broken(Broken(record.place, str(error)))
+            reasons = "; ".join(map(_describe, error.problems))
+            self.report.add_broken(Broken(record.place, reasons))
+            return 0
+        if record.context and not record.context.is_of(item["id"]):
+            self.report.add_broken(Broken(record.place, OTHER_TIME))
+        elif reason := self._reason_to_leave(item):
+            self.report.left[reason] += 1
+        else:
+            self._batch.append((record.context, item))
+            return len(record.event)
+        return 0
 
-    def _write(self, rows: Rows) -> None:
+    def _reason_to_leave(self, item: Item) -> str | None:
+        if self._site.excludes_url(item["url"]):
+            return BY_SETTINGS
+        return TOO_LATE if item["id"] >= self._end else None
+
+    def _end_batch(self) -> None:
+        """Store the events of a batch, or find out what that would do."""
+        events = rows_of_items([(item, self._site) for _, item in self._batch])
+        contexts = [
+            context.row_beside(event)
+            for event, (context, _) in zip(events, self._batch, strict=True)
+            if context
+        ]
+        self._batch = []
+        if events and self.stores:
+            self._write(events, contexts)
+        elif events:
+            self._look_up(events)
+
+    def _write(self, events: list[EventRow], contexts: list[ClientContextRow]) -> None:
         if disk_guard.look():
             raise NoRoom
-        self._create_partitions(rows)
-        events = [event for event, _ in rows]
-        contexts = [context for _, context in rows if context]
+        self._create_partitions(events)
         [outcomes] = store_group(TABLE, [[*events, *contexts]])
         stored = list(zip(events, outcomes, strict=False))
         self._count([row for row, outcome in stored if outcome is Outcome.STORED])
@@ -141,8 +168,8 @@ class Import:
             if outcome is Outcome.WRITE_FAILED:
                 self.report.add_broken(Broken(str(row.id), "The database refuses it"))
 
-    def _look_up(self, rows: Rows) -> None:
-        events = {row.id: row for row, _ in rows}
+    def _look_up(self, rows: Sequence[EventRow]) -> None:
+        events = {row.id: row for row in rows}
         known = self._count_known(list(events.values()))
         self._count([row for row in events.values() if row.id not in known])
         self.report.known += len(rows) - len(events)
@@ -168,8 +195,8 @@ class Import:
         self.report.taken += sum(row.id in known for row in rows) - own
         return known
 
-    def _create_partitions(self, rows: Rows) -> None:
-        months = {Month.of(row.created_at) for row, _ in rows} - self._months
+    def _create_partitions(self, rows: Sequence[EventRow]) -> None:
+        months = {Month.of(row.created_at) for row in rows} - self._months
         for model in MODELS if months else ():
             for _ in partitions.create_all(model, sorted(months)):
                 pass

@@ -84,3 +84,13 @@ def test_page_views_are_imported(website, tmp_path):
     out, _ = import_files(website, first, second, format="access-log")
     assert lines(out)[2:4] == ["0 events were imported.", "6 are there already."]
     assert stored() == before
+
+
+def test_logs_of_several_hosts_tell_the_host(website, tmp_path):
+    file = tmp_path / "access.log"
+    texts = [f"{host} {line()}" for host in ("shop.example.com:443", "other.example:80")]
+    website.change(allowed_hosts=["*.example.com"])
+    file.write_text("".join([*texts, line(address="2001:db8::1", agent="-")]))
+    out, _ = import_files(website, file, format="access-log", host="www.example.com")
+    assert sorted(brief("url")) == [("https://shop.example.com/",), ("https://www.example.com/",)]
+    assert "1 were left out: of hosts that the settings of the website leave out." in out

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from analytics.moving import dates, export, formats, parquet
 from analytics.moving.export_file import ExportFile, FileInTheWay, suggested_format
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         if format == PARQUET:
             parquet.require()
         started, rows = time.monotonic(), 0
-        with stoppable(AGAIN), progress_bar(self.stderr, None, "events") as bar:
+        with stoppable(AGAIN), progress_bar(self.stdout, None, "events") as bar:
             for written in file.write():
                 rows += written
                 bar.update(written)
@@ -79,8 +80,11 @@ class Command(BaseCommand):
             raise CommandError("Parquet needs a file: --output FILE.")
         with stoppable("Write to a file, --output FILE, which can go on later."):
             self._put(formats.header(format))
-            for lines in export.pages(website.pk, low, high):
-                self._put(formats.encode(format, lines))
+            try:
+                for lines in export.pages(website.pk, low, high):
+                    self._put(formats.encode(format, lines))
+            except OperationalError as error:  # a repeated run would print the first ones twice
+                raise CommandError(f"A database does not answer: {error}") from error
 
     def _put(self, text: bytes) -> None:
         """Write bytes as they are: a terminal of another encoding must not change them."""

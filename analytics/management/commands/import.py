@@ -79,7 +79,7 @@ class Command(BaseCommand):
     def _run(self, work: Import, files: list[str], format: str, target: Target) -> None:
         """Import the files; what is wrong with one as a whole ends it."""
         try:
-            with stoppable(AGAIN), progress_bar(self.stderr, None, "lines") as bar:
+            with stoppable(AGAIN), progress_bar(self.stdout, None, "lines") as bar:
                 for lines in work.run(SOURCES[format].read(files, target)):
                     bar.update(lines)
         except NoRoom as error:
