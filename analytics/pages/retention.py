@@ -9,16 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from analytics.pages.access import owns, website_page
-from analytics.pages.links import Link
-from analytics.pages.texts import NOTHING, problem_text
-from analytics.reports.answers import current
-from analytics.reports.parameters.parameters import weeks_of
-from analytics.reports.retention.cohorts import Cell, Cohort, Retention, retention
-from config.api.errors import Invalid
+from analytics.pages.access import website_page
+from analytics.pages.links import Link, State
+from analytics.pages.report import report
+from analytics.pages.texts import NOTHING
+from analytics.reports.questions.question import Question
+from analytics.reports.retention.cohorts import Cell, Cohort, retention
+from analytics.reports.retention.parameters import retention_question
 from config.db import uuid7
 from websites.models import Website
 
@@ -50,34 +49,27 @@ class CohortRow:
 @require_safe
 def retention_page(request: HttpRequest, website: Website) -> HttpResponse:
     """Show how many visitors of each week came again in later weeks."""
-    context: dict[str, Any] = {
-        "website": website,
-        "here": "retention",
-        "is_owner": owns(request, website),
-    }
-    try:
-        weeks = weeks_of(request.GET)
-    except Invalid as error:
-        context |= {"problem": problem_text(error)}
-        return render(request, "pages/retention.html", context, status=400)
-    with current(website):
-        found = retention(website, uuid7.now(), weeks)
-    context |= _table(found, ZoneInfo(website.timezone)) | {"choices": _choices(weeks)}
-    return render(request, "pages/retention.html", context)
+    return report(request, website, "pages/retention.html", _table, here="retention", ask=_question)
 
 
-def _table(found: Retention, zone: ZoneInfo) -> dict[str, Any]:
+def _question(website: Website, state: State) -> Question:
+    query = state.question
+    del query["by"]
+    return retention_question(website, query, uuid7.now())
+
+
+def _table(question: Question, state: State) -> dict[str, Any]:
     """Return the cohorts from the first one with visitors on."""
+    found = retention(question)
     cohorts = list(dropwhile(lambda cohort: not cohort.visitors, found.cohorts))
     rates = [cell.rate or 0 for cohort in cohorts for cell in cohort.cells]
     most = max(rates, default=0)
     return {
-        "rows": [_row(cohort, most, zone) for cohort in cohorts],
+        "rows": [_row(cohort, most, question.timezone) for cohort in cohorts],
         "later": range(1, len(cohorts)),
         "visitors": f"{found.visitors:,}",
         "average": [_shaded(cell, most) for cell in found.average[: max(0, len(cohorts) - 1)]],
-        "timezone": zone.key,
-        "as_of": f"{found.as_of.astimezone(zone):%H:%M:%S}",
+        "choices": _choices(state, len(found.cohorts)),
         "is_exact": found.is_exact,
     }
 
@@ -98,5 +90,5 @@ def _day_text(at: datetime) -> str:
     return f"{at.day} {at:%b %Y}"
 
 
-def _choices(weeks: int) -> list[Link]:
-    return [Link(f"{each} weeks", f"?weeks={each}", each == weeks) for each in CHOICES]
+def _choices(state: State, weeks: int) -> list[Link]:
+    return [Link(f"{each} weeks", state.with_(weeks=str(each)), each == weeks) for each in CHOICES]

@@ -95,9 +95,7 @@ class StatsMeta(Body, kw_only=True, rename={"start": "from", "end": "to", "as_of
             end=local_time(question.range.end, zone),
             timezone=zone.key,
             interval=question.interval,
-            filters=[
-                [each.dimension, each.operator, list(each.values)] for each in question.conditions
-            ],
+            filters=filters_of(question),
             total=answer.total,
             limit=question.limit,
             offset=question.offset,
@@ -158,6 +156,11 @@ class StatsBody(Body):
             totals=StatsTotals(answer.totals.metrics, _unset(answer.totals.previous)),
             meta=StatsMeta.of(question, answer),
         )
+
+
+def filters_of(question: Question) -> list[list[str | list[str]]]:
+    """Return the conditions of a question."""
+    return [[each.dimension, each.operator, list(each.values)] for each in question.conditions]
 
 
 def label_of(row: Row) -> str:

@@ -92,6 +92,19 @@ def test_the_number_of_weeks_is_chosen_by_a_link(browser, path, weeks):
     )
 
 
+@pytest.mark.usefixtures("visits")
+def test_filters_stay_with_the_number_of_weeks(browser, path):
+    response = browser.get(f"{path}?weeks=26&page=/nowhere")
+    assert "Nobody who fits came for the first time" in text_of(response)
+    response = browser.get(f"{path}?weeks=26&page__not=/nowhere")
+    text = text_of(response)
+    assert "9 Mar 2026 3 33.3 % 1 66.7 % 2 so far" in text
+    assert "Page is not /nowhere" in text
+    assert 'href="?page__not=%2Fnowhere&amp;weeks=8"' in response.content.decode()
+    added = browser.get(f"{path}?weeks=26&add=country&op=is&value=DE")
+    assert added["Location"] == "?weeks=26&country=DE"
+
+
 @pytest.mark.parametrize("query", ["weeks=0", "weeks=x", "weeks=%00", "weeks=1&weeks=2", "a=b"])
 def test_what_makes_no_sense_is_explained(browser, path, query):
     response = browser.get(f"{path}?{query}")

@@ -5,9 +5,11 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from analytics.ingest.commit import store_group
 from analytics.reports.derived import rollup, sealing
 from analytics.reports.retention import cohorts as module
 from analytics.reports.retention.cohorts import retention
+from analytics.reports.retention.parameters import retention_question
 from config.db import uuid7
 from tests.support.client_contexts import BROWSER
 from tests.support.events import new_row
@@ -54,6 +57,7 @@ META = {
     "from": "2026-03-09T00:00:00+00:00",
     "to": "2026-03-30T00:00:00+00:00",
     "timezone": "UTC",
+    "filters": [],
     "total": 3,
     "asOf": "2026-03-29T12:03:00.000Z",
     "exact": True,
@@ -136,6 +140,37 @@ def test_weeks_are_those_of_the_zone_of_the_website(ask, post, website):
     assert body["meta"]["to"] == "2026-03-30T00:00:00+02:00"
 
 
+@pytest.mark.usefixtures("at_now")
+def test_conditions_choose_by_the_first_week(ask, post):
+    post(
+        visit(FIRST, "a", location="DE"),
+        visit(FIRST, "b", location="FR"),
+        visit(FIRST, "c", location="FR"),
+        visit(SECOND, "a", location="FR"),
+        visit(SECOND, "b", location="DE"),
+        visit(THIRD, "d", location="DE"),
+    )
+    body = ask("weeks=3&country=DE", path="retention").json()
+    assert body["rows"] == [
+        row("2026-03-09T00:00:00+00:00", 1, cell(1, 100), cell(0, 0, **RUNNING)),
+        row("2026-03-16T00:00:00+00:00", 0, cell(0, None, **RUNNING)),
+        row("2026-03-23T00:00:00+00:00", 1, **RUNNING),
+    ]
+    assert body["meta"] == META | {"filters": [["country", "is", ["DE"]]]}
+
+
+@pytest.mark.usefixtures("at_now")
+def test_weeks_of_another_zone_are_asked_for(ask, post):
+    midnight = datetime(2026, 3, 16, tzinfo=BERLIN)
+    post(visit(midnight - timedelta(seconds=1), "a"), visit(midnight, "b"))
+    body = ask("weeks=3&timezone=Europe/Berlin", path="retention").json()
+    assert [each["metrics"]["visitors"] for each in body["rows"]] == [1, 1, 0]
+    assert (body["meta"]["from"], body["meta"]["timezone"]) == (
+        "2026-03-09T00:00:00+01:00",
+        "Europe/Berlin",
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
@@ -143,8 +178,12 @@ def test_weeks_are_those_of_the_zone_of_the_website(ask, post, website):
         ("weeks=54", {"weeks": ["Number must be less than or equal to 53"]}),
         ("weeks=x", {"weeks": ["Expected a whole number"]}),
         ("weeks=1&weeks=2", {"weeks": ["Must not be repeated"]}),
-        ("country=DE", {"country": ["Unknown parameter"]}),
-        ("timezone=UTC", {"timezone": ["Unknown parameter"]}),
+        ("period=7d", {"period": ["Unknown parameter"]}),
+        (
+            "timezone=Mars",
+            {"timezone": ["Invalid time zone 'Mars'. Expected an IANA name such as Europe/Berlin"]},
+        ),
+        ("country=", {"country": ["String must contain at least 1 character(s)"]}),
     ],
 )
 def test_what_makes_no_sense_is_rejected(ask, query, errors):
@@ -181,22 +220,29 @@ visits = st.lists(
         st.one_of(st.integers(0, DAYS * 24), st.sampled_from([168 * n for n in range(10)])),
         st.sampled_from(["v1", "v2", "v3", "v4", "v5"]),
         st.sampled_from([None, "a long session"]),
+        st.sampled_from(["/a", "/b"]),
     ),
     max_size=40,
 )
 
 
-def brute(events, zone, weeks, now):
-    """Return the size of each cohort, and its cells as visitors and rate."""
+def brute(events, zone, weeks, now, page):
+    """Return the size of each cohort, of whom sees a page in it, and its cells."""
     monday = (now.astimezone(zone) - timedelta(days=now.astimezone(zone).weekday())).date()
     starts = [monday + timedelta(days=7) * (n - weeks + 1) for n in range(weeks)]
-    by_visitor = defaultdict(set)
-    for at, visitor in events:
+    by_visitor, fitting = defaultdict(set), set()
+    for at, visitor, seen in events:
         day = at.astimezone(zone).date()
-        by_visitor[visitor].add(day - timedelta(days=day.weekday()))
+        week = day - timedelta(days=day.weekday())
+        by_visitor[visitor].add(week)
+        fitting |= {(visitor, week)} if page in (seen, None) else set()
     cohorts = []
     for week, start in enumerate(starts):
-        cohort = [came for came in by_visitor.values() if min(came) == start]
+        cohort = [
+            came
+            for visitor, came in by_visitor.items()
+            if min(came) == start and (visitor, start) in fitting
+        ]
         came = [sum(later in each for each in cohort) for later in starts[week + 1 :]]
         cohorts.append((len(cohort), [(each, rate(each, len(cohort))) for each in came]))
     return cohorts
@@ -221,8 +267,9 @@ def store(website, events):
             website_id=website.pk,
             session_id=session or f"{visitor} {n}",
             visitor_id=visitor,
+            url=f"https://example.com{page}",
         )
-        for n, (at, visitor, session) in enumerate(events)
+        for n, (at, visitor, session, page) in enumerate(events)
     ]
     if rows:
         store_group(TABLE, [rows])
@@ -241,29 +288,35 @@ def fresh(make_user):
     return make
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(
     visits=visits,
     late=visits,
     zone=st.sampled_from(ZONES),
+    asked_zone=st.sampled_from(ZONES),
+    page=st.sampled_from([None, "/a"]),
     weeks=st.integers(1, 12),
     hours=st.integers(DAYS * 12, DAYS * 24),
 )
-def test_retention_equals_brute_force(fresh, monkeypatch, visits, late, zone, weeks, hours):
+def test_retention_equals_brute_force(
+    fresh, monkeypatch, visits, late, zone, asked_zone, page, weeks, hours
+):
     monkeypatch.setattr(module, "DAYS_AT_ONCE", timedelta(days=10))
     website, now = fresh(zone), START + timedelta(hours=hours, minutes=3)
+    query = {"weeks": weeks, "timezone": asked_zone} | ({"page": page} if page else {})
+    asked = lambda: retention(retention_question(website, QueryDict(urlencode(query)), now))  # noqa: E731
     events = []
     for sent in (visits, late):
         more = [(START + timedelta(hours=hour), *rest) for hour, *rest in sent]
         store(website, more)
-        events += [(at, visitor) for at, visitor, _ in more]
-        found = retention(website, now, weeks)
+        events += [(at, visitor, seen) for at, visitor, _, seen in more]
+        found = asked()
         cohorts = [
             (cohort.visitors, [(each.visitors, each.rate) for each in cohort.cells])
             for cohort in found.cohorts
         ]
-        assert cohorts == brute(events, ZoneInfo(zone), weeks, now)
+        assert cohorts == brute(events, ZoneInfo(asked_zone), weeks, now, page)
         seal_all(website, now)
-        assert retention(website, now, weeks) == found
+        assert asked() == found
     starts = [*(cohort.start for cohort in found.cohorts), found.range.end]
     assert all(timedelta(days=6.9) < b - a < timedelta(days=7.1) for a, b in pairwise(starts))

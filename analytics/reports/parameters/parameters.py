@@ -40,7 +40,6 @@ from analytics.reports.questions.periods import (
     span_of,
 )
 from analytics.reports.questions.question import GOAL, SHARE, Condition, Question, Range
-from analytics.reports.retention.cohorts import DEFAULT_WEEKS, MAX_WEEKS
 from config.api.errors import Invalid
 from config.api.fields import Choice, Text, WholeNumber
 from config.api.problems import Problem
@@ -111,13 +110,8 @@ class StatsQuery(StrictSerializer):
 
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
         """Check what goes together; replace the conditions by those that are valid."""
-        sent = data.get("conditions")
-        conditions: Mapping[str, Sequence[str]] = sent if isinstance(sent, dict) else {}
-        found = [*conditions_in(conditions)]
-        values["conditions"] = tuple(each for each in found if isinstance(each, Condition))
         return [
-            *(each for each in found if isinstance(each, Problem)),
-            *condition_limit_problems(conditions),
+            *read_conditions(data, values),
             *range_problems(data, values),
             *metric_problems(values),
         ]
@@ -138,23 +132,14 @@ class LiveQuery(StrictSerializer):
         return unknown_parameters(data)
 
 
-class RetentionQuery(StrictSerializer):
-    """How many weeks are asked for; they are those of the website's time zone."""
-
-    weeks = WholeNumber(min_value=1, max_value=MAX_WEEKS, default=DEFAULT_WEEKS, **ONCE)
-
-    def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
-        return unknown_parameters(data)
-
-
-STATS, CSV, LIVE, RETENTION = StatsQuery(), CsvQuery(), LiveQuery(), RetentionQuery()
+STATS, CSV, LIVE = StatsQuery(), CsvQuery(), LiveQuery()
 
 
 def question_of(
     website: Website, query: QueryDict, now: datetime, serializer: StatsQuery = STATS
 ) -> Question:
     """Return what is asked of a website; raises Invalid."""
-    values = serializer.run_validation(_by_field(query, serializer))
+    values = serializer.run_validation(by_field(query, serializer))
     zone = ZoneInfo(values["timezone"] or website.timezone)
     span = _span(website, values, now, zone)
     previous = _previous(span, values, now, zone)
@@ -183,17 +168,21 @@ def question_of(
 
 def zone_of(website: Website, query: QueryDict) -> ZoneInfo:
     """Return the time zone of a live view; raises Invalid."""
-    values = LIVE.run_validation(_by_field(query, LIVE))
+    values = LIVE.run_validation(by_field(query, LIVE))
     return ZoneInfo(values["timezone"] or website.timezone)
 
 
-def weeks_of(query: QueryDict) -> int:
-    """Return how many weeks of retention are asked for; raises Invalid."""
-    weeks: int = RETENTION.run_validation(_by_field(query, RETENTION))["weeks"]
-    return weeks
+def read_conditions(data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
+    """Replace the conditions of a question by those that are valid; return what others break."""
+    sent = data.get("conditions")
+    conditions: Mapping[str, Sequence[str]] = sent if isinstance(sent, dict) else {}
+    found = [*conditions_in(conditions)]
+    values["conditions"] = tuple(each for each in found if isinstance(each, Condition))
+    problems = [each for each in found if isinstance(each, Problem)]
+    return [*problems, *condition_limit_problems(conditions)]
 
 
-def _by_field(query: QueryDict, serializer: StrictSerializer) -> dict[str, Any]:
+def by_field(query: QueryDict, serializer: StrictSerializer) -> dict[str, Any]:
     """Return parameters by the name of their field; all others are conditions."""
     data: dict[str, Any] = {"conditions": {}}
     for name, texts in query.lists():

@@ -1,14 +1,12 @@
 """The API of retention: how many visitors come again."""
 
-from zoneinfo import ZoneInfo
-
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
 from analytics.reports.answers import current
-from analytics.reports.parameters.parameters import RETENTION, weeks_of
 from analytics.reports.retention.cohorts import retention
+from analytics.reports.retention.parameters import RETENTION, retention_question
 from analytics.reports.retention.responses import RetentionBody
 from analytics.reports.view import StatisticsView, statistics
 from config.db import uuid7
@@ -22,13 +20,14 @@ class RetentionView(StatisticsView):
         """Show how many visitors of each week came again in later weeks.
 
         A visitor belongs to the week of the first event that is kept, and counts in each later
-        week with another one. The last week is running.
+        week with another one. The last week is running. Conditions choose visitors by the sessions
+        of their first week; they come again by any.
         """
         website = self.website(id)
-        weeks = weeks_of(request.GET)
+        question = retention_question(website, request.GET, uuid7.now())
         with current(website):
-            found = retention(website, uuid7.now(), weeks)
-        return self.respond(200, RetentionBody.of(found, ZoneInfo(website.timezone)))
+            found = retention(question)
+        return self.respond(200, RetentionBody.of(question, found))
 
 
 urlpatterns = [

@@ -1,21 +1,17 @@
 """Retention: of the visitors who first came in a week, how many came again in later weeks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pyroaring import BitMap
 
 from analytics.reports import history
-from analytics.reports.questions.buckets import DAY, local_day, start_of
+from analytics.reports.questions.buckets import DAY, edges_of, start_of
 from analytics.reports.questions.question import Question, Range
 from analytics.reports.reading import Reading
 from analytics.rounding import rounded_ratio
-from websites.models import Website
 
-DEFAULT_WEEKS, MAX_WEEKS = 12, 53
-WEEK = timedelta(days=7)
 # Days of earlier history whose sets of visitors are in memory at once.
 DAYS_AT_ONCE = DAY * 100
 
@@ -57,19 +53,22 @@ class Retention:
         return sum(cohort.visitors for cohort in self.cohorts)
 
 
-def retention(website: Website, now: datetime, weeks: int = DEFAULT_WEEKS) -> Retention:
-    """Return the retention of a website, as of its last refresh, by weeks of its time zone."""
-    zone = ZoneInfo(website.timezone)
-    edges = _edges(now, zone, weeks)
-    range = Range(edges[0], edges[-1])
-    question = Question(
-        website, range, zone, now, metrics=("visitors",), by="time", interval="week"
-    )
-    reading = Reading(question, range)
-    by_week = [sums.visitors for sums in reading.by_bucket(edges)]
-    cohorts = list(_cohorts(edges, by_week, _visitors_before(question)))
+def retention(question: Question) -> Retention:
+    """Return the retention by the weeks of a question, as of the last refresh of its website.
+
+    Its conditions choose the visitors of a cohort, by what they do in their first week. Whether
+    these are new, and whether they come again, is a matter of all their sessions.
+    """
+    edges = edges_of(question.range, "week", question.timezone)
+    everybody = replace(question, conditions=())
+    reading = Reading(everybody, question.range)
+    by_week = _visitors_by_week(reading, edges)
+    chosen = by_week
+    if question.conditions:
+        chosen = _visitors_by_week(Reading(question, question.range), edges)
+    cohorts = list(_cohorts(edges, by_week, chosen, _visitors_before(everybody)))
     return Retention(
-        range=range,
+        range=question.range,
         cohorts=cohorts,
         average=list(_average(cohorts)),
         as_of=reading.as_of,
@@ -77,11 +76,8 @@ def retention(website: Website, now: datetime, weeks: int = DEFAULT_WEEKS) -> Re
     )
 
 
-def _edges(now: datetime, zone: ZoneInfo, weeks: int) -> list[datetime]:
-    """Return the start of each week, the last of which is running, and its end."""
-    today = local_day(now, zone)
-    monday = today - DAY * today.weekday()
-    return [start_of(monday + WEEK * (1 - n), zone) for n in range(weeks, -1, -1)]
+def _visitors_by_week(reading: Reading, edges: Sequence[datetime]) -> list[BitMap]:
+    return [sums.visitors for sums in reading.by_bucket(edges)]
 
 
 def _visitors_before(question: Question) -> BitMap:
@@ -97,11 +93,14 @@ def _visitors_before(question: Question) -> BitMap:
 
 
 def _cohorts(
-    edges: Sequence[datetime], by_week: Sequence[BitMap], known: BitMap
+    edges: Sequence[datetime],
+    by_week: Sequence[BitMap],
+    chosen: Sequence[BitMap],
+    known: BitMap,
 ) -> Iterator[Cohort]:
     last = len(by_week) - 1
     for week, visitors in enumerate(by_week):
-        new = visitors - known
+        new = chosen[week] - known
         known = known | visitors
         cells = [
             _cell(new.intersection_cardinality(later), len(new), is_complete=week + n < last)

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 
 from analytics.reports.questions.buckets import local_time
-from analytics.reports.responses import LocalTime
+from analytics.reports.questions.question import Question
+from analytics.reports.responses import Filters, LocalTime, filters_of
 from analytics.reports.retention.cohorts import Cell, Cohort, Retention
 from config.api.bodies import Body, Count, Timestamp, iso
 
@@ -74,6 +75,7 @@ class RetentionMeta(Body, rename={"start": "from", "end": "to", "as_of": "asOf"}
     start: LocalTime
     end: LocalTime
     timezone: str
+    filters: Filters
     total: Count
     as_of: Timestamp
     exact: bool
@@ -115,6 +117,7 @@ class RetentionBody(Body):
             "from": "2026-10-12T00:00:00+02:00",
             "to": "2026-11-02T00:00:00+01:00",
             "timezone": "Europe/Berlin",
+            "filters": [["source", "is", ["Google"]]],
             "total": 3,
             "asOf": "2026-10-28T14:03:11.020Z",
             "exact": True,
@@ -123,7 +126,8 @@ class RetentionBody(Body):
     }
 
     @classmethod
-    def of(cls, found: Retention, zone: ZoneInfo) -> Self:
+    def of(cls, question: Question, found: Retention) -> Self:
+        zone = question.timezone
         return cls(
             rows=[CohortBody.of(cohort, zone) for cohort in found.cohorts],
             totals=RetentionTotals(CohortMetrics(found.visitors), CellBody.all(found.average)),
@@ -131,6 +135,7 @@ class RetentionBody(Body):
                 start=local_time(found.range.start, zone),
                 end=local_time(found.range.end, zone),
                 timezone=zone.key,
+                filters=filters_of(question),
                 total=len(found.cohorts),
                 as_of=iso(found.as_of),
                 exact=found.is_exact,
