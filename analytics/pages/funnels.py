@@ -13,6 +13,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics.pages.access import owns, website_page
+from analytics.pages.exports import csv_response
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.report import report
@@ -83,6 +84,18 @@ def funnel_page(request: HttpRequest, website: Website, funnel_id: UUID) -> Http
     return report(request, website, "pages/funnel.html", numbers, here="funnels", ask=ask)
 
 
+@website_page()
+@require_safe
+def export_funnel(request: HttpRequest, website: Website, funnel_id: UUID) -> HttpResponse:
+    """Send the steps of a funnel as comma separated values."""
+    way = Way.of(_funnel(website, funnel_id))
+
+    def ask() -> Question:
+        return funnel_question(website, request.GET, uuid7.now(), steps=len(way.steps))
+
+    return csv_response(website, ask, lambda question: answer_funnel(question, way))
+
+
 @website_page(for_owner=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_funnel(request: HttpRequest, website: Website) -> HttpResponse:
@@ -138,6 +151,7 @@ def _numbers(funnel: Funnel, way: Way, question: Question, state: State) -> dict
         "heads": [METRICS[name] for name in names],
         "steps": [_step_row(number, row, way, names) for number, row in enumerate(found.rows)],
         "text": _text(found),
+        "csv_link": f"{state.base}funnels/{funnel.pk}/export.csv?{state.asked}",
         "rate": Number.of("conversionRate", found.totals.metrics, found.totals.previous),
         "is_exact": found.is_exact,
     }
@@ -230,5 +244,7 @@ funnel_urls = [
     path("websites/<uuid:id>/funnels/new/", new_funnel, name="website_new_funnel"),
     path(f"websites/<uuid:id>/{_FUNNEL}", funnel_page, name="website_funnel"),
     path(f"share/<str:token>/{_FUNNEL}", funnel_page),
+    path(f"websites/<uuid:id>/{_FUNNEL}export.csv", export_funnel),
+    path(f"share/<str:token>/{_FUNNEL}export.csv", export_funnel),
     path(f"websites/<uuid:id>/{_FUNNEL}edit/", edit_funnel, name="website_edit_funnel"),
 ]

@@ -111,6 +111,7 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "goals": [_row(question, row, by_id[row.value or ""], state, most) for row in found.rows],
         "heads": heads,
         "definitions": heads,
+        "csv_link": state.export(GOAL, question.metrics),
         "is_exact": found.is_exact,
     }
 

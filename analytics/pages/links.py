@@ -50,6 +50,12 @@ class State:
         query = self._copy(*PAGING)
         return ((name, value) for name, values in query.lists() for value in values)
 
+    def export(self, by: str, metrics: Iterable[str]) -> str:
+        """Return the link to all rows as a file."""
+        query = self._copy(*TABS, *PAGING, *(() if by == "time" else OF_TIME))
+        query["by"], query["metrics"] = by, ",".join(metrics)
+        return f"{self.base}export.csv?{query.urlencode()}"
+
     def with_(self, **values: str | None) -> str:
         """Return a link with other values of some parameters, None for none."""
         query = self._copy(*PAGING)

@@ -61,7 +61,6 @@ def values_of(
     """Return the values of an answer, with bars by their first metric."""
     assert asked.by
     most = max((row.metrics[asked.metrics[0]] or 0 for row in found.rows), default=0)
-    metrics = ",".join(asked.metrics)
     return Values(
         label=DIMENSIONS[asked.by],
         heads=[
@@ -70,7 +69,7 @@ def values_of(
         ],
         rows=[_list_row(row, asked, state, most) for row in found.rows],
         total=found.total,
-        csv_link=f"{state.base}export.csv?{state.asked}&by={asked.by}&metrics={metrics}",
+        csv_link=state.export(asked.by, asked.metrics),
         first=asked.offset + 1,
     )
 

@@ -17,6 +17,7 @@ from analytics.reports.answers import current
 from analytics.reports.derived import rollup
 from analytics.reports.live import live
 from analytics.reports.parameters.parameters import question_of
+from analytics.reports.questions.buckets import local_day
 from analytics.reports.questions.periods import DEFAULT
 from analytics.reports.questions.question import GOAL, Question
 from config.api.errors import Invalid
@@ -82,7 +83,8 @@ def _about(question: Question, state: State) -> dict[str, Any]:
     first = question.range.start.astimezone(question.timezone)
     last = (question.range.end - INSTANT).astimezone(question.timezone)
     period = state.query.get("period", "" if "from" in state.query else DEFAULT)
-    as_of = rollup.as_of(question.website.pk, question.now)
+    as_of = rollup.as_of(question.website.pk, question.now).astimezone(question.timezone)
+    is_of_today = as_of.date() == local_day(question.now, question.timezone)
     return {
         "chips": chips(question.conditions, state),
         "unfiltered_link": state.without(*map(parameter, question.conditions)),
@@ -91,7 +93,7 @@ def _about(question: Question, state: State) -> dict[str, Any]:
         "first_day": f"{first:%Y-%m-%d}",
         "last_day": f"{last:%Y-%m-%d}",
         "timezone": question.timezone.key,
-        "as_of": f"{as_of.astimezone(question.timezone):%H:%M:%S}",
+        "as_of": f"{as_of:%H:%M:%S}" if is_of_today else f"{as_of.day} {as_of:%b %Y %H:%M:%S}",
         "is_behind": question.now - as_of > LATE,
         "has_previous": question.previous is not None,
     }

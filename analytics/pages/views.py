@@ -10,11 +10,11 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analytics.pages import charts, dashboard, website_form
 from analytics.pages.access import owns, website_page
+from analytics.pages.exports import export
 from analytics.pages.funnels import funnel_urls
 from analytics.pages.goals import goal_urls
 from analytics.pages.home import home
@@ -26,14 +26,11 @@ from analytics.pages.report import present_visitors, report, waiting
 from analytics.pages.retention import retention_page
 from analytics.pages.segments import segments
 from analytics.pages.shares import shares
-from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS, problem_text
-from analytics.reports.answers import answer, answer_together, current
-from analytics.reports.csv_text import csv_of, file_name
+from analytics.pages.texts import DIMENSIONS, INTERVALS, METRICS
+from analytics.reports.answers import answer, answer_together
 from analytics.reports.live import Live, live
-from analytics.reports.parameters.parameters import CSV, question_of
 from analytics.reports.questions.periods import has_at_most
 from analytics.reports.questions.question import GOAL, Question
-from config.api.errors import Invalid
 from config.db import uuid7
 from config.server.capacity import STATISTICS
 from websites.models import Goal, Website
@@ -57,21 +54,6 @@ def breakdown(request: HttpRequest, website: Website, dimension: str) -> HttpRes
     if dimension not in DIMENSIONS or dimension == GOAL:
         raise Http404
     return report(request, website, "pages/breakdown.html", partial(_values, dimension))
-
-
-@website_page()
-@require_safe
-def export(request: HttpRequest, website: Website) -> HttpResponse:
-    """Send a list as comma separated values."""
-    try:
-        question = question_of(website, request.GET, uuid7.now(), CSV)
-        with current(website):
-            text = csv_of(question, answer(question))
-    except Invalid as error:
-        return HttpResponse(problem_text(error), status=400, content_type="text/plain")
-    response = HttpResponse(text, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(True, file_name(question))
-    return response
 
 
 @website_page()
@@ -161,6 +143,9 @@ def _numbers(question: Question, state: State) -> dict[str, Any]:
         "hours_link": f"{state.base}hours/?{state.asked}",
         "definitions": [METRICS[name] for name in (*dashboard.CARDS, "events")],
         "is_exact": series.is_exact,
+        "is_empty": not series.totals.metrics["visitors"],
+        "all_time_link": state.with_(period="all", **{"from": None, "to": None, "interval": None}),
+        "chart_csv_link": state.export("time", dashboard.CARDS),
     }
 
 
@@ -183,11 +168,16 @@ def _values(dimension: str, question: Question, state: State) -> dict[str, Any]:
 
 
 def _intervals(state: State, question: Question, chosen: str) -> list[Link]:
-    """Return the intervals that give a chart some buckets, and not too many."""
+    """Return the intervals that give a chart several buckets, and not too many."""
+
+    def has_at_most_so_many(buckets: int, interval: str) -> bool:
+        return has_at_most(buckets, question.range, interval, question.timezone)
+
     return [
         Link(text, state.with_(interval=each), each == chosen)
         for each, text in INTERVALS.items()
-        if each == chosen or has_at_most(MAX_BUCKETS, question.range, each, question.timezone)
+        if each == chosen
+        or (has_at_most_so_many(MAX_BUCKETS, each) and not has_at_most_so_many(1, each))
     ]
 
 
