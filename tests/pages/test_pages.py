@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.support.accounts import PASSWORD
 from tests.support.events import PATH, event_of
-from tests.support.pages import text_of
+from tests.support.pages import one_of_each, text_of
 from tests.support.server import ROOT
 from websites.models import User, Website
 
@@ -186,6 +186,7 @@ def test_every_link_of_the_dashboard_opens(api, browser, website, base):
         found = {unescape(each) for each in re.findall(r'href="((?:\?|/websites/)[^"]*)"', html)}
         links = [link if link.startswith("/") else start.partition("?")[0] + link for link in found]
         assert len(links) > 15
+        links = links if start == base else one_of_each(links)
         failed = {
             link: status for link in links if (status := browser.get(link).status_code) != 200
         }

@@ -2,12 +2,13 @@
 
 import re
 from html import unescape
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
 
 from tests.support.events import PATH, event_of
+from tests.support.pages import one_of_each
 from tests.support.shares import token_of_share
 from websites.models import Funnel, Goal, Share
 
@@ -50,12 +51,6 @@ def links_of(url, response):
         return set()
     links = {urljoin(url, unescape(link)) for link in LINKS.findall(response.content.decode())}
     return {link.partition("#")[0] for link in links if not link.startswith("/static/")}
-
-
-def one_of_each(links):
-    """Return a link of each path and set of parameters."""
-    kinds = {(urlsplit(link).path, *parse_qs(urlsplit(link).query)): link for link in links}
-    return sorted(kinds.values())
 
 
 def test_a_stranger_sees_the_dashboard_of_a_share(api, website, base):
