@@ -97,7 +97,10 @@ def _load(path: str, tables: Scratch, websites: Counter[str]) -> Iterator[Broken
 def _chosen(websites: Counter[str], target: Target) -> str:
     """Return the website of Umami whose events are meant; raises UnreadableFile."""
     if not websites:
-        raise UnreadableFile(f"No file has rows of the table {EVENTS}, as Umami has from 2 on.")
+        raise UnreadableFile(
+            f"No file has rows of the table {EVENTS}, as Umami has from version 2 on, "
+            "in COPY statements or in CSV."
+        )
     wanted = target.source_website
     if wanted is None and len(websites) == 1:
         [wanted] = websites

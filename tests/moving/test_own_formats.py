@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from analytics.ingest.commit import store_group
 from analytics.moving import export as pages
 from analytics.moving.export_file import ExportFile
 from analytics.moving.formats import FORMATS
-from analytics.reports.derived import rollup_check
+from analytics.reports.derived import rollup, rollup_check, rollup_runs
 from analytics.reports.derived.rollup_check import Comparison
 from analytics.streams import partitions
 from config.db import uuid7
@@ -122,6 +123,21 @@ def test_statistics_of_a_copy_are_the_same(api, website, clock, tmp_path, ask):
     assert (found.differences, found.skipped, found.checked > 8) == ([], [], True)
 
 
+def test_a_sealed_day_counts_what_is_imported_into_it(website, clock, tmp_path, ask):
+    store_event(uuid7.to_ms(NOW) - 2 * 86_400_000, website_id=website.pk)
+    clock.set(NOW)
+    assert rollup.refresh(website, 60)
+    assert list(rollup_runs.seal_all([website])) == [1]
+    file = tmp_path / "e.jsonl"
+    file.write_text(line_of(createdAt="2026-03-27T08:00:00Z"))
+    import_files(website, file)
+    assert ask("metrics=sessions").json()["totals"]["metrics"] == {"sessions": 2}
+    assert list(rollup_runs.seal_all([website])) == [1]
+    found = Comparison()
+    rollup_check.compare_day(website, (NOW - timedelta(days=2)).date(), found)
+    assert (found.differences, found.checked > 9) == ([], True)
+
+
 def figures(ask):
     return [
         ask(f"metrics=visitors,sessions,pageviews,bounceRate,sessionDuration{by}").json()
@@ -153,6 +169,27 @@ def test_an_export_goes_on_where_it_was_stopped(website, tmp_path, monkeypatch):
         assert out.endswith("4 were there.\n")
         assert file.read_bytes() == whole[name]
         assert list(tmp_path.glob("e.*.p*")) == []
+
+
+def test_an_export_that_was_stopped_goes_on_with_the_same_range_only(website, tmp_path):
+    store_event(AT_MS, website_id=website.pk)
+    file = tmp_path / "e.csv"
+    written = ExportFile(str(file), "csv", website.pk, uuid7.LOWEST, uuid7.HIGHEST).write()
+    next(written)
+    with pytest.raises(CommandError, match=r"Another export is writing .*e\.csv\."):
+        run("export", website.pk, output=str(file))
+    written.close()
+    with pytest.raises(CommandError, match=r"is of another website or range; delete it first\."):
+        run("export", website.pk, output=str(file), start="2026-01-01")
+
+
+def test_parquet_needs_a_package_that_may_be_missing(website, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "in.parquet").touch()
+    with pytest.raises(CommandError, match="Parquet needs pyarrow, which is not installed"):
+        export(website, tmp_path / "out.parquet")
+    with pytest.raises(CommandError, match="Parquet needs pyarrow, which is not installed"):
+        import_files(website, tmp_path / "in.parquet")
 
 
 def test_an_export_of_a_range_and_into_the_terminal(website, tmp_path):

@@ -129,7 +129,7 @@ def test_a_dump_that_is_not_what_it_should_be(website, tmp_path):
         (text.partition(b"3333333-0000-4000-8000-000000000002\tprice")[0], "ends within the rows"),
         (text.replace(b"url_path", b"url"), "website_event has no column url_path"),
         (b"PGDMP\x01", "pg_restore --data-only --file dump.sql"),
-        (b"CREATE TABLE pageview ();\n", "as Umami has from 2 on"),
+        (b"CREATE TABLE pageview ();\n", "as Umami has from version 2 on"),
         (b"\xff\xfe-\x00", "UTF-16"),
         (whole.read_bytes()[:-20], "is damaged after line"),
     ):

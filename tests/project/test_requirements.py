@@ -39,9 +39,9 @@ def test_every_file_is_hashed_and_no_index_is_named(file):
     assert (unhashed, "://" in text) == ([], False)
 
 
-def test_production_installs_no_postgresql_of_its_own():
+def test_production_installs_neither_postgresql_nor_what_reads_parquet():
     production, embedded, dev = map(pins, FILES)
-    assert SERVER not in production
+    assert not {SERVER, "pyarrow"} & production.keys()
     assert SERVER in embedded
     assert SERVER in dev
     assert production.keys() <= embedded.keys() <= dev.keys()
