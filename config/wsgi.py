@@ -16,6 +16,7 @@ from django.urls import resolve
 from django.utils.module_loading import import_string
 
 from config.db import pool
+from config.server import metrics_files
 from config.server.time_slices import sliced
 
 SHORT = ("/api/v1/", "/api/analytics/", "/health/")  # all others are pages, documents, metrics
@@ -37,6 +38,7 @@ class Handler(WSGIHandler):
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+metrics_files.reserve_room()
 django.setup(set_prefix=False)
 application = Handler()
 

@@ -1,6 +1,7 @@
 """A disk of 260 MB that posts fill, and then has room again: nothing is lost, never down"""
 
 import http.client
+import json
 import os
 import subprocess
 import threading
@@ -18,12 +19,14 @@ from tests.support.live_client import Connection, new_website, register
 from tests.support.load import Load, load_on
 from tests.support.migrated_data import ANALYTICS, first_run_on_migrated_data
 from tests.support.processes import kill_all, temporary_directory, wait_until
-from tests.support.server import Server, serving
+from tests.support.redis_server import Redis
+from tests.support.server import Server, production_environment, serving
 
 FILL_SECONDS = 600
 FULL_SECONDS = 20  # that posts go on against the full disk
 CRASH_SECONDS = 20  # that PostgreSQL cannot be started
 ENOUGH = 500  # events after there is room
+METHODS = ("GET", "PUT", "DELETE")
 
 
 @pytest.fixture
@@ -70,6 +73,35 @@ def test_what_was_acknowledged_is_there_and_the_service_is_never_down(small_disk
     row("  the slowest, seconds", max(probes))
     assert "is full: with" in server.printed
     assert "PostgreSQL cannot be started now" in server.printed
+
+
+def test_metrics_of_several_workers_end_none_of_them(small_disk, postgres):
+    urls = {"main_url": postgres.main_url, "analytics_url": postgres.analytics_url}
+    with Redis() as redis:
+        environment = production_environment(small_disk / "var", **urls)
+        environment |= {"WORKERS": "2", "REDIS_URL": redis.url}
+        with serving(environment) as server:
+            workers = set(server.workers)
+            routes = [*json.loads(get(server.port, "/api/schema/?format=json"))["paths"]]
+            with filled(small_disk):
+                for method in METHODS:
+                    ask_all(server.port, method, routes)
+                assert set(server.workers) == workers
+            row("routes and methods asked beside a full disk", len(METHODS) * len(routes))
+            assert b"millrace_http_request_seconds_count" in get(server.port, "/metrics")
+    assert "Metrics of this worker are not shown until it restarts" in server.printed
+
+
+def ask_all(port: int, method: str, paths: list[str]) -> None:
+    """Send requests to both workers, of which each path and method is a metric of its own."""
+    for path in paths * 4:
+        with Connection(port) as connection:
+            connection.send(method, path)
+
+
+def get(port: int, path: str) -> bytes:
+    with Connection(port) as connection:
+        return connection.send("GET", path).body
 
 
 def fill(server: Server, load: Load) -> None:
