@@ -28,13 +28,15 @@ SUFFIXES = r"(_bucket|_sum|_count|_total)$"
 
 
 def run(*command, **environment):
-    """Run a program; return what it says. Skip the test where the program is not installed."""
+    """Run a program; return what it says. Skip the test where it is not installed, or too old."""
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
     done = subprocess.run(
         [str(part) for part in command], env=os.environ | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
+    if "unrecognized option" in done.stdout or "invalid option" in done.stdout:
+        pytest.skip(f"{command[0]} is too old: {done.stdout.strip()}")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -71,7 +73,8 @@ def test_systemd_can_load_the_units(unit_directory):
         unit.name.replace("@.", "@doctor.") for unit in unit_directory.iterdir() if unit.is_file()
     }
     path = f"{unit_directory}:"  # and where its own units are
-    said = run("systemd-analyze", "--man=no", "verify", *sorted(names), SYSTEMD_UNIT_PATH=path)
+    verify = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no")
+    said = run(*verify, *sorted(names), SYSTEMD_UNIT_PATH=path)
     assert "millrace" not in said
 
 
