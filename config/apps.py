@@ -12,7 +12,7 @@ class ConfigConfig(AppConfig):
 
         from config import checks  # noqa: F401 - registers the system checks
         from config.runtime import hardening
-        from config.server import database_checks, migration_metrics  # noqa: F401
+        from config.server import database_checks, migration_metrics, replica_watch  # noqa: F401
 
         # The only word that there is after `migrate`, whatever command runs it.
         post_migrate.connect(hardening.announce, sender=self)

@@ -36,6 +36,7 @@ WORKERS = env.int("WORKERS", 1, validate=validate.Range(1, 256))
 DB_CONNECTIONS = env.int("DB_CONNECTIONS", 20, validate=validate.Range(1, 1000))
 DATABASE_URL = env.str("DATABASE_URL", "")
 ANALYTICS_DATABASE_URL = env.str("ANALYTICS_DATABASE_URL", "")
+replica_url = env.str("ANALYTICS_REPLICA_URL", "")
 LOG_FORMAT = env.str("LOG_FORMAT", "", validate=validate.OneOf(["", "json", "text"]))
 LOG_LEVEL = env.str(
     "LOG_LEVEL",
@@ -184,6 +185,8 @@ DATABASES = {
     "default": _database("DATABASE_URL", DATABASE_URL),
     "analytics": _database("ANALYTICS_DATABASE_URL", ANALYTICS_DATABASE_URL),
 }
+# No alias of DATABASES: it is neither migrated nor checked for writes (config/db/replica.py).
+ANALYTICS_REPLICA = _database("ANALYTICS_REPLICA_URL", replica_url) if replica_url else None
 DATABASE_ROUTERS = ["config.db.routers.HomeRouter"]
 
 

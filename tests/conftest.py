@@ -19,8 +19,8 @@ from analytics.sessions import visitors
 from analytics.streams import table_metrics
 from config import runtime
 from config.api import address_hash, fail_open, outcome_counts
-from config.db import availability
-from config.server import disk_guard, health, migration_metrics
+from config.db import availability, replica
+from config.server import disk_guard, health, migration_metrics, replica_watch
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
@@ -86,6 +86,8 @@ def _empty_caches():
     migration_metrics.reset()
     outcome_counts.reset()
     availability.reset()
+    replica.reset()
+    replica_watch.reset()
     spooling.reset()
     disk_guard.reset()
     yield

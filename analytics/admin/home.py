@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db import connections
 from django.http import HttpRequest
@@ -28,7 +29,7 @@ from analytics.streams.base import Stream, streams
 from analytics.streams.maintenance import COMMANDS, MaintenanceFailure, MaintenanceRun
 from config.api import outcome_counts
 from config.api.registry import BY_SWITCH
-from config.db import deadline, uuid7
+from config.db import deadline, replica, uuid7
 from config.db.routers import ANALYTICS, MAIN
 from config.models import RuntimeSettings
 from config.runtime.setting_status import setting_statuses
@@ -78,6 +79,7 @@ def add_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
             context["analytics"] = _read(lambda: database(ANALYTICS, visible, now))
             context["statistics"] = _read(lambda: rollup_status.status(now))
             context["maintenance"] = _read(maintenance_runs)
+            context["replica"] = _read(replica_lag) if settings.ANALYTICS_REPLICA else None
         with deadline.within(TIMEOUT_SECONDS):
             context["main"] = _read(lambda: database(MAIN, visible, now))
             context["waiting"] = _read(Waiting.now)
@@ -156,6 +158,14 @@ def database(alias: str, visible: list[type[Stream]], now: datetime) -> dict[str
         for size in found
     ]
     return {"version": version, "milliseconds": milliseconds, "tables": tables}
+
+
+def replica_lag() -> str:
+    """Return how far the replica of the analytics database is behind."""
+    lag = replica.lag()
+    if lag is None:
+        return "does not answer, statistics are read here"
+    return f"{lag.seconds:.1f} s ({console.size(lag.bytes)}) behind"
 
 
 def maintenance_runs() -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from django.db import connections
 
 from analytics.events.models import DeviceType, Event
 from analytics.rounding import rounded_ratio
-from config.db import deadline, uuid7
+from config.db import deadline, replica, uuid7
 from config.db.routers import home
 from config.server.capacity import LISTS
 
@@ -103,7 +103,11 @@ class Period:
     def read(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query of the events of the period; give up after MAX_SECONDS."""
         bounds = {"start": uuid7.floor(self.start), "end": uuid7.floor(self.end)}
-        with deadline.within(MAX_SECONDS), connections[home(Event)].cursor() as cursor:
+        with (
+            deadline.within(MAX_SECONDS),
+            replica.reading(),
+            connections[home(Event)].cursor() as cursor,
+        ):
             cursor.execute(query, {"website": self.website_id} | bounds | parameters)
             return list(cursor.fetchall())
 

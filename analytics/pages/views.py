@@ -31,7 +31,7 @@ from analytics.reports.answers import answer, answer_together
 from analytics.reports.live import Live, live
 from analytics.reports.questions.periods import has_at_most
 from analytics.reports.questions.question import GOAL, Question
-from config.db import uuid7
+from config.db import replica, uuid7
 from config.server.capacity import STATISTICS
 from websites.models import Goal, Website
 from websites.settings import timezones
@@ -61,7 +61,7 @@ def breakdown(request: HttpRequest, website: Website, dimension: str) -> HttpRes
 def live_page(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happens on a website now."""
     context = {"website": website, "here": "live", "is_owner": owns(request, website)}
-    with STATISTICS.bounded():
+    with STATISTICS.bounded(), replica.reading():
         found = live(website, uuid7.now())
     return render(request, "pages/live.html", context | _live_numbers(found, website))
 

@@ -16,6 +16,7 @@ from analytics.reports.questions.buckets import edges_of, local_time
 from analytics.reports.questions.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Row
 from analytics.reports.reading import ByValue, Reading, Value
 from analytics.rounding import rounded_ratio
+from config.db import replica
 from config.db.routers import home
 from config.server.capacity import STATISTICS
 from websites.models import Website
@@ -33,7 +34,7 @@ def current(website: Website) -> Iterator[None]:
     """
     with STATISTICS.bounded():
         rollup.refresh(website, REFRESH_SECONDS)
-        with _one_snapshot():
+        with replica.reading(), _one_snapshot():
             yield
 
 

@@ -19,7 +19,7 @@ from analytics.reports.questions.question import Answer, Question
 from analytics.reports.responses import StatsBody
 from analytics.reports.view import StatisticsView, statistics
 from config.api.bodies import Csv, iso
-from config.db import uuid7
+from config.db import replica, uuid7
 from config.server.capacity import STATISTICS
 from websites.models import Website
 
@@ -65,7 +65,7 @@ class LiveView(StatisticsView):
         """Show the visitors of the last five minutes, and the last 30 minutes one by one."""
         website = self.website(id)
         zone, now = zone_of(website, request.GET), uuid7.now()
-        with STATISTICS.bounded():
+        with STATISTICS.bounded(), replica.reading():
             found = live(website, now)
         return self.respond(200, LiveBody.of(found, zone, iso(now)))
 

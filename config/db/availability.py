@@ -77,8 +77,8 @@ def report_failed_write(alias: str, error: Exception) -> None:
 
 
 def suspect(alias: str) -> None:
-    """Have a database probed, in another thread."""
-    if not _is_watching or _prober.is_active:
+    """Have a database probed, in another thread; a replica has no writes to be away for."""
+    if not _is_watching or _prober.is_active or alias not in connections:
         return
     with _lock:
         if alias in _probed:
