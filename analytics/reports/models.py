@@ -146,6 +146,7 @@ class WebsiteSession(Stream):
 
     retention_setting: ClassVar = "statistics_retention_days"
     retention_default: ClassVar = "event_retention_days"
+    index_fill_percent: ClassVar = 90  # for further versions of a row
     row: ClassVar = WebsiteSessionRow
 
     website_id = models.UUIDField()

@@ -69,6 +69,7 @@ class Session(Stream):
     """One visit, which started at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
+    index_fill_percent: ClassVar = 90  # for further versions of a row
     row: ClassVar = SessionRow
 
     visitor_hash = models.CharField(max_length=64)
@@ -144,6 +145,7 @@ class PageView(Stream):
     """One page that was viewed in a session, entered at `created_at`."""
 
     retention_setting: ClassVar = "session_retention_days"
+    index_fill_percent: ClassVar = 90  # for further versions of a row
     row: ClassVar = PageViewRow
 
     session_id = models.UUIDField()

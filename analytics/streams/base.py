@@ -84,6 +84,10 @@ class Stream(models.Model):
     staff_may: ClassVar = ("view",)  # websites/roles.py
     retention_setting: ClassVar[str]  # the runtime setting: for how many days it is kept
     retention_default: ClassVar[str | None] = None  # the one that holds while that is 0
+    # How full pages of an index get. Ids come nearly in order, and rows stay as they are, so that
+    # little room is needed: 97 % saves 6 bytes of an event under load. With no room at all, late
+    # ids split so many pages that it costs more than that.
+    index_fill_percent: ClassVar = 97
     row: ClassVar[type[tuple[Any, ...]]]  # a NamedTuple with a value for each column
 
     id = models.UUIDField(primary_key=True, editable=False)

@@ -5,12 +5,14 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
+_json = partial(json.dumps, separators=(",", ":"))  # as browsers write it
 BATCH = 100
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-SESSION = json.dumps(
+SESSION = _json(
     {
         "visitorId": "vis-abc",
         "consentAnalytics": "granted",
@@ -36,12 +38,12 @@ class Events:
 
     def singles(self, count: int) -> list[bytes]:
         """Return bodies of single posts."""
-        return [json.dumps(self.event()).encode() for _ in range(count)]
+        return [_json(self.event()).encode() for _ in range(count)]
 
     def batches(self, count: int) -> list[bytes]:
         """Return bodies of batches of 100."""
         batches = ({"events": [self.event() for _ in range(BATCH)]} for _ in range(count))
-        return [json.dumps(batch).encode() for batch in batches]
+        return [_json(batch).encode() for batch in batches]
 
     def event(self) -> dict[str, Any]:
         """Return one event of eleven fields."""
@@ -71,13 +73,13 @@ def funnel_events(count: int) -> list[bytes]:
         }
         for n in range(count)
     )
-    return [json.dumps(body).encode() for body in bodies]
+    return [_json(body).encode() for body in bodies]
 
 
 def page_views(sessions: Sequence[str]) -> list[bytes]:
     """Return bodies of page views, one for each session."""
     view = {"path": "/johndoe", "title": "John Doe", "referrer": "https://example.com/"}
-    return [json.dumps({"sessionId": id, **view}).encode() for id in sessions]
+    return [_json({"sessionId": id, **view}).encode() for id in sessions]
 
 
 def platform_events(count: int) -> list[bytes]:
@@ -92,7 +94,7 @@ def platform_events(count: int) -> list[bytes]:
         }
         for n in range(count)
     )
-    return [json.dumps(body).encode() for body in bodies]
+    return [_json(body).encode() for body in bodies]
 
 
 def interactions(count: int) -> list[bytes]:
@@ -104,4 +106,4 @@ def interactions(count: int) -> list[bytes]:
         }
         for n in range(count)
     )
-    return [json.dumps(body).encode() for body in bodies]
+    return [_json(body).encode() for body in bodies]

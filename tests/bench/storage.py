@@ -35,7 +35,9 @@ def bytes_per_event(database: Database) -> float:
     """
     columns = "id, created_at, website_id, event_type, url, referrer"
     more = "device_type, browser, os, location, properties"
-    database.execute("CREATE TABLE bench_size (LIKE analytics_event INCLUDING ALL)")
+    month = database.execute("SELECT tableoid::regclass::text FROM analytics_event LIMIT 1")
+    [partition] = month.fetchone() or [""]
+    database.execute(f"CREATE TABLE bench_size (LIKE {partition} INCLUDING ALL)")
     database.execute(
         f"INSERT INTO bench_size ({columns}, session_id, visitor_id, {more}) "
         f"SELECT {columns}, 'sess-1769630400000-' || lpad(to_hex(n / 5), 9, '0'), "

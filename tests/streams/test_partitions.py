@@ -184,8 +184,22 @@ def test_a_partition_has_the_indexes_of_its_table():
             return [columns for (columns,) in cursor.fetchall()]
 
     run_partitions("--from", "2031-01", "--until", "2031-01")
-    assert {"btree (id)", "btree (website_id, id)"} <= set(indexes(JANUARY))
-    assert indexes(JANUARY) == indexes("analytics_event") == indexes(DEFAULT)
+    full = [columns.removesuffix(" WITH (fillfactor='97')") for columns in indexes(JANUARY)]
+    assert {"btree (id)", "btree (website_id, id)"} <= set(full)
+    assert sorted(full) == indexes("analytics_event") == indexes(DEFAULT)
+
+
+def test_only_indexes_in_the_order_of_ids_that_stay_are_filled():
+    run_partitions("--from", "2031-01", "--until", "2031-01")
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, reloptions FROM pg_class WHERE relkind = 'i' "
+            "AND relname ~ '^analytics_(event|session)_y2031m01_'"
+        )
+        fill = dict(cursor.fetchall())
+    assert fill[f"{JANUARY}_website_id_id_idx"] == fill[f"{JANUARY}_pkey"] == ["fillfactor=97"]
+    assert fill[f"{JANUARY}_hashtext_idx"] is None
+    assert fill["analytics_session_y2031m01_pkey"] == ["fillfactor=90"]
 
 
 @pytest.mark.parametrize(
