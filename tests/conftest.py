@@ -25,7 +25,7 @@ from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.clock import still_clock
 from tests.support.databases import connect_to_analytics, failing
-from tests.support.inline_writer import InlineBackground, InlineWriter
+from tests.support.inline_writer import InlineBackground, InlineWriter, store_what_is_asked_for
 from tests.support.openapi import assert_described
 from tests.support.postgres_server import Postgres
 from tests.support.processes import temporary_directory
@@ -102,7 +102,8 @@ def _writer(request):
     is_real = is_real or bool({"transactional_db", "live_server"} & set(request.fixturenames))
     writer.reset(GroupWriter if is_real else InlineWriter)
     background.reset(background.BackgroundWriter if is_real else InlineBackground)
-    yield
+    with connections["analytics"].execute_wrapper(store_what_is_asked_for):
+        yield
     # A thread's connection would keep the database from being dropped.
     health.reset()
     writer.reset(InlineWriter)

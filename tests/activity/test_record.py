@@ -9,6 +9,7 @@ from django.test import RequestFactory
 
 import activity
 from activity.models import ActivityEvent
+from analytics.ingest import background
 from config.api import address_hash
 from config.db import uuid7
 from tests.support.activity import switch
@@ -100,6 +101,7 @@ def test_without_the_database_a_warning_is_logged(caplog, request):
     request.getfixturevalue("analytics_away")
     with caplog.at_level(logging.WARNING):
         activity.record("invoice_paid")
+        background.drain()
     assert caplog.messages == [
         "activity_record_failed request_id=-; 1 rows lost since the last warning"
     ]

@@ -9,7 +9,7 @@ from django.test import Client
 from prometheus_client import REGISTRY
 
 from activity.models import ActivityEvent
-from analytics.ingest import commit
+from analytics.ingest import background, commit
 from config.api import address_hash
 from config.api.outcomes import Outcome
 from config.db import uuid7
@@ -157,8 +157,10 @@ def lost():
 
 def test_without_the_analytics_database_responses_are_as_usual(api, token, lost, caplog, request):
     usual = api.get("/api/v1/websites", token=token)
+    background.drain()
     request.getfixturevalue("analytics_away")
     response = api.get("/api/v1/websites", token=token)
+    background.drain()
     assert (response.status_code, response.content) == (200, usual.content)
     id = response["X-Request-Id"]
     [warning] = [text for text in caplog.messages if "activity_record_failed" in text]
@@ -172,8 +174,10 @@ def test_many_losses_are_one_warning_a_second(api, lost, caplog, clock, request)
     request.getfixturevalue("analytics_away")
     for _ in range(5):
         api.get("/nothing")
+    background.drain()
     clock.move(seconds=1)
     api.get("/nothing")
+    background.drain()
     warnings = [text for text in caplog.messages if "activity_record_failed" in text]
     assert [text.partition("; ")[2] for text in warnings] == [
         "1 rows lost since the last warning",
@@ -185,6 +189,7 @@ def test_many_losses_are_one_warning_a_second(api, lost, caplog, clock, request)
 def test_a_row_that_the_database_rejects_is_lost(api, lost, caplog, monkeypatch):
     monkeypatch.setattr(commit, "store_group", lambda table, group: [[Outcome.WRITE_FAILED]])
     assert api.get("/nothing").status_code == 404
+    background.drain()
     assert lost() == 1
 
 
@@ -194,6 +199,7 @@ def test_an_error_in_the_recorder_breaks_no_response(api, lost, caplog, monkeypa
 
     monkeypatch.setattr("activity.recorder.attribution_of", crash)
     assert api.get("/nothing").status_code == 404
+    background.drain()
     assert lost() == 1
     assert "A row of activity could not be made" in caplog.messages
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from analytics.collect.models import CollectedEvent
-from analytics.ingest import commit
+from analytics.ingest import background, commit
 from config.api import address_hash
 from config.db import uuid7
 from tests.support.api import Api
@@ -137,5 +137,7 @@ def test_no_address_is_logged(browser, caplog):
 
 def test_a_session_costs_one_query_once_it_is_known(browser, django_assert_num_queries):
     browser.post(PATH, b"{")
+    background.drain()
     with django_assert_num_queries(1, using="default"):
         assert_stored(browser.post(PATH, EVENT))
+        background.drain()

@@ -7,6 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.utils import timezone
 
+from analytics.ingest import background
 from config.api.addresses import parse_networks
 from tests.support.activity import row_of
 from tests.support.api import Api
@@ -242,8 +243,10 @@ def test_the_recorded_request_names_the_user(browser, user, body):
 
 
 def test_right_after_a_failure_of_the_database_the_user_is_named_all_the_same(browser, user):
+    background.drain()  # of the login: the process knows the switches
     with failing("default", "the main database is away"):
         lost = browser.post(PATH, FULL_EVENT)
+        background.drain()
     assert row_of(lost).user_id is None
     assert row_of(browser.post(PATH, FULL_EVENT)).user_id == str(user.id)
 
@@ -258,8 +261,10 @@ def test_a_request_without_a_session_is_recorded_as_anonymous(browser):
 
 def test_a_session_costs_one_query_once_it_is_known(browser, django_assert_num_queries):
     browser.post(PATH, {})
+    background.drain()
     with django_assert_num_queries(3, using="default"):  # and a COPY, which is not counted
         assert_response(browser.post(PATH, FULL_EVENT), 200, TRACKED, STORED)
+        background.drain()
 
 
 def test_a_token_beside_a_session_costs_no_query_of_it(browser, token):
