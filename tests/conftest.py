@@ -23,6 +23,7 @@ from config.db import availability, replica
 from config.server import disk_guard, health, migration_metrics, replica_watch
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
+from tests.support.cleanup import sql_flush
 from tests.support.clock import still_clock
 from tests.support.databases import connect_to_analytics, failing
 from tests.support.inline_writer import InlineBackground, InlineWriter, store_what_is_asked_for
@@ -58,6 +59,19 @@ def _fast_settings():
     """
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush():
+    """Let the flush after each test with real transactions keep what only migrations make.
+
+    Making content types, permissions and groups anew would take most of its time.
+    """
+    command = "django.core.management.commands.flush."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command + "sql_flush", sql_flush)
+        patch.setattr(command + "emit_post_migrate_signal", lambda *given, **named: None)
         yield
 
 
