@@ -33,6 +33,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         os.environ["SECRET_KEY"] = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
         os.environ["SPOOL_BYTES"] = "0"  # but for the tests of the spool
         os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1"
+        # Some hundred processes would each compile the project anew, tests included.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if not {"DATABASE_URL", "ANALYTICS_DATABASE_URL"} & os.environ.keys():
             _start_postgres(early_config, directory / "suite")
     return (yield)
