@@ -9,7 +9,9 @@ KILL_SWITCH, WRITE_FAILED = ("dropped", "kill_switch"), ("dropped", "write_faile
 
 def outcome_counts(client, api):
     """Return millrace_ingest_total of an API: (outcome, reason) to the number of events."""
-    families = text_string_to_metric_families(client.get("/metrics").content.decode())
+    page = client.get("/metrics").content.decode()
+    lines = (line for line in page.splitlines(keepends=True) if "millrace_ingest_total" in line)
+    families = text_string_to_metric_families("".join(lines))
     return {
         (sample.labels["outcome"], sample.labels["reason"]): sample.value
         for family in families
