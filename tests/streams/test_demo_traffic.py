@@ -90,7 +90,7 @@ def test_it_has_what_each_list_of_the_dashboard_shows(demo):
 
 
 def test_months_of_the_past_get_partitions(demo):
-    demo_traffic("--days", "9")
+    demo_traffic("--days", "5")
     for model in (Event, ClientContext, WebsiteSession):
         assert list(partitions.months_in_default(model)) == []
 
