@@ -16,14 +16,15 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from config.api.openapi.document import document
+from tests.support.in_full import repeated
 from tests.support.live_client import PASSWORD, event, new_website, register, send_request
 from tests.support.migrated_data import first_run_on_migrated_data
 from tests.support.processes import temporary_directory
 from tests.support.server import serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.in_full]
 
-EXAMPLES = 3  # of good requests to each operation, and as many of bad ones
+EXAMPLES = repeated(4)  # of good requests to each operation, and as many of bad ones
 UNLIMITED = {name: "1000000/s" for name in dir(settings) if re.fullmatch("RATE_[A-Z]+", name)}
 CHECKS = [
     not_a_server_error,

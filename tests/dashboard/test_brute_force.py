@@ -12,6 +12,7 @@ from analytics.events.models import Event
 from config.api.web_urls import host_of
 from config.db import uuid7
 from tests.support.dashboard import DAY_MS, NOW_MS, event_at
+from tests.support.in_full import repeated
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -148,8 +149,9 @@ EXPECTED = {
 }
 
 
+@pytest.mark.in_full
 def test_it_is_what_loops_count(ask, website):
-    @settings(max_examples=100)
+    @settings(max_examples=repeated(100))
     @given(st.lists(events(), max_size=40), st.integers(1, 2))
     def check(made, days):
         replace_events(made, website)
@@ -163,8 +165,9 @@ def test_it_is_what_loops_count(ask, website):
     check()
 
 
+@pytest.mark.in_full
 def test_a_limit_cuts_the_lists_off(ask, website):
-    @settings(max_examples=30)
+    @settings(max_examples=repeated(30))
     @given(st.lists(events(), max_size=40), st.integers(1, 4))
     def check(made, limit):
         replace_events(made, website)
@@ -175,10 +178,11 @@ def test_a_limit_cuts_the_lists_off(ask, website):
     check()
 
 
+@pytest.mark.in_full
 def test_the_host_of_any_referrer_is_that_of_its_url(ask, website):
     """Those which are no URL were never stored."""
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+    @settings(max_examples=repeated(200), suppress_health_check=[HealthCheck.filter_too_much])
     @given(st.text(HOST_CHARACTERS, min_size=1, max_size=20).map("https://{}".format))
     def check(referrer):
         assume(host_of(referrer) is not None)

@@ -6,16 +6,17 @@ import psycopg
 import pytest
 
 from config.db import uuid7
+from tests.support.in_full import repeated
 from tests.support.live_client import event, new_website, register, send_request
 from tests.support.load import load_on
 from tests.support.processes import free_port, kill_all
 from tests.support.server import serving
 
-ENOUGH = 1000  # events that must be acknowledged before each kill, and after it
-ROUNDS = 5  # of two batches at once
-KILLS = 3  # each may hit another moment of a transaction
+ENOUGH = repeated(1000)  # events that must be acknowledged before each kill, and after it
+ROUNDS = repeated(8)  # of two batches at once
+KILLS = repeated(4)  # each may hit another moment of a transaction
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.in_full]
 
 
 def test_a_killed_worker_loses_nothing_and_is_replaced(environment, postgres):

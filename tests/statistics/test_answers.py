@@ -26,6 +26,7 @@ from tests.support.brute_force import (
     row_of,
     store,
 )
+from tests.support.in_full import repeated
 from websites.models import Website
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -128,7 +129,8 @@ def fresh(make_user):
     return make
 
 
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(50), suppress_health_check=list(HealthCheck))
 @given(
     data=st.data(), sent=events, zone=st.sampled_from(ZONES), range=ranges(), conditions=conditions
 )
@@ -151,7 +153,8 @@ def test_answers_equal_brute_force(fresh, monkeypatch, data, sent, zone, range, 
         assert order == sorted(order)
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(30), suppress_health_check=list(HealthCheck))
 @given(
     data=st.data(), sent=events, zone=st.sampled_from(ZONES), range=ranges(), conditions=conditions
 )
@@ -172,7 +175,8 @@ def test_a_series_equals_the_totals_of_its_buckets(fresh, data, sent, zone, rang
     ]
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(20), suppress_health_check=list(HealthCheck))
 @given(data=st.data(), sent=events, late=events, zone=st.sampled_from(ZONES), range=ranges())
 def test_late_events_change_sealed_days(fresh, data, sent, late, zone, range):
     website = fresh(data.draw(st.sampled_from(ZONES)))

@@ -15,6 +15,7 @@ from analytics.reports.funnels.query import Way, steps_reached
 from analytics.reports.questions.question import Condition, Question, Range
 from config.db import uuid7
 from tests.support.hits import BOT, START, event_row, sessions_of, store
+from tests.support.in_full import repeated
 from tests.support.statistics import DATABASES
 from websites.models import Website
 from websites.steps import PropertyCondition, Step
@@ -201,7 +202,8 @@ def ranges(draw):
     return Range(START + one * MS, START + (other + 1) * MS)
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(80), suppress_health_check=list(HealthCheck))
 @given(sent=events, way=ways, range=ranges(), conditions=conditions, sealed=st.sets(days))
 def test_funnels_equal_brute_force(fresh, sent, way, range, conditions, sealed):
     website = fresh()

@@ -15,6 +15,7 @@ from analytics.reports.answers import answer
 from analytics.reports.questions.question import Condition, GoalCondition, Question, Range
 from config.db import uuid7
 from tests.support.hits import BOT, START, event_row, sessions_of, store
+from tests.support.in_full import repeated
 from tests.support.responses import assert_response
 from tests.support.statistics import DATABASES, NOW, assert_refused, meta_body
 from websites.models import Goal, Website
@@ -306,7 +307,8 @@ def ranges(draw):
     return Range(START + timedelta(milliseconds=one), START + timedelta(milliseconds=other + 1))
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(60), suppress_health_check=list(HealthCheck))
 @given(data=st.data(), sent=events, range=ranges())
 def test_goals_equal_brute_force(fresh, data, sent, range):
     website = fresh()

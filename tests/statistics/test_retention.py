@@ -22,6 +22,7 @@ from analytics.reports.retention.parameters import retention_question
 from config.db import uuid7
 from tests.support.client_contexts import BROWSER
 from tests.support.events import new_row
+from tests.support.in_full import repeated
 from tests.support.responses import assert_error, assert_response
 from tests.support.shares import token_of_share
 from tests.support.statistics import DATABASES, NOW, assert_refused
@@ -288,7 +289,8 @@ def fresh(make_user):
     return make
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@pytest.mark.in_full
+@settings(max_examples=repeated(12), suppress_health_check=list(HealthCheck))
 @given(
     visits=visits,
     late=visits,
