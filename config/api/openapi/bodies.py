@@ -65,5 +65,5 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _api_of(kind: type) -> str:
-    module = re.sub(r"[._](api|dialect|responses)$", "", kind.__module__)
+    module = re.sub(r"[._](api|dialect|responses|serializers)$", "", kind.__module__)
     return module.rpartition(".")[2].capitalize()
