@@ -74,7 +74,8 @@ def report(
     except Invalid as error:
         return render(request, template, context | {"problem": problem_text(error)}, status=400)
     except DATABASE_FAILURES:
-        return render(request, template, context | {"problem": AWAY}, status=503)
+        context |= {"problem": AWAY, "is_away": True}
+        return render(request, template, context, status=503)
     return render(request, template, context)
 
 

@@ -59,6 +59,14 @@ def test_without_the_analytics_database(browser, website, page, request):
     assert "try again soon" in response.content.decode()
 
 
+@pytest.mark.parametrize("page", ["", "by/page/", "hours/", "goals/", "retention/"])
+def test_a_page_without_numbers_offers_to_try_again(browser, website, page, analytics_away):
+    path = f"/websites/{website.pk}/{page}?country=DE"
+    html = browser.get(path).content.decode()
+    assert f'<a href="{path}">Try again</a>' in html
+    assert "now</a>" not in html
+
+
 @pytest.mark.parametrize(
     "page", ["", "by/page/", "export.csv", "live/", "settings/", "now/", "first-event/"]
 )
