@@ -5,10 +5,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from config.db.embedded_postgres import database_url
+from tests.support.migrated_data import ANALYTICS
 from tests.support.postgres_server import Postgres
 from tests.support.processes import free_port, temporary_directory
 from tests.support.redis_server import Redis
 from tests.support.server import Environment, Server, production_environment, serving
+from tests.support.standby import standby
 
 
 class Hosts(NamedTuple):
@@ -29,12 +32,16 @@ class Hosts(NamedTuple):
 
 
 @contextmanager
-def two_hosts(**variables: str) -> Iterator[Hosts]:
+def two_hosts(*, has_replica: bool = False, **variables: str) -> Iterator[Hosts]:
     """Run two hosts; one of them may end before the block does."""
     with ExitStack() as stack:
         postgres = stack.enter_context(
             Postgres(stack.enter_context(temporary_directory()), fsync="off")
         )
+        if has_replica:
+            replica_dir = stack.enter_context(temporary_directory())
+            stack.enter_context(standby(postgres, replica_dir))
+            variables["ANALYTICS_REPLICA_URL"] = database_url(replica_dir, ANALYTICS)
         redis = stack.enter_context(Redis())
         environments = [
             production_environment(
