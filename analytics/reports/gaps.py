@@ -1,16 +1,13 @@
 """Gaps between the sealed days of a range, which are to be read from sessions."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connections
 
 from analytics.reports.facts.session_rows import LONG
 from analytics.reports.models import WebsiteSession
-from analytics.reports.questions.buckets import DAY, start_of
 from analytics.reports.questions.question import Range
 from config.db import uuid7
 from config.db.routers import home
@@ -18,13 +15,13 @@ from config.db.routers import home
 FEW = 2  # gaps that are read at once, without a look whether they are empty
 
 
-def gaps_of(range: Range, sealed: Sequence[date], zone: ZoneInfo) -> Iterator[Range]:
-    """Yield what lies between the sealed days of a range, which are in order."""
+def gaps_of(range: Range, sealed: Iterable[Range]) -> Iterator[Range]:
+    """Yield what lies between the sealed parts of a range."""
     start = range.start
-    for day in sealed:
-        if start < (begin := start_of(day, zone)):
-            yield Range(start, begin)
-        start = start_of(day + DAY, zone)
+    for part in sorted(sealed):
+        if start < part.start:
+            yield Range(start, part.start)
+        start = part.end
     if start < range.end:
         yield Range(start, range.end)
 

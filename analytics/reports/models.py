@@ -24,7 +24,8 @@ from analytics.reports.derived.rollup_models import (
     WebsiteRules,
 )
 from analytics.reports.derived.sealed_models import (
-    SEALED,
+    OF_DAYS,
+    OF_HOURS,
     Breakdown,
     DayColumn,
     SealedDay,
@@ -257,6 +258,8 @@ class WebsiteSession(Stream):
         """Unseal the days of sessions that are too old; they are not made anew."""
         days = [uuid7.time_of(id).date() for id in (low, high)]
         around = (days[0] - timedelta(days=1), days[1] + timedelta(days=1))  # in any time zone
-        for model in SEALED:
-            model.objects.filter(day__range=around).delete()
+        for of_day in OF_DAYS:
+            of_day.objects.filter(day__range=around).delete()
+        for of_hour in OF_HOURS:
+            of_hour.objects.filter(start__date__range=around).delete()
         EventFloor.raise_to(high)

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from analytics.reports.derived import rollup, sealing
 from analytics.reports.derived.column_sums import ColumnSums, selectable_days
 from analytics.reports.derived.sealed_sums import SealedSums
+from analytics.reports.derived.sealing import HOUR
 from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.session_query import (
@@ -24,7 +25,7 @@ from analytics.reports.queries.session_query import (
     sums_by_each,
 )
 from analytics.reports.queries.sums import NOTHING, Sums, needed, total
-from analytics.reports.questions.buckets import DAY, start_of
+from analytics.reports.questions.buckets import DAY, range_of, start_of
 from analytics.reports.questions.question import GOAL, Question, Range
 
 CHUNK = 20  # values whose visitors are read at once
@@ -32,9 +33,10 @@ Value = str | None
 
 
 class Parts(NamedTuple):
-    """The sealed days of a range that serve a question, and the gaps that have sessions."""
+    """The sealed days and hours of a range that serve, and the gaps that have sessions."""
 
-    sealed: Sequence[date]
+    days: Sequence[date]
+    hours: Sequence[datetime]
     gaps: Sequence[Range]
 
 
@@ -46,7 +48,7 @@ class Reading:
     range: Range
     _totals: dict[Range, Sums] = field(default_factory=dict)  # of sessions that were read
     _read: dict[tuple[Range, str], dict[Key, Sums]] = field(default_factory=dict)
-    _gaps: dict[Sequence[date], Sequence[Range]] = field(default_factory=dict)  # by sealed days
+    _gaps: dict[bool, Sequence[Range]] = field(default_factory=dict)  # by whether it is sealed
 
     def read(self, dimensions: Iterable[str]) -> None:
         """Read the sessions that several dimensions need, once for all of these."""
@@ -76,18 +78,22 @@ class Reading:
         """Return the totals of the range; what was read by buckets or values gives them too."""
         if self.range in self._totals:
             return self._totals[self.range]
-        gaps = self._whole.gaps
+        _, hours, gaps = self._whole
         for gap in gaps:
             if gap not in self._totals:
                 self._sums(gap)
-        return total([*(self._totals[gap] for gap in gaps), *self._sealed_totals.values()])
+        of_gaps = (self._totals[gap] for gap in gaps)
+        of_hours = self._hour_columns.by_day().values() if hours else ()
+        return total([*of_gaps, *of_hours, *self._sealed_totals.values()])
 
     def by_bucket(self, edges: Sequence[datetime]) -> list[Sums]:
         """Return the totals of each bucket of the range."""
-        days, gaps = self._parts_of_buckets(edges)
+        days, hours, gaps = self._parts_of_buckets(edges)
         parts: list[list[Sums]] = [[] for _ in edges[1:]]
         for start, sums in self._sealed_buckets(edges, days):
             parts[bisect_right(edges, start) - 1].append(sums)
+        for n, sums in enumerate(self._hour_columns.by_bucket(edges, self._zone) if hours else ()):
+            parts[n].append(sums)
         for gap in gaps:
             inner = [edge for edge in edges if gap.start < edge < gap.end]
             first = bisect_right(edges, gap.start) - 1
@@ -100,7 +106,7 @@ class Reading:
         website_id, days = self.question.website.pk, self._sealed_days
         if self.question.conditions or not self._divides(edges):
             return self._whole  # under conditions these are days that columns serve
-        return self._whole if selectable_days(website_id, days, ()) else Parts((), [self.range])
+        return self._whole if selectable_days(website_id, days, ()) else Parts((), (), [self.range])
 
     def _sealed_buckets(
         self, edges: Sequence[datetime], days: Sequence[date]
@@ -123,12 +129,14 @@ class Reading:
     def by_value(self, dimension: str) -> "ByValue":
         """Return the sums of each value of a dimension."""
         parts = self._parts(dimension)
-        sealed = self._sealed.by_value(dimension) if parts.sealed else None
+        sealed = self._sealed.by_value(dimension) if parts.days else None
         found = ByValue(sealed.visitors if sealed else None, bool(sealed and sealed.is_truncated))
         for goal in self.question.goals if dimension == GOAL else ():
             found.add(str(goal.pk), NOTHING, 0)
         for value, bound, sums in sealed.counts() if sealed else ():
             found.add(value, sums, bound)
+        for value, sums in self._hour_columns.by_value(dimension).items() if parts.hours else ():
+            found.add(value, sums, len(sums.visitors))
         for gap in parts.gaps:
             for (_, value), sums in self._sums(gap, dimension=dimension).items():
                 found.add(value, sums, len(sums.visitors))
@@ -136,11 +144,14 @@ class Reading:
 
     def _parts(self, dimension: str) -> Parts:
         """Return what the sums of a dimension are read from."""
-        sealed = tuple(self._sealed_days) if dimension in sealing.DIMENSIONS else ()
-        if sealed not in self._gaps:
-            gaps = list(gaps_of(self.range, sealed, self._zone))
-            self._gaps[sealed] = without_empty(self.question.website.pk, gaps)
-        return Parts(sealed, self._gaps[sealed])
+        is_sealed = dimension in sealing.DIMENSIONS
+        days, hours = (self._sealed_days, self._sealed_hours) if is_sealed else ((), ())
+        if is_sealed not in self._gaps:
+            sealed = [range_of(day, self._zone) for day in days]
+            sealed += [Range(start, start + HOUR) for start in hours]
+            gaps = list(gaps_of(self.range, sealed))
+            self._gaps[is_sealed] = without_empty(self.question.website.pk, gaps)
+        return Parts(days, hours, self._gaps[is_sealed])
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -163,6 +174,24 @@ class Reading:
         return days
 
     @cached_property
+    def _sealed_hours(self) -> Sequence[datetime]:
+        """The sealed hours that serve, of other days."""
+        question, days = self.question, [range_of(day, self._zone) for day in self._sealed_days]
+        hours = sorted(
+            hour
+            for hour in sealing.sealed_hours(question.website.pk, self.range)
+            if not any(day.start < hour + HOUR and hour < day.end for day in days)
+        )
+        if question.bots_only or not hours:
+            return ()
+        return selectable_days(question.website.pk, hours, question.conditions)
+
+    @cached_property
+    def _hour_columns(self) -> ColumnSums:
+        website_id, conditions = self.question.website.pk, self.question.conditions
+        return ColumnSums(website_id, self._sealed_hours, conditions, self._counts)
+
+    @cached_property
     def _columns(self) -> ColumnSums:
         website_id, conditions = self.question.website.pk, self.question.conditions
         return ColumnSums(website_id, self._sealed_days, conditions, self._counts)
@@ -176,7 +205,7 @@ class Reading:
 
     @cached_property
     def _sealed_totals(self) -> dict[date, Sums]:
-        return self._sealed.by_day() if self._whole.sealed else {}
+        return self._sealed.by_day() if self._whole.days else {}
 
     @property
     def _counts(self) -> set[str]:

@@ -42,6 +42,8 @@ def test_the_homes_are_those_of_the_design():
             "Breakdown",
             "VisitorSet",
             "DayColumn",
+            "HourColumn",
+            "SealedHour",
             "RollupCheck",
         ),
     }

@@ -349,7 +349,9 @@ DECIDED = {
     "analytics_websitevisitor": {"visitor_id"},
     "analytics_dirtyrange": {"session_id"},
     "analytics_heavysession": {"session_id"},
-    "analytics_daycolumn": {"data"},  # deleted with the day, as soon as a session of it is
+    # Deleted with the day or the hour, as soon as a session of it is.
+    "analytics_daycolumn": {"data"},
+    "analytics_hourcolumn": {"data"},
     "analytics_breakdown": {"data"},  # numbers of people only
     "token_blacklist_outstandingtoken": {"user_id"},  # always null
 }
@@ -362,6 +364,7 @@ NOTHING = {
     *("analytics_maintenancerun", "analytics_maintenancefailure", "analytics_platformtotal"),
     *("analytics_platformhour", "analytics_eventtotal", "analytics_eventfloor"),
     *("analytics_websiterules", "analytics_rollupcheck", "analytics_sealedday"),
+    "analytics_sealedhour",
     *("analytics_appliedretention", "websites_deletedwebsite"),
     *("analytics_visitorset", "auth_permission", "auth_group", "auth_group_permissions"),
     *("django_content_type", "token_blacklist_blacklistedtoken"),

@@ -197,3 +197,5 @@ def seal_some(data, website):
     days = data.draw(st.permutations(list(days_of(whole, zone))))
     for day in days[: data.draw(st.integers(0, len(days)))]:
         sealing.seal(website.pk, day, zone)
+    for hour in data.draw(st.lists(st.integers(0, MINUTES // 60), max_size=8, unique=True)):
+        sealing.seal_hour(website.pk, START + timedelta(hours=hour))

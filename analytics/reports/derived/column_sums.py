@@ -4,8 +4,9 @@ They are what statements on sessions give (session_query.py), for whole days.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from analytics.reports.derived.day_columns import (
     WHOLE,
     WITHIN,
     Array,
+    Day,
 )
 from analytics.reports.derived.loaded_columns import LoadedColumns, LoadedDay, column_of
 from analytics.reports.derived.sealing import DIMENSIONS
@@ -52,6 +54,7 @@ from analytics.reports.questions.buckets import start_of
 from analytics.reports.questions.question import Condition
 from config.server.computation import compute
 
+D = TypeVar("D", bound=Day)
 DURATION = "duration_ms"
 MAX_HITS = 10_000_000  # of a question; the arrays of so many take up to 400 MB
 FIRST = {PAGE: FIRST_PAGE, HOSTNAME: FIRST_HOST, **dict.fromkeys(OF_NAMES, FIRST_NAME)}
@@ -72,8 +75,8 @@ ENDS_OF_PAGES = {"entries": "entryPage", "exits": "exitPage"}
 
 
 def selectable_days(
-    website_id: UUID, days: Sequence[date], conditions: Iterable[Condition]
-) -> Sequence[date]:
+    website_id: UUID, days: Sequence[D], conditions: Iterable[Condition]
+) -> Sequence[D]:
     """Return the sealed days whose columns give sums under conditions: all, or none.
 
     None for conditions on what columns do not have, and where they would take too much memory.
@@ -88,7 +91,7 @@ class ColumnSums:
     def __init__(
         self,
         website_id: UUID,
-        days: Sequence[date],
+        days: Sequence[Day],
         conditions: Sequence[Condition],
         needed: Collection[str],
     ) -> None:
@@ -97,7 +100,7 @@ class ColumnSums:
         self.needed = needed
         self._columns = LoadedColumns(website_id, days)
 
-    def by_day(self) -> dict[date, Sums]:
+    def by_day(self) -> dict[Day, Sums]:
         """Return the totals of each day."""
         found = self.by_value(TOTAL)
         return {day: found.sums(number) for number, day in enumerate(self.days)}
@@ -119,8 +122,9 @@ class ColumnSums:
         ends = np.array([(edge - edges[0]) // MS for edge in edges])
         sums = ValueSums([str(edge) for edge in edges], self.needed)
         for selection in self._selections:
-            start = (start_of(self.days[selection.day.number], zone) - edges[0]) // MS
-            compute(_add_by_time, sums, selection, ends - start)
+            day = self.days[selection.day.number]
+            start = day if isinstance(day, datetime) else start_of(day, zone)
+            compute(_add_by_time, sums, selection, ends - (start - edges[0]) // MS)
         compute(sums.group_visitors)
         return [sums.sums(number) for number in range(len(edges) - 1)]
 

@@ -1,12 +1,13 @@
 """Columns of sealed days: sessions and their hits as arrays, from which sums are quick to make
 
 An array has a value for each session that overlaps the day, or for each hit of these sessions, one
-session after the other; so a hit on another day can show that its session fits. Texts are numbers
+session after the other; so a hit on another day can show that its session fits. Sealed hours have
+the same: `day` in this and the other modules of columns means either. Texts are numbers
 of a list that is stored beside them. Bots are left out.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import numpy as np
 from django.db import connections
 from numpy.typing import NDArray
 
-from analytics.reports.derived.sealed_models import DayColumn
+from analytics.reports.derived.sealed_models import DayColumn, HourColumn
 from analytics.reports.queries.conditions import COLUMNS
 from analytics.reports.queries.session_counts import SESSION_TESTS
 from analytics.reports.queries.session_query import ENGAGED_SECONDS, range_values
@@ -25,6 +26,7 @@ from config.db import binary_results
 from config.db.routers import home
 
 Array = NDArray[Any]
+Day = date  # or a datetime, the start of an hour
 ALIAS = home(DayColumn)
 MS = timedelta(milliseconds=1)
 # Of a session. BEGINS: on this day. WHOLE: it lies within the day, and has one visitor.
@@ -48,6 +50,24 @@ WEIGHTS = (
     *("duration_ms", "page_views", "events", "timed_views"),
     *("engaged_seconds", "scrolled_pages", "scroll_percents"),
 )
+
+
+class Table(NamedTuple):
+    """A table of columns, and the column of it that says of which day, or hour, they are."""
+
+    model: type[DayColumn] | type[HourColumn]
+    key: str
+    type: str
+
+    @classmethod
+    def of(cls, days: Collection[Day]) -> "Table":
+        """Return the table of some days, or of some hours."""
+        if any(isinstance(day, datetime) for day in days):
+            return cls(HourColumn, "start", "timestamptz")
+        return cls(DayColumn, "day", "date")
+
+    def complete(self, statement: str) -> str:
+        return statement.format(table=self.model._meta.db_table, key=self.key, type=self.type)
 
 
 class Column(msgspec.Struct, array_like=True, frozen=True):
@@ -105,13 +125,13 @@ class _Session(NamedTuple):
     texts: Sequence[str | None]
 
 
-def store(website_id: UUID, day: date, range: Range) -> None:
+def store(website_id: UUID, day: Day, range: Range) -> None:
     """Store the columns of a day, which is a range of time."""
-    rows = [
-        DayColumn(website_id=website_id, day=day, name=name, data=msgspec.msgpack.encode(column))
-        for name, column in make(website_id, range).items()
-    ]
-    DayColumn.objects.bulk_create(rows)
+    table = Table.of([day])
+    key = {"website_id": website_id, table.key: day}
+    for name, column in make(website_id, range).items():
+        data = msgspec.msgpack.encode(column)
+        table.model._default_manager.create(**key, name=name, data=data)
 
 
 def make(website_id: UUID, range: Range) -> dict[str, Column]:
@@ -129,20 +149,21 @@ def make(website_id: UUID, range: Range) -> dict[str, Column]:
 
 
 def read(
-    website_id: UUID, days: Collection[date], names: Iterable[str]
-) -> Mapping[date, Mapping[str, Column]]:
-    """Return some columns of each day that has sessions."""
-    found: dict[date, dict[str, Column]] = {}
-    with binary_results.execute(ALIAS, _READ, [website_id, list(days), list(names)]) as cursor:
+    website_id: UUID, days: Collection[Day], names: Iterable[str]
+) -> Mapping[Day, Mapping[str, Column]]:
+    """Return some columns of each day that has sessions; these are all days, or all hours."""
+    found: dict[Day, dict[str, Column]] = {}
+    statement = Table.of(days).complete(_READ)
+    with binary_results.execute(ALIAS, statement, [website_id, list(days), list(names)]) as cursor:
         for day, name, data in cursor:
             found.setdefault(day, {})[name] = msgspec.msgpack.decode(data, type=Column)
     return found
 
 
-def hits_of(website_id: UUID, days: Collection[date]) -> int:
+def hits_of(website_id: UUID, days: Collection[Day]) -> int:
     """Return about how many hits some days have; no column is read."""
     with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_HITS, [website_id, list(days), HIT_FLAGS])
+        cursor.execute(Table.of(days).complete(_HITS), [website_id, list(days), HIT_FLAGS])
         [[hits]] = cursor.fetchall()
         return int(hits)
 
@@ -276,11 +297,11 @@ _TESTS = [SESSION_TESTS[f"{name}_sessions"] for name in ("viewed", "bounced", "e
 _SELECTED = [*_Session._fields[: -len(_TESTS) - 1], *_TESTS, *COLUMNS.values()]
 _SESSIONS = f"SELECT {', '.join(_SELECTED)} FROM {SESSIONS} WHERE {OVERLAP}"
 _HITS = """
-SELECT coalesce(sum(octet_length(data)), 0) FROM analytics_daycolumn
- WHERE website_id = %s AND day = ANY(%s::date[]) AND name = %s
+SELECT coalesce(sum(octet_length(data)), 0) FROM {table}
+ WHERE website_id = %s AND {key} = ANY(%s::{type}[]) AND name = %s
 """
 _READ = """
-SELECT day, name, data FROM analytics_daycolumn
- WHERE website_id = %s AND day = ANY(%s::date[]) AND name = ANY(%s::varchar[])
- ORDER BY day
+SELECT {key}, name, data FROM {table}
+ WHERE website_id = %s AND {key} = ANY(%s::{type}[]) AND name = ANY(%s::varchar[])
+ ORDER BY {key}
 """

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from itertools import count
 from uuid import UUID
@@ -21,6 +20,7 @@ from analytics.reports.derived.day_columns import (
     VISITOR,
     Array,
     Column,
+    Day,
 )
 from analytics.reports.queries.conditions import OF_NAMES, fitting_texts
 from analytics.reports.questions.question import Condition
@@ -94,9 +94,9 @@ class LoadedColumns:
     """Columns of some days of a website."""
 
     website_id: UUID
-    days: Sequence[date]
+    days: Sequence[Day]
     _texts: dict[str, Texts] = field(default_factory=dict)
-    _loaded: dict[date, LoadedDay] = field(default_factory=dict)
+    _loaded: dict[Day, LoadedDay] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[LoadedDay]:

@@ -75,6 +75,7 @@ def compare_day(website: Website, day: date, found: Comparison) -> None:
         for chunk in range(0, len(ids), ROWS):
             _compare_sessions(website, ids[chunk : chunk + ROWS], found)
         _compare_sealed_day(website, day, found)
+        _compare_sealed_hours(website, Range(start, start + DAY), found)
 
 
 def compare_totals(website: Website, found: Comparison) -> None:
@@ -116,6 +117,17 @@ def _compare_sealed_day(website: Website, day: date, found: Comparison) -> None:
         if len(expected) > breakdowns.MAX_VALUES:
             expected = {value: sums for value, sums in expected.items() if value in stored}
         found.compare(name, stored, expected)
+
+
+def _compare_sealed_hours(website: Website, range: Range, found: Comparison) -> None:
+    """Compare the sealed hours of a day of UTC with the sessions."""
+    for start in sorted(sealing.sealed_hours(website.pk, range)):
+        selection = Selection(website.pk, (start, start + sealing.HOUR))
+        for dimension in sealing.DIMENSIONS:
+            expected = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
+            of_columns = ColumnSums(website.pk, [start], (), COUNTS).by_value(dimension)
+            name = f"{dimension} of {start:%Y-%m-%d %H:%M} of {website.pk}"
+            found.compare(name, _stored_sums(of_columns, dimension), expected)
 
 
 def _stored_sums(found: SealedValues | ValueSums, dimension: str) -> dict[str | None, Sums]:

@@ -18,7 +18,8 @@ from websites.models import Website
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 10  # between two passes over all websites
-SEAL_SECONDS = 3_600  # between two looks for days to seal
+SEAL_SECONDS = 3_600  # between two looks for days to seal, of all websites
+SEAL_BUSY_SECONDS = 300  # of those that had events since
 WAIT_SECONDS = 60  # for a process that has the website
 SEALING_SECONDS = ERASURE_SECONDS = 30  # of one pass, so that new events do not wait for long
 
@@ -61,7 +62,7 @@ def rebuild(website_id: UUID) -> Iterator[Step]:
 
 
 def seal_all(websites: Iterable[Website]) -> Iterator[int]:
-    """Seal the days of websites that are over; yield 1 for each."""
+    """Seal the days and hours of websites that are over; yield 1 for each."""
     for website in websites:
         while _seal(website):
             yield 1
@@ -74,15 +75,23 @@ def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
     """
     sealing_rest: Iterator[int] = iter(())
     erasure_rest: Iterator[int] = iter(())
-    seal_at = float("-inf")
+    seal_at = seal_busy_at = float("-inf")
+    busy: set[UUID] = set()
     while True:
         started = time.monotonic()
         try:
-            for _ in roll_up_due(due_websites()):
+            due = due_websites()
+            busy.update(due)
+            for _ in roll_up_due(due):
                 pass
-            if started >= seal_at:
-                sealing_rest = seal_all(Website.objects.order_by("pk"))
-                seal_at = started + SEAL_SECONDS
+            if started >= seal_busy_at:
+                websites = Website.objects.order_by("pk")
+                if started < seal_at:
+                    websites = websites.filter(pk__in=busy)
+                else:
+                    seal_at = started + SEAL_SECONDS
+                sealing_rest, busy = seal_all(websites), set()
+                seal_busy_at = started + SEAL_BUSY_SECONDS
             _spend(sealing_rest, SEALING_SECONDS)
             if _spend(erasure_rest, ERASURE_SECONDS):
                 erasure_rest = waiting.erase_waiting()
@@ -112,10 +121,10 @@ def _roll_up(website_id: UUID) -> Step | None:
 
 
 def _seal(website: Website) -> bool:
-    """Seal a day of a website, unless another process has it or events wait to be rolled up."""
+    """Seal a day or an hour of a website, unless another process has it."""
     if disk_guard.look():
         return False
     with deadline.long_transaction(rollup.ALIAS):
-        if not rollup.lock(website.pk, 0) or rollup.is_due(website):
+        if not rollup.lock(website.pk, 0):
             return False
         return sealing.seal_due(website.pk, ZoneInfo(website.timezone), uuid7.now())

@@ -78,4 +78,37 @@ class DayColumn(models.Model):
         return f"{self.name} on {self.day}"
 
 
-SEALED = (SealedDay, Breakdown, VisitorSet, DayColumn)
+class SealedHour(models.Model):
+    """An hour of a day that is not sealed whose columns are right, of a website with many sessions.
+
+    Like a sealed day it is only a cache, deleted when a session of it changes.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "start")
+    website_id = models.UUIDField()
+    start = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.start)
+
+
+class HourColumn(models.Model):
+    """A column of a sealed hour, as a DayColumn is of a day."""
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "start", "name")
+    website_id = models.UUIDField()
+    start = models.DateTimeField()
+    name = models.CharField(max_length=16)
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.name} from {self.start}"
+
+
+OF_DAYS = (SealedDay, Breakdown, VisitorSet, DayColumn)
+OF_HOURS = (SealedHour, HourColumn)
+SEALED = (*OF_DAYS, *OF_HOURS)

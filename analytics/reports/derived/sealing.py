@@ -4,18 +4,22 @@ They are filled by the very statements that answer from the sessions, and delete
 of a session that touches them; so nothing stale can be shown.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import connections
+
 from analytics.reports.derived import breakdowns, day_columns
-from analytics.reports.derived.sealed_models import SEALED, SealedDay
+from analytics.reports.derived.rollup_models import DirtyRange
+from analytics.reports.derived.sealed_models import OF_DAYS, OF_HOURS, SealedDay, SealedHour
 from analytics.reports.facts.session_rows import Span
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.conditions import COLUMNS, OF_NAMES, OF_PAGES
 from analytics.reports.queries.session_query import TOTAL, Selection, sums_by
-from analytics.reports.questions.buckets import DAY, days_of, local_day, start_of
+from analytics.reports.questions.buckets import days_of, local_day, range_of, start_of
 from analytics.reports.questions.question import Range
 from config.db import uuid7
 from config.db.routers import home
@@ -23,19 +27,33 @@ from config.db.routers import home
 ALIAS = home(SealedDay)
 DIMENSIONS = (TOTAL, *COLUMNS, *OF_PAGES, *OF_NAMES)
 QUIET = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)
+SESSIONS_OF_HOUR = 100  # that pay for columns; fewer are read as quickly
 
 
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> bool:
     """Seal the latest day that has been over for a while; return whether there was one.
 
-    One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Within a
-    transaction that has locked the website, which has no marks left.
+    One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Once there is
+    none, an hour since. Within a transaction that has locked the website.
     """
-    day = _due_day(website_id, zone, start_of(local_day(now - QUIET, zone), zone))
-    if day:
+    end = min(now - QUIET, _earliest_change(website_id) or now)
+    today = start_of(local_day(end, zone), zone)
+    if day := _due_day(website_id, zone, today):
         seal(website_id, day, zone)
-    return day is not None
+    elif hour := _due_hour(website_id, Range(today, end)):
+        seal_hour(website_id, hour)
+    else:
+        return False
+    return True
+
+
+def _earliest_change(website_id: UUID) -> datetime | None:
+    """Return the time of the earliest event that waits for the rollup."""
+    lows = DirtyRange.objects.filter(website_id=website_id).order_by("low")
+    low = lows.values_list("low", flat=True).first()
+    return uuid7.time_of(low) if low else None
 
 
 def _due_day(website_id: UUID, zone: ZoneInfo, end: datetime) -> date | None:
@@ -50,11 +68,27 @@ def _due_day(website_id: UUID, zone: ZoneInfo, end: datetime) -> date | None:
     return None
 
 
+def _due_hour(website_id: UUID, range: Range) -> datetime | None:
+    """Return the latest hour of a range in which many sessions begin, and which is not sealed."""
+    values: dict[str, Any] = {
+        "website": website_id,
+        "start": uuid7.floor(range.start),
+        "end": uuid7.floor(range.end),
+        "from": range.start,
+        "until": range.end - HOUR,
+        "sessions": SESSIONS_OF_HOUR,
+    }
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(_DUE_HOUR, values)
+        return next((hour for (hour,) in cursor.fetchall()), None)
+
+
 def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     """Store what the sessions tell of a local day."""
-    range = Range(start_of(day, zone), start_of(day + DAY, zone))
+    range = range_of(day, zone)
     selection = Selection(website_id, range)
     _delete(website_id, [day])
+    _delete_hours(website_id, range)
     day_columns.store(website_id, day, range)
     for dimension in DIMENSIONS:
         by_value = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
@@ -62,8 +96,17 @@ def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     SealedDay.objects.create(website_id=website_id, day=day, timezone=zone.key)
 
 
-def unseal(website_id: UUID, spans: Iterable[Span]) -> None:
+def seal_hour(website_id: UUID, start: datetime) -> None:
+    """Store the columns of an hour."""
+    range = Range(start, start + HOUR)
+    _delete_hours(website_id, range)
+    day_columns.store(website_id, start, range)
+    SealedHour.objects.create(website_id=website_id, start=start)
+
+
+def unseal(website_id: UUID, spans: Collection[Span]) -> None:
     """Delete the sealed days that spans of time touch; within the transaction that changes them."""
+    _unseal_hours(website_id, spans)
     sealed = SealedDay.objects.filter(website_id=website_id).values_list("timezone", "day")
     by_zone: dict[str, set[date]] = {}
     for name, day in sealed:
@@ -81,6 +124,18 @@ def unseal(website_id: UUID, spans: Iterable[Span]) -> None:
         _delete(website_id, touched)
 
 
+def _unseal_hours(website_id: UUID, spans: Collection[Span]) -> None:
+    starts = SealedHour.objects.filter(website_id=website_id).values_list("start", flat=True)
+    touched = [
+        start
+        for start in starts
+        if any(span.start < start + HOUR and span.end >= start for span in spans)
+    ]
+    if touched:
+        for model in OF_HOURS:
+            model.objects.filter(website_id=website_id, start__in=touched).delete()
+
+
 def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -> set[date]:
     """Return the days that are sealed in a zone, those that lie within a range."""
     days = SealedDay.objects.filter(website_id=website_id, timezone=zone.key)
@@ -88,14 +143,41 @@ def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -
         first, last = local_day(within.start, zone), local_day(within.end, zone)
         days = days.filter(day__gte=first, day__lte=last)
     found = set(days.values_list("day", flat=True))
-    return {
-        day
-        for day in found
-        if within is None
-        or (start_of(day, zone) >= within.start and start_of(day + DAY, zone) <= within.end)
-    }
+    return {day for day in found if within is None or _lies_within(range_of(day, zone), within)}
+
+
+def _lies_within(part: Range, whole: Range) -> bool:
+    return part.start >= whole.start and part.end <= whole.end
+
+
+def sealed_hours(website_id: UUID, within: Range) -> set[datetime]:
+    """Return the starts of the sealed hours that lie within a range."""
+    hours = SealedHour.objects.filter(website_id=website_id)
+    hours = hours.filter(start__gte=within.start, start__lte=within.end - HOUR)
+    return set(hours.values_list("start", flat=True))
 
 
 def _delete(website_id: UUID, days: Collection[date]) -> None:
-    for model in SEALED:
+    for model in OF_DAYS:
         model.objects.filter(website_id=website_id, day__in=days).delete()
+
+
+def _delete_hours(website_id: UUID, range: Range) -> None:
+    """Delete the hours that touch a range."""
+    for model in OF_HOURS:
+        hours = model.objects.filter(website_id=website_id)
+        hours.filter(start__gt=range.start - HOUR, start__lt=range.end).delete()
+
+
+_DUE_HOUR = """
+SELECT hour
+  FROM (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour
+      FROM analytics_websitesession
+     WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s
+  ) AS session
+ WHERE hour >= %(from)s AND hour <= %(until)s
+   AND hour NOT IN (SELECT start FROM analytics_sealedhour WHERE website_id = %(website)s)
+ GROUP BY hour HAVING count(*) >= %(sessions)s
+ ORDER BY hour DESC LIMIT 1
+"""

@@ -67,6 +67,11 @@ class ValueSums:
             sums = Sums.of(numbers, NOTHING.visitors)
             yield ValueCounts(self.values[number], bound, sums)
 
+    def items(self) -> Iterator[tuple[str | None, Sums]]:
+        """Yield the sums of each value that was found."""
+        for number in np.flatnonzero(self._is_found).tolist():
+            yield self.values[number], self.sums(number)
+
     def visitors(self, values: Collection[str | None]) -> dict[str | None, BitMap]:
         """Return the visitors of some values."""
         wanted = set(values)

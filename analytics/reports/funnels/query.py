@@ -38,6 +38,7 @@ from analytics.reports.queries.conditions import Parameters, pattern_of
 from analytics.reports.queries.session_query import range_values
 from analytics.reports.queries.session_statements import OVERLAP, SESSIONS
 from analytics.reports.queries.sums import visitors_of
+from analytics.reports.questions.buckets import range_of
 from analytics.reports.questions.question import Question, Range
 from config.db.routers import home
 from websites.goal_models import SEQUENTIAL, SESSION, Funnel
@@ -97,7 +98,7 @@ def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     if way.is_of_sessions and not way.has_properties and not question.bots_only:
         sealed = sorted(sealing.sealed_days(question.website.pk, zone, range))
         days = selectable_days(question.website.pk, sealed, question.conditions)
-    gaps = list(gaps_of(range, days, zone))
+    gaps = list(gaps_of(range, (range_of(day, zone) for day in days)))
     parts = [
         _read(replace(question, range=gap), way, range.end)
         for gap in without_empty(question.website.pk, gaps)

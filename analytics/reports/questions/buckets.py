@@ -19,6 +19,10 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return midnight.astimezone(UTC)
 
 
+def range_of(day: date, zone: ZoneInfo) -> Range:
+    return Range(start_of(day, zone), start_of(day + DAY, zone))
+
+
 def local_day(at: datetime, zone: ZoneInfo) -> date:
     return at.astimezone(zone).date()
 
