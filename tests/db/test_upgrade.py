@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
-from config.db.postgres_programs import EmbeddedPostgresError, Programs, installed
+from config.db.postgres_programs import EmbeddedPostgresError, installed
+from tests.support.postgres_server import older_postgres
 
 OLD = 16
 OPTIONS = {"max_connections": "20", "shared_buffers": "8MB", "fsync": "off"}
@@ -25,26 +26,13 @@ def run(*options):
     return out.getvalue().splitlines()
 
 
-def initialize(server, programs):
-    server.data_dir.mkdir(parents=True, mode=0o700)
-    programs.own(server.data_dir)
-    access = ("--username=postgres", "--auth-local=trust", "--auth-host=reject")
-    made = programs.run(
-        *("initdb", *access, "--no-locale", "--encoding=UTF8", "--no-sync"),
-        data_dir=server.data_dir,
-    )
-    assert made.returncode == 0, made.stdout
-
-
 def connect(var_dir, name="millrace"):
     return psycopg.connect(database_url(var_dir, name), autocommit=True)
 
 
 @pytest.mark.slow
 def test_data_of_an_older_version_is_copied_and_kept(var_dir):
-    old = EmbeddedPostgres(var_dir, options=OPTIONS, programs=installed(OLD))
-    initialize(old, Programs(installed(OLD), data_dir=old.data_dir))
-    with old:
+    with older_postgres(var_dir, OLD, options=OPTIONS) as old:
         old.create_database("millrace")
         with connect(var_dir) as link:
             link.execute("CREATE ROLE reader")

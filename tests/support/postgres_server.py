@@ -1,11 +1,12 @@
 """A PostgreSQL that a test can stop, kill and freeze"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from config.db.embedded_postgres import EmbeddedPostgres, database_url
+from config.db.postgres_programs import Programs, installed
 from tests.support.migrated_data import ANALYTICS, MAIN, copy_migrated_data
 from tests.support.processes import children, frozen, kill_all
 
@@ -67,3 +68,20 @@ class Postgres:
         """Be silent: the kernel accepts connections and bytes, but no process reads them."""
         with frozen(lambda: self.processes):
             yield
+
+
+def older_postgres(
+    var_dir: Path, version: int, *, options: Mapping[str, str] | None = None
+) -> EmbeddedPostgres:
+    """Return an embedded server of an older major version, whose data is made anew."""
+    server = EmbeddedPostgres(var_dir, options=options or {}, programs=installed(version))
+    server.data_dir.mkdir(parents=True, mode=0o700)
+    programs = Programs(installed(version), data_dir=server.data_dir)
+    programs.own(server.data_dir)
+    access = ("--username=postgres", "--auth-local=trust", "--auth-host=reject")
+    made = programs.run(
+        *("initdb", *access, "--no-locale", "--encoding=UTF8", "--no-sync"),
+        data_dir=server.data_dir,
+    )
+    assert made.returncode == 0, made.stdout
+    return server
