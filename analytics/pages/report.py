@@ -13,9 +13,9 @@ from analytics.pages.filters import chips, parameter
 from analytics.pages.links import Link, State
 from analytics.pages.segments import segment_menu
 from analytics.pages.texts import DIMENSIONS, OPERATORS, PERIODS, problem_text
+from analytics.reports import live
 from analytics.reports.answers import current
 from analytics.reports.derived import rollup
-from analytics.reports.live import live
 from analytics.reports.parameters.parameters import question_of
 from analytics.reports.questions.buckets import local_day
 from analytics.reports.questions.periods import DEFAULT
@@ -115,7 +115,7 @@ def _periods(state: State) -> list[Link]:
 
 
 def present_visitors(website: Website) -> dict[str, Any]:
-    return {"live_visitors": live(website, uuid7.now()).visitors}
+    return {"live_visitors": live.present_visitors(website, uuid7.now())}
 
 
 def waiting(request: HttpRequest, website: Website) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from django.db import connections
@@ -68,10 +68,8 @@ class Live:
 
 def live(website: Website, now: datetime) -> Live:
     """Return what happens on a website; the present minute is the last one."""
-    end = now.replace(second=0, microsecond=0) + MINUTE
-    start = end - MINUTES * MINUTE
-    window = _Window(website.pk, rules_of(website), now, start, end)
-    parts = window.parts()
+    window = _Window.of(website, now)
+    start, end, parts = window.start, window.end, window.parts()
     pages, sources, countries = _Counts("page"), _Counts("source"), _Counts("country")
     for part in parts["page"]:
         pages.add(page_of(part.url, window.rules.page_rules), part)
@@ -91,6 +89,11 @@ def live(website: Website, now: datetime) -> Live:
         countries=countries.top(),
         events=window.events(),
     )
+
+
+def present_visitors(website: Website, now: datetime) -> int:
+    """Return how many visitors are there."""
+    return _Window.of(website, now).present_visitors()
 
 
 class _Part(NamedTuple):
@@ -164,6 +167,16 @@ class _Window:
     now: datetime
     start: datetime
     end: datetime
+
+    @classmethod
+    def of(cls, website: Website, now: datetime) -> Self:
+        end = now.replace(second=0, microsecond=0) + MINUTE
+        return cls(website.pk, rules_of(website), now, end - MINUTES * MINUTE, end)
+
+    def present_visitors(self) -> int:
+        """Return how many visitors are there."""
+        [[count]] = self._rows(_PRESENT_VISITORS)
+        return int(count)
 
     def parts(self) -> dict[str, list[_Part]]:
         """Return the events by page, session and minute, and those of who is present."""
@@ -245,20 +258,27 @@ _ORIGIN = f"""
   ) AS context ON true
 """
 _ORIGIN_COLUMNS = "coalesce(is_known, false), source, country, place"
+_PRESENT_VISITORS = f"""
+SELECT count(DISTINCT visitor_id) FROM ({_EVENTS_OF_WINDOW}) AS seen
+ WHERE created_at >= %(present)s AND NOT {_IS_BOT}
+"""
 # The events are read once, their visitors numbered, and each session asked whether it is a bot's.
+# Nothing is joined with the events: PostgreSQL, which cannot know how many these are, would compare
+# each with each session. `first` is the first event of a session.
 _PARTS = f"""
 WITH event AS MATERIALIZED (
     SELECT *, (dense_rank() OVER (ORDER BY visitor_id COLLATE "C"))::int AS visitor
       FROM ({_EVENTS_OF_WINDOW}) AS event
 ), session AS MATERIALIZED (
     SELECT seen.*, {_IS_BOT} AS is_bot FROM (
-        SELECT session_id, min(id::text)::uuid AS id,
+        SELECT session_id,
+               min(ARRAY[id::text COLLATE "C", url, referrer, location]) AS first,
                count(*) FILTER (WHERE event_type = 'pageview') AS page_views,
                string_agg(int4send(visitor), '') AS visitors
           FROM event GROUP BY session_id
     ) AS seen
 ), hit AS (
-    SELECT event.* FROM event JOIN session USING (session_id) WHERE NOT is_bot
+    SELECT * FROM event WHERE session_id NOT IN (SELECT session_id FROM session WHERE is_bot)
 )
 SELECT 'minute', date_trunc('minute', created_at) AS minute, '', NULL, NULL,
        false, NULL, NULL, NULL,
@@ -272,8 +292,8 @@ SELECT 'page', NULL, url, NULL, NULL, false, NULL, NULL, NULL, count(*),
        string_agg(int4send(visitor), '')
   FROM hit WHERE event_type = 'pageview' GROUP BY url
 UNION ALL
-SELECT 'session', NULL, url, referrer, location, {_ORIGIN_COLUMNS}, seen.page_views, visitors
-  FROM session AS seen JOIN event USING (id) {_ORIGIN} WHERE NOT is_bot
+SELECT 'session', NULL, first[2], first[3], first[4], {_ORIGIN_COLUMNS}, page_views, visitors
+  FROM session AS seen {_ORIGIN} WHERE NOT is_bot
 """
 _EVENTS = f"""
 SELECT '', created_at, first.url, first.referrer, first.location, {_ORIGIN_COLUMNS},
