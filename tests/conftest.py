@@ -21,6 +21,7 @@ from config import runtime
 from config.api import address_hash, fail_open, outcome_counts
 from config.db import availability, replica
 from config.server import disk_guard, health, migration_metrics, replica_watch
+from tests.support import citus
 from tests.support.accounts import PASSWORD
 from tests.support.api import Api
 from tests.support.cleanup import sql_flush
@@ -79,6 +80,17 @@ def _quick_flush():
 def django_db_modify_db_settings(django_db_modify_db_settings):
     """Let the analytics database be made for tests that use it alone."""
     connections["analytics"].settings_dict["TEST"]["DEPENDENCIES"] = []
+
+
+if citus.URL:
+
+    @pytest.fixture(scope="session")
+    def django_db_setup(django_db_setup, django_db_blocker):
+        """Run the whole suite with its analytics database on the cluster."""
+        with django_db_blocker.unblock():
+            citus.distribute_test_database()
+        yield
+        citus.drop_on_workers(connections["analytics"].settings_dict["NAME"])
 
 
 @pytest.fixture(autouse=True)

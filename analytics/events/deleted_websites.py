@@ -5,7 +5,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db.models import Model
 
-from config.db import deadline
+from config.db import cluster, deadline
 from config.db.routers import ANALYTICS, home
 from websites.models import DeletedWebsite, Website
 
@@ -24,6 +24,7 @@ WITH RECURSIVE site (id) AS (
 )
 SELECT id FROM site WHERE id IS NOT NULL
 """
+_WEBSITES_OF_SHARDS = "SELECT DISTINCT website_id FROM {table} ORDER BY website_id"
 
 
 def deleted_websites(model: type[Model]) -> list[UUID]:
@@ -53,8 +54,9 @@ def _models_of_websites() -> list[type[Model]]:
 
 
 def _missing_websites(model: type[Model]) -> list[UUID]:
+    statement = _WEBSITES_OF_SHARDS if cluster.is_cluster(ANALYTICS) else _WEBSITES_OF_ROWS
     with deadline.long_transaction(ANALYTICS) as cursor:
-        cursor.execute(_WEBSITES_OF_ROWS.format(table=model._meta.db_table))
+        cursor.execute(statement.format(table=model._meta.db_table))
         ids = [id for (id,) in cursor.fetchall()]
     existing = _known(Website, ids)
     return [id for id in ids if id not in existing]

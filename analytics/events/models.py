@@ -191,18 +191,19 @@ class ClientContext(Stream):
 
 # From the events of the visitor to their sessions, to the contexts of these, all by way of indexes.
 _CONTEXTS_OF = """
-SELECT context.id FROM (
+WITH own AS MATERIALIZED (
     SELECT DISTINCT website_id, session_id FROM analytics_event
      WHERE hashtext(visitor_id) = ANY(ARRAY(SELECT hashtext(id) FROM unnest(%s::text[]) AS id))
        AND visitor_id = ANY(%s)
-) AS session
+), shared AS MATERIALIZED (
+    SELECT DISTINCT own.website_id, own.session_id
+      FROM own JOIN analytics_event AS other
+        ON hashtext(other.session_id) = hashtext(own.session_id)
+       AND other.session_id = own.session_id AND other.website_id = own.website_id
+     WHERE other.visitor_id <> ALL(%s)
+)
+SELECT context.id FROM (TABLE own EXCEPT TABLE shared) AS session
   JOIN analytics_clientcontext AS context
     ON context.website_id = session.website_id AND context.session_id = session.session_id
    AND hashtext(context.session_id) = hashtext(session.session_id)
- WHERE NOT EXISTS (
-    SELECT FROM analytics_event AS other
-     WHERE hashtext(other.session_id) = hashtext(session.session_id)
-       AND other.session_id = session.session_id AND other.website_id = session.website_id
-       AND other.visitor_id <> ALL(%s)
- )
 """

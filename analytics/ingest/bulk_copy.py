@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, TypeVar
 
-from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    connections,
+    transaction,
+)
 from django.db.models import F, Model
 from django.db.models.expressions import Combinable
 from prometheus_client import Counter
@@ -121,8 +128,11 @@ def copy_rows(table: Table, rows: Sequence[Row]) -> list[Outcome]:
     connection = connections[table.alias]
     connection.ensure_connection()
     statements = f"{table.brings(rows)}; {table.copy_sql}" if table.brings else table.copy_sql
-    with connection.wrap_database_errors:  # COPY is psycopg's own, Django wraps no error of it
-        copy_with(connection.connection, statements, chunks(rows, table.writers))
+    try:
+        with connection.wrap_database_errors:  # COPY is psycopg's own, Django wraps no error of it
+            copy_with(connection.connection, statements, chunks(rows, table.writers))
+    except InternalError as error:  # what a node of a cluster says of a row comes without its state
+        raise IntegrityError(str(error)) from error
     if table.on_new_rows:
         table.on_new_rows(rows)
     return [Outcome.STORED] * len(rows)

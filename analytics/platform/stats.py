@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 
 from analytics.platform import totals
 from analytics.platform.totals import PlatformHour, PlatformTotal
-from config.db import deadline
+from config.db import cluster, deadline
 from config.db.routers import ANALYTICS
 
 
@@ -63,6 +63,8 @@ def rebuild() -> Rebuilt:
     with deadline.long_transaction(ANALYTICS) as cursor:
         # Two at once would both add the difference.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('rebuild_totals'))")
+        if cluster.is_cluster(ANALYTICS):  # whose nodes do not show the same moment
+            cursor.execute("LOCK TABLE analytics_platformtotal IN SHARE MODE")
         cursor.execute(_COMPARE)
         compared = cursor.fetchall()
         wrong = [row for row in compared if row[3]]

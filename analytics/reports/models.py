@@ -148,6 +148,7 @@ class WebsiteSession(Stream):
     retention_setting: ClassVar = "statistics_retention_days"
     retention_default: ClassVar = "event_retention_days"
     index_fill_percent: ClassVar = 90  # for further versions of a row
+    distributed_by: ClassVar = "website_id"
     row: ClassVar = WebsiteSessionRow
 
     website_id = models.UUIDField()

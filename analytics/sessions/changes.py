@@ -23,11 +23,12 @@ from analytics.ingest.targets import register
 from analytics.ingest.updates import Updates
 from analytics.sessions.models import PageView, PageViewRow
 from config.api.outcomes import Outcome
-from config.db import uuid7
+from config.db import cluster, uuid7
 from config.db.routers import ANALYTICS
 
 PAGE_VIEWS = Table.of(PageView)
 HEARTBEAT_SECONDS = 30  # between two of them; what one adds at most
+LOCK = "FOR NO KEY UPDATE"
 LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
 
 
@@ -139,8 +140,9 @@ CHANGES = register(
 )
 
 # UPDATE alone would lock rows in the order in which its plan meets them. So `locked` locks all of
-# them by id, and is counted before the first one is changed. A row may have changed since the
-# statement began: PostgreSQL then adds to its latest version.
+# them by id (but on a cluster, where a deadlock is repeated), and is counted before the first one
+# is changed. A row may have changed since the statement began: PostgreSQL then adds to its latest
+# version.
 # Each condition on ids is written for the changed table, too: so months without them are pruned,
 # and the rest is found by the primary key, whatever the estimate for unnest.
 # Heartbeats count whole seconds: rounded down alike, the times of all of them lose none. Their
@@ -151,7 +153,7 @@ _SECONDS = """floor(extract(epoch FROM
     ))"""
 _UPDATE_SESSIONS = f"""
 WITH locked AS (
-    SELECT id FROM analytics_session WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
+    SELECT id FROM analytics_session WHERE id = ANY (%(ids)s) ORDER BY id {{lock}}
 )
 UPDATE analytics_session AS session SET
     page_views = session.page_views + given.page_views,
@@ -199,7 +201,7 @@ def _update_sessions(touches: Sequence[Touch]) -> set[UUID]:
         "last_beats": [beats.last for beats in heartbeats],
         "seconds_between": [beats.seconds_between for beats in heartbeats],
     }
-    return _ids(_UPDATE_SESSIONS, arrays)
+    return _ids(_UPDATE_SESSIONS, arrays, lock=LOCK)
 
 
 class _Heartbeats(NamedTuple):
@@ -223,7 +225,7 @@ def _heartbeats(touches: Sequence[Touch]) -> _Heartbeats:
 # Locked in order as sessions are.
 _UPDATE_LEFT = """
 WITH locked AS (
-    SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
+    SELECT id FROM analytics_pageview WHERE id = ANY (%(ids)s) ORDER BY id {lock}
 )
 UPDATE analytics_pageview AS page_view SET
     duration_seconds = given.duration,
@@ -253,7 +255,7 @@ def _update_left(leaves: Sequence[Leave]) -> set[UUID]:
         "durations": list(durations.values()),
         "scroll_depths": [depths.get(id) for id in durations],
     }
-    return _ids(_UPDATE_LEFT, arrays)
+    return _ids(_UPDATE_LEFT, arrays, lock=LOCK)
 
 
 def _insert(views: Sequence[PageViewRow]) -> None:
@@ -266,30 +268,30 @@ def _insert(views: Sequence[PageViewRow]) -> None:
 
 _FILL_IN = """
 WITH previous AS (
-    SELECT page_view.id, extract(epoch FROM arrived.at - page_view.created_at) AS seconds
+    -- The latest one before each, of those of an hour, by the index of (session_id, id). Bounds on
+    -- ids are bounds on times. Those of the whole group, low and high, are there for pruning:
+    -- months that none of it can be in are skipped before the statement runs.
+    SELECT DISTINCT ON (arrived.id)
+        page_view.id, extract(epoch FROM arrived.at - page_view.created_at) AS seconds
     FROM unnest(
         %(ids)s, %(session_ids)s, %(times)s::timestamptz[], %(earliest)s
     ) AS arrived (id, session_id, at, earliest)
-    -- The latest one before each, by the index of (session_id, id). Bounds on ids are bounds on
-    -- times. Those of the whole group, low and high, are there for pruning: months that none of it
-    -- can be in are skipped before the statement runs.
-    CROSS JOIN LATERAL (
-        SELECT id, created_at FROM analytics_pageview
-        WHERE session_id = arrived.session_id AND id >= arrived.earliest AND id < arrived.id
-            AND id >= %(low)s AND id < %(high)s
-        ORDER BY id DESC LIMIT 1
-    ) AS page_view
+    JOIN analytics_pageview AS page_view ON page_view.session_id = arrived.session_id
+        AND page_view.id >= arrived.earliest AND page_view.id < arrived.id
+        AND page_view.id >= %(low)s AND page_view.id < %(high)s
+    ORDER BY arrived.id, page_view.id DESC
 ), unfilled AS (
     -- One that somebody has locked is just being left, and gets its duration there.
     SELECT id FROM analytics_pageview
     WHERE id = ANY (ARRAY (SELECT id FROM previous)) AND id >= %(low)s AND id < %(high)s
         AND duration_seconds IS NULL
-    FOR NO KEY UPDATE SKIP LOCKED
+    {lock}
 )
 UPDATE analytics_pageview AS page_view SET duration_seconds = previous.seconds
 FROM previous
 WHERE page_view.id = previous.id AND page_view.id = ANY (ARRAY (SELECT id FROM unfilled))
     AND page_view.id >= %(low)s AND page_view.id < %(high)s
+    AND page_view.duration_seconds IS NULL  -- still, where nothing was locked
 """
 
 
@@ -309,10 +311,11 @@ def _fill_in(views: Sequence[PageViewRow]) -> None:
         "high": max(view.id for view in views),
     }
     with connections[ANALYTICS].cursor() as cursor:
-        cursor.execute(_FILL_IN, values)
+        lock = cluster.row_lock(ANALYTICS, f"{LOCK} SKIP LOCKED")
+        cursor.execute(_FILL_IN.format(lock=lock), values)
 
 
-def _ids(statement: str, values: dict[str, Any]) -> set[UUID]:
+def _ids(statement: str, values: dict[str, Any], *, lock: str = "") -> set[UUID]:
     with connections[ANALYTICS].cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement.format(lock=cluster.row_lock(ANALYTICS, lock)), values)
         return {id for (id,) in cursor.fetchall()}

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from psycopg import sql
 
 from analytics.streams import locks
-from analytics.streams.base import Stream, StreamQuerySet
+from analytics.streams.base import RowsChanged, Stream, StreamQuerySet
 from analytics.streams.partitions import Partition
 from config.db import deadline, uuid7
 from config.db.routers import home
@@ -92,10 +92,6 @@ def _drop_partition(model: type[Stream], partition: Partition) -> None:
         cursor.execute(sql.SQL("DROP TABLE {}").format(name).as_string())
 
 
-class _RowsChanged(Exception):
-    """Rows of a batch were added or deleted by others during it."""
-
-
 def _delete_range_batch(model: type[Stream], table: str, low: UUID, high: UUID) -> tuple[int, UUID]:
     """Delete the first rows of a range; return how many, and where the rest begins."""
     rows = sql.SQL("FROM {} WHERE id >= %s AND id < %s").format(sql.Identifier(table)).as_string()
@@ -108,7 +104,7 @@ def _delete_range_batch(model: type[Stream], table: str, low: UUID, high: UUID) 
         model.before_delete(low, end, table)
         cursor.execute(f"DELETE {rows}", [low, end])
         if cursor.rowcount != count:
-            raise _RowsChanged
+            raise RowsChanged
         return count, end
 
 
@@ -122,7 +118,7 @@ def _delete_rows_batch(rows: StreamQuerySet, low: UUID) -> tuple[int, UUID]:
             return 0, low
         count, _ = rest.filter(id__lte=ids[-1]).delete()
         if count != len(ids):
-            raise _RowsChanged
+            raise RowsChanged
         return count, uuid7.next_after(ids[-1])
 
 
@@ -145,7 +141,7 @@ def _retry(delete_batch: Callable[[], Result]) -> Result:
     for _ in range(BATCH_ATTEMPTS - 1):
         try:
             return delete_batch()
-        except _RowsChanged:
+        except RowsChanged:
             continue
         except DatabaseError as error:
             if not locks.is_contention(error):

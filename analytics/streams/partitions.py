@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from uuid import UUID
@@ -19,7 +19,7 @@ from analytics.streams.partitioned_tables import (  # migrations look for them h
 )
 from analytics.streams.partitioned_tables import RenamePartitionedTable as RenamePartitionedTable
 from config.api.timestamps import AHEAD_MS
-from config.db import deadline, uuid7
+from config.db import cluster, deadline, uuid7
 from config.db.routers import home
 
 MONTHS_AHEAD = 3
@@ -102,6 +102,11 @@ def list_partitions(model: type[Model]) -> list[Partition]:
             [model._meta.db_table],
         )
         found = [_partition(*values) for values in cursor.fetchall()]
+    sizes = cluster.shard_sizes(home(model))
+    for n, each in enumerate(found):
+        if each.name in sizes:
+            rows, size = sizes[each.name]
+            found[n] = replace(each, rows=rows, bytes=size)
     return sorted(found, key=lambda each: (each.is_default, each.low))
 
 
@@ -188,7 +193,7 @@ def _create(model: type[Model], spans: Sequence[Span]) -> None:
     to_fill = []
     for span in spans:
         names = {**span.names, "percent": sql.Literal(fill_percent)}
-        if _has_few_rows(changes, span):
+        if cluster.is_cluster(home(model)) or _has_few_rows(changes, span):
             changes.run(*_CREATE, names=names)
         elif span.low >= first_ahead:
             _create_ahead(changes, names)
@@ -222,7 +227,7 @@ def _create_ahead(changes: TableChanges, names: Names) -> None:
 
 _SIZE = """
 SELECT pg_relation_size('{default}'), count(*)
-  FROM (SELECT FROM {default} WHERE id >= %s AND id < %s LIMIT %s) AS few
+  FROM (SELECT id FROM {default} WHERE id >= %s AND id < %s LIMIT %s) AS few
 """
 # Of the indexes in the order of ids; PostgreSQL takes no such setting for a partitioned index.
 _FILL = """

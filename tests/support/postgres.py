@@ -37,6 +37,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if not {"DATABASE_URL", "ANALYTICS_DATABASE_URL"} & os.environ.keys():
             _start_postgres(early_config, directory / "suite")
+        if url := os.environ.get("CITUS_URL"):
+            os.environ["ANALYTICS_DATABASE_URL"] = url
     return (yield)
 
 

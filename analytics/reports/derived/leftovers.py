@@ -32,13 +32,13 @@ def delete_leftovers() -> int:
 def _delete(model: type[Model], website_id: UUID) -> int:
     table = model._meta.db_table
     statement = (
-        f"DELETE FROM {table} WHERE ctid IN "
+        f"DELETE FROM {table} WHERE website_id = %s AND ctid IN "
         f"(SELECT ctid FROM {table} WHERE website_id = %s LIMIT {BATCH_ROWS})"
     )
     deleted, is_last = 0, False
     while not is_last:
         with connections[home(model)].cursor() as cursor:
-            cursor.execute(statement, [website_id])
+            cursor.execute(statement, [website_id] * 2)
             deleted += cursor.rowcount
             is_last = cursor.rowcount < BATCH_ROWS
     return deleted

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
+from psycopg import sql
 
 from analytics.events.models import EventQuerySet, EventRow, EventType
 from analytics.reports.derived.rollup_models import DirtyRange, EventFloor
-from config.db import uuid7
+from config.db import cluster, uuid7
 from config.db.routers import home
 
 GAP_MS = 60_000  # a mark stands for all events in between, those of others too
@@ -108,7 +109,8 @@ def mark_too_old(low: UUID, high: UUID, table: str) -> None:
     than events.
     """
     with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_COUNT, [low, high, table])
+        count = sql.SQL(_COUNT).format(sql.Identifier(table)).as_string()
+        cursor.execute(count, [low, high])
         found = [(website_id, tuple(-count for count in counts)) for website_id, *counts in cursor]
     add(Mark(website_id, uuid7.LOWEST, uuid7.LOWEST, counts) for website_id, counts in found)
     EventFloor.raise_to(high)
@@ -140,7 +142,9 @@ def recount(website_id: UUID) -> None:
     By one statement, which sees the marks of just the events that it counts.
     """
     with connections[home(DirtyRange)].cursor() as cursor:
-        cursor.execute(_RECOUNT, [list(TYPES), website_id])
+        if cluster.is_cluster(home(DirtyRange)):  # whose nodes do not show the same moment
+            cursor.execute("LOCK TABLE analytics_dirtyrange IN SHARE MODE")
+        cursor.execute(_RECOUNT, [website_id, list(TYPES), website_id, website_id])
 
 
 def total(website_id: UUID, event_type: str | None = None) -> int:
@@ -180,7 +184,7 @@ SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[],
 _COUNT = """
 SELECT website_id, count(*) FILTER (WHERE event_type = 'pageview'),
        count(*) FILTER (WHERE event_type = 'click'), count(*) FILTER (WHERE event_type = 'custom')
-  FROM analytics_event WHERE id >= %s AND id < %s AND tableoid = %s::regclass
+  FROM {} WHERE id >= %s AND id < %s
  GROUP BY website_id
 """
 _TAKE = """
@@ -206,15 +210,17 @@ SELECT coalesce((
 """
 _RECOUNT = """
 INSERT INTO analytics_eventtotal (website_id, event_type, events)
-SELECT website.id, event_type, (
-           SELECT count(*) FROM analytics_event
-            WHERE website_id = website.id AND analytics_event.event_type = type.event_type
-       ) - coalesce((
-           SELECT sum(CASE event_type WHEN 'pageview' THEN page_views WHEN 'click' THEN clicks
-                      ELSE custom_events END)
-             FROM analytics_dirtyrange WHERE website_id = website.id
-       ), 0)
-  FROM unnest(%s::varchar[]) AS type (event_type), (SELECT %s::uuid AS id) AS website
+SELECT %s, type.event_type, coalesce(counted.events, 0) - coalesce(
+           CASE type.event_type WHEN 'pageview' THEN page_views WHEN 'click' THEN clicks
+           ELSE custom_events END, 0)
+  FROM unnest(%s::varchar[]) AS type (event_type)
+  LEFT JOIN (
+    SELECT event_type, count(*) AS events FROM analytics_event WHERE website_id = %s GROUP BY 1
+  ) AS counted ON counted.event_type = type.event_type
+ CROSS JOIN (
+    SELECT sum(page_views) AS page_views, sum(clicks) AS clicks, sum(custom_events) AS custom_events
+      FROM analytics_dirtyrange WHERE website_id = %s
+  ) AS marked
 ON CONFLICT (website_id, event_type) DO UPDATE SET events = excluded.events
 """
 _ADD_TO_TOTALS = """

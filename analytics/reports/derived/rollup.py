@@ -24,7 +24,7 @@ from analytics.reports.facts.session_events import facts_of_sessions
 from analytics.reports.facts.session_facts import MAX_HITS, SessionFacts, SiteRules
 from analytics.reports.facts.session_rows import Displaced
 from analytics.reports.models import WebsiteSession
-from config.db import deadline, uuid7
+from config.db import cluster, deadline, uuid7
 from config.db.routers import home
 from config.server import disk_guard
 from websites.models import DeletedWebsite, Website
@@ -103,7 +103,9 @@ def roll_up(
             return _forget(website_id, most)
         rules = _current_rules(website)
         floor = EventFloor.current()
-        changed = changed_sessions(website_id, marks.take(website_id, most), most, floor=floor)
+        taken = marks.take(website_id, most)
+        cluster.await_commits(ALIAS)  # of the events for which these marks stand
+        changed = changed_sessions(website_id, taken, most, floor=floor)
         heavy = heavy_sessions.take(website_id, changed.ids, all=all_heavy)
         # What retention has left of a session says less than its row.
         frozen = begun_below(website_id, [*changed.ids, *heavy.due], floor)

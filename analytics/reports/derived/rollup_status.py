@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from analytics.reports.derived.rollup_models import DirtyRange, EventTotal, RollupCheck
 from analytics.reports.derived.sealed_models import SEALED
 from analytics.reports.models import WebsiteSession, WebsiteVisitor
-from config.db import deadline, uuid7
+from config.db import cluster, deadline, uuid7
 from config.db.routers import home
 from config.server import metrics
 
@@ -79,7 +79,9 @@ def _rows() -> list[tuple[str, int]]:
             "FROM pg_class WHERE relname = ANY(%s) AND relkind = 'r' ORDER BY relname",
             [names],
         )
-        return list(cursor.fetchall())
+        found = list(cursor.fetchall())
+    sizes = cluster.shard_sizes(home(WebsiteSession))
+    return [(name, sizes[name][0] if name in sizes else rows) for name, rows in found]
 
 
 _metrics = metrics.CachedCollector(_families, max_age_seconds=MAX_AGE_SECONDS)

@@ -11,6 +11,7 @@ from django.db import connections
 from analytics.events.models import ClientContextRow, EventRow
 from analytics.reports.facts.session_facts import SessionFacts, SiteRules, facts_of
 from analytics.reports.models import WebsiteSession
+from config.db import cluster
 from config.db.routers import home
 
 ALIAS = home(WebsiteSession)
@@ -40,9 +41,9 @@ def _read(
     row_type: type[Row], website_id: UUID, ids: Sequence[str], most: int
 ) -> Iterator[tuple[str, list[Row]]]:
     """Yield each session with its rows, which may be none."""
-    sql = _sql(row_type)
+    sql = _sql(row_type, cluster.is_cluster(ALIAS))
     with connections[ALIAS].chunked_cursor() as cursor:
-        cursor.execute(sql, [list(ids), website_id, most])
+        cursor.execute(sql, {"ids": list(ids), "website": website_id, "most": most})
         groups = groupby(map(row_type._make, _fetch(cursor)), key=attrgetter("session_id"))
         found = next(groups, None)
         for id in ids:
@@ -59,11 +60,12 @@ def _fetch(cursor: Any) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _sql(row_type: type[Row]) -> str:
+def _sql(row_type: type[Row], is_cluster: bool) -> str:
     columns = ", ".join(
         "properties::text" if name == "properties" else name for name in row_type._fields
     )
-    return _OF_SESSIONS.format(table=_TABLES[row_type], columns=columns)
+    statement = _ON_SHARDS if is_cluster else _OF_SESSIONS
+    return statement.format(table=_TABLES[row_type], columns=columns)
 
 
 _TABLES = {EventRow: "analytics_event", ClientContextRow: "analytics_clientcontext"}
@@ -71,12 +73,23 @@ _TABLES = {EventRow: "analytics_event", ClientContextRow: "analytics_clientconte
 # whole tables, whatever PostgreSQL believes about the number of their rows. OFFSET keeps the
 # website out of the search: with the index by website, it would read all its events each time.
 _OF_SESSIONS = """
-SELECT row.* FROM unnest(%s::varchar[]) AS changed (id)
+SELECT row.* FROM unnest(%(ids)s::varchar[]) AS changed (id)
  CROSS JOIN LATERAL (
     SELECT * FROM (
         SELECT {columns} FROM {table}
          WHERE hashtext(session_id) = hashtext(changed.id) AND session_id = changed.id OFFSET 0
     ) AS of_any_website
-     WHERE website_id = %s ORDER BY id LIMIT %s
+     WHERE website_id = %(website)s ORDER BY id LIMIT %(most)s
  ) AS row
+"""
+# Where they lie on several nodes, these send what the index by session finds, and one cuts it.
+_ON_SHARDS = """
+SELECT {columns} FROM (
+    SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY id) AS number FROM {table}
+     WHERE website_id = %(website)s AND session_id = ANY(%(ids)s::varchar[])
+       AND hashtext(session_id) = ANY(
+           ARRAY(SELECT hashtext(changed.id) FROM unnest(%(ids)s::varchar[]) AS changed (id))
+       )
+ ) AS row
+ WHERE number <= %(most)s ORDER BY array_position(%(ids)s::varchar[], session_id), id
 """

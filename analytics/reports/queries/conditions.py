@@ -126,6 +126,7 @@ def _has_event_with(condition: Condition, parameters: Parameters) -> str:
     return f"""session.session_id IN (
         SELECT session_id FROM analytics_event AS event
          WHERE {EVENTS_OF_RANGE} AND {_has_fitting_property(condition, parameters)}
+         OFFSET 0  -- apart, as a cluster has events and sessions by other columns
     )"""
 
 

@@ -46,9 +46,12 @@ IRREGULAR_SESSIONS = f"""
 # Beside sessions; the time of an event is relative, as those of hits are.
 EVENTS_WITH = f"""
   JOIN (
-    SELECT session_id, {{name}} AS name, created_at AS at, number
-      FROM analytics_event AS event JOIN analytics_websitevisitor USING (website_id, visitor_id)
-     WHERE {EVENTS_OF_RANGE} AND {{has}}
+    SELECT session_id, name, at, number
+      FROM (
+        SELECT website_id, visitor_id, session_id, {{name}} AS name, created_at AS at
+          FROM analytics_event AS event WHERE {EVENTS_OF_RANGE} AND {{has}}
+        OFFSET 0  -- apart: the nodes of a cluster have events and visitors by other columns
+      ) AS event JOIN analytics_websitevisitor USING (website_id, visitor_id)
   ) AS event ON hashtext(event.session_id) = hashtext(session.session_id)
             AND event.session_id = session.session_id
  CROSS JOIN LATERAL (

@@ -1,0 +1,62 @@
+"""A Citus cluster for the suite: the analytics database of the tests on all of its nodes
+
+CITUS_URL names a database on the coordinator, in which the nodes have been added, and whose user
+may create databases on all of them.
+"""
+
+import os
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+URL = os.environ.get("CITUS_URL", "")
+SHARDS = 4  # more take longer to be emptied between tests
+
+Node = tuple[str, int]
+
+
+def distribute_test_database():
+    """Join the nodes' databases of the tests' name, and distribute the tables among them."""
+    name = connections["analytics"].settings_dict["NAME"]
+    coordinator, *workers = _nodes()
+    for node in workers:
+        with _connect(node, "postgres") as other:
+            other.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            other.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    for node in (coordinator, *workers):
+        with _connect(node, name) as other:
+            other.execute("CREATE EXTENSION IF NOT EXISTS citus")
+    with _connect(coordinator, name) as other:
+        other.execute("SELECT citus_set_coordinator_host(%s, %s)", coordinator)
+        for node in workers:
+            other.execute("SELECT citus_add_node(%s, %s)", node)
+    call_command("distribute", verbosity=0)
+
+
+def drop_on_workers(name):
+    for node in _nodes()[1:]:
+        with _connect(node, "postgres") as other:
+            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            other.execute(statement.format(sql.Identifier(name)))
+
+
+def _nodes():
+    """Return the host and port of each node, the coordinator first."""
+    with psycopg.connect(URL) as connection:
+        return connection.execute(
+            "SELECT nodename, nodeport FROM pg_dist_node ORDER BY groupid"
+        ).fetchall()
+
+
+def _connect(node, name):
+    there = connections["analytics"].settings_dict
+    return psycopg.connect(
+        dbname=name,
+        user=there["USER"],
+        password=there["PASSWORD"],
+        host=node[0],
+        port=node[1],
+        autocommit=True,
+    )
