@@ -84,7 +84,9 @@ class Reading:
                 self._sums(gap)
         of_gaps = (self._totals[gap] for gap in gaps)
         of_hours = self._hour_columns.by_day().values() if hours else ()
-        return total([*of_gaps, *of_hours, *self._sealed_totals.values()])
+        found = total([*of_gaps, *of_hours, *self._sealed_totals.values()])
+        self._totals[self.range] = found
+        return found
 
     def by_bucket(self, edges: Sequence[datetime]) -> list[Sums]:
         """Return the totals of each bucket of the range."""

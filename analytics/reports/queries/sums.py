@@ -1,8 +1,9 @@
 """What is counted of sessions, and the metrics that are made of it."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import add, attrgetter
 from typing import NamedTuple, Self
 
 from pyroaring import BitMap
@@ -78,13 +79,14 @@ class Sums:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        return tuple(getattr(self, name) for name in COUNTS)
+        return _counts_of(self)
 
     def __add__(self, other: Self) -> Self:
-        counts = map(sum, zip(self.counts, other.counts, strict=True))
+        counts = map(add, self.counts, other.counts)
         return self.of(counts, self.visitors | other.visitors)
 
 
+_counts_of: Callable[[Sums], tuple[int, ...]] = attrgetter(*COUNTS)
 NOTHING = Sums()
 
 
