@@ -157,7 +157,7 @@ def _path_of(hit: _Hit) -> str | Left:
         return Left(NO_PAGE)
     if _STATIC.search(path.partition("?")[0]):
         return Left(STATIC)
-    return path if hit.status in SHOWN else Left(NOT_SHOWN)
+    return _unescaped(path) if hit.status in SHOWN else Left(NOT_SHOWN)
 
 
 def _referrer(text: str) -> str | None:

@@ -47,7 +47,8 @@ class ExportFile:
         self.path, self.progress = path, Progress(website_id, low, low, high)
         self.is_resumed = False
         self._format = JSON_LINES if format == PARQUET else format
-        self._is_parquet, self._is_packed = format == PARQUET, path.endswith(PACKED)
+        self._is_parquet = format == PARQUET
+        self._is_packed = path.endswith(PACKED) and not self._is_parquet
         self._part, self._notes = Path(f"{path}.part"), Path(f"{path}.progress")
 
     def write(self) -> Generator[int, None, None]:

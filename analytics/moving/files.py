@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +17,11 @@ MAX_LINE_BYTES = 4 << 20
 MAX_CELL = 1 << 20  # characters
 MAX_RATIO = 300  # of what is packed, beyond the first gigabyte: logs reach a hundredth
 FREE_BYTES = 1 << 30
+# What unpacking raises of bytes that are none of its own.
+DAMAGED = (
+    *(EOFError, OSError, RuntimeError, ValueError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
 GZIP, ZIP, PG_DUMP, UTF_16 = b"\x1f\x8b", b"PK\x03\x04", b"PGDMP", (b"\xff\xfe", b"\xfe\xff")
 BOM = b"\xef\xbb\xbf"
 
@@ -54,7 +61,7 @@ class Lines:
     def _read(self) -> bytes:
         try:
             line = self._file.readline(MAX_LINE_BYTES + 1)
-        except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise UnreadableFile(f"{self.path} is damaged after line {self.number:,}.") from error
         self._bytes += len(line)
         if self._packed and self._bytes > FREE_BYTES + MAX_RATIO * self._packed():
@@ -94,12 +101,12 @@ def members_of(path: str) -> Iterator[dict[str, Callable[[], Lines]]]:
     with _opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except DAMAGED as error:
             raise UnreadableFile(f"{path} is no zip file, or damaged.") from error
         yield {
             Path(each.filename).name: _opener(path, archive, each)
             for each in archive.infolist()
-            if not each.is_dir()
+            if not each.filename.endswith("/")
         }
 
 
@@ -110,7 +117,7 @@ def _opener(path: str, archive: zipfile.ZipFile, each: zipfile.ZipInfo) -> Calla
             raise UnreadableFile(f"{name} unpacks to far more than any real file: a bomb?")
         try:
             member = archive.open(each)
-        except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise UnreadableFile(f"{name} cannot be unpacked: {error}") from error
         return Lines(name, member)  # type: ignore[arg-type]
 

@@ -56,7 +56,7 @@ def read(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path}, row {number}", row
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise UnreadableFile(f"{path} is no Parquet file, or damaged: {reason}") from error
 
@@ -64,6 +64,5 @@ def read(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def text_of(value: Any) -> Any:
     """Return a value of a column as the API takes it: times as texts."""
     if isinstance(value, datetime):
-        at = value.replace(tzinfo=value.tzinfo or UTC)
-        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat(timespec="milliseconds")
     return value

@@ -206,6 +206,7 @@ def test_an_export_of_a_range_and_into_the_terminal(website, tmp_path):
     [
         ({"website": "nobody"}, "There is no website nobody."),
         ({"start": "yesterday"}, "'yesterday' is no date"),
+        ({"start": "9999-12-31T23:59:59-01:00"}, "--until must be after --from."),
         ({"start": "2026-02-01", "end": "2026-01-01"}, "--until must be after --from."),
         ({"output": "x.txt"}, "Say which --format: jsonl, csv, parquet."),
         ({"format": "parquet"}, "Parquet needs a file: --output FILE."),

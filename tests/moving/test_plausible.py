@@ -204,3 +204,19 @@ def test_files_that_are_no_export(website, tmp_path):
     with pytest.raises(CommandError, match="is damaged after line"):
         import_files(website, file, format="plausible")
     assert stored() == ([], [])
+
+
+def test_whatever_is_wrong_with_a_zip_ends_with_a_message(website, tmp_path):
+    few = {name: rows[:3] for name, rows in tables().items()}
+    whole, random = write(tmp_path / "whole.zip", few).read_bytes(), Random(1)
+    file, errors = tmp_path / "export.zip", 0
+    for _ in range(60):
+        changed = bytearray(whole)
+        at = random.randrange(len(whole))
+        changed[at : at + random.randrange(9)] = random.randbytes(random.randrange(9))
+        file.write_bytes(changed)
+        try:
+            import_files(website, file, format="plausible", dry_run=True)
+        except CommandError:
+            errors += 1
+    assert errors > 20
