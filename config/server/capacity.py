@@ -12,6 +12,7 @@ from config.server.time_slices import sliced
 
 CROWD = 4  # that may wait for each turn, and it rests for as long as it took
 LEAST_REST_SECONDS = 0.001
+MOST_REST_SECONDS = 10.0  # also after reads that waited for a database that was away
 
 
 class Capacity:
@@ -48,6 +49,7 @@ class Capacity:
     def _release(self, taken: float) -> None:
         """Let the next one have a turn that was taken for so many seconds."""
         rest = taken * min(self._max_rest, self._turns.waiting / CROWD)
+        rest = min(rest, MOST_REST_SECONDS)
         if rest < LEAST_REST_SECONDS:
             self._turns.release()
             return

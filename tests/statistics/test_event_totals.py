@@ -124,6 +124,7 @@ def test_of_a_deleted_website_nothing_is_left(api, make_website, user, website):
         api.post(PATH, event_of(site, timestamp=AT_MS))
         rollup.refresh(site, 10)
         sealing.seal(site.pk, AT.date(), ZoneInfo("UTC"))
+        sealing.seal_hour(site.pk, AT.replace(minute=0, second=0, microsecond=0))
         api.post(PATH, event_of(site, timestamp=AT_MS))
     gone.delete()
     run_retention()

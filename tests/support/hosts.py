@@ -21,10 +21,16 @@ class Hosts(NamedTuple):
     environments: list[Environment]
     postgres: Postgres
     redis: Redis
+    stack: ExitStack
 
     @property
     def ports(self) -> list[int]:
         return [server.port for server in self.servers]
+
+    def start(self, number: int) -> None:
+        """Start a host again that was killed."""
+        environment = self.environments[number]
+        self.servers[number] = self.stack.enter_context(serving(environment))
 
     def spool(self, number: int) -> Path:
         """Return the folder of a host's journal."""
@@ -54,4 +60,4 @@ def two_hosts(*, has_replica: bool = False, **variables: str) -> Iterator[Hosts]
             for _ in range(2)
         ]
         servers = [stack.enter_context(serving(each)) for each in environments]
-        yield Hosts(servers, environments, postgres, redis)
+        yield Hosts(servers, environments, postgres, redis, stack)

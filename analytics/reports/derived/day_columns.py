@@ -84,7 +84,10 @@ class Column(msgspec.Struct, array_like=True, frozen=True):
     def of_numbers(cls, numbers: Any) -> "Column":
         array = np.asarray(numbers, np.int64)
         ends = int(array.min(initial=0)), int(array.max(initial=0))
-        kind = np.result_type(*map(np.min_scalar_type, ends)).newbyteorder("<")
+        kind = np.result_type(*map(np.min_scalar_type, ends))
+        if kind.itemsize == array.itemsize:  # numpy adds uint64 to nothing else without loss
+            kind = array.dtype
+        kind = kind.newbyteorder("<")
         return cls(kind.str, array.astype(kind).tobytes())
 
     @classmethod
