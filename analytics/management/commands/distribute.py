@@ -14,7 +14,7 @@ from config.server.console import columns, progress_bar, size, stoppable
 
 SHARDS = 32  # of a table; Citus's own default, enough for some ten nodes
 MAX_SHARDS = 1024
-BYTES_PER_SECOND = 10 << 20  # as measured: see the chapter on Citus
+BYTES_PER_SECOND = 10 << 20  # an estimate
 TABLES_PER_SECOND = 1
 AGAIN = "Tables that are done stay so; run it again for the rest."
 
