@@ -58,6 +58,18 @@ def test_statements_do_not_grow_with_empty_days(ask, visit, query):
     assert statements(ask, query) == before
 
 
+def test_statements_of_a_look_for_days_do_not_grow_with_sealed_ones(visit, website):
+    def look():
+        with CaptureQueriesContext(connections["analytics"]) as asked:
+            assert not sealing.seal_due(website.pk, ZoneInfo("UTC"), NOW)
+        return len(asked)
+
+    visit((60, 9, "a", "1"), (50, 9, "b", "2"), (40, 9, "c", "3"), (30, 9, "a", "4"))
+    before = look()
+    visit(*((days, 10, "d", f"more {days}") for days in range(2, 30, 3)))
+    assert look() == before
+
+
 def test_a_session_that_reaches_into_an_empty_day_counts_there(ask, visit):
     visit((20, 9, "a", "1"), (15, 23, "b", "2"), (15, 25, "b", "2"), (10, 9, "c", "3"))
     assert visitors_by_day(ask) == {"03-09": 1, "03-14": 1, "03-15": 1, "03-19": 1}

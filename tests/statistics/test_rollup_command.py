@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from analytics.reports.derived import rollup_runs
+from analytics.reports.derived import rollup_runs, sealing
 from analytics.reports.derived.rollup_models import DirtyRange, EventTotal, RollupCheck
-from analytics.reports.derived.sealed_models import Breakdown, SealedDay, VisitorSet
+from analytics.reports.derived.sealed_models import Breakdown, SealedDay, SealedHour, VisitorSet
 from analytics.reports.facts import session_events
 from analytics.reports.models import WebsiteSession
 from config.db import uuid7
@@ -236,6 +236,29 @@ class TestForever:
         assert not SealedDay.objects.exists()
         passes(lambda: None, lambda: clock.move(hours=1))
         assert SealedDay.objects.count() == 5
+
+    def test_hours_of_busy_websites_are_sealed_every_five_minutes(
+        self, passes, clock, api, website, monkeypatch
+    ):
+        monkeypatch.setattr(sealing, "SESSIONS_OF_HOUR", 1)
+
+        def post(session, days):
+            at = uuid7.to_ms(clock.now - timedelta(days=days, hours=2))
+            api.post(PATH, event_of(website, sessionId=session, timestamp=at))
+
+        found = []
+
+        def later(**time):
+            found.append((SealedDay.objects.count(), SealedHour.objects.count()))
+            clock.move(**time)
+
+        passes(
+            lambda: [post("today", 0), post("before", 1)],
+            lambda: later(minutes=5),
+            lambda: later(hours=1),
+            lambda: later(seconds=1),
+        )
+        assert found == [(0, 0), (0, 1), (1, 1)]
 
     def test_a_database_that_is_away_is_awaited(self, passes, api, website, caplog, monkeypatch):
         monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's own transaction

@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,8 +20,10 @@ from websites.models import Website
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 10  # between two passes over all websites
-SEAL_SECONDS = 3_600  # between two looks for days to seal, of all websites
-SEAL_BUSY_SECONDS = 300  # of those that had events since
+SEAL_SECONDS = 3_600  # between two looks for days and hours to seal, of all websites
+# Between two looks for hours alone, of websites that had events since. Days wait, for each event of
+# a session that goes on for weeks unseals all of them.
+SEAL_HOURS_SECONDS = 300
 WAIT_SECONDS = 60  # for a process that has the website
 SEALING_SECONDS = ERASURE_SECONDS = 30  # of one pass, so that new events do not wait for long
 
@@ -61,10 +65,10 @@ def rebuild(website_id: UUID) -> Iterator[Step]:
         yield rollup.roll_up(website_id, WAIT_SECONDS, all_heavy=True) or Step()
 
 
-def seal_all(websites: Iterable[Website]) -> Iterator[int]:
+def seal_all(websites: Iterable[Website], *, hours_only: bool = False) -> Iterator[int]:
     """Seal the days and hours of websites that are over; yield 1 for each."""
     for website in websites:
-        while _seal(website):
+        while _seal(website, hours_only=hours_only):
             yield 1
 
 
@@ -73,26 +77,16 @@ def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
 
     Beside it the accounts go that were deleted: one process more would take as much memory.
     """
-    sealing_rest: Iterator[int] = iter(())
+    seals = _Sealing()
     erasure_rest: Iterator[int] = iter(())
-    seal_at = seal_busy_at = float("-inf")
-    busy: set[UUID] = set()
     while True:
         started = time.monotonic()
         try:
             due = due_websites()
-            busy.update(due)
             for _ in roll_up_due(due):
                 pass
-            if started >= seal_busy_at:
-                websites = Website.objects.order_by("pk")
-                if started < seal_at:
-                    websites = websites.filter(pk__in=busy)
-                else:
-                    seal_at = started + SEAL_SECONDS
-                sealing_rest, busy = seal_all(websites), set()
-                seal_busy_at = started + SEAL_BUSY_SECONDS
-            _spend(sealing_rest, SEALING_SECONDS)
+            seals.look(due, started)
+            _spend(seals.steps, SEALING_SECONDS)
             if _spend(erasure_rest, ERASURE_SECONDS):
                 erasure_rest = waiting.erase_waiting()
         except (OperationalError, InterfaceError) as error:
@@ -100,6 +94,30 @@ def run_forever(pause: Callable[[float], object] = time.sleep) -> None:
             erasure_rest = iter(())
             connections.close_all()
         pause(max(0.0, PAUSE_SECONDS - (time.monotonic() - started)))
+
+
+class _Sealing:
+    """What is left to be sealed."""
+
+    def __init__(self) -> None:
+        self.steps: Iterator[int] = iter(())
+        self._busy: set[UUID] = set()
+        self._all_at = self._hours_at = float("-inf")
+
+    def look(self, due: Iterable[UUID], now: float) -> None:
+        """Look for more, if it is time to; due: websites that had events."""
+        self._busy.update(due)
+        websites = Website.objects.order_by("pk")
+        if now >= self._all_at:
+            self.steps = seal_all(websites)
+            self._all_at = now + SEAL_SECONDS
+        elif now >= self._hours_at:
+            busy = websites.filter(pk__in=self._busy)
+            self.steps = chain(seal_all(busy, hours_only=True), self.steps)
+        else:
+            return
+        self._busy = set()
+        self._hours_at = now + SEAL_HOURS_SECONDS
 
 
 def _spend(steps: Iterator[int], seconds: float) -> bool:
@@ -111,20 +129,29 @@ def _spend(steps: Iterator[int], seconds: float) -> bool:
 def _roll_up(website_id: UUID) -> Step | None:
     if disk_guard.look():
         return None
-    try:
+    with _failing_alone(website_id):
         return rollup.roll_up(website_id)
+    return None
+
+
+@contextmanager
+def _failing_alone(website_id: UUID) -> Iterator[None]:
+    """Log whatever is wrong with one website, so that the others go on."""
+    try:
+        yield
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # whatever is wrong with one website, the others go on
+    except Exception:
         logger.exception("The rollup of website %s failed", website_id)
-        return None
 
 
-def _seal(website: Website) -> bool:
+def _seal(website: Website, *, hours_only: bool) -> bool:
     """Seal a day or an hour of a website, unless another process has it."""
     if disk_guard.look():
         return False
-    with deadline.long_transaction(rollup.ALIAS):
+    with _failing_alone(website.pk), deadline.long_transaction(rollup.ALIAS):
         if not rollup.lock(website.pk, 0):
             return False
-        return sealing.seal_due(website.pk, ZoneInfo(website.timezone), uuid7.now())
+        zone, now = ZoneInfo(website.timezone), uuid7.now()
+        return sealing.seal_due(website.pk, zone, now, hours_only=hours_only)
+    return False

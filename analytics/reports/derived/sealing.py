@@ -16,6 +16,7 @@ from analytics.reports.derived import breakdowns, day_columns
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.derived.sealed_models import OF_DAYS, OF_HOURS, SealedDay, SealedHour
 from analytics.reports.facts.session_rows import Span
+from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.conditions import COLUMNS, OF_NAMES, OF_PAGES
 from analytics.reports.queries.session_query import TOTAL, Selection, sums_by
@@ -32,7 +33,7 @@ INSTANT = timedelta(microseconds=1)
 SESSIONS_OF_HOUR = 100  # that pay for columns; fewer are read as quickly
 
 
-def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> bool:
+def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime, *, hours_only: bool = False) -> bool:
     """Seal the latest day that has been over for a while; return whether there was one.
 
     One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Once there is
@@ -40,7 +41,7 @@ def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime) -> bool:
     """
     end = min(now - QUIET, _earliest_change(website_id) or now)
     today = start_of(local_day(end, zone), zone)
-    if day := _due_day(website_id, zone, today):
+    if not hours_only and (day := _due_day(website_id, zone, today)):
         seal(website_id, day, zone)
     elif hour := _due_hour(website_id, Range(today, end)):
         seal_hour(website_id, hour)
@@ -58,13 +59,14 @@ def _earliest_change(website_id: UUID) -> datetime | None:
 
 def _due_day(website_id: UUID, zone: ZoneInfo, end: datetime) -> date | None:
     """Return the latest day before a time on which a session begins, and which is not sealed."""
-    sealed = sealed_days(website_id, zone)
+    whole = Range(uuid7.from_ms(0), end)
+    sealed = (range_of(day, zone) for day in sealed_days(website_id, zone, whole))
     sessions = WebsiteSession.objects.of_website(website_id).newest_first()
-    while id := sessions.between(end=end).values_list("id", flat=True).first():
-        day = local_day(uuid7.time_of(id), zone)
-        if day not in sealed:
-            return day
-        end = start_of(day, zone)
+    # A session of a sealed day may reach into a gap in which none begins.
+    for gap in reversed(without_empty(website_id, list(gaps_of(whole, sealed)))):
+        ids = sessions.between(gap.start, gap.end).values_list("id", flat=True)
+        if id := ids.first():
+            return local_day(uuid7.time_of(id), zone)
     return None
 
 
