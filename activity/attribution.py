@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db import DatabaseError, InterfaceError
 
@@ -14,6 +14,7 @@ from config.api.errors import InvalidCredentials
 from websites import sessions, tokens
 
 MAX_ID_LENGTH = 128
+MAX_CACHED_LENGTH = 512  # of a path, which a client may make as long as 64 kB
 # Who reads rows must not get what they open.
 TOKENS = re.compile(
     r"(?<=^/share/)[^/]+|(?<=^/accounts/reset/)[^/]+/[^/]+|(?<=^/accounts/email/)[^/]+"
@@ -45,17 +46,23 @@ class PathFacts(NamedTuple):
     step: str | None
 
     @classmethod
-    @lru_cache(maxsize=256)  # most requests are for one of a few
-    def of(cls, path: str) -> "PathFacts":
-        """Return what the path of a request names."""
+    def of(cls, path: str) -> Self:
         path = stored_text(TOKENS.sub("[token]", path, count=1))
         session_id, project_id = text_of(_session_in(path)), text_of(_project_in(path))
         return cls(path, session_id, project_id, _step_in(path))
 
 
+_facts_of_short = lru_cache(maxsize=256)(PathFacts.of)  # most requests are for one of a few
+
+
+def path_facts(path: str) -> PathFacts:
+    """Return what the path of a request names."""
+    return _facts_of_short(path) if len(path) <= MAX_CACHED_LENGTH else PathFacts.of(path)
+
+
 def attribution_of(facts: RequestFacts) -> Attribution:
     """Return the attribution of a request, once its view is done."""
-    annotated, path = facts.annotations, PathFacts.of(facts.path)
+    annotated, path = facts.annotations, path_facts(facts.path)
     return Attribution(
         user_id=text_of(annotated.get("user_id") or _user_id_of(facts)),
         session_id=text_of(annotated.get("session_id")) or path.session_id,

@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 REQUEST = "api_request"
+MAX_CACHED_LENGTH = 512  # of a method and a path, which a client may make as long as 64 kB
 
 
-@lru_cache(maxsize=256)  # most requests are of one of a few routes
 def event_type_of(method: str, path: str, status: int) -> str:
     """Return the event type of a request; the first rule that applies counts.
 
@@ -17,9 +17,13 @@ def event_type_of(method: str, path: str, status: int) -> str:
         return "api_request_failed"
     if not path.startswith("/api/v1/"):
         return REQUEST
-    return _of_success(method, path.removesuffix("/"))
+    path = path.removesuffix("/")
+    if len(method) + len(path) > MAX_CACHED_LENGTH:
+        return _of_success.__wrapped__(method, path)
+    return _of_success(method, path)
 
 
+@lru_cache(maxsize=256)  # most requests are of one of a few routes
 def _of_success(method: str, path: str) -> str:
     match (method, *path.split("/")[3:]):
         case ("POST", "auth", "register"):

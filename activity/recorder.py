@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from prometheus_client import Counter
 
-from activity.attribution import Attribution, PathFacts, attribution_of, text_of
+from activity.attribution import Attribution, attribution_of, path_facts, text_of
 from activity.event_types import event_type_of
 from activity.facts import RequestFacts
 from activity.models import OWNER, PREFIX, ActivityEvent, ActivityRow
@@ -115,7 +115,7 @@ def make_row(item: "RequestFacts | Step") -> ActivityRow | None:
 
 def row_of_request(facts: RequestFacts) -> ActivityRow:
     """Return the row of a request."""
-    attribution, path = attribution_of(facts), PathFacts.of(facts.path)
+    attribution, path = attribution_of(facts), path_facts(facts.path)
     metadata = _metadata_of(facts, attribution)
     if path.step:
         metadata["step_number"] = path.step
@@ -148,7 +148,7 @@ def row_of_step(step: Step) -> ActivityRow:
         session_id=attribution.session_id,
         project_id=attribution.project_id,
         method=facts.method[:MAX_METHOD_LENGTH] if facts else "",
-        path=PathFacts.of(facts.path).text[:MAX_PATH_LENGTH] if facts else "",
+        path=path_facts(facts.path).text[:MAX_PATH_LENGTH] if facts else "",
         status_code=200,
         duration_ms=0,
         metadata=request_body.compact(metadata)[0],

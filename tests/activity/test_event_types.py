@@ -1,7 +1,10 @@
 """Event types of recorded requests"""
 
+import tracemalloc
+
 import pytest
 
+from activity.attribution import path_facts
 from activity.event_types import event_type_of
 
 V1 = "/api/v1"
@@ -83,3 +86,13 @@ CASES = [
 @pytest.mark.parametrize(("method", "path", "status", "event_type"), CASES)
 def test_the_type_of_a_request(method, path, status, event_type):
     assert event_type_of(method, path, status) == event_type
+
+
+def test_long_paths_take_no_memory_once_they_are_done():
+    tracemalloc.start()
+    for number in range(300):
+        path = f"/api/v1/projects/{number}/{'x' * 20_000}/\N{GRINNING FACE}"
+        assert event_type_of("GET", path_facts(path).text, 200) == "api_request"
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 1_000_000
