@@ -5,9 +5,11 @@ import time
 import pytest
 from django.db import connections
 
+from activity import recorder
 from activity.models import ActivityEvent
+from activity.recorder import Step
 from analytics.events.models import Event
-from analytics.ingest import background
+from analytics.ingest import background, commit
 from tests.support.api import Api
 from tests.support.databases import connect_to_analytics
 from tests.support.events import PATH, event_of
@@ -54,28 +56,46 @@ def refusing_table():
 
 
 @pytest.fixture
-def rejecting_awaited_commits():
-    """Let PostgreSQL reject the recorder's rows if their commit would wait for the disk."""
+def checking_commits():
+    """Let PostgreSQL reject the recorder's rows if their commit waits for the disk, others if not.
+
+    By where the setting is from: the server of the tests never waits.
+    """
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION check_commit() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN IF current_setting('synchronous_commit') <> 'off' THEN "
+            "$$ BEGIN IF (current_setting('synchronous_commit') = 'off' AND (SELECT source FROM "
+            "pg_settings WHERE name = 'synchronous_commit') = 'session') <> TG_ARGV[0]::bool THEN "
             "RAISE insufficient_privilege; END IF; RETURN NEW; END $$"
         )
-        cursor.execute(
-            f"CREATE TRIGGER check_commit BEFORE INSERT ON {TABLE} "
-            "FOR EACH ROW EXECUTE FUNCTION check_commit()"
-        )
+        for table, is_off in ((TABLE, True), ("analytics_event", False)):
+            cursor.execute(
+                f"CREATE TRIGGER check_commit BEFORE INSERT ON {table} "
+                f"FOR EACH ROW EXECUTE FUNCTION check_commit('{is_off}')"
+            )
         yield
-        cursor.execute(f"DROP TRIGGER check_commit ON {TABLE}")
+        for table in (TABLE, "analytics_event"):
+            cursor.execute(f"DROP TRIGGER check_commit ON {table}")
         cursor.execute("DROP FUNCTION check_commit()")
 
 
-@pytest.mark.usefixtures("rejecting_awaited_commits")
-def test_commits_of_its_rows_do_not_wait_for_the_disk(api):
-    assert api.get("/nothing").status_code == 404
+@pytest.mark.usefixtures("checking_commits")
+def test_commits_of_its_rows_alone_do_not_wait_for_the_disk(api, website):
+    for _ in range(3):
+        assert api.get("/nothing").status_code == 404
+        background.drain()
+        assert api.post(PATH, event_of(website)).status_code == 201
     background.drain()
-    assert ActivityEvent.objects.filter(path="/nothing").exists()
+    assert ActivityEvent.objects.filter(path="/nothing").count() == 3
+
+
+def test_the_connection_of_its_rows_waits_again_for_the_next():
+    row = recorder.make_row(Step("step.done", 1_750_000_000_000, None, {}, {}))
+    for _ in range(2):  # the second time its id is known
+        commit.store_group(recorder.BACKGROUND_TABLE, [[row]])
+        with connections["analytics"].cursor() as cursor:
+            cursor.execute("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
+            assert cursor.fetchone() != ("session",)
 
 
 @pytest.mark.usefixtures("locked_table")
