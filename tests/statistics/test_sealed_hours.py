@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
-from analytics.reports.derived import rollup_runs, sealing
+from analytics.events.models import Event
+from analytics.reports.derived import rollup_runs, sealing, visitor_erasure
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.derived.sealed_models import HourColumn, SealedDay, SealedHour
+from analytics.reports.models import WebsiteVisitor
 from tests.support.statistics import DATABASES, NOW
 
 pytestmark = [pytest.mark.django_db(databases=DATABASES), pytest.mark.usefixtures("at_now")]
@@ -110,6 +112,31 @@ def test_zones_share_them(ask, visit, website, zone):
     before = answers(ask)
     assert {9, 10} <= set(seal_all(website))
     assert answers(ask) == before
+
+
+def test_a_website_may_change_its_zone(ask, visit, website):
+    visit(2, 9, 11)
+    for zone, hours, days in (
+        ("UTC", [2, 9], 0),
+        ("Pacific/Auckland", [], 1),  # where the day began at 11:00
+        ("UTC", [2, 9], 1),  # of which the day of the other zone is not
+    ):
+        website.timezone = zone
+        website.save()
+        before = answers(ask)
+        assert seal_all(website) == hours
+        assert SealedDay.objects.count() == days
+        assert answers(ask) == before
+
+
+def test_an_erased_visitor_leaves_none(ask, visit, website):
+    visit(2, 9)
+    visit(10, minutes=(5, 25), name="w")
+    assert seal_all(website) == [2, 9, 10]
+    Event.objects.filter(visitor_id="v1").delete()
+    list(visitor_erasure.erase(WebsiteVisitor.objects.get(visitor_id="v1")))
+    assert [hour.start.hour for hour in SealedHour.objects.all()] == [10]
+    assert ask(PARAMETERS).json()["totals"]["metrics"]["visitors"] == 3
 
 
 def test_a_check_compares_them(visit, website, capsys):

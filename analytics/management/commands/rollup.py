@@ -70,10 +70,10 @@ class Command(BaseCommand):
     def _roll_up(self, websites: list[Website] | None) -> None:
         due = [each.pk for each in websites] if websites else rollup_runs.due_websites()
         steps = list(rollup_runs.roll_up_due(due))
-        days = sum(rollup_runs.seal_all(websites or Website.objects.order_by("pk")))
+        sealed = sum(rollup_runs.seal_all(websites or Website.objects.order_by("pk")))
         self.stdout.write(
             f"{sum(each.sessions for each in steps):,} sessions made of "
-            f"{sum(each.events for each in steps):,} events, {days:,} days sealed."
+            f"{sum(each.events for each in steps):,} events, {sealed:,} days or hours sealed."
         )
 
     def _rebuild(self, websites: list[Website]) -> None:
