@@ -84,18 +84,13 @@ def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
 
 
 def _hits(lines: Lines) -> Iterator[tuple[str, _Hit | BrokenLine]]:
-    while True:
-        try:
-            line = next(lines)
-        except StopIteration:
-            return
-        except BrokenLine as error:
-            yield lines.place, error
-            continue
-        if match := _LINE.match(line):
-            yield lines.place, _Hit(*match.groups())
+    for place, line in lines.placed():
+        if isinstance(line, BrokenLine):
+            yield place, line
+        elif match := _LINE.match(line):
+            yield place, _Hit(*match.groups())
         elif line.strip():
-            yield lines.place, BrokenLine("Not in the combined format")
+            yield place, BrokenLine("Not in the combined format")
 
 
 class _Reader:

@@ -20,7 +20,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=MAX_LENGTH, pattern=r"\A[^\
 
 
 class Context(Struct, rename="camel", omit_defaults=True):
-    """What the browser of a session told; its id has the time of the event that it came with.
+    """What the browser of a session sent; its id has the time of the event that it came with.
 
     Without an id it gets the one of the session at that time.
     """

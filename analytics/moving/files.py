@@ -54,6 +54,18 @@ class Lines:
         except UnicodeDecodeError as error:
             raise BrokenLine("Not UTF-8") from error
 
+    def placed(self) -> Iterator[tuple[str, str | BrokenLine]]:
+        """Yield each line with its place, and what is wrong with a broken one."""
+        while True:
+            try:
+                line = next(self)
+            except StopIteration:
+                return
+            except BrokenLine as error:
+                yield self.place, error
+            else:
+                yield self.place, line
+
     @property
     def place(self) -> str:
         return place_of(self.path, self.number)

@@ -21,7 +21,7 @@ from analytics.reports.questions.buckets import start_of
 from config.db import uuid7
 
 NO_VIEW = "visits without a page view"
-NO_PAGE = "page views of which no page is told"
+NO_PAGE = "page views without a page"
 NO_TIME = "seconds of visits for which there is no room"
 LINKS = {
     "Outbound Link: Click": "outbound",

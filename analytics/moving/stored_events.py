@@ -49,16 +49,9 @@ def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
 
 
 def _texts(lines: Lines) -> Iterator[tuple[str, str | BrokenLine]]:
-    while True:
-        try:
-            line = next(lines)
-        except StopIteration:
-            return
-        except BrokenLine as error:
-            yield lines.place, error
-            continue
-        if line.strip():
-            yield lines.place, line
+    for place, line in lines.placed():
+        if isinstance(line, BrokenLine) or line.strip():
+            yield place, line
 
 
 class _Reader:

@@ -68,7 +68,7 @@ def _steps(executor: MigrationExecutor, migration: Migration) -> list[Step]:
     try:
         texts = executor.loader.collect_sql([(migration, False)])
     except (ValueError, DatabaseError):  # it looks for what an earlier one has to make
-        return [Step("cannot be told before the migrations that come first", UNKNOWN, "", 0)]
+        return [Step("not known before the migrations that come first", UNKNOWN, "", 0)]
     steps = [_step(alias, statement) for text in texts for statement in _statements(text)]
     return [step for step in steps if step] + code
 

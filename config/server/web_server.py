@@ -163,11 +163,11 @@ def _wait_until_ready(ready: int, process: Process) -> None:
     while missing > 0:
         if not select.select([ready], [], [], max(0, deadline - time.monotonic()))[0]:
             raise ServingError(f"Its workers are not ready after {READY_TIMEOUT_SECONDS} seconds.")
-        told = len(os.read(ready, missing))
-        if not told:
+        came = len(os.read(ready, missing))
+        if not came:
             process.wait()
             raise ServingError(_end_of(process))
-        missing -= told
+        missing -= came
 
 
 def _end_of(process: Process) -> str:

@@ -152,7 +152,7 @@ def test_counts_that_contradict_each_other_are_told(website, tmp_path):
     assert sorted(line.partition(", from")[0] for line in lines(out)[5:-1]) == [
         "0 are there already.",
         "1 lines were left out: broken, see below.",
-        "17 were left out: page views of which no page is told.",
+        "17 were left out: page views without a page.",
         "2 were left out: sessions of pages of a day that do not fit the others.",
         "3 events were imported",
         "50 were left out: seconds of visits for which there is no room.",

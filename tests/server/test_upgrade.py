@@ -138,7 +138,7 @@ def test_what_cannot_be_told_beforehand_needs_a_stop(run, add_migration):
     )
     code, lines = run("--check")
     assert code == command.MUST_STOP
-    assert lines[-1].startswith(f"  analytics {NEW}: cannot be told before")
+    assert lines[-1].startswith(f"  analytics {NEW}: not known before")
 
 
 def test_it_applies_what_is_pending_to_both_databases(run, add_migration):
