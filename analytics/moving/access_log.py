@@ -7,7 +7,6 @@ keyed hash, another one each day, together with the User-Agent.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ from analytics.moving.repetitions import Repetitions
 from analytics.moving.visits import Visits
 from analytics.sessions import bots, visitors
 from analytics.sessions.user_agents import agent_of
+from config.api.timestamps import NotADate, parse_date
 from config.api.web_urls import is_url
 from config.db import uuid7
 from websites.lookup import FILTER_COLUMNS
@@ -50,9 +50,7 @@ _LINE = re.compile(
     rf"{_TEXT} (\d{{3}}) (?:\d+|-) {_TEXT} {_TEXT}",
     re.ASCII,
 )
-_TIME = re.compile(
-    r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})", re.ASCII
-)
+_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})", re.ASCII)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _STATIC = re.compile(
     r"\.(?:avif|bmp|css|csv|eot|gif|gz|ico|jpe?g|js|json|map|mjs|mp[34]|ogg|otf|pdf|png|rss|svg|tar"
@@ -176,12 +174,8 @@ def _ms(text: str) -> int:
     match = _TIME.fullmatch(text)
     if match is None or match[2] not in _MONTHS:
         raise BrokenLine(f"Invalid time: {text}")
-    day, month, year, *clock = match.groups()
-    hour, minute, second, sign, hours_off, minutes_off = clock
-    offset = timedelta(hours=int(hours_off), minutes=int(minutes_off))
+    day, month, year, clock, offset = match.groups()
     try:
-        at = datetime(int(year), _MONTHS.index(month) + 1, int(day), tzinfo=UTC)
-    except ValueError as error:
+        return parse_date(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}{offset}")
+    except NotADate as error:
         raise BrokenLine(f"Invalid time: {text}") from error
-    at += timedelta(hours=int(hour), minutes=int(minute), seconds=int(second))
-    return uuid7.to_ms(at - offset if sign == "+" else at + offset)

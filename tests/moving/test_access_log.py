@@ -44,6 +44,9 @@ BROKEN = [
     line(time="31/Feb/2026:21:00:00 +0100"),
     line(time="28/Jan/1999:21:00:00 +0100"),
     line("GET /[\x01 HTTP/1.1"),
+    line(time="31/Dec/9999:23:59:59 -0100"),
+    line(time="01/Jan/0000:00:00:00 +0100"),
+    line(time="28/Jan/2026:99:00:00 +0100"),
 ]
 
 
@@ -60,13 +63,16 @@ def test_page_views_are_imported(website, tmp_path):
         "1 were left out: that were not answered with a page.",
         "1 were left out: with another method than GET.",
         "1 were left out: without a request.",
-        "4 lines were left out: broken, see below.",
+        "7 lines were left out: broken, see below.",
     ]
     assert [text.partition(".log:")[2] for text in lines(err)] == [
         "4: Not in the combined format",
         "5: Invalid time: 31/Feb/2026:21:00:00 +0100",
         "6: Timestamp out of range",
         "7: url: Invalid URL",
+        "8: Timestamp out of range",
+        "9: Timestamp out of range",
+        "10: Invalid time: 28/Jan/2026:99:00:00 +0100",
     ]
     found = sorted(brief("created_at", "url"))
     assert [url.removeprefix("https://example.com") for _, url in found] == [
