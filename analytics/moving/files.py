@@ -15,6 +15,7 @@ from analytics.moving.records import BrokenLine, UnreadableFile
 
 MAX_LINE_BYTES = 4 << 20
 MAX_CELL = 1 << 20  # characters
+MAX_ROW_BYTES = 8 << 20  # of a row of CSV with its line breaks
 MAX_RATIO = 300  # of what is packed, beyond the first gigabyte: logs reach a hundredth
 FREE_BYTES = 1 << 30
 # What unpacking raises of bytes that are none of its own.
@@ -34,7 +35,7 @@ class Lines:
 
     def __init__(self, path: str, file: BinaryIO, packed: Callable[[], int] | None = None) -> None:
         self.path, self.number = path, 0
-        self._file, self._packed, self._bytes = file, packed, 0
+        self._file, self._packed, self.bytes = file, packed, 0
 
     def __iter__(self) -> "Lines":
         return self
@@ -75,8 +76,8 @@ class Lines:
             line = self._file.readline(MAX_LINE_BYTES + 1)
         except DAMAGED as error:
             raise UnreadableFile(f"{self.path} is damaged after line {self.number:,}.") from error
-        self._bytes += len(line)
-        if self._packed and self._bytes > FREE_BYTES + MAX_RATIO * self._packed():
+        self.bytes += len(line)
+        if self._packed and self.bytes > FREE_BYTES + MAX_RATIO * self._packed():
             raise UnreadableFile(f"{self.path} unpacks to far more than any real file: a bomb?")
         return line
 
@@ -136,12 +137,33 @@ def _opener(path: str, archive: zipfile.ZipFile, each: zipfile.ZipInfo) -> Calla
     return opened
 
 
+class _RowLines:
+    """The lines of a row of CSV, whose cells may have line breaks, but not for ever."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines, self._end = lines, 0
+
+    def __iter__(self) -> "_RowLines":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        if self._lines.bytes > self._end:
+            raise BrokenLine(f"A row of more than {MAX_ROW_BYTES:,} bytes")
+        return line
+
+    def begin(self) -> None:
+        self._end = self._lines.bytes + MAX_ROW_BYTES
+
+
 def rows_of(lines: Lines) -> Iterator[tuple[str, list[str] | BrokenLine]]:
     """Yield the rows of a CSV file, each with its place; a cell may have several lines."""
     csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(lines, strict=True)
+    row_lines = _RowLines(lines)
+    reader = csv.reader(row_lines, strict=True)
     while True:
         first = lines.number + 1
+        row_lines.begin()
         try:
             row = next(reader, None)
             if row is None:

@@ -92,6 +92,18 @@ def test_a_bomb_is_refused(website, tmp_path, monkeypatch, name, format):
         import_files(website, bomb, format=format)
 
 
+def test_a_row_of_ever_more_lines_is_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_ROW_BYTES", 1000)
+    file = tmp_path / "e.csv"
+    file.write_bytes(b'a,b\n"' + b'\n","' * 1000 + b"\n1,2\n")
+    with files.lines_of(str(file)) as opened:
+        rows = [row for _, row in files.rows_of(opened)]
+    assert rows[0] == ["a", "b"]
+    assert str(rows[1]) == "A row of more than 1,000 bytes"
+    assert rows[-1] == ["1", "2"]
+    assert max(len(row) for row in rows if isinstance(row, list)) < 1000
+
+
 def test_until_leaves_out_what_was_counted_here(website, file):
     out, _ = import_files(website, file, until="2026-01-28T20:00:07Z")
     assert lines(out)[2] == "3 were left out: later than --until."
