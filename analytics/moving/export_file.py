@@ -29,6 +29,7 @@ class Progress(msgspec.Struct):
     """How far an export is: `low` is the first id that is missing."""
 
     website_id: UUID
+    format: str
     start: UUID
     low: UUID
     high: UUID
@@ -36,17 +37,18 @@ class Progress(msgspec.Struct):
     bytes: int = 0
 
     def is_of(self, other: Self) -> bool:
-        """Return whether this may go on where another has stopped; a later end does not matter."""
-        return (self.website_id, self.start) == (other.website_id, other.start)
+        """Return whether this may go on to the end of another, which it has not passed."""
+        own, others = (self.website_id, self.format, self.start), (other.website_id, other.format)
+        return own == (*others, other.start) and self.low <= other.high
 
 
 class ExportFile:
     """An export into a file; `progress` tells how far it is."""
 
     def __init__(self, path: str, format: str, website_id: UUID, low: UUID, high: UUID) -> None:
-        self.path, self.progress = path, Progress(website_id, low, low, high)
-        self.is_resumed = False
         self._format = JSON_LINES if format == PARQUET else format
+        self.path, self.progress = path, Progress(website_id, self._format, low, low, high)
+        self.is_resumed = False
         self._is_parquet = format == PARQUET
         self._is_packed = path.endswith(PACKED) and not self._is_parquet
         self._part, self._notes = Path(f"{path}.part"), Path(f"{path}.progress")
@@ -113,8 +115,11 @@ class ExportFile:
         except msgspec.MsgspecError:
             return
         if not noted.is_of(self.progress):
-            raise FileInTheWay(f"{self._notes} is of another website or range; delete it first.")
+            raise FileInTheWay(
+                f"{self._notes} is of another website, format or range; delete it first."
+            )
         if noted.bytes <= size:
+            noted.high = self.progress.high
             self.progress, self.is_resumed = noted, noted.rows > 0
 
 

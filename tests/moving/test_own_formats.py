@@ -182,8 +182,23 @@ def test_an_export_that_was_stopped_goes_on_with_the_same_range_only(website, tm
     with pytest.raises(CommandError, match=r"Another export is writing .*e\.csv\."):
         run("export", website.pk, output=str(file))
     written.close()
-    with pytest.raises(CommandError, match=r"is of another website or range; delete it first\."):
+    with pytest.raises(CommandError, match=r"is of another website, format or range"):
         run("export", website.pk, output=str(file), start="2026-01-01")
+    with pytest.raises(CommandError, match=r"is of another website, format or range"):
+        run("export", website.pk, output=str(file), format="jsonl")
+    with pytest.raises(CommandError, match=r"is of another website, format or range"):
+        run("export", website.pk, output=str(file), end="2026-01-01")
+
+
+def test_an_export_that_was_stopped_goes_on_to_the_end_that_is_named_now(website, tmp_path):
+    for days in range(3):
+        store_event(AT_MS + days * 86_400_000, website_id=website.pk)
+    file, end = tmp_path / "e.jsonl", uuid7.next_after(Event.objects.earliest("id").id)
+    written = ExportFile(str(file), "jsonl", website.pk, uuid7.LOWEST, end).write()
+    assert next(written) == 1
+    written.close()
+    run("export", website.pk, output=str(file), end="2026-01-30")
+    assert len(file.read_bytes().splitlines()) == 2
 
 
 def test_parquet_needs_a_package_that_may_be_missing(website, tmp_path, monkeypatch):
