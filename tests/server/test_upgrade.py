@@ -76,6 +76,11 @@ def test_nothing_is_pending(run):
     assert run() == run("--check")
 
 
+def test_no_failure_looks_like_a_plan():
+    of_failures = {1, 2, 130}  # of a database that is away, wrong arguments, Ctrl-C
+    assert of_failures.isdisjoint({command.PENDING, command.MUST_STOP})
+
+
 def test_what_older_code_works_with_needs_no_stop(run, add_migration):
     add_migration("migrations.AddField('session', 'rating', models.IntegerField(null=True))")
     code, lines = run("--check")

@@ -48,7 +48,7 @@ OF_A_SESSION, OF_A_VISITOR = 5, 20
 POSTS = 100  # of each other kind
 NUMBERS = {"big": 12345678901234567890, "text": "Zürich", "half": 0.5, "list": [1, None, {}]}
 LOAD_EVENTS = 1000
-MUST_STOP = 2
+MUST_STOP = 4
 TABLES = {
     MAIN: ("websites_user", "websites_website", "analytics_funnelevent"),
     ANALYTICS: (

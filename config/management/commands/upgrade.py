@@ -14,7 +14,7 @@ from config.db.statement_locks import Waits
 from config.server import console, upgrade_plan
 from config.server.upgrade_plan import PendingMigration, Step
 
-PENDING, MUST_STOP = 1, 2  # exit codes of --check
+PENDING, MUST_STOP = 3, 4  # exit codes of --check; 1 and 2 are those of failures
 DONE = "Both databases have all migrations of version {version}."
 FIRST = "First back up both databases (config/docs/backup.md)."
 STOP = (
@@ -30,8 +30,8 @@ GO_ON = (
 class Command(BaseCommand):
     help = (
         "Apply the pending migrations of both databases, after saying what each locks, and for how "
-        "long on the tables as large as they are. Exit code of --check: 0 nothing is pending, 1 "
-        "something is and serve may go on meanwhile, 2 serve has to be stopped first."
+        "long on the tables as large as they are. Exit code of --check: 0 nothing is pending, 3 "
+        "something is and serve may go on meanwhile, 4 serve has to be stopped first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
