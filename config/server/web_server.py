@@ -114,9 +114,17 @@ def _bound_socket() -> socket.socket:
 def _require_migrations() -> None:
     """Raise ServingError unless the databases have all migrations of the code that is there now."""
     command = [sys.executable, "manage.py", "upgrade", "--check"]
-    run = subprocess.run(
-        command, cwd=settings.BASE_DIR, text=True, capture_output=True, check=False
-    )
+    try:
+        run = subprocess.run(
+            command,
+            cwd=settings.BASE_DIR,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=READY_TIMEOUT_SECONDS,  # of a database that is frozen
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ServingError("manage.py upgrade --check does not end: is a database away?") from error
     if run.returncode:
         raise ServingError(f"manage.py upgrade --check says: {run.stdout}{run.stderr}")
 
