@@ -85,7 +85,7 @@ def _about(question: Question, state: State) -> dict[str, Any]:
     last = (question.range.end - INSTANT).astimezone(question.timezone)
     period = state.query.get("period", "" if "from" in state.query else DEFAULT)
     as_of = rollup.as_of(question.website.pk, question.now).astimezone(question.timezone)
-    is_of_today = as_of.date() == local_day(question.now, question.timezone)
+    is_today = as_of.date() == local_day(question.now, question.timezone)
     return {
         "chips": chips(question.conditions, state),
         "unfiltered_link": state.without(*map(parameter, question.conditions)),
@@ -94,7 +94,7 @@ def _about(question: Question, state: State) -> dict[str, Any]:
         "first_day": f"{first:%Y-%m-%d}",
         "last_day": f"{last:%Y-%m-%d}",
         "timezone": question.timezone.key,
-        "as_of": f"{as_of:%H:%M:%S}" if is_of_today else f"{as_of.day} {as_of:%b %Y %H:%M:%S}",
+        "as_of": f"{as_of:%H:%M:%S}" if is_today else f"{as_of.day} {as_of:%b %Y %H:%M:%S}",
         "is_behind": question.now - as_of > LATE,
         "has_previous": question.previous is not None,
     }

@@ -137,10 +137,10 @@ def test_all_metrics_of_pages(ask):
 
 
 def test_coverage_is_the_share_of_page_views_that_told(ask, post):
-    told = {"name": "$engagement", "seconds": 12, "scroll": 80}
+    engaged = {"name": "$engagement", "seconds": 12, "scroll": 80}
     post(
         event(NOW - HOUR, "anna"),
-        event(NOW - HOUR + timedelta(seconds=12), "anna", eventType="custom", properties=told),
+        event(NOW - HOUR + timedelta(seconds=12), "anna", eventType="custom", properties=engaged),
         event(NOW - HOUR, "bert"),
         event(NOW - HOUR, "carl"),
     )

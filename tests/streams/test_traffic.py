@@ -110,8 +110,8 @@ def test_events_have_the_properties_that_the_tracking_script_sends():
     assert ("name", "seconds", "scroll", "page") in seen["custom"]
     assert ("sku", "quantity", "name") in seen["custom"]
     views = set(map(str, Event.objects.filter(event_type="pageview").values_list("id", flat=True)))
-    told = Event.objects.filter(properties__name="$engagement")
-    assert {event.properties["page"] for event in told} <= views
+    engaged = Event.objects.filter(properties__name="$engagement")
+    assert {event.properties["page"] for event in engaged} <= views
 
 
 def test_visits_are_like_those_of_people():

@@ -34,10 +34,10 @@ SESSIONS_OF_HOUR = 100  # that pay for columns; fewer are read as quickly
 
 
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime, *, hours_only: bool = False) -> bool:
-    """Seal the latest day that has been over for a while; return whether there was one.
+    """Seal the latest day that has been over for a while, or an hour since the last one that has.
 
-    One a transaction, since reads wait for it: seconds with 66,000 sessions a day. Once there is
-    none, an hour since. Within a transaction that has locked the website.
+    Returns whether there was one. One a transaction, since reads wait for it: seconds for a day of
+    66,000 sessions. Within a transaction that has locked the website.
     """
     end = min(now - QUIET, _earliest_change(website_id) or now)
     today = start_of(local_day(end, zone), zone)
