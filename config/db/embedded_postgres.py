@@ -74,6 +74,7 @@ class EmbeddedPostgres:
         self.options = {
             "max_connections": "200",
             **{"timezone": "UTC", "log_timezone": "UTC"},
+            "log_line_prefix": "%m [%p] %d ",  # with the database's name
             **QUIET_LOG,
             **(options or {}),
             "listen_addresses": "",
