@@ -11,6 +11,9 @@ PRODUCTION := DEBUG=false ALLOWED_HOSTS=millrace.example \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace \
 	ANALYTICS_DATABASE_URL=postgresql://nobody@127.0.0.1:1/millrace_analytics
 
+# Half as many again as cores: tests that start servers, or stop them, wait most of their time.
+TEST_PROCESSES := $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
+
 .PHONY: run test coverage lint audit bench bench-stats soak script lock
 .DELETE_ON_ERROR:
 
@@ -18,11 +21,11 @@ run: .venv/run.stamp
 	@exec $(PYTHON) manage.py serve
 
 test: .venv/dev.stamp
-	@$(PYTHON) -m pytest -n logical --maxprocesses 4
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES) --maxprocesses 6
 
 # Apart from the tests, which take half as much time again while lines and branches are counted.
 coverage: .venv/dev.stamp
-	@$(PYTHON) -m pytest -n logical --maxprocesses 4 --cov --cov-report term:skip-covered
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES) --maxprocesses 6 --cov --cov-report term:skip-covered
 
 lint: .venv/dev.stamp
 	@$(PYTHON) -m ruff format --check .
