@@ -80,6 +80,7 @@ class ReaderAuthentication(BearerAuthentication):
         share = Share.objects.of_token(token)
         if share is None:
             raise InvalidCredentials
+        share.record_use()
         return Guest(share), token
 
 

@@ -1,22 +1,28 @@
 """Shares: tokens with which anybody reads the statistics of one website."""
 
 import hashlib
+import logging
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from django.db import models
+from django.db import Error, connections, models, transaction
+from django.db.models import Q
+from django.utils import timezone
 
+from config.api.errors import StorageUnavailable
 from config.db import uuid7
 
 if TYPE_CHECKING:
     from websites.models import Website
 
 TOKEN_BYTES = 32
+USE_INTERVAL = timedelta(hours=1)  # within which a use is not stored again
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what `token_urlsafe` makes of so many bytes
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Share(models.Model):
     )
     name = models.CharField(max_length=255)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
 
     objects = ShareQuerySet.as_manager()
 
@@ -71,10 +78,34 @@ class Share(models.Model):
     def created_at(self) -> datetime:
         return uuid7.time_of(self.id)
 
+    def record_use(self) -> None:
+        """Store that it is used now, if the last use is an hour old; a failure is only logged.
+
+        Nobody waits for another request that stores the same.
+        """
+        last = timezone.now() - USE_INTERVAL
+        if self.last_used_at is not None and self.last_used_at > last:
+            return
+        unused = Share.objects.filter(Q(last_used_at=None) | Q(last_used_at__lte=last), pk=self.pk)
+        try:
+            with transaction.atomic(using="default"):
+                if _takes_writes() and unused.select_for_update(skip_locked=True).first():
+                    Share.objects.filter(pk=self.pk).update(last_used_at=timezone.now())
+        except (Error, StorageUnavailable):
+            logger.warning("The use of a share is not stored", exc_info=True)
+
 
 def is_share_token(text: str) -> bool:
     """Return whether a text has the form of a share's token, which no access token has."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def _takes_writes() -> bool:
+    """Return whether the database takes writes: to try would drop the connection if it does not."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only') = 'off'")
+        [takes_writes] = cursor.fetchone()
+    return bool(takes_writes)
 
 
 def _hash(token: str) -> str:

@@ -14,6 +14,8 @@ EXAMPLE = {
     "createdAt": "2026-01-28T10:31:00.000Z",
 }
 TOKEN = "q0Yw1vW0mHn4o1xF0uV8bq3Zr5tK2sLdE7cAjPyXgR4"  # an example
+USED_EXAMPLE = EXAMPLE | {"lastUsedAt": "2026-01-29T08:02:11.000Z"}
+LAST_USE = Meta(description="Stored at most once an hour; null before the first use.")
 
 
 class ShareBody(Body, rename="camel"):
@@ -22,8 +24,9 @@ class ShareBody(Body, rename="camel"):
     id: UUID
     name: str
     created_at: Timestamp
+    last_used_at: Annotated[Timestamp | None, LAST_USE]
 
-    example: ClassVar[Any] = EXAMPLE
+    example: ClassVar[Any] = USED_EXAMPLE
 
 
 class NewShareBody(Body, rename="camel"):
@@ -51,7 +54,7 @@ class ShareList(Body):
     shares: list[ShareBody]
     total: Count
 
-    example: ClassVar[Any] = {"shares": [EXAMPLE], "total": 1}
+    example: ClassVar[Any] = {"shares": [USED_EXAMPLE], "total": 1}
 
 
 class Revoked(Body):

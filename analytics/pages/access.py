@@ -87,6 +87,7 @@ def _shared_website(token: str) -> Website:
     share = Share.objects.of_token(token)
     if share is None:
         raise Http404
+    share.record_use()
     return share.website
 
 

@@ -1,10 +1,13 @@
 """Shared dashboards: read-only, of one website, until they are revoked"""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import urljoin
 
 import pytest
+from django.db import connections, transaction
 from django.test import Client
 
 from tests.support.events import PATH, event_of
@@ -191,6 +194,44 @@ def test_without_the_main_database_a_shared_page_says_so(base, request):
     response = Client().get(base)
     assert response.status_code == 503
     assert "try again soon" in text_of(response)
+
+
+def test_settings_show_the_last_use(browser, website, base, clock):
+    settings = f"/websites/{website.pk}/settings/"
+    assert "Agency" in text_of(browser.get(settings))
+    assert "Never" in text_of(browser.get(settings))
+    website.change(timezone="Asia/Kathmandu")
+    clock.set(datetime(2026, 3, 1, 20, 0, tzinfo=UTC))
+    Client().get(f"{base}live/")
+    clock.move(minutes=30)
+    Client().get(base)
+    browser.force_login(website.user)
+    assert "2 Mar 2026, 01:45" in text_of(browser.get(settings))
+
+
+def test_a_use_that_cannot_be_stored_hurts_no_page(website, base):
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET TRANSACTION READ ONLY")
+    assert Client().get(base).status_code == 200
+    assert Share.objects.get().last_used_at is None
+
+
+@pytest.mark.django_db(databases=["default", "analytics"], transaction=True)
+def test_no_page_waits_for_a_share_that_is_locked(website, base):
+    with transaction.atomic(using="default"), ThreadPoolExecutor(1) as thread:
+        Share.objects.select_for_update().get()
+        thread.submit(ask_and_disconnect, base).result()
+    assert Share.objects.get().last_used_at is None
+    Client().get(base)
+    assert Share.objects.get().last_used_at is not None
+
+
+def ask_and_disconnect(path):
+    try:
+        assert Client().get(path).status_code == 200
+    finally:
+        connections.close_all()
 
 
 # Made and revoked by the owner

@@ -1,6 +1,7 @@
 """Shares of websites: made, listed, revoked"""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 
@@ -25,7 +26,8 @@ def path(website):
 
 def share_body(share):
     created = milliseconds_text(uuid7.time_of(share.id))
-    return {"id": str(share.id), "name": share.name, "createdAt": created}
+    used = share.last_used_at and milliseconds_text(share.last_used_at)
+    return {"id": str(share.id), "name": share.name, "createdAt": created, "lastUsedAt": used}
 
 
 def test_a_share_is_made_and_only_a_hash_of_its_token_is_stored(api, website, path, token):
@@ -33,7 +35,9 @@ def test_a_share_is_made_and_only_a_hash_of_its_token_is_stored(api, website, pa
     share = Share.objects.get()
     secret = response.json()["token"]
     url = f"http://testserver/share/{secret}/"
-    assert_response(response, 201, share_body(share) | {"token": secret, "url": url})
+    body = share_body(share) | {"token": secret, "url": url}
+    del body["lastUsedAt"]
+    assert_response(response, 201, body)
     assert (share.website, share.name) == (website, "Agency")
     assert share.token_hash == hashlib.sha256(secret.encode()).hexdigest()
     assert len(secret) == 43
@@ -61,6 +65,20 @@ def test_a_revoked_share_is_gone(api, website, path, token):
     assert_response(api.delete(f"{path}/{share.id}", token=token), 200, revoked)
     assert not Share.objects.exists()
     assert_error(api.delete(f"{path}/{share.id}", token=token), *SHARE_NOT_FOUND)
+
+
+@pytest.mark.django_db(databases=["default", "analytics"])
+def test_the_last_use_is_stored_once_an_hour(api, website, path, clock):
+    secret = token_of_share(website)
+    stats = f"/api/v1/websites/{website.id}/stats"
+    first = clock.now
+    for minutes, used in ((0, first), (59, first), (1, first + timedelta(hours=1))):
+        clock.move(minutes=minutes)
+        assert api.get(stats, token=secret).status_code == 200
+        assert Share.objects.get().last_used_at == used
+    body = share_body(Share.objects.get())
+    token = tokens.issue(website.user).access  # that of before has ended
+    assert_response(api.get(path, token=token), 200, {"shares": [body], "total": 1})
 
 
 @pytest.mark.parametrize("id", ["x", "%00", "019c0428-0ea0-7bae-841b-02c41ed0fd8a", "%FF"])
