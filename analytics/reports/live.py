@@ -11,6 +11,7 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.events.models import Event
+from analytics.reports import live_statements
 from analytics.reports.derived.site_rules import rules_of
 from analytics.reports.facts.pages import page_of
 from analytics.reports.facts.session_facts import SiteRules, country_code
@@ -175,20 +176,20 @@ class _Window:
 
     def present_visitors(self) -> int:
         """Return how many visitors are there."""
-        [[count]] = self._rows(_PRESENT_VISITORS)
+        [[count]] = self._rows("present_visitors")
         return int(count)
 
     def parts(self) -> dict[str, list[_Part]]:
         """Return the events by page, session and minute, and those of who is present."""
         found: dict[str, list[_Part]] = defaultdict(list)
-        for row in self._rows(_PARTS):
+        for row in self._rows("parts"):
             part = _Part(*row)
             found[part.kind].append(part)
         return found
 
     def events(self) -> list[LiveEvent]:
         """Return the latest events, the newest first, without ids."""
-        found = [_Part(*row) for row in self._rows(_EVENTS)]
+        found = [_Part(*row) for row in self._rows("events")]
         return [
             LiveEvent(
                 each.at,
@@ -214,7 +215,7 @@ class _Window:
         source = source_of(part.url, part.referrer, self.rules.own_hosts)
         return _Origin(source.name, country_code(part.location) or part.place)
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+    def _rows(self, question: str) -> list[tuple[Any, ...]]:
         values: dict[str, Any] = {
             "website": self.website_id,
             "start": uuid7.floor(self.start),
@@ -224,88 +225,5 @@ class _Window:
             "events": MAX_EVENTS,
         }
         with connections[home(Event)].cursor() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(live_statements.of(question), values)
             return list(cursor.fetchall())
-
-
-_NAME = """
-CASE
-    WHEN event_type = 'custom' AND json_typeof(properties -> 'name') = 'string'
-        THEN properties ->> 'name'
-    WHEN event_type = 'click' AND properties ->> 'kind' IN ('outbound', 'download')
-        AND json_typeof(properties -> 'href') = 'string' THEN properties ->> 'href'
-END
-"""
-_EVENTS_OF_WINDOW = f"""
-SELECT id, created_at, session_id, visitor_id, url, referrer, location, event_type, {_NAME} AS name
-  FROM analytics_event WHERE website_id = %(website)s AND id >= %(start)s AND id < %(end)s
-   AND NOT (event_type = 'custom' AND coalesce(properties ->> 'name', '') LIKE '$%%')
-"""
-_OF_SESSION = """
-website_id = %(website)s AND id >= %(day_before)s
-AND hashtext(session_id) = hashtext(seen.session_id) AND session_id = seen.session_id
-"""
-_IS_BOT = f"EXISTS (SELECT FROM analytics_clientcontext WHERE {_OF_SESSION} AND is_bot)"
-# What is known of where a session came from.
-_ORIGIN = f"""
-  LEFT JOIN LATERAL (
-    SELECT true AS is_known, source, country FROM analytics_websitesession
-     WHERE {_OF_SESSION} LIMIT 1
-  ) AS known ON true
-  LEFT JOIN LATERAL (
-    SELECT country AS place FROM analytics_clientcontext
-     WHERE {_OF_SESSION} AND country IS NOT NULL ORDER BY id LIMIT 1
-  ) AS context ON true
-"""
-_ORIGIN_COLUMNS = "coalesce(is_known, false), source, country, place"
-_PRESENT_VISITORS = f"""
-SELECT count(DISTINCT visitor_id) FROM ({_EVENTS_OF_WINDOW}) AS seen
- WHERE created_at >= %(present)s AND NOT {_IS_BOT}
-"""
-# The events are read once, their visitors numbered, and each session asked whether it is a bot's.
-# Nothing is joined with the events: PostgreSQL, which cannot know how many these are, would compare
-# each with each session. `first` is the first event of a session.
-_PARTS = f"""
-WITH event AS MATERIALIZED (
-    SELECT *, (dense_rank() OVER (ORDER BY visitor_id COLLATE "C"))::int AS visitor
-      FROM ({_EVENTS_OF_WINDOW}) AS event
-), session AS MATERIALIZED (
-    SELECT seen.*, {_IS_BOT} AS is_bot FROM (
-        SELECT session_id,
-               min(ARRAY[id::text COLLATE "C", url, referrer, location]) AS first,
-               count(*) FILTER (WHERE event_type = 'pageview') AS page_views,
-               string_agg(int4send(visitor), '') AS visitors
-          FROM event GROUP BY session_id
-    ) AS seen
-), hit AS (
-    SELECT * FROM event WHERE session_id NOT IN (SELECT session_id FROM session WHERE is_bot)
-)
-SELECT 'minute', date_trunc('minute', created_at) AS minute, '', NULL, NULL,
-       false, NULL, NULL, NULL,
-       count(*) FILTER (WHERE event_type = 'pageview'), string_agg(int4send(visitor), '')
-  FROM hit GROUP BY minute
-UNION ALL
-SELECT 'present', NULL, '', NULL, NULL, false, NULL, NULL, NULL, 0,
-       string_agg(int4send(visitor), '') FROM hit WHERE created_at >= %(present)s
-UNION ALL
-SELECT 'page', NULL, url, NULL, NULL, false, NULL, NULL, NULL, count(*),
-       string_agg(int4send(visitor), '')
-  FROM hit WHERE event_type = 'pageview' GROUP BY url
-UNION ALL
-SELECT 'session', NULL, first[2], first[3], first[4], {_ORIGIN_COLUMNS}, page_views, visitors
-  FROM session AS seen {_ORIGIN} WHERE NOT is_bot
-"""
-_EVENTS = f"""
-SELECT '', created_at, first.url, first.referrer, first.location, {_ORIGIN_COLUMNS},
-       0, NULL, event_type, name, seen.url
-  FROM (
-    SELECT * FROM ({_EVENTS_OF_WINDOW}) AS seen WHERE NOT {_IS_BOT}
-     ORDER BY id DESC LIMIT %(events)s
-  ) AS seen {_ORIGIN}
-  JOIN LATERAL (
-    SELECT url, referrer, location FROM ({_EVENTS_OF_WINDOW}) AS event
-     WHERE hashtext(session_id) = hashtext(seen.session_id) AND session_id = seen.session_id
-     ORDER BY id LIMIT 1
-  ) AS first ON true
- ORDER BY seen.id DESC
-"""

@@ -21,9 +21,9 @@ def distribute_test_database():
     """Join the nodes' databases of the tests' name, and distribute the tables among them."""
     name = connections["analytics"].settings_dict["NAME"]
     coordinator, *workers = _nodes()
+    drop_on_workers(name)  # what a run that was killed has left there
     for node in workers:
         with _connect(node, "postgres") as other:
-            other.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
             other.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     for node in (coordinator, *workers):
         with _connect(node, name) as other:
