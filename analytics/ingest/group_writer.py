@@ -20,11 +20,12 @@ from analytics.ingest.commit import Target
 from analytics.ingest.spool import spooling
 from config.api.errors import StorageUnavailable
 from config.api.outcomes import Outcome
-from config.db import availability, deadline, pool, uuid7
+from config.db import availability, cooperative, deadline, pool, uuid7
 
 logger = logging.getLogger(__name__)
 
 MAX_GROUP_ROWS = 10_000
+GATHER_SECONDS = 0.01  # at most, for what requests under way are about to hand over
 POLL_SECONDS = 0.005  # of those who wait for a writer to end
 LONG_WAIT = 0.9  # of the time limit, since timers may be early
 PAUSE_SECONDS = 0.1  # after an error that nothing foresaw, which may come again at once
@@ -175,6 +176,7 @@ class GroupWriter:
         while self._waiting or not self._is_stopped:
             try:
                 self._wait()
+                cooperative.let_others_run(GATHER_SECONDS)  # half as many groups cost less
                 self._write_next_group()
             except BaseException:  # whatever it is, requests to come need this thread
                 logger.exception("The writer of %s goes on after an error", self._target.name)

@@ -1,7 +1,7 @@
-"""Waiting for PostgreSQL in a greenlet, so that the others of its thread go on meanwhile.
+"""Waiting in a greenlet, so that the others of its thread go on meanwhile.
 
-psycopg waits by select.poll where gevent has patched it, which sets up more for each wait than most
-statements take.
+For PostgreSQL psycopg waits by select.poll where gevent has patched it, which sets up more for each
+wait than most statements take.
 """
 
 import sys
@@ -45,6 +45,16 @@ def wait(operation: PQGen[Value], fileno: int, seconds: float | None) -> Value:
         value: Value = result.value
         return value
     raise TimedOut
+
+
+def let_others_run(seconds: float) -> None:
+    """Return once all other greenlets of this thread wait, but after some seconds at the latest."""
+    if is_patched():
+        from gevent import Timeout, get_hub
+
+        hub = get_hub()
+        with Timeout(seconds, False):
+            hub.wait(hub.loop.idle())
 
 
 def in_thread(function: Callable[..., Value], *arguments: Any) -> Value:
