@@ -56,7 +56,8 @@ class RateLimit:
         twenty times the limit: an office behind one address is not one client, and changing names
         evades nothing.
     name_of: tells that name by the head of a request. Where the body has it, the handler gives it
-        to `count_name`, once the fields are checked.
+        to `count_name`, once the fields are checked; both are counted then, in one step of the
+        cache. Of a request that fails before that, `count_failed` counts the address.
     has_ceiling: whether the address has one; who is authenticated cannot change names.
     """
 
@@ -83,15 +84,27 @@ class RateLimit:
         if self.per is None:
             self._count_address(request)
             return
-        names = [(f"name {self.name_of(request)}", 1)] if self.name_of else []
-        # The address comes first: what it may not send makes no further counters, which could push
-        # others out of the cache. All windows end together, so the first to refuse knows when.
-        ceiling = [(f"address {network_of(request)}", CEILING)] if self.has_ceiling else []
-        self._consume(request, *ceiling, *names)
+        if self.name_of is None:
+            vars(request)["uncounted_limit"] = self
+            return
+        self.count_name(request, self.name_of(request))
 
     def count_name(self, request: HttpRequest, name: str) -> None:
-        """Count a request by a name in its body; raise RateLimited over the limit."""
-        self._consume(request, (f"name {name}", 1))
+        """Count a request by a name and its address; raise RateLimited over the limit."""
+        vars(request).pop("uncounted_limit", None)
+        self._consume(request, *self._ceiling(request), (f"name {name}", 1))
+
+    def count_address(self, request: HttpRequest) -> None:
+        """Count a request by its address alone; raise RateLimited over the ceiling."""
+        self._consume(request, *self._ceiling(request))
+
+    def _ceiling(self, request: HttpRequest) -> list[tuple[str, int]]:
+        """Return what an address may use, which comes first.
+
+        What it may not send makes no further counters, which could push others out of the cache.
+        All windows end together, so the first to refuse knows when.
+        """
+        return [(f"address {network_of(request)}", CEILING)] if self.has_ceiling else []
 
     def _count_address(self, request: HttpRequest) -> None:
         usage = FailOpenCache.of(request).call(
@@ -118,6 +131,13 @@ class RateLimit:
         )
         if not fits:
             raise RateLimited(window.seconds_left)
+
+
+def count_failed(request: HttpRequest) -> None:
+    """Count a request whose body gave no name; raise RateLimited, which precedes other errors."""
+    limit: RateLimit | None = vars(request).pop("uncounted_limit", None)
+    if limit:
+        limit.count_address(request)
 
 
 class FixedWindow(BaseThrottle):

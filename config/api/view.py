@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from config.api import request_body
+from config.api import ratelimit, request_body
 from config.api.bodies import Body
 from config.api.cors import is_public
 from config.api.dialects.base import Messages, json_response
@@ -25,6 +25,7 @@ from config.api.errors import (
     BadRequest,
     Invalid,
     MethodNotAllowed,
+    RateLimited,
     StorageUnavailable,
     SwitchedOff,
 )
@@ -141,6 +142,10 @@ class ApiView(APIView):
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         events = vars(self.request).get("events", 1)
+        try:
+            ratelimit.count_failed(self.request._request)
+        except RateLimited as error:
+            exc = error
         return error_response(self.request._request, exc, self.api, self.endpoint, events=events)
 
     def json(self) -> Any:

@@ -165,6 +165,15 @@ def test_the_limit_of_a_session_comes_after_its_fields(api, session_id):
 
 
 @pytest.mark.usefixtures("once")
+def test_the_ceiling_of_an_address_comes_before_its_bodies(api, session_id):
+    for _ in range(20):
+        assert_status(api.post_bytes(PAGE_VIEW, b"{"), 400)
+    assert_rate_limited(api.post_bytes(PAGE_VIEW, b"{"), WINDOW)
+    assert_rate_limited(view(api, session_id), WINDOW)
+    assert not PageView.objects.exists()
+
+
+@pytest.mark.usefixtures("once")
 def test_the_limit_of_a_session_comes_before_the_switch(api, session_id):
     switch("false")
     assert_response(view(api, session_id), 200, NO_ID, dropped_header("kill_switch"))
