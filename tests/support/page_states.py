@@ -54,6 +54,21 @@ OF_ALL = {
     "shared breakdown": State("{share}by/page/"),
     "shared retention": State("{share}retention/"),
 }
+# While the analytics database refuses everybody; the list of websites says so in each row.
+AWAY = {
+    "websites": State("/"),
+    "dashboard": State("{busy}?country=DE&compare=previous", 503),
+    "breakdown": State("{busy}by/page/", 503),
+    "live": State("{busy}live/", 503),
+    "retention": State("{busy}retention/", 503),
+    "goals": State("{busy}goals/", 503),
+    "a funnel": State("{funnel}", 503),
+    "hours": State("{busy}hours/", 503),
+    "settings": State("{busy}settings/", 503),
+    "funnels": State("{busy}funnels/"),
+    "shared dashboard": State("{share}", 503),
+    "shared live view": State("{share}live/", 503),
+}
 GOALS = (("Seen", "page", "/pricing"), (LONG, "event", HOSTILE))
 STEPS = (("page", "/"), ("page", "/**"), ("event", HOSTILE))
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support.browser import NEEDS_BROWSER
-from tests.support.page_states import OF_ALL, OF_OWNERS
+from tests.support.page_outages import analytics_refused, rollup_held
+from tests.support.page_states import AWAY, OF_ALL, OF_OWNERS
 from tests.support.shown_pages import LOOKS, Tab
 
 pytestmark = NEEDS_BROWSER
@@ -33,6 +34,21 @@ def test_pages_of_all(strangers_tab, sites, state):
     strangers_tab.open(state.path.format(**sites), status=state.status)
     strangers_tab.assert_usable()
     assert strangers_tab.complaints == []
+
+
+def test_pages_without_the_analytics_database(tab, tracked_world, sites):
+    with analytics_refused(tracked_world):
+        for name in ("websites", "dashboard", "live", "shared dashboard"):
+            page = tab.open(AWAY[name].path.format(**sites), status=AWAY[name].status)
+            assert "try again soon" in page.locator("main").inner_text()
+            tab.assert_usable()
+
+
+def test_pages_that_are_behind(tab, tracked_world, sites):
+    with rollup_held(tracked_world, sites["busy"]):
+        page = tab.open(sites["busy"])
+        assert "Statistics are being brought up to date" in page.locator("main").inner_text()
+        tab.assert_usable()
 
 
 def test_numbers_of_nine_digits_have_their_space(tab, sites):
