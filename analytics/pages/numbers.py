@@ -18,7 +18,7 @@ class Number:
     @classmethod
     def of(cls, name: str, current: Metrics, previous: Metrics | None) -> "Number":
         text = format_metric(name, current.get(name))
-        if previous is None:
+        if previous is None or previous.get(name) is None:
             return cls(text)
         change = format_change(current.get(name), previous.get(name))
         return cls(text, format_metric(name, previous.get(name)), change, _tone(name, change))
