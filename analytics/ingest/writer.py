@@ -2,9 +2,9 @@
 
 Each process has one writer for each target, a table or a kind of change: a thread that takes
 everything that is waiting, stores it in one transaction (commit.py) and wakes all whose rows were
-in it. There is no timer. While one group is being committed the next one gathers, and requests under
-way may still join it, so that an event that comes alone is written at once, and groups grow with
-the load. A table that somebody has locked delays its own rows only.
+in it. There is no timer. While one group is being committed the next one gathers, and requests
+under way may still join it: an event that comes alone is written at once, and groups grow with the
+load. A table that somebody has locked delays its own rows only.
 
 Rows that nobody waits for are stored by background.py.
 """

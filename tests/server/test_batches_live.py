@@ -27,7 +27,7 @@ def code(impatient_server):
 
 
 def test_a_thousand_unknown_codes_take_no_longer_than_a_known_one(client, code):
-    seconds = {201: [], 207: []}
+    seconds: dict[int, list[float]] = {201: [], 207: []}
     for turn in range(3):
         unknown = [f"pm-nobody-{turn}-{n}" for n in range(1000)]
         for status, codes in ((201, [code] * 1000), (207, unknown)):
