@@ -10,7 +10,6 @@ from config.db import deadline, pool
 from config.db.pool import Turns
 from config.server.time_slices import sliced
 
-CROWD = 4  # that may wait for each turn, and it rests for as long as it took
 LEAST_REST_SECONDS = 0.001
 MOST_REST_SECONDS = 10.0  # also after reads that waited for a database that was away
 
@@ -18,13 +17,13 @@ MOST_REST_SECONDS = 10.0  # also after reads that waited for a database that was
 class Capacity:
     """Turns of reads of one kind: however many there are, ingest keeps its connections.
 
-    A crowd leaves it the processor, too: the more reads wait, the longer a turn rests after each,
-    up to `max_rest` times as long as that took. Few wait for nothing but each other.
+    A crowd leaves it the processor, too: while `crowd` reads wait, a turn rests after each for as
+    long as that took, and longer the more wait. Few wait for nothing but each other.
     """
 
-    def __init__(self, *, at_once: int, seconds: float, max_rest: float = 0) -> None:
+    def __init__(self, *, at_once: int, seconds: float, crowd: int | None = None) -> None:
         self.at_once, self.seconds = at_once, seconds
-        self._max_rest = max_rest
+        self._crowd = crowd
         self._turns = Turns(at_once)
 
     @contextmanager
@@ -48,7 +47,7 @@ class Capacity:
 
     def _release(self, taken: float) -> None:
         """Let the next one have a turn that was taken for so many seconds."""
-        rest = taken * min(self._max_rest, self._turns.waiting / CROWD)
+        rest = taken * self._turns.waiting / self._crowd if self._crowd else 0
         rest = min(rest, MOST_REST_SECONDS)
         if rest < LEAST_REST_SECONDS:
             self._turns.release()
@@ -58,6 +57,5 @@ class Capacity:
         timer.start()
 
 
-# Of rows as they are stored: of two cores, a crowd at two workers has 4 %, and is refused for 3 %.
-LISTS = Capacity(at_once=2, seconds=5.0, max_rest=49)
+LISTS = Capacity(at_once=2, seconds=5.0, crowd=4)  # of rows as they are stored
 STATISTICS = Capacity(at_once=4, seconds=5.0)  # so that dashboards leave connections to all others

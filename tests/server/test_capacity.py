@@ -53,7 +53,7 @@ def test_a_list_that_fails_leaves_its_turn_to_others(lists):
 
 
 def test_the_more_wait_the_longer_a_turn_rests(clock, monkeypatch):
-    rests, capacity = [], Capacity(at_once=1, seconds=5, max_rest=19)
+    rests, capacity = [], Capacity(at_once=1, seconds=5, crowd=4)
 
     class Timer:
         def __init__(self, seconds, function):
@@ -65,7 +65,7 @@ def test_the_more_wait_the_longer_a_turn_rests(clock, monkeypatch):
         monkeypatch.setattr(Turns, "waiting", waiting)
         with capacity.bounded():
             clock.move(seconds=0.5)
-    assert rests == pytest.approx([0.25, 5.0, 9.5])
+    assert rests == pytest.approx([0.25, 5.0, 10.0])
 
 
 def test_lists_and_statistics_do_not_wait_for_each_other(website, lists, monkeypatch):
