@@ -6,6 +6,7 @@ from django.urls import re_path
 
 from analytics.dashboard import api as dashboard
 from analytics.funnel import user_funnel_api
+from analytics.reports.annotations import api as annotations_api
 from analytics.reports.funnels import api as funnels_api
 from analytics.reports.retention import api as retention_api
 from analytics.reports.segments import api as segments_api
@@ -16,6 +17,7 @@ urlpatterns = [
     *(path for package in STREAM_PACKAGES for path in import_module(f"{package}.api").urlpatterns),
     *user_funnel_api.urlpatterns,
     *dashboard.urlpatterns,
+    *annotations_api.urlpatterns,
     *funnels_api.urlpatterns,
     *retention_api.urlpatterns,
     *segments_api.urlpatterns,

@@ -15,9 +15,16 @@ from django.core import signing
 from django.db.models import Model, Q, QuerySet
 
 from config.models import SettingChange
-from websites.models import Funnel, Goal, RetiredCode, Segment, Share, User, Website
+from websites.models import Annotation, Funnel, Goal, RetiredCode, Segment, Share, User, Website
 
-OF_WEBSITES: tuple[type[Model], ...] = (RetiredCode, Goal, Funnel, Segment, Share)
+OF_WEBSITES: tuple[type[Model], ...] = (
+    RetiredCode,
+    Goal,
+    Funnel,
+    Segment,
+    Share,
+    Annotation,
+)
 DELETED = "deleted user"  # in place of a name
 # Who has done what deleted users did; at a host under which nobody can register.
 NOBODY = "nobody@localhost"

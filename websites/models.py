@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from config.db import uuid7
+from websites.annotations import Annotation
 from websites.deleted_websites import DeletedWebsite
 from websites.domains import is_domain, normalised_host
 from websites.erasure_requests import ErasureRequest
@@ -22,6 +23,7 @@ from websites.segments import Segment
 from websites.shares import Share
 
 __all__ = [
+    "Annotation",
     "DeletedWebsite",
     "ErasureRequest",
     "Funnel",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analytics.pages import charts
+from analytics.pages.annotations import Mark
 from analytics.pages.charts import Chart
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
@@ -39,13 +40,16 @@ def cards(totals: Row, state: State, chosen: str) -> list[Card]:
     ]
 
 
-def chart_of(series: Answer, metric: str, interval: str) -> Chart:
-    """Return the chart of a series."""
+def chart_of(series: Answer, metric: str, interval: str, marks: Sequence[Mark]) -> Chart:
+    """Return the chart of a series, with annotations in the texts of its buckets."""
     begun = _begun(series)
+    notes: dict[int, str] = {}
+    for mark in marks:
+        notes[mark.bucket] = f"{notes.get(mark.bucket, '')}; {mark.annotation.text}"
     return charts.chart(
         [row.metrics[metric] or 0 for row in begun],
         [row.previous[metric] or 0 for row in begun if row.previous],
-        [_bucket_text(row, metric, interval) for row in begun],
+        [_bucket_text(row, metric, interval) + notes.get(n, "") for n, row in enumerate(begun)],
         [short_time_text(row.value, interval) for row in series.rows],
         is_running=bool(begun) and not begun[-1].is_complete,
         format=lambda number: format_metric(metric, number),

@@ -43,7 +43,12 @@ def _problem_line(problem: Problem) -> str:
     location = problem.location
     if "operator" in location:
         return f"{_step_text(location)}Conditions are lines such as: plan is pro"
-    names = {"value": "Page or event", "properties": "Conditions", "windowDays": "Days"}
+    names = {
+        "value": "Page or event",
+        "properties": "Conditions",
+        "windowDays": "Days",
+        "at": "When",
+    }
     own = location[2:] if len(location) > 1 and location[0] == "steps" else location
     name = names.get(str(own[0]), str(own[0]).capitalize()) if own else ""
     return f"{_step_text(location)}{name}: {problem.describe()}"

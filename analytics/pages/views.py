@@ -13,7 +13,8 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from analytics.pages import charts, dashboard, website_form
-from analytics.pages.access import owns, website_page
+from analytics.pages.access import is_shared, owns, website_page
+from analytics.pages.annotations import annotation_urls, marks_of
 from analytics.pages.exports import export
 from analytics.pages.funnels import funnel_urls
 from analytics.pages.goals import goal_urls
@@ -44,7 +45,8 @@ MAX_BUCKETS = 200  # of a chart that a link leads to
 @require_safe
 def website(request: HttpRequest, website: Website) -> HttpResponse:
     """Show what happened on a website."""
-    return report(request, website, "pages/website.html", _numbers)
+    numbers = partial(_numbers, public_only=is_shared(request))
+    return report(request, website, "pages/website.html", numbers)
 
 
 @website_page()
@@ -124,16 +126,18 @@ def first_event(request: HttpRequest, website: Website) -> HttpResponse:
     return render(request, "pages/waiting.html", waiting(request, website))
 
 
-def _numbers(question: Question, state: State) -> dict[str, Any]:
+def _numbers(question: Question, state: State, *, public_only: bool) -> dict[str, Any]:
     """Return the cards, the chart and the lists of the dashboard."""
     metric = state.query.get("chart", "")
     metric = metric if metric in dashboard.CARDS else dashboard.CARDS[0]
     interval = question.interval or ""
     lists = panel_questions(question, state)
+    marks = marks_of(question, public_only=public_only)
     series, *values = answer_together([replace(question, metrics=dashboard.CARDS), *lists])
     return {
         "cards": dashboard.cards(series.totals, state, metric),
-        "chart": dashboard.chart_of(series, metric, interval),
+        "chart": dashboard.chart_of(series, metric, interval, marks),
+        "marks": marks,
         "chart_rows": dashboard.chart_rows(series, metric, interval),
         "chart_label": METRICS[metric].label,
         "chart_text": dashboard.chart_text(series, metric),
@@ -215,6 +219,7 @@ urlpatterns = [
     path("share/<str:token>/live/", live_page),
     path("share/<str:token>/now/", present),
     path("share/<str:token>/retention/", retention_page),
+    *annotation_urls,
     *funnel_urls,
     *goal_urls,
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),

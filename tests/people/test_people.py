@@ -47,7 +47,13 @@ def test_an_account_is_exported_counted_and_erased_by_the_same_queries(website, 
     assert exported == counted
     assert counted.keys() >= {
         *("websites_user", "websites_website", "websites_retiredcode", "websites_goal"),
-        *("websites_funnel", "websites_segment", "websites_share", "config_settingchange"),
+        *(
+            "websites_funnel",
+            "websites_segment",
+            "websites_share",
+            "websites_annotation",
+            "config_settingchange",
+        ),
         *("django_admin_log", "django_session", "analytics_funnelevent", "analytics_session"),
         *("analytics_pageview", "analytics_collectedevent", "analytics_platformevent"),
         *("activity_events", "analytics_event", "analytics_clientcontext"),
@@ -360,6 +366,8 @@ PERSONAL = re.compile(
 )
 NOTHING = {
     *("websites_goal", "websites_funnel", "websites_segment", "websites_share"),
+    # What an owner writes; it goes with the website.
+    "websites_annotation",
     *("websites_retiredcode", "config_runtimesettings", "config_dailysalt", "config_tally"),
     *("analytics_maintenancerun", "analytics_maintenancefailure", "analytics_platformtotal"),
     *("analytics_platformhour", "analytics_eventtotal", "analytics_eventfloor"),

@@ -1,5 +1,6 @@
 """The pages for people in the states that somebody has to look at"""
 
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tests.support.shown_pages import HOSTILE, LONG, Account
@@ -30,6 +31,9 @@ OF_OWNERS = {
     "nobody there": State("{empty}live/"),
     "retention": State("{busy}retention/"),
     "retention without visitors": State("{empty}retention/"),
+    "annotations": State("{busy}annotations/"),
+    "no annotations": State("{empty}annotations/"),
+    "an annotation": State("{annotation}"),
     "goals": State("{busy}goals/?compare=previous"),
     "no goals": State("{empty}goals/"),
     "a new goal": State("{busy}goals/new/"),
@@ -80,11 +84,16 @@ def paths_of(owner: Account) -> dict[str, str]:
         owner.add(busy, "goals", {"name": name, "kind": kind, "value": value})
     steps = [{"kind": kind, "value": value} for kind, value in STEPS]
     funnel = owner.add(busy, "funnels", {"name": "Pricing", "steps": steps})
+    today = datetime.now(UTC).date()
+    for days, text in ((3, "New price list"), (12, HOSTILE), (20, LONG)):
+        note = {"at": f"{today - timedelta(days)}", "text": text, "isPublic": True}
+        annotation = owner.add(busy, "annotations", note)
     share = owner.add(busy, "shares", {"name": "Agency"})
     return {
         "busy": busy,
         "empty": owner.add_website("Empty", "empty.example"),
         "long": owner.add_website(LONG, f"{LONG[:60]}.example", sessions=4),
         "funnel": f"{busy}funnels/{funnel['id']}/",
+        "annotation": f"{busy}annotations/{annotation['id']}/",
         "share": share["url"].removeprefix(owner.origin),
     }

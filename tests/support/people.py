@@ -1,6 +1,7 @@
 """People of whom there is something in every table, and the commands about them"""
 
 import json
+from datetime import date
 from io import StringIO
 
 from django.apps import apps
@@ -21,7 +22,7 @@ from tests.support.funnel import PATH as TRACK
 from tests.support.platform import PATH as PLATFORM
 from tests.support.sessions import PAGE_VIEW, SESSION, page_view_of, session_of, session_path
 from websites import tokens
-from websites.models import Funnel, Goal, Segment, Share, User, Website
+from websites.models import Annotation, Funnel, Goal, Segment, Share, User, Website
 
 
 class Somebody:
@@ -48,6 +49,7 @@ class Somebody:
         Goal.objects.create(website=own, name="g", kind="page", value="/")
         Funnel.objects.create(website=own, name="f", steps=[])
         Segment.objects.create(website=own, name="s", query="country=DE")
+        Annotation.objects.create(website=own, day=date(2026, 1, 1), text=f"by {self._name}")
         Share.objects.issue(website=own, name="share")
 
     def _be_in_histories(self):

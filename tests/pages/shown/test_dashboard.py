@@ -114,6 +114,19 @@ def test_a_stranger_finds_nothing(make_tab, owner, sites):
         assert tab.page.get_by_role("heading", name="There is no such page").is_visible()
 
 
+def test_an_annotation_is_added_and_seen(tab, sites):
+    page = tab.open(sites["long"])
+    page.locator("summary", has_text="Annotations").click()
+    page.get_by_role("link", name="Add an annotation").click()
+    page.get_by_label("What happened").fill(HOSTILE)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The annotation is on the chart").wait_for()
+    page.get_by_role("link", name="Dashboard").click()
+    assert HOSTILE in page.get_by_role("list").filter(has_text="Change").inner_text()
+    page.locator(".chart .hit").last.hover()
+    assert page.locator("[data-chart-text]").inner_text().endswith(f"; {HOSTILE}")
+
+
 def test_goals_come_when_they_are_seen(tab, sites):
     page = tab.open(sites["busy"])
     panel = page.locator("#goals")

@@ -1,0 +1,1 @@
+"""Annotations: notes at days or instants"""
