@@ -1,4 +1,4 @@
-"""The pages of goals: who reached them, and the forms of their definitions."""
+"""The list of goals, with who reached them, and the forms of their definitions."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics.pages.access import website_page
+from analytics.pages.goal_report import REVENUE, SHOWN, goal_page
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.report import report
@@ -26,8 +27,6 @@ from websites.goal_models import MAX_PER_WEBSITE
 from websites.goals_responses import GoalBody
 from websites.models import Goal, Website
 
-SHOWN = ("visitors", "conversions", "conversionRate")
-REVENUE = ("revenue", "averageRevenue")
 EMPTY: Fields = {"name": "", "kind": "page", "value": "", "properties": "", "revenueProperty": ""}
 
 
@@ -66,7 +65,7 @@ def new_goal(request: HttpRequest, website: Website) -> HttpResponse:
 
 @website_page(for_owner=True)
 @require_http_methods(["GET", "HEAD", "POST"])
-def goal_page(request: HttpRequest, website: Website, goal_id: UUID) -> HttpResponse:
+def edit_goal(request: HttpRequest, website: Website, goal_id: UUID) -> HttpResponse:
     """Change or delete a goal."""
     goal = Goal.objects.of_website(website.pk).filter(pk=goal_id).first()
     if goal is None:
@@ -174,4 +173,6 @@ goal_urls = [
     path("share/<str:token>/goals/", goals_page),
     path("websites/<uuid:id>/goals/new/", new_goal, name="website_new_goal"),
     path("websites/<uuid:id>/goals/<uuid:goal_id>/", goal_page, name="website_goal"),
+    path("share/<str:token>/goals/<uuid:goal_id>/", goal_page),
+    path("websites/<uuid:id>/goals/<uuid:goal_id>/edit/", edit_goal, name="website_edit_goal"),
 ]

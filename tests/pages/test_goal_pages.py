@@ -62,16 +62,16 @@ def test_a_goal_is_added_changed_and_deleted(browser, base):
         {"key": "plan", "operator": "is", "values": ["pro", "team"]},
         {"key": "coupon", "operator": "known", "values": ["true"]},
     ]
-    page = browser.get(f"{base}goals/{goal.pk}/").content.decode()
+    page = browser.get(f"{base}goals/{goal.pk}/edit/").content.decode()
     assert "plan is pro\nplan is team\ncoupon known true</textarea>" in page
     change = GOAL | {"kind": "page", "value": "/a", "properties": "", "revenueProperty": ""}
-    browser.post(f"{base}goals/{goal.pk}/", change)
+    browser.post(f"{base}goals/{goal.pk}/edit/", change)
     goal.refresh_from_db()
     assert (goal.kind, goal.value, goal.properties, goal.revenue_property) == (
         *("page", "/a", []),
         None,
     )
-    browser.post(f"{base}goals/{goal.pk}/", {"delete": "yes"})
+    browser.post(f"{base}goals/{goal.pk}/edit/", {"delete": "yes"})
     assert not Goal.objects.exists()
 
 
@@ -83,8 +83,8 @@ def test_goals_have_numbers_and_lead_to_the_dashboard(api, browser, website, bas
     send(api, website, "/", "s1", name="buy")
     send(api, website, "/", "s2")
     text = text_of(browser.get(f"{base}goals/"))
-    assert "Bought 1 2 50.0 % Change" in text
-    assert "Seen 1 1 50.0 % Change" in text
+    assert "Bought 1 2 50.0 % Who · Change" in text
+    assert "Seen 1 1 50.0 % Who · Change" in text
     filtered = browser.get(f"{base}?goal={goal.pk}")
     assert "Goal is Bought" in text_of(filtered)
     assert "Visitors 1" in text_of(filtered)
@@ -96,7 +96,9 @@ def test_revenue_is_shown_where_a_goal_knows_it(api, browser, website, base):
     fields = {"name": "Bought", "kind": "event", "value": "buy", "revenue_property": "amount"}
     Goal.objects.create(website=website, **fields)
     send(api, website, name="buy", amount=1234.5)
-    assert "Bought 1 1 100.0 % 1,234.50 1,234.50 Change" in text_of(browser.get(f"{base}goals/"))
+    assert "Bought 1 1 100.0 % 1,234.50 1,234.50 Who · Change" in text_of(
+        browser.get(f"{base}goals/")
+    )
 
 
 def test_a_filter_by_a_goal_that_is_gone_is_explained(browser, base, website):
@@ -213,8 +215,8 @@ def goal(website):
     return Goal.objects.create(website=website, name="Seen", kind="page", value="/a")
 
 
-PAGES = ["goals/", "funnels/", "funnels/{funnel}/"]
-FORMS = ["goals/new/", "goals/{goal}/", "funnels/new/", "funnels/{funnel}/edit/"]
+PAGES = ["goals/", "goals/{goal}/", "funnels/", "funnels/{funnel}/"]
+FORMS = ["goals/new/", "goals/{goal}/edit/", "funnels/new/", "funnels/{funnel}/edit/"]
 
 
 @pytest.mark.parametrize("page", PAGES + FORMS)
@@ -238,7 +240,7 @@ def test_staff_look_and_do_not_change(base, staff_api, goal, funnel, page):
     assert (Goal.objects.count(), Funnel.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("page", ["goals/{}/", "funnels/{}/", "funnels/{}/edit/"])
+@pytest.mark.parametrize("page", ["goals/{}/", "goals/{}/edit/", "funnels/{}/", "funnels/{}/edit/"])
 def test_those_of_other_websites_are_not_there(browser, make_website, user, goal, funnel, page):
     other = make_website(user, "other.example")
     for each in (goal, funnel):

@@ -35,6 +35,9 @@ OF_OWNERS = {
     "no annotations": State("{empty}annotations/"),
     "an annotation": State("{annotation}"),
     "goals": State("{busy}goals/?compare=previous"),
+    "a goal": State("{goal}?compare=previous&country=DE"),
+    "a goal of nobody": State("{goal}?by=entryPage&from=2020-01-01&to=2020-01-31"),
+    "a goal that is changed": State("{goal}edit/"),
     "no goals": State("{empty}goals/"),
     "a new goal": State("{busy}goals/new/"),
     "funnels": State("{busy}funnels/"),
@@ -56,6 +59,7 @@ OF_ALL = {
     "shared dashboard": State("{share}"),
     "shared live view": State("{share}live/"),
     "shared breakdown": State("{share}by/page/"),
+    "shared goal": State("{shared_goal}"),
     "shared retention": State("{share}retention/"),
 }
 # While the analytics database refuses everybody; the list of websites says so in each row.
@@ -81,7 +85,7 @@ def paths_of(owner: Account) -> dict[str, str]:
     """Make an owner's websites, with what they define and share; return the path of each."""
     busy = owner.add_website("Busy", "busy.example", sessions=112)
     for name, kind, value in GOALS:
-        owner.add(busy, "goals", {"name": name, "kind": kind, "value": value})
+        goal = owner.add(busy, "goals", {"name": name, "kind": kind, "value": value})
     steps = [{"kind": kind, "value": value} for kind, value in STEPS]
     funnel = owner.add(busy, "funnels", {"name": "Pricing", "steps": steps})
     today = datetime.now(UTC).date()
@@ -89,11 +93,14 @@ def paths_of(owner: Account) -> dict[str, str]:
         note = {"at": f"{today - timedelta(days)}", "text": text, "isPublic": True}
         annotation = owner.add(busy, "annotations", note)
     share = owner.add(busy, "shares", {"name": "Agency"})
+    shared = share["url"].removeprefix(owner.origin)
     return {
         "busy": busy,
         "empty": owner.add_website("Empty", "empty.example"),
         "long": owner.add_website(LONG, f"{LONG[:60]}.example", sessions=4),
+        "goal": f"{busy}goals/{goal['id']}/",
         "funnel": f"{busy}funnels/{funnel['id']}/",
         "annotation": f"{busy}annotations/{annotation['id']}/",
-        "share": share["url"].removeprefix(owner.origin),
+        "share": shared,
+        "shared_goal": f"{shared}goals/{goal['id']}/",
     }
