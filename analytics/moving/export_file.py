@@ -74,6 +74,9 @@ class ExportFile:
         file.flush()
         os.fsync(file.fileno())
         self.progress.bytes = file.tell()
+        self._note()
+
+    def _note(self) -> None:
         following = Path(f"{self._notes}.new")
         following.write_bytes(msgspec.json.encode(self.progress))
         following.replace(self._notes)
@@ -91,9 +94,9 @@ class ExportFile:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        """Open the part, for its owner alone, without what no note tells of."""
+        """Open the part, for its owner alone, without what came after the last note."""
         try:
-            number = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
+            number = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise FileInTheWay(f"{self._part} cannot be made: {error.strerror}.") from error
         with os.fdopen(number, "r+b") as file:
@@ -102,6 +105,7 @@ class ExportFile:
             except OSError as error:
                 raise FileInTheWay(f"Another export is writing {self.path}.") from error
             self._resume(os.fstat(file.fileno()).st_size)
+            self._note()  # before anything is written: what is there without a note is another's
             file.truncate(self.progress.bytes)
             file.seek(0, os.SEEK_END)
             yield file
@@ -109,11 +113,13 @@ class ExportFile:
     def _resume(self, size: int) -> None:
         """Take up what an earlier run has noted, unless some of its lines are missing."""
         if not self._notes.exists():
+            if size:
+                raise FileInTheWay(f"{self._part} is there, but no {self._notes}; delete it first.")
             return
         try:
             noted = msgspec.json.decode(self._notes.read_bytes(), type=Progress)
-        except msgspec.MsgspecError:
-            return
+        except msgspec.MsgspecError as error:
+            raise FileInTheWay(f"{self._notes} cannot be read; delete it first.") from error
         if not noted.is_of(self.progress):
             raise FileInTheWay(
                 f"{self._notes} is of another website, format or range; delete it first."

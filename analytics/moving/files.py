@@ -18,6 +18,7 @@ MAX_CELL = 1 << 20  # characters
 MAX_ROW_BYTES = 8 << 20  # of a row of CSV with its line breaks
 MAX_RATIO = 300  # of what is packed, beyond the first gigabyte: logs reach a hundredth
 FREE_BYTES = 1 << 30
+BOMB = "{path} unpacks to far more than any real file: a bomb?"
 # What unpacking raises of bytes that are none of its own.
 DAMAGED = (
     *(EOFError, OSError, RuntimeError, ValueError, struct.error),
@@ -78,7 +79,7 @@ class Lines:
             raise UnreadableFile(f"{self.path} is damaged after line {self.number:,}.") from error
         self.bytes += len(line)
         if self._packed and self.bytes > FREE_BYTES + MAX_RATIO * self._packed():
-            raise UnreadableFile(f"{self.path} unpacks to far more than any real file: a bomb?")
+            raise UnreadableFile(BOMB.format(path=self.path))
         return line
 
     def _skip_rest(self, line: bytes) -> None:
@@ -109,25 +110,25 @@ def lines_of(path: str) -> Iterator[Lines]:
 
 
 @contextmanager
-def members_of(path: str) -> Iterator[dict[str, Callable[[], Lines]]]:
-    """Open a zip file; yield its members by their names, each to be opened in turn."""
+def members_of(path: str) -> Iterator[list[tuple[str, Callable[[], Lines]]]]:
+    """Open a zip file; yield its members with their names, each to be opened in turn."""
     with _opened(path) as file:
         try:
             archive = zipfile.ZipFile(file)
         except DAMAGED as error:
             raise UnreadableFile(f"{path} is no zip file, or damaged.") from error
-        yield {
-            Path(each.filename).name: _opener(path, archive, each)
+        yield [
+            (Path(each.filename).name, _opener(path, archive, each))
             for each in archive.infolist()
             if not each.filename.endswith("/")
-        }
+        ]
 
 
 def _opener(path: str, archive: zipfile.ZipFile, each: zipfile.ZipInfo) -> Callable[[], Lines]:
     def opened() -> Lines:
         name = f"{path}/{each.filename}"
         if each.file_size > FREE_BYTES + MAX_RATIO * each.compress_size:
-            raise UnreadableFile(f"{name} unpacks to far more than any real file: a bomb?")
+            raise UnreadableFile(BOMB.format(path=name))
         try:
             member = archive.open(each)
         except DAMAGED as error:

@@ -18,6 +18,7 @@ from analytics.events.serializers import STORED
 from analytics.ingest.commit import store_group
 from analytics.moving.client_contexts import Context
 from analytics.moving.records import Broken, Found, Left, Record, UnreadableFile
+from analytics.moving.scratch import SeenIds
 from analytics.reports.derived.rollup_models import EventFloor
 from analytics.reports.models import WebsiteSession
 from analytics.streams import partitions
@@ -84,6 +85,7 @@ class Import:
         columns = [getattr(website, name) for name in FILTER_COLUMNS]
         self._site = Site(website.pk, website.user_id, TrafficFilter.of(*columns))
         self._months: set[Month] = set()
+        self._seen = SeenIds()  # of a dry run, which finds them nowhere else
         self._floor = EventFloor.current()
         days = days_kept(Event, RuntimeSettings.load())
         oldest = uuid7.now() - timedelta(days=days) if days else uuid7.from_ms(0)
@@ -169,10 +171,11 @@ class Import:
                 self.report.add_broken(Broken(str(row.id), "The database refuses it"))
 
     def _look_up(self, rows: Sequence[EventRow]) -> None:
-        events = {row.id: row for row in rows}
-        known = self._count_known(list(events.values()))
-        self._count([row for row in events.values() if row.id not in known])
-        self.report.known += len(rows) - len(events)
+        are_new = self._seen.add(row.id for row in rows)
+        known = self._count_known(rows)
+        others = [pair for pair in zip(rows, are_new, strict=True) if pair[0].id not in known]
+        self._count([row for row, is_new in others if is_new])
+        self.report.known += sum(not is_new for _, is_new in others)
 
     def _count(self, rows: Sequence[EventRow]) -> None:
         """Count new events."""

@@ -5,6 +5,7 @@ events that a day may have had are made up of its counts (made_up_days.py).
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from analytics.events.models import Event
 from analytics.moving.files import Lines, dicts_of, lines_of, members_of
 from analytics.moving.made_up_days import first_id, made_up, session_id
-from analytics.moving.plausible_day import MAX_VIEWS, Day
+from analytics.moving.plausible_day import MAX_VIEWS, Day, count_of
 from analytics.moving.records import (
     OUT_OF_RANGE,
     Broken,
@@ -37,7 +38,17 @@ COUNTS = (
     *("visitors", "visits", "pageviews", "bounces", "visit_duration"),
     *("entrances", "exits", "events"),
 )
+# What is made up of tables, each in place of the other where there are two.
+EVENTS_OF = {
+    "visitors": ("pageviews", "visits"),
+    "pages": ("pageviews",),
+    "custom_events": ("events",),
+}
 MAX_COUNT = 10**9
+MAX_EVENTS = 100_000_000
+MAX_DAY_BYTES = 32 << 20  # of rows as JSON, which are in memory together
+TOO_LONG = f"of days with more than {MAX_DAY_BYTES >> 20} MiB of counts"
+TWICE = "of days that are in several files, or twice in one"
 FIRST_DAY = uuid7.from_ms(EARLIEST_MS).date() + timedelta(days=1)  # whole in every time zone
 BATCH = 10_000
 _NAME = re.compile(r"imported_([a-z_]+?)(?:_\d{8}_\d{8})?\.csv(?:\.gz)?")
@@ -45,17 +56,31 @@ _NAME = re.compile(r"imported_([a-z_]+?)(?:_\d{8}_\d{8})?\.csv(?:\.gz)?")
 
 def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
     """Yield made-up events of the days in zip files, or in the CSV files out of one."""
+    counted: Counter[str] = Counter()
     with scratch() as days:
         for path in paths:
-            yield from _load(path, days)
+            yield from _load(path, days, counted)
+        views = (counted["visitors pageviews"], counted["visitors visits"])
+        most = max(*views, counted["pages pageviews"]) + counted["custom_events events"]
+        if most > MAX_EVENTS:
+            raise UnreadableFile(
+                f"The files count at least {most:,} page views, visits or events; more than "
+                f"{MAX_EVENTS:,} are not made up at once: import the CSV files of the zip by years."
+            )
         days.index()
         for key in days.distinct_keys():
-            yield from _events(Day(date.fromisoformat(key), _tables_of(days, key)), target)
+            rows, size = days.size_of(key)
+            if size > MAX_DAY_BYTES:
+                yield Left(TOO_LONG, rows)
+            else:
+                yield from _events(Day(date.fromisoformat(key), _tables_of(days, key)), target)
 
 
 def _events(day: Day, target: Target) -> Iterator[Found]:
     if day.is_too_large:
         yield Left(TOO_MUCH, day.rows)
+    elif len(day.tables["visitors"]) > 1:
+        yield Left(TWICE, day.rows)
     elif _is_changed(day, target):
         yield Left(CHANGED, day.rows)
     else:
@@ -74,20 +99,24 @@ def _tables_of(days: Scratch, key: str) -> dict[str, list[Values]]:
     return {table: days.find(table, key) for table in TABLES}
 
 
-def _load(path: str, days: Scratch) -> Iterator[Found]:
+def _load(path: str, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
     """Store the rows of the tables in a file by their days."""
     if path.lower().endswith((".csv", ".csv.gz")):
         with lines_of(path) as lines:
-            yield from _load_table(Path(path).name, lines, days)
+            yield from _load_table(Path(path).name, lines, days, counted)
         return
     with members_of(path) as members:
-        if not any(_NAME.fullmatch(name) for name in members):
+        names = Counter(name for name, _ in members if _NAME.fullmatch(name))
+        if not names:
             raise UnreadableFile(f"{path} has no file that is named like imported_visitors.csv.")
-        for name, opened in members.items():
-            yield from _load_table(name, opened(), days)
+        name, count = names.most_common(1)[0]
+        if count > 1:
+            raise UnreadableFile(f"{path} has {count} files of the name {name}.")
+        for name, opened in members:
+            yield from _load_table(name, opened(), days, counted)
 
 
-def _load_table(name: str, lines: Lines, days: Scratch) -> Iterator[Found]:
+def _load_table(name: str, lines: Lines, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
     match = _NAME.fullmatch(name)
     if match is None or match[1] not in TABLES:
         yield Left(f"{OTHER_TABLE}{name}", 0)
@@ -98,6 +127,8 @@ def _load_table(name: str, lines: Lines, days: Scratch) -> Iterator[Found]:
             if isinstance(row, BrokenLine):
                 raise row
             rows.append((_checked(row), row))
+            for count in EVENTS_OF.get(match[1], ()):
+                counted[f"{match[1]} {count}"] += min(count_of(row, count), MAX_VIEWS)
         except BrokenLine as error:
             yield Broken(place, str(error))
         if len(rows) >= BATCH:

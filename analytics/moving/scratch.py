@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -35,11 +36,19 @@ class Scratch:
         """Make rows quick to find, once all are there."""
         self._database.execute("CREATE INDEX entry_key ON entry (key, kind)")
 
-    def find(self, kind: str, key: str) -> list[Values]:
+    def find(self, kind: str, key: str, *, most: int = -1) -> list[Values]:
+        """Return the rows of a key, at most so many."""
         rows = self._database.execute(
-            "SELECT data FROM entry WHERE key = ? AND kind = ? ORDER BY rowid", (key, kind)
+            "SELECT data FROM entry WHERE key = ? AND kind = ? ORDER BY rowid LIMIT ?",
+            (key, kind, most),
         )
         return [_decode(data) for (data,) in rows]
+
+    def size_of(self, key: str) -> tuple[int, int]:
+        """Return how many rows of all kinds a key has, and of how many bytes."""
+        size = "SELECT count(*), coalesce(sum(length(data)), 0) FROM entry WHERE key = ?"
+        rows, bytes = self._database.execute(size, (key,)).fetchone()
+        return rows, bytes
 
     def distinct_keys(self) -> Iterator[str]:
         """Yield each key once, in ascending order."""
@@ -48,6 +57,23 @@ class Scratch:
 
     def close(self) -> None:
         self._database.close()
+
+
+class SeenIds:
+    """Ids that came already, on disk beyond some megabytes."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)  # a temporary file
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (id BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, ids: Iterable[UUID]) -> list[bool]:
+        """Remember ids; return of each whether it is new."""
+        self._database.execute("BEGIN")
+        insert = "INSERT OR IGNORE INTO seen VALUES (?)"
+        added = [self._database.execute(insert, (id.bytes,)).rowcount == 1 for id in ids]
+        self._database.execute("COMMIT")
+        return added
 
 
 @contextmanager

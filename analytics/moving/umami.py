@@ -35,6 +35,7 @@ ANOTHER_WEBSITE = "of other websites of Umami"
 OTHER_TYPE = "of links and pixels, which are no events of pages"
 PAGE_VIEW, CUSTOM = "1", "2"
 BATCH = 10_000
+MAX_DATA = 1_000  # of an event: Umami takes 50
 BROWSERS = {
     "android": "Android",
     "chrome": "Chrome",
@@ -123,12 +124,14 @@ class _Reader:
             return Left(ANOTHER_WEBSITE)
         if values.get("event_type") not in (PAGE_VIEW, CUSTOM):
             return Left(OTHER_TYPE)
+        if missing := [name for name in ("event_id", "session_id") if not values.get(name)]:
+            raise BrokenLine(f"Without {' and '.join(missing)}")
         ms = require_event_time(_ms(values.get("created_at", "")))
-        visitor = values.get("session_id", "")
+        visitor = values["session_id"]
         session = values.get("visit_id") or visitor
         is_first = self._first.is_first(session)
         about = self._about(visitor) if is_first or "hostname" not in values else {}
-        id = uuid7.hashed_id(ms, self._target.website.pk.hex, "umami", values.get("event_id", ""))
+        id = uuid7.hashed_id(ms, self._target.website.pk.hex, "umami", values["event_id"])
         event = {
             "id": id,
             "eventType": "pageview" if values["event_type"] == PAGE_VIEW else "custom",
@@ -142,7 +145,7 @@ class _Reader:
 
     def _about(self, session_id: str) -> Values:
         """Return the row of Umami's session."""
-        found = self._tables.find(SESSIONS, session_id)
+        found = self._tables.find(SESSIONS, session_id, most=1)
         return found[0] if found else {}
 
     def _url(self, values: Values, hostname: str) -> str:
@@ -161,7 +164,10 @@ class _Reader:
             properties["tag"] = values["tag"]
         if is_first and values["event_type"] == PAGE_VIEW and about.get("screen"):
             properties["screen"] = about["screen"]
-        for row in self._tables.find(DATA, values.get("event_id", "")):
+        data = self._tables.find(DATA, values["event_id"], most=MAX_DATA + 1)
+        if len(data) > MAX_DATA:
+            raise BrokenLine(f"More than {MAX_DATA:,} rows of event_data")
+        for row in data:
             key = row.get("data_key", "")
             properties[f"data.{key}" if key in properties else key] = _value(row)
         return properties
@@ -230,6 +236,6 @@ def _context(about: Values) -> Context:
 def _ms(text: str) -> int:
     """Return the time of a column, whose offset PostgreSQL writes in hours alone."""
     try:
-        return parse_date(text + ":00" if len(text) > 3 and text[-3] in "+-" else text)
+        return parse_date(text + ":00" if len(text) > 10 and text[-3] in "+-" else text)
     except NotADate as error:
         raise BrokenLine(f"created_at: {error}") from error

@@ -28,6 +28,13 @@ def size(count: float) -> Size:
     return Size(humanize.naturalsize(count))
 
 
+def printable(text: str) -> str:
+    """Return a text from outside in one line that no terminal obeys: control characters escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def columns(rows: Sequence[Sequence[object]]) -> Iterator[str]:
     """Yield a line for each row; columns of integers and sizes are aligned to the right."""
     texts = [

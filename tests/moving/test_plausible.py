@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from django.core.management import CommandError
 
+from analytics.moving import plausible
 from tests.support.moving import brief, contexts, import_files, lines, properties, stored
 from tests.support.statistics import DATABASES
 
@@ -188,6 +189,30 @@ def test_a_day_too_large_to_be_one_is_left_out(website, tmp_path):
     assert "1 were left out: of days with more than 1,000,000 page views or events." in out
 
 
+def test_days_that_are_there_twice_are_left_out(website, tmp_path):
+    file = tmp_path / "imported_visitors.csv"
+    file.write_text(f"{VISITORS}\n2026-02-10,1,1,1,1,0\n2026-02-10,1,1,1,1,0\n")
+    out, _ = import_files(website, file, format="plausible")
+    assert "2 were left out: of days that are in several files, or twice in one." in out
+
+
+def test_more_events_than_anybody_waits_for_are_refused(website, tmp_path, monkeypatch):
+    monkeypatch.setattr(plausible, "MAX_EVENTS", 5)
+    for name, count in (("visitors", 3), ("pages", 4), ("custom_events", 2)):
+        header, row = {
+            "visitors": (VISITORS, f"2026-02-10,1,{count},1,1,0"),
+            "pages": (HEADERS["pages"], f"2026-02-10,,/,1,1,{count}"),
+            "custom_events": (HEADERS["custom_events"], f"2026-02-10,Signup,,,1,{count}"),
+        }[name]
+        (tmp_path / f"imported_{name}.csv").write_text(f"{header}\n{row}\n")
+    with pytest.raises(CommandError, match="count at least 6 page views, visits or events; more"):
+        import_files(website, *tmp_path.iterdir(), format="plausible", dry_run=True)
+    monkeypatch.setattr(plausible, "MAX_EVENTS", 6)
+    monkeypatch.setattr(plausible, "MAX_DAY_BYTES", 100)
+    out, _ = import_files(website, *tmp_path.iterdir(), format="plausible", dry_run=True)
+    assert "3 would be left out: of days with more than 32 MiB of counts." in out
+
+
 def test_files_that_are_no_export(website, tmp_path):
     file = tmp_path / "export.zip"
     for content, message in ((b"PK\3\4", "is no zip file, or damaged"), (b"", "is no zip file")):
@@ -197,6 +222,11 @@ def test_files_that_are_no_export(website, tmp_path):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("photo.jpg", b"")
     with pytest.raises(CommandError, match=r"no file that is named like imported_visitors\.csv"):
+        import_files(website, file, format="plausible")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in "ab":
+            archive.writestr(f"{folder}/imported_pages.csv", f"{HEADERS['pages']}\n")
+    with pytest.raises(CommandError, match=r"has 2 files of the name imported_pages\.csv"):
         import_files(website, file, format="plausible")
     whole = write(file, tables()).read_bytes()
     middle = whole.index(b"imported_pages") + 60

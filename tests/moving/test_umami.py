@@ -6,6 +6,7 @@ import gzip
 import pytest
 from django.core.management import CommandError
 
+from analytics.moving import umami
 from tests.support.moving import brief, contexts, import_files, lines, properties, stored
 from tests.support.statistics import DATABASES
 
@@ -141,4 +142,18 @@ def test_a_dump_that_is_not_what_it_should_be(website, tmp_path):
         import_files(website, tmp_path / "x.csv", format="umami")
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         import_files(website, tmp_path / "nothing", format="umami")
+    assert stored() == ([], [])
+
+
+def test_rows_that_no_event_can_be_made_of_are_reported(website, tmp_path, monkeypatch):
+    monkeypatch.setattr(umami, "MAX_DATA", 2)
+    data, event = tmp_path / "event_data.csv", tmp_path / "website_event.csv"
+    data.write_text("website_event_id,data_key,data_type\n" + "e,a,1\n" * 3)
+    names = "event_id,website_id,session_id,created_at,url_path,event_type"
+    event.write_text(f"{names}\n,w,,2026-01-28,/,1\ne,w,s,2026-01-28,/,1\n")
+    _, err = import_files(website, data, event, format="umami")
+    assert lines(err) == [
+        f"{event}:2: Without event_id and session_id",
+        f"{event}:3: More than 2 rows of event_data",
+    ]
     assert stored() == ([], [])

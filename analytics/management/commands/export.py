@@ -12,7 +12,7 @@ from analytics.moving.export_file import ExportFile, FileInTheWay, suggested_for
 from analytics.moving.formats import FORMATS, JSON_LINES, PARQUET
 from config.api.timestamps import AHEAD_MS
 from config.db import uuid7
-from config.server.console import progress_bar, stoppable
+from config.server.console import printable, progress_bar, stoppable
 from websites.models import Website
 
 AGAIN = "Run it again, and it goes on from there."
@@ -87,9 +87,11 @@ class Command(BaseCommand):
                 raise CommandError(f"A database does not answer: {error}") from error
 
     def _put(self, text: bytes) -> None:
-        """Write bytes as they are: a terminal of another encoding must not change them."""
+        """Write bytes as they are, but what would command a terminal."""
         out: Any = self.stdout
-        if hasattr(out, "buffer"):
+        if out.isatty():
+            out.write("\n".join(map(printable, text.decode().splitlines())))
+        elif hasattr(out, "buffer"):  # not encoded anew, whatever the locale
             out.buffer.write(text)
             out.flush()
         else:

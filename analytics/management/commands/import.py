@@ -14,7 +14,7 @@ from analytics.reports.derived import rollup
 from analytics.streams.locks import TableInUse
 from config.api.web_urls import host_of
 from config.db import uuid7
-from config.server.console import progress_bar, stoppable
+from config.server.console import printable, progress_bar, stoppable
 from websites.models import Website
 
 AGAIN = "What is imported stays; run it again for the rest, and nothing is added twice."
@@ -88,15 +88,15 @@ class Command(BaseCommand):
             raise CommandError(f"{error} {AGAIN}") from error
         except (UnreadableFile, parquet.NoPyarrow) as error:
             rest = f" {AGAIN}" if work.stores and work.report.new else ""
-            raise CommandError(f"{error}{rest}") from error
+            raise CommandError(f"{printable(str(error))}{rest}") from error
 
     def _show(self, report: Report, *, is_dry_run: bool) -> None:
         """Write what was found: losses by their reasons, broken lines, warnings."""
         would = "would be " if is_dry_run else ""
         for line in _lines(report, would):
-            self.stdout.write(line)
+            self.stdout.write(printable(line))
         for broken in report.first_broken:
-            self.stderr.write(f"{broken.place}: {broken.message}")
+            self.stderr.write(printable(f"{broken.place}: {broken.message}"))
         if report.broken > len(report.first_broken):
             self.stderr.write(f"... and {report.broken - len(report.first_broken):,} more")
 
