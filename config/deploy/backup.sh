@@ -4,10 +4,11 @@
 set -eu
 umask 077
 today=$(date +%F)
-pg_dump --format=custom --exclude-table-data=config_dailysalt \
-  --file "$BACKUPS/analytics-$today.part" "$ANALYTICS_DATABASE_URL"
-pg_dump --format=custom --exclude-table-data=django_session \
-  --file "$BACKUPS/main-$today.part" "$DATABASE_URL"
+connected() { .venv/bin/python -B config/deploy/connected.py "$@"; }
+connected ANALYTICS_DATABASE_URL pg_dump --format=custom --exclude-table-data=config_dailysalt \
+  --file "$BACKUPS/analytics-$today.part"
+connected DATABASE_URL pg_dump --format=custom --exclude-table-data=django_session \
+  --file "$BACKUPS/main-$today.part"
 # Both are whole: only now do they have the names under which they are looked for.
 for name in analytics main; do
   mv "$BACKUPS/$name-$today.part" "$BACKUPS/$name-$today.dump"

@@ -107,6 +107,14 @@ def test_prometheus_takes_rules_and_targets():
     assert f"{len(yaml.safe_load(ALERTS)['groups'][0]['rules'])} rules found" in said
 
 
+def test_no_program_has_a_password_in_its_arguments():
+    url = "postgresql://u:p%20w@/d?host=/run&port=5"
+    said = run(sys.executable, DEPLOY / "connected.py", "A_URL", "env", A_URL=url)
+    expected = ["PGHOST=/run", "PGPORT=5", "PGUSER=u", "PGPASSWORD=p w", "PGDATABASE=d"]
+    assert set(expected) <= set(said.splitlines())
+    assert 'DATABASE_URL"' not in (DEPLOY / "backup.sh").read_text()
+
+
 @pytest.mark.parametrize(
     ("directive", "value"),
     [
