@@ -16,7 +16,8 @@ SELECT result FROM run_command_on_all_nodes($$
      WHERE database = current_database()
 $$)
 """
-# A shard has the name of its table and a number.
+# A shard has the name of its table and a number. One that is locked, maybe by the transaction that
+# asks, which the connections to its nodes would wait for without an end, counts as empty.
 _SHARDS = r"""
 SELECT name, sum((size ->> 0)::bigint)::bigint, sum((size ->> 1)::bigint)::bigint
   FROM run_command_on_all_nodes($$
@@ -24,6 +25,10 @@ SELECT name, sum((size ->> 0)::bigint)::bigint, sum((size ->> 1)::bigint)::bigin
                greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::bigint,
                pg_total_relation_size(oid))), '{}')
       FROM pg_class WHERE relkind = 'r' AND relname ~ '_\d+$'
+       AND NOT EXISTS (
+           SELECT FROM pg_locks
+            WHERE relation = pg_class.oid AND mode = 'AccessExclusiveLock' AND granted
+       )
   $$), json_each(result::json) AS shard (relname, size),
        regexp_replace(relname, '_\d+$', %s) AS name
  GROUP BY name
