@@ -186,8 +186,8 @@ SELECT relname, column_to_column_name(logicalrelid, partkey)
 _LOCAL_SIZE = """
 SELECT coalesce(sum(greatest(reltuples, pg_stat_get_live_tuples(oid), 0)), 0),
        coalesce(sum(pg_relation_size(oid)), 0)
-  FROM pg_class WHERE oid = %s::regclass OR oid IN (
-    SELECT relid FROM pg_partition_tree(%s::regclass)
+  FROM pg_class WHERE relkind = 'r' AND (
+    oid = %s::regclass OR oid IN (SELECT relid FROM pg_partition_tree(%s::regclass))
   )
 """
 _PRIMARY_KEY = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'p'"
