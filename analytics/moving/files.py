@@ -177,16 +177,22 @@ def rows_of(lines: Lines) -> Iterator[tuple[str, list[str] | BrokenLine]]:
             yield place_of(lines.path, first), error
 
 
-def dicts_of(lines: Lines, required: set[str]) -> Iterator[tuple[str, dict[str, str] | BrokenLine]]:
-    """Yield the rows of a CSV file by the names in its first row; raises UnreadableFile."""
+def dicts_of(
+    lines: Lines, required: set[str], *, names_of: Callable[[list[str]], list[str]] = list
+) -> Iterator[tuple[str, dict[str, str] | BrokenLine]]:
+    """Yield the rows of a CSV file by the names in its first row; raises UnreadableFile.
+
+    names_of: returns the names that are meant by those of the file.
+    """
     rows = rows_of(lines)
     place, header = next(rows, (lines.path, BrokenLine("It is empty")))
     if isinstance(header, BrokenLine):
         raise UnreadableFile(f"{place}: {header}.")
-    if missing := sorted(required - {*header}):
-        raise UnreadableFile(f"{lines.path} has no column {', '.join(missing)}.")
+    header = names_of(header)
     if len({*header}) < len(header):
         raise UnreadableFile(f"{lines.path} has a column twice.")
+    if missing := sorted(required - {*header}):
+        raise UnreadableFile(f"{lines.path} has no column {', '.join(missing)}.")
     for place, row in rows:
         if isinstance(row, list) and len(row) != len(header):
             yield place, BrokenLine(f"{len(row)} cells instead of {len(header)}")

@@ -55,7 +55,7 @@ _CONTEXT = NAMES.index("context")
 
 def format_of(path: str) -> str | None:
     """Return the format that the end of a file's name tells."""
-    name = path.removesuffix(PACKED)
+    name = path.lower().removesuffix(PACKED)
     return next((each for each in FORMATS if name.endswith(f".{each}")), None)
 
 

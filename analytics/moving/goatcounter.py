@@ -51,15 +51,12 @@ def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
 
 def _rows(lines: Lines) -> Iterator[tuple[str, Row | BrokenLine]]:
     """Yield rows by the names of COLUMNS, however a version of GoatCounter spells them."""
-    for place, row in dicts_of(lines, set()):
-        if isinstance(row, BrokenLine):
-            yield place, row
-            continue
-        _require_version(next(iter(row)), lines.path)
-        names = {re.sub(r"[^a-z]", "", name.lower()): value for name, value in row.items()}
-        if missing := [name for name in COLUMNS if name not in names]:
-            raise UnreadableFile(f"{lines.path} has no column {', '.join(missing)}.")
-        yield place, names
+
+    def names_of(header: list[str]) -> list[str]:
+        _require_version(header[0], lines.path)
+        return [re.sub(r"[^a-z]", "", name.lower()) for name in header]
+
+    return dicts_of(lines, {*COLUMNS}, names_of=names_of)
 
 
 def _require_version(first: str, path: str) -> None:

@@ -102,6 +102,8 @@ def _tables_of(days: Scratch, key: str) -> dict[str, list[Values]]:
 def _load(path: str, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
     """Store the rows of the tables in a file by their days."""
     if path.lower().endswith((".csv", ".csv.gz")):
+        if not _NAME.fullmatch(Path(path).name):
+            raise UnreadableFile(f"{path} must be named like imported_visitors.csv.")
         with lines_of(path) as lines:
             yield from _load_table(Path(path).name, lines, days, counted)
         return

@@ -72,8 +72,9 @@ def test_page_views_and_events_are_imported(website, tmp_path):
     ],
 )
 def test_an_export_of_another_form_is_refused(website, tmp_path, header, message):
-    with pytest.raises(CommandError, match=message):
-        import_files(website, write(tmp_path / "e.csv", header), format="goatcounter")
+    for rows in (ROWS, []):
+        with pytest.raises(CommandError, match=message):
+            import_files(website, write(tmp_path / "e.csv", header, rows), format="goatcounter")
 
 
 def test_broken_rows_are_reported_and_the_others_imported(website, tmp_path):

@@ -228,6 +228,9 @@ def test_files_that_are_no_export(website, tmp_path):
             archive.writestr(f"{folder}/imported_pages.csv", f"{HEADERS['pages']}\n")
     with pytest.raises(CommandError, match=r"has 2 files of the name imported_pages\.csv"):
         import_files(website, file, format="plausible")
+    (tmp_path / "visitors.csv").write_text(f"{VISITORS}\n")
+    with pytest.raises(CommandError, match=r"must be named like imported_visitors\.csv"):
+        import_files(website, tmp_path / "visitors.csv", format="plausible")
     whole = write(file, tables()).read_bytes()
     middle = whole.index(b"imported_pages") + 60
     file.write_bytes(whole[:middle] + bytes(20) + whole[middle + 20 :])
