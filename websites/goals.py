@@ -58,6 +58,17 @@ class GoalFields(StepFields):
         return problems
 
 
+def window_problems(values: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with who takes the steps of a funnel, and within how many days."""
+    by_visitor = values.get("scope") == VISITOR
+    has_window = values.get("window_days") is not None
+    if by_visitor and not has_window:
+        return [Problem("missing", ("windowDays",), message="Required with scope=visitor")]
+    if has_window and not by_visitor:
+        return [Problem("excluded", ("windowDays",), message="Needs scope=visitor")]
+    return []
+
+
 class FunnelFields(StrictSerializer):
     """A funnel to be: from 2 to 10 steps, taken in a session or by a visitor within some days."""
 
@@ -97,13 +108,7 @@ class FunnelFields(StrictSerializer):
     def problems_between(self, data: dict[str, Any], values: dict[str, Any]) -> list[Problem]:
         if any(name in data and not self._is_valid(name, data) for name in ("scope", "windowDays")):
             return []
-        by_visitor = values.get("scope") == VISITOR
-        has_window = values.get("window_days") is not None
-        if by_visitor and not has_window:
-            return [Problem("missing", ("windowDays",), message="Required with scope=visitor")]
-        if has_window and not by_visitor:
-            return [Problem("excluded", ("windowDays",), message="Needs scope=visitor")]
-        return []
+        return window_problems(values)
 
     def _is_valid(self, name: str, data: Mapping[str, Any]) -> bool:
         try:

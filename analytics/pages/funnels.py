@@ -14,10 +14,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics.pages.access import owns, website_page
 from analytics.pages.exports import csv_response
+from analytics.pages.funnel_forms import (
+    EMPTY,
+    fields_of,
+    form_context,
+    sent_fields,
+    sent_steps,
+    steps_of,
+    values_of,
+)
 from analytics.pages.links import State
 from analytics.pages.numbers import Number
 from analytics.pages.report import report
-from analytics.pages.step_forms import KINDS, Fields, lines_of, problem_lines, properties_of
+from analytics.pages.step_forms import KINDS, Fields
 from analytics.pages.texts import METRICS, format_metric
 from analytics.reports.funnels.answers import METRICS as FUNNEL_METRICS
 from analytics.reports.funnels.answers import answer_funnel
@@ -27,16 +36,8 @@ from analytics.reports.questions.question import Answer, Question, Row
 from config.api.errors import Conflict, Invalid
 from config.db import uuid7
 from websites import goals
-from websites.goal_models import SESSION, VISITOR
-from websites.goals import MAX_STEPS
 from websites.goals_responses import FunnelBody
 from websites.models import Funnel, Website
-
-STEP: Fields = {"kind": "page", "value": "", "properties": ""}
-EMPTY: Fields = {"name": "", "scope": SESSION, "windowDays": "7", "order": "sequential"}
-SCOPES = {SESSION: "Within a session", VISITOR: "By a visitor, within some days"}
-ORDERS = {"sequential": "Anything may be in between", "strict": "Nothing may be in between"}
-FEW_STEPS = 4  # rows of a form that are open; the others are one click away
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def funnel_page(request: HttpRequest, website: Website, funnel_id: UUID) -> Http
         del query["by"]
         return funnel_question(website, query, uuid7.now(), steps=len(way.steps))
 
-    numbers = partial(_numbers, funnel, way)
+    numbers = partial(funnel_numbers, funnel, way)
     return report(request, website, "pages/funnel.html", numbers, here="funnels", ask=ask)
 
 
@@ -103,9 +104,11 @@ def new_funnel(request: HttpRequest, website: Website) -> HttpResponse:
     if request.method != "POST":
         return _form(request, website, EMPTY, [])
     try:
-        funnel = goals.create(Funnel, website, goals.FUNNEL.run_validation(_values(request)))
+        funnel = goals.create(Funnel, website, goals.FUNNEL.run_validation(values_of(request.POST)))
     except (Invalid, Conflict) as error:
-        return _form(request, website, _sent(request), _sent_steps(request), error=error)
+        return _form(
+            request, website, sent_fields(request.POST), sent_steps(request.POST), error=error
+        )
     return redirect("website_funnel", id=website.pk, funnel_id=funnel.pk)
 
 
@@ -115,15 +118,22 @@ def edit_funnel(request: HttpRequest, website: Website, funnel_id: UUID) -> Http
     """Change or delete a funnel."""
     funnel = _funnel(website, funnel_id)
     if request.method != "POST":
-        return _form(request, website, _fields_of(funnel), _steps_of(funnel), funnel)
+        return _form(request, website, fields_of(funnel), steps_of(funnel), funnel)
     if "delete" in request.POST:
         funnel.delete()
         messages.success(request, f"{funnel.name} is deleted.")
         return redirect("website_funnels", id=website.pk)
     try:
-        goals.change(funnel, goals.FUNNEL, FunnelBody.of, _values(request))
+        goals.change(funnel, goals.FUNNEL, FunnelBody.of, values_of(request.POST))
     except (Invalid, Conflict) as error:
-        return _form(request, website, _sent(request), _sent_steps(request), funnel, error=error)
+        return _form(
+            request,
+            website,
+            sent_fields(request.POST),
+            sent_steps(request.POST),
+            funnel,
+            error=error,
+        )
     messages.success(request, "Saved.")
     return redirect("website_funnel", id=website.pk, funnel_id=funnel.pk)
 
@@ -141,7 +151,7 @@ def _about(funnel: Funnel) -> str:
     return f"{steps} (by {funnel.scope}{days})"
 
 
-def _numbers(funnel: Funnel, way: Way, question: Question, state: State) -> dict[str, Any]:
+def funnel_numbers(funnel: Funnel, way: Way, question: Question, state: State) -> dict[str, Any]:
     """Return the bars and the table of the steps."""
     found = answer_funnel(question, way)
     names = [name for name in FUNNEL_METRICS if name != "sessions" or not way.window]
@@ -174,42 +184,6 @@ def _text(found: Answer) -> str:
     return f"{totals['started']:,} began, {totals['completed']:,} took the last step"
 
 
-def _fields_of(funnel: Funnel) -> Fields:
-    return {
-        "name": funnel.name,
-        "scope": funnel.scope,
-        "windowDays": str(funnel.window_days or EMPTY["windowDays"]),
-        "order": funnel.order,
-    }
-
-
-def _steps_of(funnel: Funnel) -> list[Fields]:
-    return [each | {"properties": lines_of(each["properties"])} for each in funnel.steps]
-
-
-def _sent(request: HttpRequest) -> Fields:
-    return {name: request.POST.get(name, "") for name in EMPTY}
-
-
-def _sent_steps(request: HttpRequest) -> list[Fields]:
-    """Return the steps that were sent, without those that are empty."""
-    lists = [request.POST.getlist(name) for name in STEP]
-    steps = [dict(zip(STEP, values, strict=True)) for values in zip(*lists, strict=False)]
-    return [step for step in steps if step["value"] or step["properties"]]
-
-
-def _values(request: HttpRequest) -> Fields:
-    """Return what was sent as the API has it."""
-    sent = _sent(request)
-    days: Any = sent["windowDays"]
-    if days.isascii() and days.isdigit() and len(days) < 5:
-        days = int(days)
-    steps = [
-        step | {"properties": properties_of(step["properties"])} for step in _sent_steps(request)
-    ]
-    return sent | {"steps": steps, "windowDays": days if sent["scope"] == VISITOR else None}
-
-
 def _form(
     request: HttpRequest,
     website: Website,
@@ -219,20 +193,11 @@ def _form(
     *,
     error: Invalid | Conflict | None = None,
 ) -> HttpResponse:
-    rows = [*steps, *([STEP] * (MAX_STEPS - len(steps)))][:MAX_STEPS]
-    few = max(FEW_STEPS, len(steps))
-    errors = problem_lines(error.problems) if isinstance(error, Invalid) else []
-    context = {
+    context = form_context(fields, steps, error) | {
         "website": website,
         "here": "funnels",
         "is_owner": True,
-        "fields": fields,
-        "steps": rows[:few],
-        "more_steps": rows[few:],
-        "few": few,
         "funnel": funnel,
-        **{"kinds": KINDS, "scopes": SCOPES, "orders": ORDERS},
-        "errors": [error.message] if isinstance(error, Conflict) else list(errors),
     }
     return render(request, "pages/funnel_form.html", context, status=400 if error else 200)
 

@@ -47,10 +47,12 @@ def report(
     *,
     here: str = "dashboard",
     ask: Ask = ask_series,
+    more: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """Answer the question of a page; show what is wrong with it, or that it takes too long.
 
     here: the name of the page in the navigation. ask: reads the question of the state.
+    more: what the template needs whether there is an answer or not.
     """
     if "add" in request.GET:
         return HttpResponseRedirect(_with_added_condition(State(request.GET)))
@@ -64,7 +66,7 @@ def report(
         "operators": OPERATORS,
         "compares": _choices(state, "compare", COMPARES, "none"),
         "periods": _periods(state),
-    }
+    } | dict(more or {})
     try:
         question = ask(website, state)
         with current(website):

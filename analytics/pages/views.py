@@ -16,6 +16,7 @@ from analytics.pages import charts, dashboard, website_form
 from analytics.pages.access import is_shared, owns, website_page
 from analytics.pages.annotations import annotation_urls, marks_of
 from analytics.pages.exports import export
+from analytics.pages.funnel_preview import preview_urls
 from analytics.pages.funnels import funnel_urls
 from analytics.pages.goals import goal_urls
 from analytics.pages.home import home
@@ -220,6 +221,7 @@ urlpatterns = [
     path("share/<str:token>/now/", present),
     path("share/<str:token>/retention/", retention_page),
     *annotation_urls,
+    *preview_urls,
     *funnel_urls,
     *goal_urls,
     path("websites/<uuid:id>/settings/", settings, name="website_settings"),

@@ -1,7 +1,9 @@
 """The pages for people in the states that somebody has to look at"""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from tests.support.shown_pages import HOSTILE, LONG, Account
 
@@ -43,6 +45,9 @@ OF_OWNERS = {
     "funnels": State("{busy}funnels/"),
     "no funnels": State("{empty}funnels/"),
     "a funnel": State("{funnel}?compare=previous&country=DE"),
+    "no funnel tried out": State("{empty}funnels/try/"),
+    "a funnel tried out": State("{tried}&compare=previous"),
+    "a funnel without sense": State("{busy}funnels/try/?steps=x", 400),
     "a range that is too long": State("{funnel}?period=12mo", 400),
     "a funnel that is changed": State("{funnel}edit/"),
     "settings": State("{busy}settings/"),
@@ -92,6 +97,7 @@ def paths_of(owner: Account) -> dict[str, str]:
     for days, text in ((3, "New price list"), (12, HOSTILE), (20, LONG)):
         note = {"at": f"{today - timedelta(days)}", "text": text, "isPublic": True}
         annotation = owner.add(busy, "annotations", note)
+    tried = urlencode({"steps": json.dumps(steps)})
     share = owner.add(busy, "shares", {"name": "Agency"})
     shared = share["url"].removeprefix(owner.origin)
     return {
@@ -101,6 +107,7 @@ def paths_of(owner: Account) -> dict[str, str]:
         "goal": f"{busy}goals/{goal['id']}/",
         "funnel": f"{busy}funnels/{funnel['id']}/",
         "annotation": f"{busy}annotations/{annotation['id']}/",
+        "tried": f"{busy}funnels/try/?{tried}",
         "share": shared,
         "shared_goal": f"{shared}goals/{goal['id']}/",
     }

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from analytics.reports.answers import current
 from analytics.reports.funnels.answers import answer_funnel
 from analytics.reports.funnels.parameters import FUNNEL, funnel_question
+from analytics.reports.funnels.preview import PREVIEW, preview_of
 from analytics.reports.funnels.query import Way
 from analytics.reports.funnels.responses import FunnelStats
 from analytics.reports.questions.question import Answer, Question
@@ -56,7 +57,42 @@ class FunnelCsvView(FunnelView):
         return self.csv(*self.answered(request, id, funnel_id))
 
 
+class PreviewView(StatisticsView):
+    """What the views of a funnel that is tried out share."""
+
+    def answered(self, request: Request, id: str) -> tuple[Question, Answer]:
+        """Return what is asked, and the answer; raises NotFound or Invalid."""
+        website = self.website(id)
+        question, funnel = preview_of(website, request.GET, uuid7.now())
+        with current(website):
+            return question, answer_funnel(question, Way.of(funnel))
+
+
+class PreviewStatsView(PreviewView):
+    """/api/v1/websites/:id/funnels/preview/stats"""
+
+    @statistics(request=PREVIEW, responses={200: FunnelStats})
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Try out a funnel, which is not stored.
+
+        What it counts is what the same funnel would once it is stored.
+        """
+        return self.respond(200, FunnelStats.of(*self.answered(request, id)))
+
+
+class PreviewCsvView(PreviewView):
+    """/api/v1/websites/:id/funnels/preview/stats.csv"""
+
+    @statistics(request=PREVIEW, responses={200: Csv}, headers=("Content-Disposition",))
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """Show the same as comma separated values."""
+        return self.csv(*self.answered(request, id))
+
+
 urlpatterns = [
+    # Before those of stored funnels, none of which has this id.
+    path("api/v1/websites/<str:id>/funnels/preview/stats", PreviewStatsView.as_view()),
+    path("api/v1/websites/<str:id>/funnels/preview/stats.csv", PreviewCsvView.as_view()),
     path("api/v1/websites/<str:id>/funnels/<str:funnel_id>/stats", FunnelStatsView.as_view()),
     path("api/v1/websites/<str:id>/funnels/<str:funnel_id>/stats.csv", FunnelCsvView.as_view()),
 ]

@@ -36,9 +36,16 @@ class FunnelQuery(StatsQuery):
 FUNNEL = FunnelQuery()
 
 
-def funnel_question(website: Website, query: QueryDict, now: datetime, *, steps: int) -> Question:
+def funnel_question(
+    website: Website,
+    query: QueryDict,
+    now: datetime,
+    *,
+    steps: int,
+    serializer: FunnelQuery = FUNNEL,
+) -> Question:
     """Return what is asked of a funnel of so many steps; raises Invalid."""
-    question = question_of(website, query, now, FUNNEL)
+    question = question_of(website, query, now, serializer)
     names = ("from" if "from" in query or "to" in query else "period", "compareFrom")
     for range, name in zip((question.range, question.previous), names, strict=True):
         # A day that is longer than 24 hours is no longer range.

@@ -149,3 +149,17 @@ def test_a_goal_and_a_funnel_are_made_by_their_forms(tab, sites):
     page.locator("#value-2").fill(HOSTILE)
     page.get_by_role("button", name="Save").click()
     page.get_by_text("took the last step").first.wait_for()
+
+
+def test_a_funnel_is_tried_out_and_saved(tab, sites):
+    page = tab.open(f"{sites['empty']}funnels/")
+    page.get_by_role("link", name="Try one out").click()
+    page.locator("#value-1").fill("/")
+    page.locator("#kind-2").select_option("event")
+    page.locator("#value-2").fill(HOSTILE)
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("0 began, 0 took the last step").first.wait_for()
+    page.get_by_label("Save it as").fill("Tried")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("heading", name="Tried").wait_for()
+    assert HOSTILE in page.get_by_role("table").inner_text()
