@@ -26,12 +26,14 @@ STEPS: list[dict[str, Any]] = [{"kind": "page", "value": "/a"}, BUY]
 
 @pytest.fixture
 def visits(at_now, post):
-    """Three sessions see a page, one of which buys what fits, and one something else."""
+    """Three sessions see a page, and later one more; one buys what fits, and one something else."""
     sent: list[Any] = []
     for n, plan in enumerate(["pro", "free", None]):
         who = {"sessionId": f"s{n}", "visitorId": f"v{n}"}
         at = NOW - timedelta(hours=1)
         sent.append((at, {**who, "url": "https://example.com/a"}))
+        between = {**who, "url": "https://example.com/b"}
+        sent.append((at + timedelta(seconds=10), between))
         if plan:
             bought = {"eventType": "custom", "properties": {"name": "buy", "plan": plan}}
             sent.append((at + timedelta(seconds=30), {**who, **bought}))
@@ -57,8 +59,9 @@ def test_it_counts_what_a_stored_funnel_does(ask, website, visits, definition):
         stored = ask(asked, path=f"funnels/{funnel.pk}/stats{suffix}")
         assert preview.status_code == 200, preview.content
         assert preview.content == stored.content
-    answer = ask(query_of(**definition), path=PATH).json()
-    assert answer["totals"]["metrics"] == {**{"started": 3, "completed": 1, "conversionRate": 33.3}}
+    totals = ask(query_of(**definition), path=PATH).json()["totals"]["metrics"]
+    assert totals["started"] == 3
+    assert totals["completed"] == (0 if "order" in definition else 1)
     assert Funnel.objects.count() == 1
 
 
