@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -13,18 +14,15 @@ from analytics.pages import charts
 from analytics.pages.links import Link, State
 from analytics.pages.numbers import Number
 from analytics.pages.texts import PERIODS
-from analytics.reports.answers import answer, current
-from analytics.reports.live import live
-from analytics.reports.parameters.parameters import question_of
+from analytics.reports.overview import Overview, overviews
 from analytics.reports.questions.question import Metrics, Row
 from config import runtime
 from config.api.errors import Conflict, Invalid
-from config.db import uuid7
 from websites.models import User, Website
 from websites.new_website import NEW, unique_host
 from websites.page import AWAY, DATABASE_FAILURES, page
 
-PER_PAGE = 20  # websites of a list, each of which is asked two questions
+PER_PAGE = 20  # websites of a list
 HOME_PERIODS = ("today", "7d", "28d", "90d")
 HOME_METRICS = ("visitors", "pageviews", "bounceRate")
 SUMMED = ("visitors", "pageviews")
@@ -32,18 +30,24 @@ SUMMED = ("visitors", "pageviews")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A website in the list: the page views of each of the last 24 hours, and some numbers."""
+    """A website in the list, with its numbers if these came in time."""
 
     website: Website
-    spark: str = ""
-    spark_text: str = ""
-    totals: Row | None = None
-    present: int = 0  # visitors who are there now
-    error: str = ""
+    overview: Overview | None
 
     @property
     def numbers(self) -> list[Number]:
-        return [] if self.totals is None else _numbers(self.totals, HOME_METRICS)
+        return _numbers(self.overview.totals, HOME_METRICS) if self.overview else []
+
+    @property
+    def spark(self) -> str:
+        """The path of the page views of the last 24 hours."""
+        return charts.sparkline(self.overview.page_views if self.overview else ())
+
+    @property
+    def spark_text(self) -> str:
+        views = sum(self.overview.page_views) if self.overview else 0
+        return f"{views:,.0f} page views in the last 24 hours"
 
 
 @page
@@ -75,10 +79,17 @@ def _sites(request: HttpRequest, user: User) -> dict[str, Any]:
     period = period if period in HOME_PERIODS else HOME_PERIODS[0]
     pages = Paginator(Website.objects.owned_by(user.pk), PER_PAGE)
     listed = pages.get_page(request.GET.get("list"))
-    sites = [_site(website, period) for website in listed]
+    websites = list(listed)
+    problem = ""
+    found: dict[UUID, Overview] = {}
+    try:
+        found = overviews(websites, period, HOME_METRICS)
+    except DATABASE_FAILURES:
+        problem = AWAY
     return {
-        "sites": sites,
-        "totals": [] if pages.num_pages > 1 else _totals_of_all(sites),
+        "sites": [Site(website, found.get(website.pk)) for website in websites],
+        "problem": problem,
+        "totals": _sums_of(list(found.values())),
         "pages": listed,
         "previous_link": state.with_(list=str(listed.number - 1)),
         "next_link": state.with_(list=str(listed.number + 1)),
@@ -88,33 +99,13 @@ def _sites(request: HttpRequest, user: User) -> dict[str, Any]:
     }
 
 
-def _site(website: Website, period: str) -> Site:
-    asked = QueryDict(f"period={period}&compare=previous&metrics={','.join(HOME_METRICS)}")
-    hours = QueryDict("period=24h&by=time&interval=hour&metrics=pageviews")
-    now = uuid7.now()
-    try:
-        with current(website):
-            totals = answer(question_of(website, asked, now)).totals
-            series = answer(question_of(website, hours, now)).rows
-    except DATABASE_FAILURES:
-        return Site(website, error=AWAY)
-    views = [row.metrics["pageviews"] or 0 for row in series]
-    return Site(
-        website,
-        spark=charts.sparkline(views),
-        spark_text=f"{sum(views):,.0f} page views in the last 24 hours",
-        totals=totals,
-        present=live(website, now).visitors,
-    )
-
-
-def _totals_of_all(sites: Sequence[Site]) -> list[Number]:
+def _sums_of(overviews: Sequence[Overview]) -> list[Number]:
     """Return the sums of what adds up, if there are several websites."""
-    known = [site.totals for site in sites if site.totals]
-    if len(known) < 2:
+    if len(overviews) < 2:
         return []
-    current = _sums(row.metrics for row in known)
-    previous = _sums(row.previous for row in known if row.previous)
+    rows = [each.totals for each in overviews]
+    current = _sums(row.metrics for row in rows)
+    previous = _sums(row.previous for row in rows if row.previous)
     return _numbers(Row(None, current, previous), SUMMED)
 
 

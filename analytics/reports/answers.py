@@ -8,13 +8,14 @@ from itertools import pairwise
 from django.db import connections, transaction
 
 from analytics.reports import goal_metrics
+from analytics.reports.by_value import ByValue, Value
 from analytics.reports.derived import rollup
 from analytics.reports.labels import label
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.sums import NOTHING, Sums, metric, metrics_of
 from analytics.reports.questions.buckets import edges_of, local_time
 from analytics.reports.questions.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Row
-from analytics.reports.reading import ByValue, Reading, Value
+from analytics.reports.reading import Reading
 from analytics.rounding import rounded_ratio
 from config.db import replica
 from config.db.routers import home
@@ -34,7 +35,7 @@ def current(website: Website) -> Iterator[None]:
     """
     with STATISTICS.bounded():
         rollup.refresh(website, REFRESH_SECONDS)
-        with replica.reading(), _one_snapshot():
+        with replica.reading(), one_snapshot():
             yield
 
 
@@ -49,7 +50,7 @@ def answer_together(questions: Sequence[Question]) -> list[Answer]:
     prepared = [goal_metrics.prepared(each) for each in questions]
     metrics = {name for each in prepared for name in (*each.metrics, each.sort) if name}
     asked = replace(questions[0], metrics=tuple(metrics))
-    with _one_snapshot():
+    with one_snapshot():
         current = Reading(asked, asked.range)
         before = Reading(asked, asked.previous) if asked.previous else None
         dimensions = [each.by for each in questions if each.by and each.by != "time"]
@@ -70,7 +71,7 @@ def _answer(question: Question, current: Reading, before: Reading | None) -> Ans
 
 
 @contextmanager
-def _one_snapshot() -> Iterator[None]:
+def one_snapshot() -> Iterator[None]:
     """Let all statements of a block see the same state of the database."""
     connection = connections[ALIAS]
     if connection.in_atomic_block:  # that of `current`, or of a test

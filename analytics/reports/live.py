@@ -97,6 +97,15 @@ def present_visitors(website: Website, now: datetime) -> int:
     return _Window.of(website, now).present_visitors()
 
 
+def active_websites(websites: Sequence[Website], now: datetime) -> list[Website]:
+    """Return those of some websites that have an event of a few minutes, a bot's perhaps."""
+    events = Event.objects.filter(
+        website_id__in=[website.pk for website in websites], id__gte=uuid7.floor(now - PRESENT)
+    )
+    active = set(events.values_list("website_id", flat=True).distinct())
+    return [website for website in websites if website.pk in active]
+
+
 class _Part(NamedTuple):
     """Some events that have something in common, or one of them.
 

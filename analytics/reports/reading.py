@@ -1,19 +1,18 @@
 """Sums of a range of time: sealed days where they serve, and sessions for the rest."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pyroaring import BitMap
-
+from analytics.reports.by_value import ByValue
 from analytics.reports.derived import rollup, sealing
 from analytics.reports.derived.column_sums import ColumnSums, selectable_days
 from analytics.reports.derived.sealed_sums import SealedSums
-from analytics.reports.derived.sealing import HOUR
+from analytics.reports.derived.sealing import HOUR, Sealed
 from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.session_query import (
@@ -28,9 +27,6 @@ from analytics.reports.queries.sums import NOTHING, Sums, needed, total
 from analytics.reports.questions.buckets import DAY, range_of, start_of
 from analytics.reports.questions.question import GOAL, Question, Range
 
-CHUNK = 20  # values whose visitors are read at once
-Value = str | None
-
 
 class Parts(NamedTuple):
     """The sealed days and hours of a range that serve, and the gaps that have sessions."""
@@ -42,10 +38,11 @@ class Parts(NamedTuple):
 
 @dataclass
 class Reading:
-    """A range of a question."""
+    """A range of a question; sealed: within it, if that is known."""
 
     question: Question
     range: Range
+    sealed: Sealed | None = None
     _totals: dict[Range, Sums] = field(default_factory=dict)  # of sessions that were read
     _read: dict[tuple[Range, str], dict[Key, Sums]] = field(default_factory=dict)
     _gaps: dict[bool, Sequence[Range]] = field(default_factory=dict)  # by whether it is sealed
@@ -61,6 +58,19 @@ class Reading:
                 self._read[gap, dimension] = sums
                 if is_session_dimension(dimension):
                     self._totals[gap] = total(sums.values())
+
+    @property
+    def gaps(self) -> Sequence[Range]:
+        """The gaps of its totals, whose sums may be provided."""
+        return self._whole.gaps
+
+    def provide(self, gap: Range, sums: dict[Key, Sums]) -> None:
+        """Take the totals of a gap, in buckets if these will be asked for."""
+        self._read[gap, TOTAL] = sums
+
+    def provide_days(self, totals: dict[date, Sums]) -> None:
+        """Take the totals of the sealed days."""
+        self._sealed_totals = totals
 
     @cached_property
     def as_of(self) -> datetime:
@@ -105,7 +115,7 @@ class Reading:
 
     def _parts_of_buckets(self, edges: Sequence[datetime]) -> Parts:
         """Return what buckets are read from; days that these divide, only if columns serve."""
-        website_id, days = self.question.website.pk, self._sealed_days
+        website_id, days = self.question.website.pk, self.sealed_days
         if self.question.conditions or not self._divides(edges):
             return self._whole  # under conditions these are days that columns serve
         return self._whole if selectable_days(website_id, days, ()) else Parts((), (), [self.range])
@@ -125,10 +135,10 @@ class Reading:
         return any(
             bisect_right(edges, start_of(day, self._zone))
             != bisect_left(edges, start_of(day + DAY, self._zone))
-            for day in self._sealed_days
+            for day in self.sealed_days
         )
 
-    def by_value(self, dimension: str) -> "ByValue":
+    def by_value(self, dimension: str) -> ByValue:
         """Return the sums of each value of a dimension."""
         parts = self._parts(dimension)
         sealed = self._sealed.by_value(dimension) if parts.days else None
@@ -147,7 +157,7 @@ class Reading:
     def _parts(self, dimension: str) -> Parts:
         """Return what the sums of a dimension are read from."""
         is_sealed = dimension in sealing.DIMENSIONS
-        days, hours = (self._sealed_days, self._sealed_hours) if is_sealed else ((), ())
+        days, hours = (self.sealed_days, self._sealed_hours) if is_sealed else ((), ())
         if is_sealed not in self._gaps:
             sealed = [range_of(day, self._zone) for day in days]
             sealed += [Range(start, start + HOUR) for start in hours]
@@ -164,24 +174,27 @@ class Reading:
         return self._parts(TOTAL)
 
     @cached_property
-    def _sealed_days(self) -> Sequence[date]:
+    def _known(self) -> Sealed:
+        return self.sealed or sealing.sealed(self.question.website.pk, self._zone, self.range)
+
+    @cached_property
+    def sealed_days(self) -> Sequence[date]:
         """The sealed days that serve, of the website's own zone; they know no bots."""
         question = self.question
         if question.bots_only:
             return ()
-        website_id = question.website.pk
-        days = sorted(sealing.sealed_days(website_id, self._zone, self.range))
+        days = sorted(self._known.days)
         if question.conditions:
-            return selectable_days(website_id, days, question.conditions)
+            return selectable_days(question.website.pk, days, question.conditions)
         return days
 
     @cached_property
     def _sealed_hours(self) -> Sequence[datetime]:
         """The sealed hours that serve, of other days."""
-        question, days = self.question, [range_of(day, self._zone) for day in self._sealed_days]
+        question, days = self.question, [range_of(day, self._zone) for day in self.sealed_days]
         hours = sorted(
             hour
-            for hour in sealing.sealed_hours(question.website.pk, self.range)
+            for hour in self._known.hours
             if not any(day.start < hour + HOUR and hour < day.end for day in days)
         )
         if question.bots_only or not hours:
@@ -196,14 +209,14 @@ class Reading:
     @cached_property
     def _columns(self) -> ColumnSums:
         website_id, conditions = self.question.website.pk, self.question.conditions
-        return ColumnSums(website_id, self._sealed_days, conditions, self._counts)
+        return ColumnSums(website_id, self.sealed_days, conditions, self._counts)
 
     @cached_property
     def _sealed(self) -> SealedSums | ColumnSums:
         """What gives the sums of sealed days."""
         if self.question.conditions:
             return self._columns
-        return SealedSums(self.question.website.pk, self._sealed_days, self._counts)
+        return SealedSums(self.question.website.pk, self.sealed_days, self._counts)
 
     @cached_property
     def _sealed_totals(self) -> dict[date, Sums]:
@@ -234,58 +247,3 @@ class Reading:
             counts=self._counts,
             goals=self.question.goals,
         )
-
-
-@dataclass
-class ByValue:
-    """The sums of values, whose visitors on sealed days are read only where they are needed."""
-
-    sealed_visitors: Callable[[Collection[Value]], dict[Value, BitMap]] | None
-    is_truncated: bool
-    _sums: dict[Value, Sums] = field(default_factory=dict)  # without the visitors of sealed days
-    _bounds: dict[Value, int] = field(default_factory=dict)  # no value has more visitors
-    _exact: dict[Value, Sums] = field(default_factory=dict)
-
-    def add(self, value: Value, sums: Sums, bound: int) -> None:
-        known = self._sums.get(value)
-        self._sums[value] = known + sums if known else sums
-        self._bounds[value] = self._bounds.get(value, 0) + bound
-
-    def values(self) -> Iterable[Value]:
-        return self._sums
-
-    def counts(self, value: Value) -> Sums:
-        """Return the sums of a value, without all of its visitors."""
-        return self._sums.get(value, NOTHING)
-
-    def exact(self, values: Sequence[Value]) -> dict[Value, Sums]:
-        """Return the sums of some values."""
-        missing = [value for value in values if value not in self._exact]
-        self._exact |= {value: self.counts(value) for value in missing}
-        known = [value for value in missing if value in self._sums]
-        if self.sealed_visitors and known:
-            for value, visitors in self.sealed_visitors(known).items():
-                self._exact[value] += Sums(visitors=visitors)
-        return {value: self._exact[value] for value in values}
-
-    def with_most_visitors(self, values: Iterable[Value], count: int) -> list[Value]:
-        """Return the first of some values by their number of visitors, then by the value.
-
-        The sum of the visitors of single days is never too low. So values are looked at in the
-        order of these sums, until none of the rest can be among the first.
-        """
-        rest = sorted(values, key=lambda value: (-self._bounds[value], value or ""))
-        found: list[Value] = []
-        while rest:
-            if len(found) >= count:
-                least = len(self._exact[found[count - 1]].visitors)
-                if self._bounds[rest[0]] < least:
-                    break
-            size = max(CHUNK, count + CHUNK // 2 - len(found))
-            chunk, rest = rest[:size], rest[size:]
-            self.exact(chunk)
-            found = sorted(
-                [*found, *chunk],
-                key=lambda value: (-len(self._exact[value].visitors), value or ""),
-            )
-        return found[:count]

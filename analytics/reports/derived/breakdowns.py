@@ -83,10 +83,30 @@ def read_sets(
             yield (day, position), BitMap.deserialize(numbers)
 
 
+def read_totals(days: Collection[tuple[UUID, date]]) -> dict[tuple[UUID, date], Sums]:
+    """Return the totals of sealed days of several websites, of those with sessions."""
+    wanted = set(days)
+    parameters = [list({id for id, _ in wanted}), list({day for _, day in wanted})]
+    with binary_results.execute(home(Breakdown), _TOTALS, parameters) as cursor:
+        return {
+            (id, day): Sums.of(
+                msgspec.msgpack.decode(data, type=Values).first(), BitMap.deserialize(numbers)
+            )
+            for id, day, data, numbers in cursor
+            if (id, day) in wanted
+        }
+
+
 _READ = """
 SELECT day, data FROM analytics_breakdown
  WHERE website_id = %s AND dimension = %s AND day = ANY(%s::date[])
  ORDER BY day
+"""
+_TOTALS = """
+SELECT website_id, day, data, numbers
+  FROM analytics_breakdown JOIN analytics_visitorset USING (website_id, dimension, day)
+ WHERE website_id = ANY(%s::uuid[]) AND dimension = 'total' AND day = ANY(%s::date[])
+   AND position = 0
 """
 _SETS = """
 SELECT visitors.day, visitors.position, visitors.numbers

@@ -7,7 +7,7 @@ does not matter how often, in which order and by how many processes that is done
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,6 +64,18 @@ def refresh(website: Website, seconds: float) -> bool:
     except OperationalError:
         return False
     return True
+
+
+def refresh_all(websites: Sequence[Website], seconds: float) -> None:
+    """Bring the sessions of several websites up to date, as many as the time allows."""
+    ends_at = time.monotonic() + seconds
+    ids = [website.pk for website in websites]
+    marked = DirtyRange.objects.filter(website_id__in=ids).values_list("website_id", flat=True)
+    due = {*marked.distinct(), *heavy_sessions.due_websites()}
+    due |= {website.pk for website in site_rules.websites_to_rebuild(websites)}
+    for website in websites:
+        if website.pk in due:
+            refresh(website, max(ends_at - time.monotonic(), 0))
 
 
 def as_of(website_id: UUID, now: datetime) -> datetime:

@@ -121,7 +121,7 @@ def _compare_sealed_day(website: Website, day: date, found: Comparison) -> None:
 
 def _compare_sealed_hours(website: Website, range: Range, found: Comparison) -> None:
     """Compare the sealed hours of a day of UTC with the sessions."""
-    for start in sorted(sealing.sealed_hours(website.pk, range)):
+    for start in sorted(sealing.sealed(website.pk, ZoneInfo(website.timezone), range).hours):
         selection = Selection(website.pk, (start, start + sealing.HOUR))
         for dimension in sealing.DIMENSIONS:
             expected = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}

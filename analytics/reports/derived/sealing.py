@@ -4,9 +4,9 @@ They are filled by the very statements that answer from the sessions, and delete
 of a session that touches them; so nothing stale can be shown.
 """
 
-from collections.abc import Collection
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,19 @@ QUIET = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)
 SESSIONS_OF_HOUR = 100  # that pay for columns; fewer are read as quickly
+
+
+class Sealed(NamedTuple):
+    """The days and the starts of hours of a website that are sealed."""
+
+    days: set[date]
+    hours: set[datetime]
+
+    def within(self, range: Range, zone: ZoneInfo) -> "Sealed":
+        """Return what lies within a range; zone: of the days."""
+        days = {day for day in self.days if _lies_within(range_of(day, zone), range)}
+        hours = {start for start in self.hours if range.start <= start <= range.end - HOUR}
+        return Sealed(days, hours)
 
 
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime, *, hours_only: bool = False) -> bool:
@@ -148,15 +161,28 @@ def sealed_days(website_id: UUID, zone: ZoneInfo, within: Range | None = None) -
     return {day for day in found if within is None or _lies_within(range_of(day, zone), within)}
 
 
+def sealed(website_id: UUID, zone: ZoneInfo, within: Range) -> Sealed:
+    """Return what is sealed of a website, within a range."""
+    return sealed_by_website({website_id: zone}, within)[website_id].within(within, zone)
+
+
+def sealed_by_website(zones: Mapping[UUID, ZoneInfo], within: Range) -> dict[UUID, Sealed]:
+    """Return what is sealed of several websites in their zones, and may lie within a range."""
+    found = {website_id: Sealed(set(), set()) for website_id in zones}
+    first, last = (at.astimezone(UTC).date() for at in within)
+    days = SealedDay.objects.filter(website_id__in=list(zones), day__gte=first, day__lte=last)
+    for website_id, name, day in days.values_list("website_id", "timezone", "day"):
+        if name == zones[website_id].key:
+            found[website_id].days.add(day)
+    hours = SealedHour.objects.filter(website_id__in=list(zones))
+    hours = hours.filter(start__gte=within.start, start__lte=within.end - HOUR)
+    for website_id, start in hours.values_list("website_id", "start"):
+        found[website_id].hours.add(start)
+    return found
+
+
 def _lies_within(part: Range, whole: Range) -> bool:
     return part.start >= whole.start and part.end <= whole.end
-
-
-def sealed_hours(website_id: UUID, within: Range) -> set[datetime]:
-    """Return the starts of the sealed hours that lie within a range."""
-    hours = SealedHour.objects.filter(website_id=website_id)
-    hours = hours.filter(start__gte=within.start, start__lte=within.end - HOUR)
-    return set(hours.values_list("start", flat=True))
 
 
 def _delete(website_id: UUID, days: Collection[date]) -> None:

@@ -44,5 +44,7 @@ def store(website_id: UUID, rules: SiteRules) -> None:
 
 def websites_to_rebuild(websites: Iterable[Website]) -> list[Website]:
     """Return the websites whose sessions were made with other rules than they have."""
-    stored = dict(WebsiteRules.objects.values_list("website_id", "fingerprint"))
+    websites = list(websites)
+    rules = WebsiteRules.objects.filter(website_id__in=[each.pk for each in websites])
+    stored = dict(rules.values_list("website_id", "fingerprint"))
     return [each for each in websites if stored.get(each.pk) != fingerprint(rules_of(each))]

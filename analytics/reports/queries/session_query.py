@@ -7,7 +7,7 @@ of buckets come from Python, which knows time zones; SQL only looks up in which 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connections
@@ -58,6 +58,8 @@ from websites.models import Goal
 ENGAGED_SECONDS = 10
 HOUR = timedelta(hours=1)
 TOTAL = "total"  # the dimension that has one value, of everything
+WEBSITE = "website"  # the dimension whose values are websites, where several are asked at once
+OF_WEBSITE, OF_WEBSITES = "website_id = %(website)s", "website_id = ANY(%(website)s)"
 
 Key = tuple[int, str | None]  # a bucket from 0 on, and a value
 
@@ -88,6 +90,19 @@ def sums_by_each(selection: Selection, dimensions: Collection[str]) -> dict[str,
     return _Statement(selection, list(dimensions)).run()
 
 
+def sums_by_website(
+    websites: Sequence[UUID], edges: Sequence[datetime], counts: Collection[str]
+) -> dict[UUID, dict[Key, Sums]]:
+    """Return the totals of each bucket that has any, of several websites by one reading."""
+    statement = _Statement(
+        Selection(websites[0], edges, counts=counts), [WEBSITE], websites=list(websites)
+    )
+    found: dict[UUID, dict[Key, Sums]] = {website: {} for website in websites}
+    for (bucket, website), sums in statement.run()[WEBSITE].items():
+        found[cast(UUID, website)][bucket, None] = sums
+    return found
+
+
 def range_values(website_id: UUID, range: Range, *, bots: bool) -> dict[str, Any]:
     """Return the parameters of statements that say which sessions may overlap a range."""
     start, end = range
@@ -116,6 +131,7 @@ class _Statement:
     selection: Selection
     dimensions: Sequence[str]
     parameters: Parameters = field(default_factory=Parameters)
+    websites: list[UUID] = field(default_factory=list)  # in place of the one of the selection
 
     @property
     def has_one_bucket(self) -> bool:
@@ -136,7 +152,11 @@ class _Statement:
         found: dict[str, dict[Key, Sums]] = {dimension: {} for dimension in self.dimensions}
         with connections[home(WebsiteSession)].cursor() as cursor:
             for text in self._texts():
-                cursor.execute(text, self.parameters.values | self._values())
+                values = self.parameters.values | self._values()  # each text adds some
+                if self.websites:
+                    values["website"] = self.websites
+                    text = text.replace(OF_WEBSITE, OF_WEBSITES)
+                cursor.execute(text, values)
                 for n, bucket, name, *counts, visitors in cursor:
                     of_dimension = found[self.dimensions[n]]
                     key, sums = (bucket - 1, name), Sums.of(counts, visitors_of(visitors))
@@ -150,6 +170,7 @@ class _Statement:
         if self.is_simple:
             yield self._select(0, self.dimensions[0], REGULAR, sessions)
         columns = {COLUMNS[each] for each in self.dimensions if each in COLUMNS}
+        columns |= {"website_id"} if self.websites else set()
         chosen = CHOSEN.format(
             columns=", ".join(sorted(columns | {"entry_page", "exit_page"})),
             source=IRREGULAR_SESSIONS if self.is_simple else SESSIONS,
@@ -239,13 +260,15 @@ class _Statement:
 
 def is_session_dimension(dimension: str) -> bool:
     """Return whether each session has one value of a dimension."""
-    return dimension == TOTAL or dimension in COLUMNS
+    return dimension in (TOTAL, WEBSITE) or dimension in COLUMNS
 
 
 def _value_of(dimension: str) -> str:
     """Return the value of a session, or of a hit."""
     if dimension == TOTAL:
         return "NULL::text"
+    if dimension == WEBSITE:
+        return "session.website_id"
     if dimension in COLUMNS:
         return f"session.{COLUMNS[dimension]}"
     return {"page": "hit.page", "hostname": HOST, GOAL: "goal.id"}.get(dimension, "hit.name")
