@@ -107,8 +107,15 @@ def _slices(path: str, batches: Iterator[Any]) -> Iterator[Any]:
         if read > most:
             raise UnreadableFile(BOMB.format(path=path))
         rows = max(1, SLICE_BYTES // max(sum(longest for _, longest in sizes), 1))
-        whole = require().RecordBatch.from_arrays(columns, names=batch.schema.names)
-        yield from (whole.slice(start, rows) for start in range(0, batch.num_rows, rows))
+        for start in range(0, batch.num_rows, rows):
+            some = [_plain(column.slice(start, rows)) for column in columns]
+            yield require().RecordBatch.from_arrays(some, names=batch.schema.names)
+
+
+def _plain(column: Any) -> Any:
+    """Return a column that is quick to make objects of."""
+    is_dictionary = require().types.is_dictionary(column.type)
+    return column.dictionary_decode() if is_dictionary else column
 
 
 def _comparable(column: Any) -> Any:
