@@ -5,6 +5,9 @@ may create databases on all of them.
 """
 
 import os
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 from django.core.management import call_command
@@ -19,7 +22,27 @@ Node = tuple[str, int]
 
 def distribute_test_database():
     """Join the nodes' databases of the tests' name, and distribute the tables among them."""
-    name = connections["analytics"].settings_dict["NAME"]
+    join(connections["analytics"].settings_dict["NAME"])
+    call_command("distribute", shards=SHARDS, verbosity=0)
+
+
+@contextmanager
+def database():
+    """Give the URL of a database on the coordinator that is none of a cluster yet; see join()."""
+    name = f"live_{uuid4().hex}"
+    coordinator = _nodes()[0]
+    with _connect(coordinator, "postgres") as other:
+        other.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield urlsplit(URL)._replace(path=f"/{name}").geturl()
+    finally:
+        with _connect(coordinator, "postgres") as other:
+            other.execute(_drop(name))
+        drop_on_workers(name)
+
+
+def join(name):
+    """Make a database of the coordinator, which may have tables, one of a cluster."""
     coordinator, *workers = _nodes()
     drop_on_workers(name)  # what a run that was killed has left there
     for node in workers:
@@ -32,14 +55,16 @@ def distribute_test_database():
         other.execute("SELECT citus_set_coordinator_host(%s, %s)", coordinator)
         for node in workers:
             other.execute("SELECT citus_add_node(%s, %s)", node)
-    call_command("distribute", verbosity=0)
 
 
 def drop_on_workers(name):
     for node in _nodes()[1:]:
         with _connect(node, "postgres") as other:
-            statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            other.execute(statement.format(sql.Identifier(name)))
+            other.execute(_drop(name))
+
+
+def _drop(name):
+    return sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
 
 
 def _nodes():
