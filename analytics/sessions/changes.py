@@ -10,7 +10,7 @@ lock.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 from analytics.ingest.bulk_copy import Table, columns_of
 from analytics.ingest.targets import register
 from analytics.ingest.updates import Updates
+from analytics.sessions import page_durations
 from analytics.sessions.models import PageView, PageViewRow
 from config.api.outcomes import Outcome
 from config.db import cluster, uuid7
@@ -29,7 +30,6 @@ from config.db.routers import ANALYTICS
 PAGE_VIEWS = Table.of(PageView)
 HEARTBEAT_SECONDS = 30  # between two of them; what one adds at most
 LOCK = "FOR NO KEY UPDATE"
-LONGEST_VIEW = timedelta(seconds=3600)  # a longer one was a forgotten tab
 
 
 class Touch(Struct, frozen=True, tag=True):
@@ -99,7 +99,7 @@ def _make(changes: Sequence[Touch | Leave]) -> list[Outcome]:
         _insert(views)
     left = _update_left(leaves) if leaves else set()  # which may have come in this group
     if views:
-        _fill_in(views)
+        page_durations.fill_in(views)
     are_found = [
         change.page_view_id in left if isinstance(change, Leave) else change.session_id in sessions
         for change in changes
@@ -264,55 +264,6 @@ def _insert(views: Sequence[PageViewRow]) -> None:
         cursor.execute(PAGE_VIEWS.insert_sql, columns_of(in_order))
         if cursor.rowcount != len(views):
             raise IntegrityError("a page view with this id exists")  # and would be counted again
-
-
-_FILL_IN = """
-WITH previous AS (
-    -- The latest one before each, of those of an hour, by the index of (session_id, id). Bounds on
-    -- ids are bounds on times. Those of the whole group, low and high, are there for pruning:
-    -- months that none of it can be in are skipped before the statement runs.
-    SELECT DISTINCT ON (arrived.id)
-        page_view.id, extract(epoch FROM arrived.at - page_view.created_at) AS seconds
-    FROM unnest(
-        %(ids)s, %(session_ids)s, %(times)s::timestamptz[], %(earliest)s
-    ) AS arrived (id, session_id, at, earliest)
-    JOIN analytics_pageview AS page_view ON page_view.session_id = arrived.session_id
-        AND page_view.id >= arrived.earliest AND page_view.id < arrived.id
-        AND page_view.id >= %(low)s AND page_view.id < %(high)s
-    ORDER BY arrived.id, page_view.id DESC
-), unfilled AS (
-    -- One that somebody has locked is just being left, and gets its duration there.
-    SELECT id FROM analytics_pageview
-    WHERE id = ANY (ARRAY (SELECT id FROM previous)) AND id >= %(low)s AND id < %(high)s
-        AND duration_seconds IS NULL
-    {lock}
-)
-UPDATE analytics_pageview AS page_view SET duration_seconds = previous.seconds
-FROM previous
-WHERE page_view.id = previous.id AND page_view.id = ANY (ARRAY (SELECT id FROM unfilled))
-    AND page_view.id >= %(low)s AND page_view.id < %(high)s
-    AND page_view.duration_seconds IS NULL  -- still, where nothing was locked
-"""
-
-
-def _fill_in(views: Sequence[PageViewRow]) -> None:
-    """Set the duration of the latest page view before each of these, unless it is known.
-
-    This is a statement of its own, after the sessions were locked: only so does it see what
-    another process has just stored in them.
-    """
-    earliest = [uuid7.floor(view.created_at - LONGEST_VIEW) for view in views]
-    values: dict[str, Any] = {
-        "ids": [view.id for view in views],
-        "session_ids": [view.session_id for view in views],
-        "times": [view.created_at for view in views],
-        "earliest": earliest,
-        "low": min(earliest),
-        "high": max(view.id for view in views),
-    }
-    with connections[ANALYTICS].cursor() as cursor:
-        lock = cluster.row_lock(ANALYTICS, f"{LOCK} SKIP LOCKED")
-        cursor.execute(_FILL_IN.format(lock=lock), values)
 
 
 def _ids(statement: str, values: dict[str, Any], *, lock: str = "") -> set[UUID]:
