@@ -55,8 +55,8 @@ def placements() -> list[Placement]:
 def column_of(model: type[Model]) -> str | None:
     """Return the column by whose value the rows of a model are distributed."""
     named: str | None = getattr(model, "distributed_by", None)
-    is_of_website = any(field.name == WEBSITE for field in model._meta.pk_fields)
-    return named or (WEBSITE if is_of_website else None)
+    has_website = any(field.name == WEBSITE for field in model._meta.pk_fields)
+    return named or (WEBSITE if has_website else None)
 
 
 @dataclass(frozen=True, slots=True)

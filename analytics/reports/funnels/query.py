@@ -61,7 +61,7 @@ class Way:
     is_strict: bool = False
 
     @property
-    def is_of_sessions(self) -> bool:
+    def reads_sessions(self) -> bool:
         """Whether sessions take the steps, with anything between them."""
         return self.window is None and not self.is_strict
 
@@ -95,7 +95,7 @@ def steps_reached(question: Question, range: Range, way: Way) -> list[Reached]:
     """Return how many reached each step."""
     days: Sequence[date] = ()
     zone = ZoneInfo(question.website.timezone)
-    if way.is_of_sessions and not way.has_properties and not question.bots_only:
+    if way.reads_sessions and not way.has_properties and not question.bots_only:
         sealed = sorted(sealing.sealed_days(question.website.pk, zone, range))
         days = selectable_days(question.website.pk, sealed, question.conditions)
     gaps = list(gaps_of(range, (range_of(day, zone) for day in days)))
@@ -144,7 +144,7 @@ class _Statement:
         return self.parameters.values | range_values(website_id, self.question.range, bots=bots)
 
     def sql(self) -> str:
-        ways = self._ways_of_sessions() if self.way.is_of_sessions else self._ways_of_chains()
+        ways = self._ways_of_sessions() if self.way.reads_sessions else self._ways_of_chains()
         steps = [
             OF_STEP.format(step=step, gaps=GAPS.format(step=step) if step > 1 else "NULL")
             for step in self._numbers
