@@ -1,6 +1,9 @@
 """The dashboard in a browser: on a narrow screen, by keyboard, and without scripts"""
 
+import re
+
 from tests.support.browser import NEEDS_BROWSER
+from tests.support.live_client import send_request
 from tests.support.shown_pages import HOSTILE, LOOKS, NARROW, Account
 
 pytestmark = NEEDS_BROWSER
@@ -163,3 +166,21 @@ def test_a_funnel_is_tried_out_and_saved(tab, sites):
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("heading", name="Tried").wait_for()
     assert HOSTILE in page.get_by_role("table").inner_text()
+
+
+def test_a_new_website_turns_green_with_its_first_event(tracked_world, make_tab):
+    account = Account.register(tracked_world.port, "newcomer@example.com")
+    tab = make_tab()
+    account.log_in(tab.page.context)
+    page = tab.open("/")
+    page.get_by_label("Name").fill("Shop")
+    page.get_by_label("Domain").fill("shop.example")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("status").get_by_text("Waiting for the first event").wait_for()
+    [code] = re.findall(r'data-tracking-code="([^"]+)"', page.locator("main").inner_text())
+    event = {"trackingCode": code, "eventType": "pageview", "url": "https://shop.example/"}
+    event |= {"visitorId": "v", "sessionId": "s"}
+    assert send_request(tracked_world.port, "POST", "/api/v1/events", event).status == 201
+    page.get_by_role("status").get_by_text("Events are coming in.").wait_for()
+    assert page.locator("#waiting.on").count() == 1
+    assert tab.complaints == []
