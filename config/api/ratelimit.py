@@ -94,8 +94,8 @@ class RateLimit:
         vars(request).pop("uncounted_limit", None)
         self._consume(request, *self._ceiling(request), (f"name {name}", 1))
 
-    def count_address(self, request: HttpRequest) -> None:
-        """Count a request by its address alone; raise RateLimited over the ceiling."""
+    def count_ceiling(self, request: HttpRequest) -> None:
+        """Count a request whose name is not known; raise RateLimited over the ceiling."""
         self._consume(request, *self._ceiling(request))
 
     def _ceiling(self, request: HttpRequest) -> list[tuple[str, int]]:
@@ -137,7 +137,7 @@ def count_failed(request: HttpRequest) -> None:
     """Count a request whose body gave no name; raise RateLimited, which precedes other errors."""
     limit: RateLimit | None = vars(request).pop("uncounted_limit", None)
     if limit:
-        limit.count_address(request)
+        limit.count_ceiling(request)
 
 
 class FixedWindow(BaseThrottle):

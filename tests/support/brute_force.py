@@ -230,7 +230,7 @@ def metrics(found, dimension):
     sessions, hits, scrolls = found["sessions"], found["hits"], found["scrolls"]
     kind = KINDS.get(dimension, "c")
     viewed = [each for each in sessions if each.page_views]
-    told = [hit.seconds for hit in hits if hit.seconds is not None]
+    seconds = [hit.seconds for hit in hits if hit.seconds is not None]
     lengths = [(each.ended_at - each.started_at) / timedelta(seconds=1) for each in sessions]
     engaged = [
         each
@@ -245,7 +245,7 @@ def metrics(found, dimension):
         "bounceRate": rate(sum(each.page_views == 1 for each in viewed), len(viewed)),
         "engagementRate": rate(len(engaged), len(sessions)),
         "sessionDuration": mean(lengths),
-        "timeOnPage": mean(told),
+        "timeOnPage": mean(seconds),
         "scrollDepth": mean(scrolls),
     }
 
