@@ -29,6 +29,7 @@ from analytics.reports.derived.sealed_models import (
     Breakdown,
     DayColumn,
     SealedDay,
+    SealedWeek,
     VisitorSet,
 )
 from analytics.streams.base import Stream, TextHash
@@ -263,4 +264,6 @@ class WebsiteSession(Stream):
             of_day.objects.filter(day__range=around).delete()
         for of_hour in OF_HOURS:
             of_hour.objects.filter(start__date__range=around).delete()
+        weeks = SealedWeek.objects.filter(start__date__lte=around[1], end__date__gte=around[0])
+        weeks.delete()
         EventFloor.raise_to(high)

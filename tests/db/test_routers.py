@@ -44,6 +44,7 @@ def test_the_homes_are_those_of_the_design():
             "DayColumn",
             "HourColumn",
             "SealedHour",
+            "SealedWeek",
             "RollupCheck",
         ),
     }

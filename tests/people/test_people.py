@@ -372,7 +372,7 @@ NOTHING = {
     *("analytics_maintenancerun", "analytics_maintenancefailure", "analytics_platformtotal"),
     *("analytics_platformhour", "analytics_eventtotal", "analytics_eventfloor"),
     *("analytics_websiterules", "analytics_rollupcheck", "analytics_sealedday"),
-    "analytics_sealedhour",
+    *("analytics_sealedhour", "analytics_sealedweek"),
     *("analytics_appliedretention", "websites_deletedwebsite"),
     *("analytics_visitorset", "auth_permission", "auth_group", "auth_group_permissions"),
     *("django_content_type", "token_blacklist_blacklistedtoken"),

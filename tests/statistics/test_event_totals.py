@@ -10,10 +10,11 @@ import pytest
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest.commit import store_group
-from analytics.reports.derived import marks, rollup, sealing
+from analytics.reports.derived import marks, rollup, sealed_weeks, sealing
 from analytics.reports.derived.leftovers import MODELS
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.models import WebsiteSession
+from analytics.reports.questions.question import Range
 from analytics.streams import deletion, partitions
 from analytics.streams.partitions import Month
 from config.db import uuid7
@@ -125,6 +126,7 @@ def test_of_a_deleted_website_nothing_is_left(api, make_website, user, website):
         rollup.refresh(site, 10)
         sealing.seal(site.pk, AT.date(), ZoneInfo("UTC"))
         sealing.seal_hour(site.pk, AT.replace(minute=0, second=0, microsecond=0))
+        sealed_weeks.seal(site.pk, Range(AT, AT + timedelta(days=7)), (), ZoneInfo("UTC"))
         api.post(PATH, event_of(site, timestamp=AT_MS))
     gone.delete()
     run_retention()

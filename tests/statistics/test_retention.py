@@ -303,7 +303,7 @@ def fresh(make_user):
 def test_retention_equals_brute_force(
     fresh, monkeypatch, visits, late, zone, asked_zone, page, weeks, hours
 ):
-    monkeypatch.setattr(module, "DAYS_AT_ONCE", timedelta(days=10))
+    monkeypatch.setattr(module, "WEEKS_AT_ONCE", 2)
     website, now = fresh(zone), START + timedelta(hours=hours, minutes=3)
     query = {"weeks": weeks, "timezone": asked_zone} | ({"page": page} if page else {})
     asked = lambda: retention(retention_question(website, QueryDict(urlencode(query)), now))  # noqa: E731

@@ -61,16 +61,16 @@ def rows(model):
 
 
 def test_once(visits, website):
-    assert run()[:2] == (0, "12 sessions made of 36 events, 5 days or hours sealed.")
+    assert run()[:2] == (0, "12 sessions made of 36 events, 6 days, hours or weeks sealed.")
     assert not DirtyRange.objects.exists()
     assert SealedDay.objects.count() == 5
-    assert run()[:2] == (0, "0 sessions made of 0 events, 0 days or hours sealed.")
+    assert run()[:2] == (0, "0 sessions made of 0 events, 0 days, hours or weeks sealed.")
 
 
-def test_a_late_event_unseals_its_day_only(api, visits, website):
+def test_a_late_event_unseals_its_day_and_week_only(api, visits, website):
     run()
     api.post(PATH, event_of(website, sessionId="late", timestamp=AT_MS + 1000 * DAY))
-    assert run()[:2] == (0, "1 sessions made of 1 events, 1 days or hours sealed.")
+    assert run()[:2] == (0, "1 sessions made of 1 events, 2 days, hours or weeks sealed.")
 
 
 def test_a_rebuild_makes_what_the_rollups_made(api, visits, website):

@@ -73,7 +73,8 @@ class Command(BaseCommand):
         sealed = sum(rollup_runs.seal_all(websites or Website.objects.order_by("pk")))
         self.stdout.write(
             f"{sum(each.sessions for each in steps):,} sessions made of "
-            f"{sum(each.events for each in steps):,} events, {sealed:,} days or hours sealed."
+            f"{sum(each.events for each in steps):,} events, "
+            f"{sealed:,} days, hours or weeks sealed."
         )
 
     def _rebuild(self, websites: list[Website]) -> None:

@@ -14,7 +14,15 @@ from django.db import connections
 from pyroaring import BitMap
 
 from analytics.events.models import Event
-from analytics.reports.derived import breakdowns, heavy_sessions, marks, rollup, sealing, site_rules
+from analytics.reports.derived import (
+    breakdowns,
+    heavy_sessions,
+    marks,
+    rollup,
+    sealed_weeks,
+    sealing,
+    site_rules,
+)
 from analytics.reports.derived.changed_sessions import begun_below, changed_sessions
 from analytics.reports.derived.column_sums import ColumnSums
 from analytics.reports.derived.rollup_models import EventFloor
@@ -25,8 +33,8 @@ from analytics.reports.facts import session_rows
 from analytics.reports.facts.session_events import facts_of_sessions
 from analytics.reports.models import WebsiteSession
 from analytics.reports.queries.session_query import TOTAL, Selection, sums_by
-from analytics.reports.queries.sums import COUNTS, Sums
-from analytics.reports.questions.buckets import DAY, start_of
+from analytics.reports.queries.sums import COUNTS, Sums, total
+from analytics.reports.questions.buckets import DAY, WEEK, start_of, start_of_week
 from analytics.reports.questions.question import Range
 from config.db import deadline, uuid7
 from websites.models import Website
@@ -75,6 +83,7 @@ def compare_day(website: Website, day: date, found: Comparison) -> None:
         for chunk in range(0, len(ids), ROWS):
             _compare_sessions(website, ids[chunk : chunk + ROWS], found)
         _compare_sealed_day(website, day, found)
+        _compare_sealed_week(website, day, found)
         _compare_sealed_hours(website, Range(start, start + DAY), found)
 
 
@@ -117,6 +126,15 @@ def _compare_sealed_day(website: Website, day: date, found: Comparison) -> None:
         if len(expected) > breakdowns.MAX_VALUES:
             expected = {value: sums for value, sums in expected.items() if value in stored}
         found.compare(name, stored, expected)
+
+
+def _compare_sealed_week(website: Website, day: date, found: Comparison) -> None:
+    """Compare the visitors of the week of a day, in the zone of its website, with the sessions."""
+    monday, zone = start_of_week(day), ZoneInfo(website.timezone)
+    week = Range(start_of(monday, zone), start_of(monday + WEEK, zone))
+    for stored in sealed_weeks.read(website.pk, week).values():
+        expected = sums_by(Selection(website.pk, week, counts=())).values()
+        found.compare(f"week of {monday} of {website.pk}", stored, total(expected).visitors)
 
 
 def _compare_sealed_hours(website: Website, range: Range, found: Comparison) -> None:

@@ -109,6 +109,24 @@ class HourColumn(models.Model):
         return f"{self.name} from {self.start}"
 
 
+class SealedWeek(models.Model):
+    """The visitors of a local week of a website whose days are sealed, for retention.
+
+    Like a sealed day it is only a cache, deleted when a session of it changes.
+    """
+
+    home: ClassVar = ANALYTICS
+
+    pk = models.CompositePrimaryKey("website_id", "start")
+    website_id = models.UUIDField()
+    start = models.DateTimeField()
+    end = models.DateTimeField(help_text="Zones whose weeks begin together may end them apart.")
+    numbers = models.BinaryField(help_text="Numbers of the visitors, a roaring bitmap.")
+
+    def __str__(self) -> str:
+        return f"Week from {self.start}"
+
+
 OF_DAYS = (SealedDay, Breakdown, VisitorSet, DayColumn)
 OF_HOURS = (SealedHour, HourColumn)
-SEALED = (*OF_DAYS, *OF_HOURS)
+SEALED = (*OF_DAYS, *OF_HOURS, SealedWeek)

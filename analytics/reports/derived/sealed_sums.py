@@ -13,7 +13,6 @@ from analytics.reports.derived import breakdowns
 from analytics.reports.derived.breakdowns import VISITORS, Values, read_sets
 from analytics.reports.derived.day_columns import Array
 from analytics.reports.derived.loaded_columns import Texts
-from analytics.reports.queries.session_query import TOTAL
 from analytics.reports.queries.sums import COUNTS, NOTHING, Sums, ValueCounts
 
 
@@ -79,12 +78,8 @@ class SealedSums:
 
     def by_day(self) -> dict[date, Sums]:
         """Return the totals of each day."""
-        found = breakdowns.read(self.website_id, TOTAL, self.days)
-        places = [(day, 0) for day, values in found.items() if values.texts]
-        return {
-            day: Sums.of(found[day].first(), visitors)
-            for (day, _), visitors in read_sets(self.website_id, TOTAL, places)
-        }
+        found = breakdowns.read_totals([(self.website_id, day) for day in self.days])
+        return {day: sums for (_, day), sums in found.items()}
 
     def by_value(self, dimension: str) -> SealedValues:
         """Return the sums of each value of a dimension."""

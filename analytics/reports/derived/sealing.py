@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connections
 
-from analytics.reports.derived import breakdowns, day_columns
+from analytics.reports.derived import breakdowns, day_columns, sealed_weeks
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.derived.sealed_models import OF_DAYS, OF_HOURS, SealedDay, SealedHour
 from analytics.reports.facts.session_rows import Span
@@ -47,17 +47,20 @@ class Sealed(NamedTuple):
 
 
 def seal_due(website_id: UUID, zone: ZoneInfo, now: datetime, *, hours_only: bool = False) -> bool:
-    """Seal the latest day that has been over for a while, or an hour since the last one that has.
+    """Seal the latest day that has been over for a while, or an hour since, or a week before it.
 
     Returns whether there was one. One a transaction, since reads wait for it: seconds for a day of
     66,000 sessions. Within a transaction that has locked the website.
     """
     end = min(now - QUIET, _earliest_change(website_id) or now)
     today = start_of(local_day(end, zone), zone)
-    if not hours_only and (day := _due_day(website_id, zone, today)):
+    sealed = set() if hours_only else sealed_days(website_id, zone, Range(uuid7.from_ms(0), today))
+    if not hours_only and (day := _due_day(website_id, zone, today, sealed)):
         seal(website_id, day, zone)
     elif hour := _due_hour(website_id, Range(today, end)):
         seal_hour(website_id, hour)
+    elif week := sealed_weeks.due_week(website_id, sealed, zone, local_day(end, zone)):
+        sealed_weeks.seal(website_id, week, sealed, zone)
     else:
         return False
     return True
@@ -70,13 +73,14 @@ def _earliest_change(website_id: UUID) -> datetime | None:
     return uuid7.time_of(low) if low else None
 
 
-def _due_day(website_id: UUID, zone: ZoneInfo, end: datetime) -> date | None:
+def _due_day(
+    website_id: UUID, zone: ZoneInfo, end: datetime, sealed: Collection[date]
+) -> date | None:
     """Return the latest day before a time on which a session begins, and which is not sealed."""
-    whole = Range(uuid7.from_ms(0), end)
-    sealed = (range_of(day, zone) for day in sealed_days(website_id, zone, whole))
+    gaps = list(gaps_of(Range(uuid7.from_ms(0), end), (range_of(day, zone) for day in sealed)))
     sessions = WebsiteSession.objects.of_website(website_id).newest_first()
     # A session of a sealed day may reach into a gap in which none begins.
-    for gap in reversed(without_empty(website_id, list(gaps_of(whole, sealed)))):
+    for gap in reversed(without_empty(website_id, gaps)):
         ids = sessions.between(gap.start, gap.end).values_list("id", flat=True)
         if id := ids.first():
             return local_day(uuid7.time_of(id), zone)
@@ -122,6 +126,7 @@ def seal_hour(website_id: UUID, start: datetime) -> None:
 def unseal(website_id: UUID, spans: Collection[Span]) -> None:
     """Delete the sealed days that spans of time touch; within the transaction that changes them."""
     _unseal_hours(website_id, spans)
+    sealed_weeks.unseal(website_id, spans)
     sealed = SealedDay.objects.filter(website_id=website_id).values_list("timezone", "day")
     by_zone: dict[str, set[date]] = {}
     for name, day in sealed:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.reports.questions.question import Range
 
-DAY = timedelta(days=1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 INTERVALS = ("minute", "hour", "day", "week", "month")
 
 
@@ -17,6 +17,11 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     """
     midnight = datetime.combine(day, time(), zone)
     return midnight.astimezone(UTC)
+
+
+def start_of_week(day: date) -> date:
+    """Return the Monday of the week of a day."""
+    return day - DAY * day.weekday()
 
 
 def range_of(day: date, zone: ZoneInfo) -> Range:
@@ -49,7 +54,7 @@ def next_edge(at: datetime, interval: str, zone: ZoneInfo) -> datetime:
     if interval == "day":
         day += DAY
     elif interval == "week":
-        day += DAY * (7 - day.weekday())
+        day = start_of_week(day) + WEEK
     else:
         day = (day.replace(day=1) + DAY * 32).replace(day=1)
     return start_of(day, zone)

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from itertools import pairwise
 
 from pyroaring import BitMap
 
 from analytics.reports import history
-from analytics.reports.questions.buckets import DAY, edges_of, start_of
+from analytics.reports.derived import sealed_weeks
+from analytics.reports.gaps import gaps_of, without_empty
+from analytics.reports.questions.buckets import edges_of, start_of, start_of_week
 from analytics.reports.questions.question import Question, Range
 from analytics.reports.reading import Reading
 from analytics.rounding import rounded_ratio
 
-# Days of earlier history whose sets of visitors are in memory at once.
-DAYS_AT_ONCE = DAY * 100
+WEEKS_AT_ONCE = 53  # of earlier history whose sets of visitors are in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +63,50 @@ def retention(question: Question) -> Retention:
     """
     edges = edges_of(question.range, "week", question.timezone)
     everybody = replace(question, conditions=())
-    reading = Reading(everybody, question.range)
-    by_week = _visitors_by_week(reading, edges)
+    since = history.first_sessions(question.website.pk, question.timezone)
+    by_week = _visitors_by_week(everybody, edges, since)
     chosen = by_week
     if question.conditions:
-        chosen = _visitors_by_week(Reading(question, question.range), edges)
-    cohorts = list(_cohorts(edges, by_week, chosen, _visitors_before(everybody)))
+        sums = Reading(question, question.range).by_bucket(edges)
+        chosen = [each.visitors for each in sums]
+    cohorts = list(_cohorts(edges, by_week, chosen, _visitors_before(everybody, since)))
+    whole = Reading(everybody, question.range)
     return Retention(
         range=question.range,
         cohorts=cohorts,
         average=list(_average(cohorts)),
-        as_of=reading.as_of,
-        is_exact=reading.is_exact,
+        as_of=whole.as_of,
+        is_exact=whole.is_exact,
     )
 
 
-def _visitors_by_week(reading: Reading, edges: Sequence[datetime]) -> list[BitMap]:
-    return [sums.visitors for sums in reading.by_bucket(edges)]
-
-
-def _visitors_before(question: Question) -> BitMap:
+def _visitors_before(question: Question, since: date | None) -> BitMap:
     """Return the visitors with an event before the range, as far back as history is kept."""
-    zone = question.timezone
-    found, end = BitMap(), question.range.start
-    day = history.first_day(question.website.pk, zone)
-    while day and (start := start_of(day, zone)) < end:
-        day += DAYS_AT_ONCE
-        part = Range(start, min(start_of(day, zone), end))
-        found |= Reading(question, part).total().visitors
+    found = BitMap()
+    if since is None:
+        return found
+    start, zone = start_of(start_of_week(since), question.timezone), question.timezone
+    if start < question.range.start:
+        edges = edges_of(Range(start, question.range.start), "week", zone)
+        for n in range(0, len(edges) - 1, WEEKS_AT_ONCE):
+            weeks = _visitors_by_week(question, edges[n : n + WEEKS_AT_ONCE + 1], since)
+            found = BitMap.union(found, *weeks)
     return found
+
+
+def _visitors_by_week(
+    question: Question, edges: Sequence[datetime], since: date | None
+) -> list[BitMap]:
+    """Return the visitors of weeks, of which none has any before a day."""
+    found = sealed_weeks.read(question.website.pk, edges)
+    first = start_of(since, question.timezone) if since else edges[-1]
+    sealed = [Range(*week) for week in pairwise(edges) if week[0] in found]
+    gaps = list(gaps_of(Range(max(first, edges[0]), edges[-1]), sealed))
+    for gap in without_empty(question.website.pk, gaps):
+        for start, sums in zip(edges, Reading(question, gap).by_bucket(edges), strict=False):
+            if sums.visitors:
+                found[start] = sums.visitors
+    return [found.get(start, BitMap()) for start in edges[:-1]]
 
 
 def _cohorts(

@@ -1,6 +1,6 @@
 """Parameters of a question about retention, and the question that they ask."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from django.http import QueryDict
 from analytics.reports.parameters.fields import Conditions
 from analytics.reports.parameters.parameters import ONCE, ZONE_HELP, by_field, read_conditions
 from analytics.reports.queries.goal_conditions import with_goals
-from analytics.reports.questions.buckets import DAY, local_day, start_of
+from analytics.reports.questions.buckets import WEEK, local_day, start_of, start_of_week
 from analytics.reports.questions.question import Question, Range
 from config.api.fields import Text, WholeNumber
 from config.api.problems import Problem
@@ -18,7 +18,6 @@ from websites.models import Website
 from websites.settings import IANA_NAME
 
 DEFAULT_WEEKS, MAX_WEEKS = 12, 53
-WEEK = timedelta(days=7)
 
 
 class RetentionQuery(StrictSerializer):
@@ -39,8 +38,7 @@ def retention_question(website: Website, query: QueryDict, now: datetime) -> Que
     """Return what is asked of some weeks, the last of which is running; raises Invalid."""
     values = RETENTION.run_validation(by_field(query, RETENTION))
     zone = ZoneInfo(values["timezone"] or website.timezone)
-    today = local_day(now, zone)
-    end = today + WEEK - DAY * today.weekday()
+    end = start_of_week(local_day(now, zone)) + WEEK
     return Question(
         website=website,
         range=Range(start_of(end - WEEK * values["weeks"], zone), start_of(end, zone)),
