@@ -16,8 +16,10 @@ from analytics.reports.questions.question import GoalCondition, Question, Range
 from config.db.routers import home
 from websites.models import Goal
 
-# A number, or a text that is one. More digits are no amount of money.
+# A number, or a text that is one. More digits before the point are no amount of money, however they
+# are written; their sums would have more digits than Decimal rounds.
 AMOUNT = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?$"
+BEYOND = 10**15
 STATEMENT = f"""
 SELECT {{key}}, count(amount), sum(amount)
   FROM (
@@ -29,7 +31,7 @@ SELECT {{key}}, count(amount), sum(amount)
  CROSS JOIN LATERAL (
     SELECT CASE WHEN event.text ~ %(amount)s THEN event.text::numeric END AS amount
   ) AS conversion
- WHERE {{sessions}} AND amount IS NOT NULL
+ WHERE {{sessions}} AND abs(amount) < {BEYOND}
  GROUP BY 1
 """
 Key = str | int | None  # a value, or the number of a bucket
