@@ -27,6 +27,7 @@ from analytics.moving.repetitions import Repetitions
 from analytics.moving.visits import Visits
 from analytics.sessions import bots, visitors
 from analytics.sessions.user_agents import agent_of
+from config.api.addresses import parse_address
 from config.api.timestamps import NotADate, parse_date
 from config.api.web_urls import is_url
 from config.db import uuid7
@@ -41,14 +42,18 @@ NETWORK = "of networks that the settings of the website leave out"
 NO_REQUEST = "without a request"
 SHOWN = {"200", "203", "304"}
 NOTHING, HTTP = "-", "HTTP/"
+NO_NAMES = (NOTHING, "_")  # of servers
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
-# Of Apache's vhost_combined: no IPv6 address is of this form.
-_HOST = r"[A-Za-z0-9.-]{0,253}[A-Za-z][A-Za-z0-9.-]{0,253}"
 _LINE = re.compile(
-    rf"(?:({_HOST}):\d{{1,5}} )?"
-    r"(\S{1,255}) \S{1,255} [^\[]{1,255}\[([^\]]{20,40})\] "
+    r"(\S{1,300}) (\S{1,255}) ([^\[]{1,255})\[([^\]]{20,40})\] "
     rf"{_TEXT} (\d{{3}}) (?:\d+|-) {_TEXT} {_TEXT}",
     re.ASCII,
+)
+_PORT = re.compile(r":\d{1,5}\Z", re.ASCII)
+# A request may name the whole URL, which then counts for more than the Host header.
+_ABSOLUTE = re.compile(
+    r"https?://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:@]*)(?::\d*)?(?=[/?#]|\Z)(.*)",
+    re.IGNORECASE | re.ASCII,
 )
 _TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})", re.ASCII)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -62,7 +67,7 @@ _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|\\(.)")
 
 
 class _Hit(NamedTuple):
-    """A line of a log; the host is that of the page, if the line tells."""
+    """A line of a log; the host is that of the server, if the line tells."""
 
     host: str | None
     address: str
@@ -71,6 +76,13 @@ class _Hit(NamedTuple):
     status: str
     referrer: str
     agent: str
+
+
+class _Page(NamedTuple):
+    """The host of a page, if anything tells it, and its path with the query."""
+
+    host: str | None
+    path: str
 
 
 def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
@@ -86,9 +98,30 @@ def _hits(lines: Lines) -> Iterator[tuple[str, _Hit | BrokenLine]]:
         if isinstance(line, BrokenLine):
             yield place, line
         elif match := _LINE.match(line):
-            yield place, _Hit(*match.groups())
+            first, second, _, *rest = match.groups()
+            yield place, _Hit(*_server_and_client(first, second), *rest)
         elif line.strip():
             yield place, BrokenLine("Not in the combined format")
+
+
+def _server_and_client(first: str, second: str) -> tuple[str | None, str]:
+    """Return the host and the address of a line, given the words that it begins with.
+
+    As in Apache's vhost_combined, a line may name the server before the client.
+    """
+    is_list = first.endswith(",")  # of X-Forwarded-For
+    has_port = _PORT.search(first) and parse_address(first) is None
+    if is_list or not (has_port or parse_address(second)):
+        return None, _plain(first.rstrip(","))
+    name = _PORT.sub("", first)
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    return None if name in NO_NAMES else name, _plain(second)
+
+
+def _plain(address: str) -> str:
+    """Return an address as others write the same one."""
+    return str(parse_address(address) or address)
 
 
 class _Reader:
@@ -101,9 +134,9 @@ class _Reader:
         self._filter = TrafficFilter.of(*columns)
 
     def read(self, place: str, hit: _Hit) -> Found:
-        path = _path_of(hit)
-        if isinstance(path, Left):
-            return path
+        page = _page_of(hit)
+        if isinstance(page, Left):
+            return page
         agent = "" if hit.agent == NOTHING else _unescaped(hit.agent)
         if bots.is_bot(agent):
             return Left(BOT)
@@ -116,7 +149,7 @@ class _Reader:
         event = {
             "id": uuid7.hashed_id(ms, website, "log", identity),
             "eventType": "pageview",
-            "url": self._target.url_of(path, host=hit.host or ""),
+            "url": self._target.url_of(page.path, host=page.host or ""),
             "referrer": _referrer(hit.referrer),
             "sessionId": session,
             "visitorId": visitor,
@@ -140,17 +173,21 @@ def _hash(text: str) -> str:
     return salted_hmac("analytics.moving.access_log", text, algorithm="sha256").hexdigest()[:32]
 
 
-def _path_of(hit: _Hit) -> str | Left:
-    """Return the path and the query of the page that was viewed, or why there was none."""
+def _page_of(hit: _Hit) -> _Page | Left:
+    """Return the page that was viewed, or why there was none."""
     method, _, rest = hit.request.partition(" ")
-    path, _, protocol = rest.rpartition(" ")
-    if not protocol.startswith(HTTP) or not path.startswith("/"):
+    target, _, protocol = rest.rpartition(" ")
+    if not protocol.startswith(HTTP):
         return Left(NO_REQUEST)
     if method != "GET":
         return Left(NO_PAGE)
+    absolute = _ABSOLUTE.match(target)
+    host, path = absolute.groups() if absolute else (hit.host, target)
+    if not (absolute or path.startswith("/")):
+        return Left(NO_REQUEST)
     if _STATIC.search(path.partition("?")[0]):
         return Left(STATIC)
-    return _unescaped(path) if hit.status in SHOWN else Left(NOT_SHOWN)
+    return _Page(host, _unescaped(path)) if hit.status in SHOWN else Left(NOT_SHOWN)
 
 
 def _referrer(text: str) -> str | None:

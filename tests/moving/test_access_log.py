@@ -100,3 +100,83 @@ def test_logs_of_several_hosts_tell_the_host(website, tmp_path):
     out, _ = import_files(website, file, format="access-log", host="www.example.com")
     assert sorted(brief("url")) == [("https://shop.example.com/",), ("https://www.example.com/",)]
     assert "1 were left out: of hosts that the settings of the website leave out." in out
+
+
+CLIENTS = [
+    # What a line begins with, the host of its page, and whose visitor it is of.
+    ("203.0.113.7 -", None, "a"),
+    ("::ffff:203.0.113.7 -", None, "a"),
+    ("203.0.113.7:51234 -", None, "a"),
+    ("203.0.113.7, 10.0.0.1", None, "a"),
+    ("203.0.113.7, 10.0.0.2, 10.0.0.1", None, "a"),
+    ("shop.example.com:443 203.0.113.7 -", "shop.example.com", "a"),
+    ("shop.example.com 203.0.113.7 -", "shop.example.com", "a"),
+    ("[2001:db8::1]:443 203.0.113.7 -", "[2001:db8::1]", "a"),
+    ("2001:db8::1:443 203.0.113.7 -", "[2001:db8::1]", "a"),
+    ("192.0.2.1:443 203.0.113.7 -", "192.0.2.1", "a"),
+    ("192.0.2.1 203.0.113.7 -", "192.0.2.1", "a"),
+    ("_ 203.0.113.7 -", None, "a"),
+    ("- 203.0.113.7 -", None, "a"),
+    ("2001:db8::7 -", None, "b"),
+    ("[2001:DB8:0::7]:51234 -", None, "b"),
+    ("2001:db8::7 - John", None, "b"),
+    ("[2001:db8::1]:443 2001:db8::7 -", "[2001:db8::1]", "b"),
+    ("shop.example.com:443 client.example.net -", "shop.example.com", "c"),
+    ("client.example.net -", None, "c"),
+    ("unix: -", None, "d"),
+]
+
+
+def test_visitors_are_those_of_the_clients_whatever_the_line_begins_with(website, tmp_path):
+    file = tmp_path / "access.log"
+    file.write_text(
+        "".join(
+            f"{start}{line(f'GET /{n} HTTP/1.1').removeprefix('203.0.113.7 -')}"
+            for n, (start, _, _) in enumerate(CLIENTS)
+        )
+    )
+    _, err = import_files(website, file, format="access-log")
+    assert err == ""
+    found = dict(brief("url", "visitor_id"))
+    urls = [f"https://{host or 'example.com'}/{n}" for n, (_, host, _) in enumerate(CLIENTS)]
+    assert set(found) == {*urls}
+    visitors = {found[url]: client for url, (_, _, client) in zip(urls, CLIENTS, strict=True)}
+    assert [visitors[found[url]] for url in urls] == [client for _, _, client in CLIENTS]
+    assert len(visitors) == 4
+
+
+def test_pages_of_requests_of_every_form(website, tmp_path):
+    requests = [
+        "GET http://example.com/a?b=http://c/ HTTP/1.1",
+        "GET HTTPS://somebody@www.example.com:8443 HTTP/1.1",
+        "GET http://example.com?q HTTP/1.1",
+        "GET http://[2001:db8::1]:80/d HTTP/1.1",
+        "GET http://other.example/ HTTP/1.1",  # as of a proxy
+        "GET http://example.com/logo.png HTTP/1.1",
+        "GET http://example.com:x/ HTTP/1.1",
+        "GET ftp://example.com/ HTTP/1.1",
+        "CONNECT example.com:443 HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "PRI * HTTP/2.0",
+        "GET /",
+        "-",
+        "",
+        'GET /\\"e\\" HTTP/1.1',
+    ]
+    website.change(allowed_hosts=["example.com", "[2001:db8::1]", "shop.example"])
+    file = tmp_path / "access.log"
+    file.write_text("".join(f"shop.example:80 {line(request)}" for request in requests))
+    out, _ = import_files(website, file, format="access-log")
+    assert sorted(lines(out)[4:-1]) == [
+        "1 were left out: of files that are no pages.",
+        "1 were left out: of hosts that the settings of the website leave out.",
+        "3 were left out: with another method than GET.",
+        "5 were left out: without a request.",
+    ]
+    assert sorted(url for (url,) in brief("url")) == [
+        "https://[2001:db8::1]/d",
+        "https://example.com/?q",
+        "https://example.com/a?b=http://c/",
+        'https://shop.example/"e"',
+        "https://www.example.com/",
+    ]
