@@ -21,6 +21,7 @@ from analytics.moving.records import (
     require_event_time,
 )
 from analytics.moving.repetitions import Repetitions
+from analytics.moving.unread_columns import UnreadColumns
 from analytics.moving.visits import Visits
 from analytics.sessions import bots
 from analytics.sessions.user_agents import agent_of
@@ -47,6 +48,7 @@ def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
     for path in paths:
         with lines_of(path) as lines:
             yield from read_each(_rows(lines), reader.read)
+    yield from reader.unread.left()
 
 
 def _rows(lines: Lines) -> Iterator[tuple[str, Row | BrokenLine]]:
@@ -71,10 +73,11 @@ class _Reader:
     """Makes events of rows."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self._target, self.unread = target, UnreadColumns()
         self._repetitions, self._visits, self._first = Repetitions(), Visits(), FirstEvents()
 
     def read(self, place: str, row: Row) -> Found:
+        self.unread.count("export", row, COLUMNS)
         if row["bot"] not in ("", "0") or bots.is_bot(row["useragent"]):
             return Left(BOT)
         ms = require_event_time(_ms(row["date"]))

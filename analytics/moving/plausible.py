@@ -11,7 +11,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from analytics.events.models import Event
-from analytics.moving.files import Lines, dicts_of, lines_of, members_of
+from analytics.moving.files import Lines, dicts_of, lines_of, members_of, rows_of
+from analytics.moving.made_up_clients import UTM
 from analytics.moving.made_up_days import first_id, made_up, session_id
 from analytics.moving.plausible_day import MAX_VIEWS, Day, count_of
 from analytics.moving.records import (
@@ -24,6 +25,7 @@ from analytics.moving.records import (
     UnreadableFile,
 )
 from analytics.moving.scratch import Scratch, Values, scratch
+from analytics.moving.unread_columns import UnreadColumns
 from config.api.timestamps import EARLIEST_MS
 from config.db import uuid7
 
@@ -31,8 +33,9 @@ TABLES = (
     *("visitors", "pages", "entry_pages", "exit_pages", "sources", "locations", "devices"),
     *("browsers", "operating_systems", "custom_events"),
 )
-OTHER_TABLE = "of tables that are not known: "
+OTHER_TABLE, OTHER_FILE = "rows of a table that is not known: ", "files that are no tables: "
 CHANGED = "of days that were imported with other counts"
+OF_SCRIPT = "events of the name engagement, by which Plausible measures time and scroll depth"
 TOO_MUCH = f"of days with more than {MAX_VIEWS:,} page views or events"
 COUNTS = (
     *("visitors", "visits", "pageviews", "bounces", "visit_duration"),
@@ -44,6 +47,14 @@ EVENTS_OF = {
     "pages": ("pageviews",),
     "custom_events": ("events",),
 }
+COLUMNS = {
+    *("date", "hostname", "page", "entry_page", "exit_page", "source", "referrer", *UTM, *COUNTS),
+    *("country", "region", "city", "device", "browser", "browser_version", "operating_system"),
+    *("operating_system_version", "name", "link_url", "path"),
+    *("total_scroll_depth", "total_scroll_depth_visits"),
+    *("total_time_on_page", "total_time_on_page_visits"),
+}
+OWN_EVENT = "engagement"  # sent by its script of every page
 MAX_COUNT = 10**9
 MAX_EVENTS = 100_000_000
 MAX_DAY_BYTES = 32 << 20  # of rows as JSON, which are in memory together
@@ -120,23 +131,37 @@ def _load(path: str, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
 
 def _load_table(name: str, lines: Lines, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
     match = _NAME.fullmatch(name)
-    if match is None or match[1] not in TABLES:
-        yield Left(f"{OTHER_TABLE}{name}", 0)
-        return
+    if match is None:
+        yield Left(f"{OTHER_FILE}{name}")
+    elif match[1] in TABLES:
+        yield from _load_rows(match[1], lines, days, counted)
+    elif (others := sum(1 for _ in rows_of(lines)) - 1) > 0:
+        yield Left(f"{OTHER_TABLE}{name}", others)
+
+
+def _load_rows(table: str, lines: Lines, days: Scratch, counted: Counter[str]) -> Iterator[Found]:
     rows: list[tuple[str, Values]] = []
+    unread = UnreadColumns()
     for place, row in dicts_of(lines, {"date"}):
         try:
             if isinstance(row, BrokenLine):
                 raise row
-            rows.append((_checked(row), row))
-            for count in EVENTS_OF.get(match[1], ()):
-                counted[f"{match[1]} {count}"] += min(count_of(row, count), MAX_VIEWS)
+            unread.count(table, row, COLUMNS)
+            day = _checked(row)
         except BrokenLine as error:
             yield Broken(place, str(error))
+            continue
+        if row.get("name") == OWN_EVENT:
+            yield Left(OF_SCRIPT, count_of(row, "events"))
+            continue
+        rows.append((day, row))
+        for count in EVENTS_OF.get(table, ()):
+            counted[f"{table} {count}"] += min(count_of(row, count), MAX_VIEWS)
         if len(rows) >= BATCH:
-            days.add(match[1], rows)
+            days.add(table, rows)
             rows = []
-    days.add(match[1], rows)
+    days.add(table, rows)
+    yield from unread.left()
 
 
 def _checked(row: Values) -> str:

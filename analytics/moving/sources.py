@@ -20,7 +20,8 @@ SOURCES = {
     "umami": Source(
         umami.read,
         (
-            "Left out: session_data, revenue, reports, and users.",
+            "Left out: session_data, revenue, reports, replays, web vitals, ids of persons "
+            "(distinct_id), and users.",
             "A visit of Umami is a session, its session of a month a visitor.",
         ),
     ),
@@ -35,7 +36,8 @@ SOURCES = {
             "of anything but the day; visitors of several days, who are others each day.",
             "Made up: hours, the order of pages, and which source, place, device and page go "
             "together. Filters by several of them mean nothing.",
-            "Lost: cities, which are numbers there; goals with properties; revenue.",
+            "Lost: cities, which are numbers there; scroll depth and time on pages; goals with "
+            "properties; revenue.",
         ),
     ),
     "goatcounter": Source(

@@ -26,13 +26,14 @@ from analytics.moving.records import (
     require_event_time,
 )
 from analytics.moving.scratch import Scratch, Values, scratch
-from analytics.moving.umami_tables import DATA, EVENTS, SESSIONS
+from analytics.moving.umami_tables import COLUMNS, DATA, EVENTS, SESSIONS
+from analytics.moving.unread_columns import UnreadColumns
 from config.api.timestamps import NotADate, parse_date
 from config.api.web_urls import is_url
 from config.db import uuid7
 
 ANOTHER_WEBSITE = "of other websites of Umami"
-OTHER_TYPE = "of links and pixels, which are no events of pages"
+OTHER_TYPE = "of links, pixels and web vitals, which are no events of pages"
 PAGE_VIEW, CUSTOM = "1", "2"
 BATCH = 10_000
 MAX_DATA = 1_000  # of an event: Umami takes 50
@@ -71,18 +72,23 @@ def read(paths: Sequence[str], target: Target) -> Iterator[Found]:
         tables.index()
         reader = _Reader(target, tables, website)
         for path in paths:
-            rows = umami_tables.read(path, [EVENTS])
+            rows = umami_tables.read(path, [EVENTS], Counter())
             yield from read_each(((row.place, row.values) for row in rows), reader.read)
 
 
-def _load(path: str, tables: Scratch, websites: Counter[str]) -> Iterator[Broken]:
-    """Store the sessions and the data of events; count the events of each website."""
+def _load(path: str, tables: Scratch, websites: Counter[str]) -> Iterator[Broken | Left]:
+    """Store the sessions and the data of events; count the events of each website.
+
+    Yield what nothing reads, of whatever website it is.
+    """
+    others, unread = Counter[str](), UnreadColumns()
     waiting: dict[str, list[tuple[str, Values]]] = {SESSIONS: [], DATA: []}
-    for place, table, values in umami_tables.read(path, [EVENTS, SESSIONS, DATA]):
+    for place, table, values in umami_tables.read(path, [EVENTS, SESSIONS, DATA], others):
         if isinstance(values, BrokenLine):
             if table != EVENTS:  # those are read once more
                 yield Broken(place, str(values))
             continue
+        unread.count(table, values, COLUMNS[table])
         if table == EVENTS:
             websites[values.get("website_id", "")] += 1
             continue
@@ -93,6 +99,8 @@ def _load(path: str, tables: Scratch, websites: Counter[str]) -> Iterator[Broken
             waiting[table] = []
     for kind, rows in waiting.items():
         tables.add(kind, rows)
+    yield from (Left(f"rows of the table {each}", rows) for each, rows in others.items())
+    yield from unread.left()
 
 
 def _chosen(websites: Counter[str], target: Target) -> str:

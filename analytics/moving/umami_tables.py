@@ -1,6 +1,7 @@
 """The tables of Umami's PostgreSQL: of a dump as text, or of a CSV file for each"""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,24 @@ REQUIRED = {
     EVENTS: {"event_id", "website_id", "session_id", "created_at", "url_path", "event_type"},
     SESSIONS: {"session_id", "website_id"},
     DATA: {"website_event_id", "data_key", "data_type"},
+}
+COLUMNS = {
+    EVENTS: {
+        *("event_id", "website_id", "session_id", "visit_id", "created_at", "event_type"),
+        *("url_path", "url_query", "referrer_path", "referrer_query", "referrer_domain"),
+        *("hostname", "page_title", "event_name", "tag"),
+        # Copies of what url_query has:
+        *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
+        *("gclid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid"),
+    },
+    SESSIONS: {
+        *("session_id", "website_id", "created_at", "hostname", "browser", "os", "device"),
+        *("screen", "language", "country", "region", "subdivision1", "city"),
+    },
+    DATA: {
+        *("event_data_id", "website_id", "website_event_id", "created_at", "data_key"),
+        *("string_value", "number_value", "date_value", "data_type"),
+    },
 }
 _COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \(([^)]*)\) FROM stdin;')
 _END = "\\."
@@ -28,12 +47,15 @@ class TableRow(NamedTuple):
     values: dict[str, str] | BrokenLine
 
 
-def read(path: str, tables: Sequence[str]) -> Iterator[TableRow]:
-    """Yield the rows of some tables in a file; one of CSV is named after its table."""
+def read(path: str, tables: Sequence[str], others: Counter[str]) -> Iterator[TableRow]:
+    """Yield the rows of some tables in a file, and count those of others.
+
+    A CSV file is named after its table.
+    """
     table = table_of(path)
     with lines_of(path) as lines:
         if table is None:
-            yield from _dumped(lines, tables)
+            yield from _dumped(lines, tables, others)
         elif table in tables:
             for place, row in dicts_of(lines, REQUIRED[table]):
                 if isinstance(row, dict):
@@ -52,7 +74,7 @@ def table_of(path: str) -> str | None:
     return found[0]
 
 
-def _dumped(lines: Lines, tables: Sequence[str]) -> Iterator[TableRow]:
+def _dumped(lines: Lines, tables: Sequence[str], others: Counter[str]) -> Iterator[TableRow]:
     """Yield rows out of the COPY statements of a dump."""
     current: tuple[str, list[str]] | None = None
     while True:
@@ -71,6 +93,8 @@ def _dumped(lines: Lines, tables: Sequence[str]) -> Iterator[TableRow]:
             current = None
         elif current[0] in tables:
             yield TableRow(lines.place, current[0], _values(text, current[1]))
+        else:
+            others[current[0]] += 1
     if current:
         raise UnreadableFile(f"{lines.path} ends within the rows of {current[0]}.")
 

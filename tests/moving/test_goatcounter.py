@@ -62,6 +62,13 @@ def test_page_views_and_events_are_imported(website, tmp_path):
     assert stored() == before
 
 
+def test_values_of_columns_that_are_not_known_are_counted(website, tmp_path):
+    rows = [(*row, language) for row, language in zip(ROWS, ("deu", "", "eng"), strict=False)]
+    file = write(tmp_path / "e.csv", (*HEADER[:-1], "Language", "Date"), rows)
+    out, _ = import_files(website, file, format="goatcounter", dry_run=True)
+    assert "2 would be left out: values of the column export.language." in out
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [

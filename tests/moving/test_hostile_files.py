@@ -45,6 +45,15 @@ def test_no_text_of_a_file_commands_the_terminal(website, tmp_path, value):
     assert str(refused.value) == f"{archive}/{ascii(value)[1:-1]}/imported_pages.csv: It is empty."
 
 
+def test_a_file_of_ever_more_columns_fills_no_terminal(website, tmp_path):
+    file = tmp_path / "imported_pages.csv"
+    names = [f"{number}{'x' * 1000}" for number in range(100)]
+    file.write_text(f"date,{','.join(names)}\n2026-02-10{',1' * 100}\n")
+    out, _ = import_files(website, file, format="plausible", dry_run=True)
+    assert "70 would be left out, for 70 other reasons." in out
+    assert len(out) < 10_000
+
+
 def test_an_export_commands_no_terminal(website):
     store_event(AT_MS, website_id=website.pk, session_id="\x1b[2J\x9b\u202e\n")
     terminal = Terminal()

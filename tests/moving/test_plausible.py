@@ -189,6 +189,32 @@ def test_a_day_too_large_to_be_one_is_left_out(website, tmp_path):
     assert "1 were left out: of days with more than 1,000,000 page views or events." in out
 
 
+def test_what_is_not_known_or_no_event_is_counted(website, tmp_path):
+    file = tmp_path / "export.zip"
+    members = {
+        "imported_visitors.csv": f"{VISITORS},mood,rank\n2026-02-10,1,1,1,1,0,good,\n",
+        "imported_pages.csv": f"{HEADERS['pages']}\n2026-02-10,,/,1,1,1\n",
+        "imported_custom_events.csv": f"{HEADERS['custom_events']}\n"
+        "2026-02-10,engagement,,,1,7\n2026-02-10,Signup,,,1,1\n",
+        "imported_funnels.csv": "date,step\n2026-02-10,1\n2026-02-10,2\n",
+        "imported_nothing.csv": "date\n",
+        "photo.jpg": "\0\n\0\n",
+    }
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    out, _ = import_files(website, file, format="plausible")
+    assert sorted(lines(out)[-6:-1]) == [
+        "0 are there already.",
+        "1 were left out: files that are no tables: photo.jpg.",
+        "1 were left out: values of the column visitors.mood.",
+        "2 were left out: rows of a table that is not known: imported_funnels.csv.",
+        "7 were left out: events of the name engagement, by which Plausible measures time and "
+        "scroll depth.",
+    ]
+    assert sorted(brief("event_type")) == [("custom",), ("pageview",)]
+
+
 def test_days_that_are_there_twice_are_left_out(website, tmp_path):
     file = tmp_path / "imported_visitors.csv"
     file.write_text(f"{VISITORS}\n2026-02-10,1,1,1,1,0\n2026-02-10,1,1,1,1,0\n")

@@ -24,34 +24,37 @@ TABLES: dict[str, list[tuple[str | None, ...]]] = {
         (f"{EVENT}2", "due", None, None, "2026-02-01 00:00:00+00", "4"),
     ],
     "session": [
-        *[("session_id", "website_id", "browser", "os", "device", "screen", "language", "country")],
-        (VISITOR, SITE, "crios", "Windows 10", "laptop", "1920x1080", "en-us", "AT"),
+        (
+            *("session_id", "website_id", "browser", "os", "device", "screen", "language"),
+            *("country", "distinct_id"),
+        ),
+        (VISITOR, SITE, "crios", "Windows 10", "laptop", "1920x1080", "en-us", "AT", "jo"),
     ],
     "website_event": [
         (
             *("event_id", "website_id", "session_id", "visit_id", "created_at", "url_path"),
             *("url_query", "referrer_path", "referrer_domain", "page_title", "event_type"),
-            *("event_name", "hostname"),
+            *("event_name", "hostname", "lcp"),
         ),
         (
             *(f"{EVENT}1", SITE, VISITOR, VISIT, "2026-01-28 21:00:00.123456+01", "/a", "b=c"),
-            *("/search", "www.google.com", "A “page”", "1", None, "www.example.com"),
+            *("/search", "www.google.com", "A “page”", "1", None, "www.example.com", "9"),
         ),
         (
             *(f"{EVENT}2", SITE, VISITOR, VISIT, "2026-01-28 20:01:00+00", "/a", None),
-            *(None, None, None, "2", "buy", None),
+            *(None, None, None, "2", "buy", None, None),
         ),
         (
             *(f"{EVENT}3", OTHER, VISITOR, VISIT, "2026-01-28 20:01:00+00", "/", None),
-            *(None, None, None, "1", None, None),
+            *(None, None, None, "1", None, None, None),
         ),
         (
             *(f"{EVENT}4", SITE, VISITOR, VISIT, "2026-01-28 20:01:00+00", "/", None),
-            *(None, None, None, "3", None, None),
+            *(None, None, None, "3", None, None, None),
         ),
         (
             *(f"{EVENT}5", SITE, VISITOR, VISIT, "tomorrow", "/", None),
-            *(None, None, None, "1", None, None),
+            *(None, None, None, "1", None, None, None),
         ),
     ],
 }
@@ -90,8 +93,10 @@ def test_events_visits_and_visitors_are_imported(website, tmp_path, write):
     assert lines(out)[2:] == [
         "2 events would be imported, from 2026-01-28 20:00 to 2026-01-28 20:01 UTC.",
         "0 are there already.",
+        "1 would be left out: values of the column session.distinct_id.",
+        "1 would be left out: values of the column website_event.lcp.",
         "1 would be left out: of other websites of Umami.",
-        "1 would be left out: of links and pixels, which are no events of pages.",
+        "1 would be left out: of links, pixels and web vitals, which are no events of pages.",
         "1 lines would be left out: broken, see below.",
         "Nothing was written. Without --dry-run it is.",
     ]
@@ -143,6 +148,14 @@ def test_a_dump_that_is_not_what_it_should_be(website, tmp_path):
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         import_files(website, tmp_path / "nothing", format="umami")
     assert stored() == ([], [])
+
+
+def test_rows_of_other_tables_are_counted(website, tmp_path):
+    [file] = dump(tmp_path / "umami.sql.gz")
+    more = "COPY public.session_data (session_data_id, data_key) FROM stdin;\n1\ta\n2\tb\n\\.\n"
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + more.encode()))
+    out, _ = import_files(website, file, format="umami", source_website=SITE, dry_run=True)
+    assert "2 would be left out: rows of the table session_data." in out
 
 
 def test_rows_that_no_event_can_be_made_of_are_reported(website, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from config.server.console import printable, progress_bar, stoppable
 from websites.models import Website
 
 AGAIN = "What is imported stays; run it again for the rest, and nothing is added twice."
+MAX_REASONS, MAX_REASON = 30, 200  # to leave something out; the characters of one
 ROLLUP_SECONDS = 30  # `serve` goes on with what is left
 
 
@@ -119,8 +120,11 @@ def _lines(report: Report, would: str) -> Iterator[str]:
             f"{report.taken:,} {would or 'were '}left out: their ids belong to events of another "
             "website. --new-ids imports a copy of them."
         )
-    for reason, count in report.left.most_common():
-        yield f"{count:,} {would or 'were '}left out: {reason}."
+    for reason, count in report.left.most_common(MAX_REASONS):
+        yield f"{count:,} {would or 'were '}left out: {reason:.{MAX_REASON}}."
+    if more := report.left.most_common()[MAX_REASONS:]:
+        count = sum(count for _, count in more)
+        yield f"{count:,} {would or 'were '}left out, for {len(more):,} other reasons."
     if report.broken:
         yield f"{report.broken:,} lines {would or 'were '}left out: broken, see below."
     if report.too_old:
