@@ -1,22 +1,17 @@
 """Journals that were begun on a full disk, or hold entries that nothing can be made of"""
 
-import io
 import resource
-import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 
 import pytest
-from django.core.management import CommandError, call_command
-from humanize import naturalsize
 
 from analytics.events.ingest import TABLE
 from analytics.events.models import Event
 from analytics.ingest import targets
 from analytics.ingest.spool import replay
-from analytics.ingest.spool.journal import Journal, New
+from analytics.ingest.spool.journal import New
 from analytics.ingest.spool.rejected import RejectedRow
-from tests.support.databases import failing
 from tests.support.events import new_row
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
@@ -97,55 +92,3 @@ def test_an_entry_that_could_not_be_read_is_stored_again_as_all_its_rows(journal
     assert rejected.store()
     assert Event.objects.count() == 3
     assert not RejectedRow.objects.exists()
-
-
-# The journal of a host that is gone
-
-
-def replay_journal(*arguments):
-    out = io.StringIO()
-    call_command("replay_journal", *map(str, arguments), stdout=out)
-    return out.getvalue().splitlines()
-
-
-def test_a_journal_of_another_host_is_stored_once(journal, tmp_path):
-    rows = [new_row() for _ in range(3)]
-    journal.append([entry(*rows)])
-    journal.close()
-    gone = tmp_path / "gone"
-    for copy in (gone, tmp_path / "again"):
-        shutil.copytree(journal.folder, copy)
-    size = naturalsize(Journal(gone, max_bytes=0).state().bytes)
-    waits = f"3 rows wait, {size}."
-    assert replay_journal(gone, "--dry-run") == [waits]
-    assert not Event.objects.exists()
-    assert replay_journal(gone) == [waits, "3 rows stored; the folder may be deleted."]
-    assert {event.id for event in Event.objects.all()} == {row.id for row in rows}
-    assert Journal(gone, max_bytes=0).state().rows == 0
-    replay_journal(tmp_path / "again")
-    assert Event.objects.count() == 3
-
-
-def test_a_damaged_journal_of_another_host_is_read_as_far_as_it_can_be(journal):
-    journal.append([entry(new_row())])
-    journal.close()
-    with journal.path.open("r+b") as file:
-        file.write(b"no database")
-    assert replay_journal(journal.folder)[-1].endswith("the folder may be deleted.")
-    assert not journal.damaged()
-
-
-def test_rows_of_another_host_stay_while_a_database_is_away(journal):
-    journal.append([entry(new_row())])
-    with (
-        failing("analytics", "away"),
-        pytest.raises(CommandError, match="1 rows are still in the journal: a database is away"),
-    ):
-        replay_journal(journal.folder)
-    assert journal.state().rows == 1
-
-
-def test_a_folder_without_a_journal_is_refused(tmp_path):
-    with pytest.raises(CommandError, match="There is no journal in"):
-        replay_journal(tmp_path)
-    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from analytics.ingest import targets
 from analytics.ingest.spool import replay
 from analytics.ingest.spool.journal import New
 from analytics.ingest.spool.rejected import RejectedRow
+from analytics.ingest.spool.replay import Replayed
 from analytics.platform.models import PlatformEvent
 from analytics.platform.totals import PlatformTotal
 from analytics.reports.derived.rollup_models import DirtyRange
@@ -66,7 +67,7 @@ def test_new_rows_of_every_api_are_spooled_and_stored_once(api, website, token, 
         assert [each.status_code for each in responses] == [201, 200, 200, 202, 200]
     assert journal.state().rows == 6
     assert not any(model.objects.exists() for model in NEW_ROWS)
-    assert (replay.replay(), replay.replay()) == (6, 0)
+    assert [replay.replay(), replay.replay()] == [Replayed(stored=6), Replayed()]
     assert {model.objects.count() for model in NEW_ROWS} == {1}
     assert Event.objects.get().id == UUID(responses[0].json()["id"])
     assert DirtyRange.objects.filter(low=Event.objects.get().id).exists()
@@ -80,7 +81,7 @@ def test_funnel_events_are_counted_when_they_are_stored(api, token, journal):
     before = funnel.tracked_total()
     with failing("default", "the main database is away"):
         assert outcome_of(api.post(funnel.PATH, funnel.FULL_EVENT, token=token)) == SPOOLED
-    assert (funnel.tracked_total(), replay.replay()) == (before, 1)
+    assert (funnel.tracked_total(), replay.replay()) == (before, Replayed(stored=1))
     assert (funnel.tracked_total(), FunnelEvent.objects.count()) == (before + 1, 2)
 
 

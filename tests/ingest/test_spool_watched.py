@@ -167,6 +167,6 @@ def test_a_database_is_away_until_a_probe_commits(website, journal, monkeypatch)
         assert activity["X-Event-Outcome"] == "spooled"
     wait_until(lambda: not availability.is_away("analytics"))
     assert api.post(PATH, event_of(website))["X-Event-Outcome"] == "stored"
-    assert replay.replay() == 2
+    assert replay.replay().stored == 2
     assert Event.objects.count() == 3
     assert api.get("/health/ready").json()["spool"] == NO_SPOOL

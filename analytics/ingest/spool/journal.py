@@ -32,7 +32,7 @@ COPIES = 3  # that an entry may need for a while: in the write-ahead log, and in
 LARGE_ENTRY = 500_000  # for which there is room where any is said to be
 FOLLOWED_SECONDS = 3600.0  # for which what is stored may be followed by changes in the journal
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_SCHEMA = """
+SCHEMA = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS entry (
@@ -151,9 +151,10 @@ class Journal:
         rows, oldest_at = 0, None
         if self.path in files:
             with closing(sqlite3.connect(self.path, timeout=1)) as connection:
-                query = "SELECT coalesce(sum(items), 0), min(CAST(at AS REAL)) FROM entry"
+                # Of a damaged entry, items may be anything.
+                query = "SELECT sum(max(CAST(items AS INT), 1)), min(CAST(at AS REAL)) FROM entry"
                 rows, oldest_at = connection.execute(query).fetchone()
-        return JournalState(rows, _size(files) if rows or aside else 0, oldest_at, aside)
+        return JournalState(rows or 0, _size(files) if rows or aside else 0, oldest_at, aside)
 
     def has_room(self) -> bool:
         """Return whether another entry may be written now."""
@@ -203,7 +204,7 @@ class Journal:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._make_folder()
-        with (self.folder / "lock").open("w") as file:
+        with (self.folder / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
             yield
 
@@ -221,7 +222,7 @@ class Journal:
         connection.text_factory = lambda text: text.decode(errors="replace")
         connection.execute("PRAGMA synchronous = FULL")
         if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
             # Entries of a file that was put aside come before those of the next one.
             first = (time.time_ns() // 1000,)
             connection.execute("INSERT INTO sqlite_sequence VALUES ('entry', ?)", first)
@@ -282,8 +283,7 @@ def sync(folder: Path) -> None:
 
 
 def _columns_of(recorded: Recorded) -> tuple[object, ...]:
-    target, columns, items, data = recorded
-    return (target, columns, items, _checksum(recorded), data)
+    return (*recorded[:3], _checksum(recorded), recorded.data)
 
 
 def _checksum(recorded: Recorded) -> int:

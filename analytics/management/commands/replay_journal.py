@@ -6,15 +6,20 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
 from analytics.ingest.spool import replay
+from analytics.ingest.spool.inspection import NoJournal, require_journal
 from analytics.ingest.spool.journal import Journal, is_damage
-from config.server.console import size
+from analytics.ingest.spool.replay import Replayed
+from config.server.console import printable, size, stoppable
 
 LEFT = (
-    "{rows:,} rows are still in the journal: a database is away, or `serve` runs on this folder. "
-    "Run it again."
+    "{rows:,} rows are still in the journal: a database is away or full, or `serve` runs on this "
+    "folder. Run it again."
 )
+DAMAGED = "The journal is damaged: only what can be read of it is stored."
+AGAIN = "What is stored stays, the rest is in the journal; run it again."
 
 
 class Command(BaseCommand):
@@ -31,28 +36,46 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, dry_run: bool, **options: Any) -> None:
         journal = Journal(folder, max_bytes=settings.SPOOL_BYTES)
-        if not (journal.path.exists() or journal.damaged()):
-            raise CommandError(f"There is no journal in {folder}.")
         try:
+            if not (journal.path.exists() or journal.damaged()):
+                raise CommandError(f"There is no journal in {folder}.")
             self.stdout.write(_waiting(journal))
-            if dry_run:
-                return
-            stored = replay.replay_from(journal)
-            stored += replay.replay_from(journal)  # if it was damaged, and is put aside by now
-            left = journal.state().rows if journal.path.exists() else 0
+            if not dry_run:
+                self._replay(journal)
+        except NoJournal as error:
+            raise CommandError(printable(f"{journal.path} is not replayed. {error}.")) from error
         except (sqlite3.Error, OSError) as error:
-            raise CommandError(f"The journal cannot be read: {error}") from error
-        if left:
-            raise CommandError(LEFT.format(rows=left))
-        self.stdout.write(f"{stored:,} rows stored; the folder may be deleted.")
+            raise CommandError(f"The journal cannot be read or written: {error}") from error
+
+    def _replay(self, journal: Journal) -> None:
+        with stoppable(AGAIN):
+            done = replay.replay_from(journal)
+            done += replay.replay_from(journal)  # if it was damaged, and is put aside by now
+        rows = journal.state().rows if journal.path.exists() else 0
+        if rows:
+            self.stdout.write(_summary(done))
+            raise CommandError(LEFT.format(rows=rows))
+        self.stdout.write(f"{_summary(done)} No row waits there any more.")
 
 
 def _waiting(journal: Journal) -> str:
     """Return what waits in a journal, of which a damaged one does not tell the rows."""
     try:
+        if journal.path.exists():
+            require_journal(journal.path, [*connections])
         state = journal.state()
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        return "The journal is damaged: what can be read of it is stored."
-    return f"{state.rows:,} rows wait, {size(state.bytes)}."
+        return DAMAGED
+    waits = f"{state.rows:,} rows wait, {size(state.bytes)}."
+    return f"{waits} {DAMAGED}" if journal.damaged() else waits
+
+
+def _summary(done: Replayed) -> str:
+    if not done.rejected:
+        return f"{done.stored:,} rows stored."
+    return (
+        f"{done.stored:,} rows stored; {done.rejected:,} are refused, which the admin shows under "
+        "Rejected rows."
+    )
