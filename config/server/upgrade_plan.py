@@ -5,11 +5,17 @@ from textwrap import shorten
 
 from django.db import DatabaseError, connections, router
 from django.db.migrations import Migration, RunPython
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from config.db.statement_locks import BYTES_PER_SECOND, UNKNOWN, Effect, effect_of, table_bytes
 
 MAX_LENGTH = 100  # characters of a statement that are shown
+
+
+class UnknownHistoryError(Exception):
+    """A database has other migrations than this version could have made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,32 @@ class PendingMigration:
 
 
 def plan(alias: str) -> list[PendingMigration]:
-    """Return the migrations that a database lacks, in their order; nothing is changed."""
+    """Return the migrations that a database lacks, in their order; nothing is changed.
+
+    Raises UnknownHistoryError.
+    """
     executor = MigrationExecutor(connections[alias])
+    _require_known_history(executor.loader, alias)
     return [
         PendingMigration(f"{migration.app_label} {migration.name}", _steps(executor, migration))
         for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())
     ]
+
+
+def _require_known_history(loader: MigrationLoader, alias: str) -> None:
+    try:
+        loader.check_consistent_history(connections[alias])
+    except InconsistentMigrationHistory as error:
+        raise UnknownHistoryError(str(error)) from error
+    ours = {*loader.disk_migrations}.union(
+        *(each.replaces for each in loader.replacements.values())
+    )
+    others = [
+        key for key in loader.applied_migrations.keys() - ours if key[0] in loader.migrated_apps
+    ]
+    if others:
+        names = shorten(", ".join(sorted(map(" ".join, others))), MAX_LENGTH)
+        raise UnknownHistoryError(f"it has migrations of a newer version: {names}")
 
 
 def is_empty(alias: str) -> bool:

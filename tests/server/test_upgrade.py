@@ -4,7 +4,7 @@ import io
 import sys
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
@@ -12,6 +12,7 @@ from analytics import migrations
 from config import __version__
 from config.management.commands import upgrade as command
 from config.server import upgrade_plan
+from tests.support.databases import failing
 
 pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
@@ -74,6 +75,47 @@ def sql(statement):
 def test_nothing_is_pending(run):
     assert run("--check") == (0, ["default: 0 pending", "analytics: 0 pending", ALL_DONE])
     assert run() == run("--check")
+
+
+def test_each_database_is_asked_though_the_other_is_away(run, capsys):
+    with failing("default", "the server is\naway"), pytest.raises(CommandError) as refused:
+        run("--check")
+    assert (refused.value.returncode, str(refused.value)) == (
+        *(1, "Nothing was changed, as not all is known that has to be."),
+    )
+    assert capsys.readouterr().err == "default: cannot be asked: the server is\naway\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "INSERT INTO django_migrations (app, name, applied) VALUES "
+            "('analytics', '9999_next', now()), ('of_nobody', '0001_initial', now())",
+            "analytics: it has migrations of a newer version: analytics 9999_next. ",
+        ),
+        (
+            "DELETE FROM django_migrations WHERE app = 'analytics' AND name = '0001_initial'",
+            "is applied before its dependency analytics.0001_initial",
+        ),
+    ],
+)
+def test_a_database_of_another_version_is_left_as_it_is(run, capsys, change, message, options):
+    with connections["analytics"].cursor() as cursor:
+        cursor.execute(change)
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        run(*options)
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.endswith(f" {command.OTHER_VERSION}\n")
+
+
+def test_a_migration_that_fails_says_why(run, add_migration):
+    add_migration(sql("CREATE TABLE analytics_event ()"))
+    with pytest.raises(CommandError, match='analytics: relation "analytics_event" already exists'):
+        run()
+    assert run("--check")[0] == command.PENDING
 
 
 def test_no_failure_looks_like_a_plan():
