@@ -4,6 +4,9 @@
 set -eu
 umask 077
 today=$(date +%F)
+# What is not whole would fill the disk, and nobody would delete it.
+trap 'rm -f "$BACKUPS/analytics-$today.part" "$BACKUPS/main-$today.part"' EXIT
+trap 'exit 1' INT TERM
 connected() { .venv/bin/python -B config/deploy/connected.py "$@"; }
 connected ANALYTICS_DATABASE_URL pg_dump --format=custom --exclude-table-data=config_dailysalt \
   --file "$BACKUPS/analytics-$today.part"

@@ -14,6 +14,7 @@ import yaml
 from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.db.postgres_programs import installed
 from config.server import worker
 
 ROOT = Path(__file__).parent.parent.parent
@@ -113,6 +114,27 @@ def test_no_program_has_a_password_in_its_arguments():
     expected = ["PGHOST=/run", "PGPORT=5", "PGUSER=u", "PGPASSWORD=p w", "PGDATABASE=d"]
     assert set(expected) <= set(said.splitlines())
     assert 'DATABASE_URL"' not in (DEPLOY / "backup.sh").read_text()
+
+
+def test_a_backup_that_fails_leaves_nothing(tmp_path):
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    nobody = dict.fromkeys(("ANALYTICS_DATABASE_URL", "DATABASE_URL"), "postgresql://127.0.0.1:1/d")
+    done = subprocess.run(
+        ["sh", "config/deploy/backup.sh"],
+        cwd=tmp_path,
+        env=os.environ
+        | nobody
+        | {"BACKUPS": str(backups), "PATH": f"{installed()}:{os.environ['PATH']}"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "port 1 failed" in done.stderr
+    assert list(backups.iterdir()) == []
 
 
 @pytest.mark.parametrize(
