@@ -101,6 +101,8 @@ def annotation_page(request: HttpRequest, website: Website, annotation_id: UUID)
         return redirect("website_annotations", id=website.pk)
     try:
         values = ANNOTATION.run_validation(_values(request, website))
+        if _is_unmoved(annotation, request.POST):
+            del values["when"]
         change_annotation(website, str(annotation_id), values)
     except NotFound as error:  # deleted meanwhile
         raise Http404 from error
@@ -118,6 +120,15 @@ def _fields_of(annotation: Annotation) -> dict[str, str]:
         "text": annotation.text,
         **({"isPublic": "on"} if annotation.is_public else {}),
     }
+
+
+def _is_unmoved(annotation: Annotation, sent: Mapping[str, Any]) -> bool:
+    """Return whether a form has the day and time that it was shown with.
+
+    It has no milliseconds, and of an hour that comes twice only the first.
+    """
+    fields = _fields_of(annotation)
+    return all(sent.get(name) == fields[name] for name in ("day", "time"))
 
 
 def _values(request: HttpRequest, website: Website) -> dict[str, Any]:

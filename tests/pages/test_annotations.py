@@ -72,6 +72,16 @@ def test_a_form_has_the_clock_of_the_website(browser, website, base):
     assert 'value="2026-03-02"' in html
 
 
+def test_another_text_does_not_move_an_annotation(browser, website, base):
+    website.change(timezone="Europe/Berlin")
+    second_half_past_two = datetime(2025, 10, 26, 1, 30, 0, 250_000, tzinfo=UTC)
+    annotation = annotate(website, when=second_half_past_two)
+    fields = {"day": "2025-10-26", "time": "02:30:00", "text": "Other"}
+    browser.post(f"{base}annotations/{annotation.pk}/", fields)
+    annotation.refresh_from_db()
+    assert (annotation.at, annotation.text) == (second_half_past_two, "Other")
+
+
 def test_a_chart_marks_the_buckets_of_annotations(browser, website, base):
     annotate(website, "Before", date(2026, 2, 28))
     annotate(website, "First", date(2026, 3, 1))
