@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import dj_database_url
+import psycopg
 from django.conf import global_settings
 from environs import Env, EnvError, validate
+from psycopg.conninfo import conninfo_to_dict
 
 from config import __version__
 from config.api.addresses import parse_networks
@@ -159,10 +161,20 @@ if EMBEDDED:
 def _database(name: str, url: str) -> dict[str, Any]:
     try:
         parsed = dj_database_url.parse(url)
-    except ValueError:
+        # pg_dump is given the same URL, and would end the host name at another @.
+        password = conninfo_to_dict(url).get("password", "")
+    except (ValueError, psycopg.ProgrammingError):
         parsed = None
-    if not parsed or parsed["ENGINE"] != "django.db.backends.postgresql" or not parsed["NAME"]:
-        _abort(f"{name} must look like postgresql://user:password@host:5432/name.")
+    if (
+        not parsed
+        or parsed["ENGINE"] != "django.db.backends.postgresql"
+        or not parsed["NAME"]
+        or parsed["PASSWORD"] != password
+    ):
+        _abort(
+            f"{name} must look like postgresql://user:password@host:5432/name, with %40 for an @ "
+            "in the password, and the like."
+        )
     options = {
         "connect_timeout": 2,
         # A silent peer counts as a broken connection.

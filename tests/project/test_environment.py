@@ -60,3 +60,14 @@ def test_values_that_nothing_could_be_done_with_are_named():
 def test_addresses_of_redis_are_taken(url):
     said = settings_error(REDIS_URL=url, SPOOL_BYTES="-1")
     assert said == "Settings: SPOOL_BYTES: Must be greater than or equal to 0."
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@w@h/d", "postgresql://u:p%w@h/d", "postgresql://h", "mysql://h/d", "d"]
+)
+def test_a_database_is_named_as_programs_of_postgresql_read_it(url):
+    said = settings_error(DATABASE_URL=url, ANALYTICS_DATABASE_URL="postgresql://u:p%40w@h/d")
+    assert said == (
+        "Settings: DATABASE_URL must look like postgresql://user:password@host:5432/name, with "
+        "%40 for an @ in the password, and the like."
+    )
