@@ -108,6 +108,28 @@ def test_prometheus_takes_rules_and_targets():
     assert f"{len(yaml.safe_load(ALERTS)['groups'][0]['rules'])} rules found" in said
 
 
+def test_events_that_are_lost_between_two_scrapes_are_an_alert(tmp_path):
+    labels = {"api": "events", "outcome": "dropped", "reason": "write_failed"}
+    series = 'millrace_ingest_total{api="events",outcome="dropped",reason="write_failed"}'
+    alert = {"alertname": "MillraceEventsLost"}
+    fired = {
+        "exp_labels": labels | {"severity": "page"},
+        "exp_annotations": {"summary": "events of events are lost"},
+    }
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": series, "values": "_x20 500x60"}],  # from 10 minutes on
+        "alert_rule_test": [
+            alert | {"eval_time": "9m"},
+            alert | {"eval_time": "11m", "exp_alerts": [fired]},
+            alert | {"eval_time": "20m"},
+        ],
+    }
+    file = tmp_path / "tests.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(DEPLOY / "alerts.yml")], "tests": [test]}))
+    run("promtool", "test", "rules", file)
+
+
 def test_no_program_has_a_password_in_its_arguments():
     url = "postgresql://u:p%20w@/d?host=/run&port=5"
     said = run(sys.executable, DEPLOY / "connected.py", "A_URL", "env", A_URL=url)
