@@ -63,7 +63,8 @@ def test_addresses_of_redis_are_taken(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://u:p@w@h/d", "postgresql://u:p%w@h/d", "postgresql://h", "mysql://h/d", "d"]
+    "url",
+    ["postgresql://u:p@w@h/d", "postgresql://u:p%w@h/d", "postgresql://h", "mysql://h/d", "d"],
 )
 def test_a_database_is_named_as_programs_of_postgresql_read_it(url):
     said = settings_error(DATABASE_URL=url, ANALYTICS_DATABASE_URL="postgresql://u:p%40w@h/d")
