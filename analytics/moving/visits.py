@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 IDLE_MS = 30 * 60_000
 LONGEST_MS = 86_400_000
-MAX_VISITORS = 500_000  # at a time: some 100 MB
+MAX_VISITORS = 500_000  # at a time: some 180 MB
 
 
 class Visits:

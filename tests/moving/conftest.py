@@ -8,6 +8,12 @@ from websites import tokens
 
 
 @pytest.fixture
+def copy(make_website, user):
+    """Another website of the user, without events."""
+    return make_website(user, "copy.example")
+
+
+@pytest.fixture
 def ask(api, website, user):
     """Ask for the statistics of the website, of February and March of 2026 by default."""
 

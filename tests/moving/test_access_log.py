@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from tests.support.client_contexts import CHROME
-from tests.support.moving import brief, contexts, import_files, lines, stored
+from tests.support.moving import assert_copy_is_whole, brief, contexts, import_files, lines, stored
 from tests.support.statistics import DATABASES
 
 pytestmark = pytest.mark.django_db(databases=DATABASES)
@@ -50,7 +50,7 @@ BROKEN = [
 ]
 
 
-def test_page_views_are_imported(website, tmp_path):
+def test_page_views_are_imported(website, copy, tmp_path):
     website.change(ignored_networks=["198.51.100.0/24"])
     first, second = tmp_path / "access.log.1.gz", tmp_path / "access.log"
     first.write_bytes(gzip.compress("".join([*VIEWS[:3], *LEFT]).encode()))
@@ -90,6 +90,7 @@ def test_page_views_are_imported(website, tmp_path):
     out, _ = import_files(website, first, second, format="access-log")
     assert lines(out)[2:4] == ["0 events were imported.", "6 are there already."]
     assert stored() == before
+    assert_copy_is_whole(website, copy, tmp_path)
 
 
 def test_logs_of_several_hosts_tell_the_host(website, tmp_path):

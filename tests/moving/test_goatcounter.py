@@ -6,7 +6,15 @@ from datetime import time
 import pytest
 from django.core.management import CommandError
 
-from tests.support.moving import brief, contexts, import_files, lines, properties, stored
+from tests.support.moving import (
+    assert_copy_is_whole,
+    brief,
+    contexts,
+    import_files,
+    lines,
+    properties,
+    stored,
+)
 from tests.support.statistics import DATABASES
 
 pytestmark = pytest.mark.django_db(databases=DATABASES)
@@ -32,7 +40,7 @@ def write(path, header=HEADER, rows=ROWS):
     return path
 
 
-def test_page_views_and_events_are_imported(website, tmp_path):
+def test_page_views_and_events_are_imported(website, copy, tmp_path):
     file = write(tmp_path / "export.csv")
     usual = {"format": "goatcounter", "host": "www.example.com"}
     out, _ = import_files(website, file, **usual, dry_run=True)
@@ -60,6 +68,7 @@ def test_page_views_and_events_are_imported(website, tmp_path):
     out, _ = import_files(website, file, **usual)
     assert lines(out)[3] == "4 are there already."
     assert stored() == before
+    assert_copy_is_whole(website, copy, tmp_path)
 
 
 def test_values_of_columns_that_are_not_known_are_counted(website, tmp_path):

@@ -10,7 +10,15 @@ import pytest
 from django.core.management import CommandError
 
 from analytics.moving import plausible
-from tests.support.moving import brief, contexts, import_files, lines, properties, stored
+from tests.support.moving import (
+    assert_copy_is_whole,
+    brief,
+    contexts,
+    import_files,
+    lines,
+    properties,
+    stored,
+)
 from tests.support.statistics import DATABASES
 
 pytestmark = pytest.mark.django_db(databases=DATABASES)
@@ -85,7 +93,7 @@ def write(path, found):
     return path
 
 
-def test_days_have_their_counts(website, tmp_path, ask):
+def test_days_have_their_counts(website, copy, tmp_path, ask):
     website.change(timezone="Europe/Berlin")
     found = tables()
     file = write(tmp_path / "export.zip", found)
@@ -107,6 +115,8 @@ def test_days_have_their_counts(website, tmp_path, ask):
     out, _ = import_files(website, file, format="plausible")
     assert f"{events} are there already." in out
     assert stored() == before
+    assert_copy_is_whole(website, copy, tmp_path)
+    before = stored()
     found["visitors"] = [(*row[:4], row[4] - 1, row[5]) for row in found["visitors"]]
     out, _ = import_files(website, write(tmp_path / "later.zip", found), format="plausible")
     assert "0 events were imported." in out

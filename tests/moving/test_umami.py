@@ -7,7 +7,15 @@ import pytest
 from django.core.management import CommandError
 
 from analytics.moving import umami
-from tests.support.moving import brief, contexts, import_files, lines, properties, stored
+from tests.support.moving import (
+    assert_copy_is_whole,
+    brief,
+    contexts,
+    import_files,
+    lines,
+    properties,
+    stored,
+)
 from tests.support.statistics import DATABASES
 
 pytestmark = pytest.mark.django_db(databases=DATABASES)
@@ -86,7 +94,7 @@ def csv_files(directory):
 
 
 @pytest.mark.parametrize("write", [lambda path: dump(path / "umami.sql.gz"), csv_files])
-def test_events_visits_and_visitors_are_imported(website, tmp_path, write):
+def test_events_visits_and_visitors_are_imported(website, copy, tmp_path, write):
     files = write(tmp_path)
     usual = {"format": "umami", "source_website": SITE}
     out, err = import_files(website, *files, **usual, dry_run=True)
@@ -125,6 +133,7 @@ def test_events_visits_and_visitors_are_imported(website, tmp_path, write):
     out, _ = import_files(website, *files, **usual)
     assert lines(out)[2:4] == ["0 events were imported.", "2 are there already."]
     assert stored() == before
+    assert_copy_is_whole(website, copy, tmp_path)
 
 
 def test_a_dump_that_is_not_what_it_should_be(website, tmp_path):

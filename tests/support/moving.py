@@ -25,6 +25,32 @@ def export(website, path, **options):
     return path.read_bytes()
 
 
+def assert_copy_is_whole(website, copy, directory):
+    """Export a website, import that into another one, and demand that nothing is lost."""
+    first = export(website, directory / "first.jsonl")
+    import_files(copy, directory / "first.jsonl", new_ids=True)
+    second = export(copy, directory / "second.jsonl")
+    assert first
+    assert _without_ids(first) == _without_ids(second)
+
+
+def _without_ids(exported):
+    """Return exported events and contexts as texts, without what a copy has of its own.
+
+    Of several events of a session at one time, any may bring its context.
+    """
+    found = []
+    for line in exported.splitlines():
+        event = json.loads(line, parse_float=str)
+        context = event.pop("context")
+        del event["id"], event["websiteId"]
+        found.append(json.dumps(event, sort_keys=True))
+        if context:
+            about = {name: event[name] for name in ("sessionId", "createdAt")}
+            found.append(json.dumps({**context, **about, "id": None}, sort_keys=True))
+    return sorted(found)
+
+
 def stored():
     """Return the rows of all events and contexts, with the texts of properties."""
     events = [
