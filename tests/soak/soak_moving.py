@@ -56,13 +56,15 @@ def test_copies_are_whole_whatever_is_killed(environment, postgres, tmp_path):
         events = expected[0][0]
         row("events", events)
         for format, copy in zip(FORMATS, ids[1:], strict=False):
-            file = str(tmp_path / f"events.{format}")
-            export = ["export", ids[0], "--output", file]
+            file = tmp_path / f"events.{format}"
+            export = ["export", ids[0], "--output", str(file)]
             killed = kill_some(environment, export, seconds=1.5)
             tell(f"export {format}, killed {killed} times", events, run(environment, export))
-            os.unlink(file)
+            resumed = file.read_bytes()
+            file.unlink()
             tell(f"export {format}", events, run(environment, export))
-            load = ["import", file, "--website", copy, "--new-ids"]
+            assert file.read_bytes() == resumed
+            load = ["import", str(file), "--website", copy, "--new-ids"]
             tell("  dry run of its import", events, run(environment, [*load, "--dry-run"]))
             kill_some(environment, load, seconds=3)
             run(environment, load)
