@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections
 
 from analytics.funnel.models import FunnelEvent
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage, rounded_ratio
 from config.db import uuid7
 from config.db.routers import MAIN
 from websites.models import User
@@ -140,8 +140,8 @@ def _steps(
         yield Step(
             event=event,
             users=count,
-            conversion_from_first=_rate(count, users[0]),
-            conversion_from_previous=None if previous is None else _rate(count, previous),
+            conversion_from_first=percentage(count, users[0]),
+            conversion_from_previous=None if previous is None else percentage(count, previous),
             drop_off=None if previous is None else previous - count,
             median_seconds=None if is_first or median_ms is None else _seconds(median_ms),
         )
@@ -149,12 +149,7 @@ def _steps(
 
 
 def _signup_day(day: date, signups: int, steps: Sequence[int]) -> SignupDay:
-    return SignupDay(day, signups, list(steps), _rate(steps[-1], steps[0]))
-
-
-def _rate(part: int, whole: int) -> float | None:
-    """Return a part in per cent, rounded half up."""
-    return rounded_ratio(1000 * part, whole) / 10 if whole else None
+    return SignupDay(day, signups, list(steps), percentage(steps[-1], steps[0]))
 
 
 def _seconds(ms: float) -> float:

@@ -16,7 +16,7 @@ from analytics.reports.queries.sums import NOTHING, Sums, metric, metrics_of
 from analytics.reports.questions.buckets import edges_of, local_time
 from analytics.reports.questions.question import GOAL, PAGE_METRICS, Answer, Metrics, Question, Row
 from analytics.reports.reading import Reading
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage
 from config.db import replica
 from config.db.routers import home
 from config.server.capacity import STATISTICS
@@ -213,5 +213,5 @@ def _with_share(question: Question, sums: Sums, whole: Sums | None) -> Metrics:
     found = metrics_of(sums, names)
     if "share" in question.metrics:
         part, all = (metric(each, names[0]) if each else None for each in (sums, whole))
-        found["share"] = rounded_ratio(1000 * int(part or 0), int(all)) / 10 if all else None
+        found["share"] = percentage(int(part or 0), int(all or 0))
     return {name: found[name] for name in question.metrics}

@@ -20,7 +20,7 @@ from analytics.reports.questions.question import (
     Row,
 )
 from analytics.reports.reading import Reading
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage
 
 TIME = "time"
 FILLED_IN = ("conversionRate", "revenue", "averageRevenue")
@@ -182,7 +182,7 @@ def _sorted(question: Question, rows: Sequence[Row]) -> list[Row]:
 
 def _rate(part: int, whole: int) -> float | None:
     """Return a part in per cent; a session of several visitors may have more that converted."""
-    return rounded_ratio(1000 * min(part, whole), whole) / 10 if whole else None
+    return percentage(min(part, whole), whole)
 
 
 def _money(amount: Decimal | None) -> float | None:

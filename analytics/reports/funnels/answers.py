@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from analytics.reports.funnels.query import Reached, Way, steps_reached
 from analytics.reports.questions.question import Answer, Metrics, Question, Row
 from analytics.reports.reading import Reading
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage, rounded_ratio
 
 METRICS = (
     *("visitors", "sessions", "conversionFromFirst", "conversionFromPrevious"),
     *("dropOff", "medianSeconds"),
 )
-TOTALS = ("started", "completed", "conversionRate")
 
 
 def answer_funnel(question: Question, way: Way) -> Answer:
@@ -46,8 +45,10 @@ def _metrics(way: Way, reached: Sequence[Reached]) -> list[Metrics]:
             {
                 "visitors": step.visitors,
                 "sessions": None if way.window else step.count,
-                "conversionFromFirst": _rate(step.count, reached[0].count),
-                "conversionFromPrevious": _rate(step.count, previous.count) if previous else None,
+                "conversionFromFirst": percentage(step.count, reached[0].count),
+                "conversionFromPrevious": percentage(step.count, previous.count)
+                if previous
+                else None,
                 "dropOff": previous.count - step.count if previous else None,
                 "medianSeconds": _seconds(step.median_ms),
             }
@@ -57,12 +58,7 @@ def _metrics(way: Way, reached: Sequence[Reached]) -> list[Metrics]:
 
 def _totals(reached: Sequence[Reached]) -> Metrics:
     first, last = reached[0].count, reached[-1].count
-    return {"started": first, "completed": last, "conversionRate": _rate(last, first)}
-
-
-def _rate(part: int, whole: int) -> float | None:
-    """Return a part in per cent, rounded half up."""
-    return rounded_ratio(1000 * part, whole) / 10 if whole else None
+    return {"started": first, "completed": last, "conversionRate": percentage(last, first)}
 
 
 def _seconds(ms: float | None) -> float | None:

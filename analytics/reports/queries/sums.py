@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from pyroaring import BitMap
 
 from analytics.reports.questions.question import Metrics
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage, rounded_ratio
 
 # In the order of the columns of each statement that counts, and of a breakdown.
 COUNTS = (
@@ -139,9 +139,9 @@ def metric(sums: Sums, name: str) -> float | None:
         case "pagesPerSession":
             return _mean(sums.page_views, sums.sessions, digits=2)
         case "bounceRate":
-            return _rate(sums.bounced_sessions, sums.viewed_sessions)
+            return percentage(sums.bounced_sessions, sums.viewed_sessions)
         case "engagementRate":
-            return _rate(sums.engaged_sessions, sums.sessions)
+            return percentage(sums.engaged_sessions, sums.sessions)
         case "sessionDuration":
             return _mean(sums.duration_ms, 1000 * sums.sessions)
         case "timeOnPage":
@@ -149,14 +149,10 @@ def metric(sums: Sums, name: str) -> float | None:
         case "scrollDepth":
             return _mean(sums.scroll_percents, sums.scrolled_pages)
         case "exitRate":
-            return _rate(sums.exits, sums.page_views)
+            return percentage(sums.exits, sums.page_views)
         case "conversionRate" | "revenue" | "averageRevenue":
             return None  # goal_metrics fills them in
     raise KeyError(name)
-
-
-def _rate(part: int, whole: int) -> float | None:
-    return _mean(100 * part, whole)
 
 
 def _mean(part: int, whole: int, *, digits: int = 1) -> float | None:
