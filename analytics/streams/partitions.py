@@ -1,7 +1,7 @@
 """Monthly partitions of the event tables, by ranges of their time-ordered ids."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -89,8 +89,13 @@ class Partition:
         return Month.of(uuid7.time_of(self.low))
 
 
-def list_partitions(model: type[Model]) -> list[Partition]:
-    """Return the partitions of a model, the oldest first and the default one last."""
+def list_partitions(
+    model: type[Model], shards: Mapping[str, tuple[int, int]] | None = None
+) -> list[Partition]:
+    """Return the partitions of a model, the oldest first and the default one last.
+
+    shards: what cluster.shard_sizes() gives, from whoever lists several models.
+    """
     with connections[home(model)].cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), "
@@ -102,7 +107,7 @@ def list_partitions(model: type[Model]) -> list[Partition]:
             [model._meta.db_table],
         )
         found = [_partition(*values) for values in cursor.fetchall()]
-    sizes = cluster.shard_sizes(home(model))
+    sizes = cluster.shard_sizes(home(model)) if shards is None else shards
     for n, each in enumerate(found):
         if each.name in sizes:
             rows, size = sizes[each.name]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from analytics.streams import partitions
 from analytics.streams.base import Stream, streams
 from analytics.streams.partitions import Month, Partition
-from config.db import uuid7
+from config.db import cluster, uuid7
 from config.db.routers import home
 
 MIN_AGE = timedelta(days=7)  # of a stream whose growth can be estimated
@@ -52,7 +52,10 @@ class Size:
 def of_streams(alias: str) -> list[Size]:
     """Return the sizes of the streams in a database."""
     models = [model for model in streams() if home(model) == alias]
-    return [Size(model, partitions.list_partitions(model), _oldest(model)) for model in models]
+    shards = cluster.shard_sizes(alias)
+    return [
+        Size(model, partitions.list_partitions(model, shards), _oldest(model)) for model in models
+    ]
 
 
 def _oldest(model: type[Stream]) -> datetime | None:
