@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -49,16 +49,33 @@ class Values(msgspec.Struct, array_like=True, frozen=True):
             yield self.array(name)[0]
 
 
-def store(website_id: UUID, dimension: str, day: date, by_value: Mapping[str | None, Sums]) -> None:
-    """Store the values of a day, those with most visitors first."""
-    ordered = sorted(by_value.items(), key=lambda item: (-len(item[1].visitors), item[0] or ""))
-    kept = ordered[:MAX_VALUES]
-    values = Values.of(kept, is_truncated=len(kept) < len(ordered))
-    data = msgspec.msgpack.encode(values)
-    Breakdown.objects.create(website_id=website_id, dimension=dimension, day=day, data=data)
+class Encoded(NamedTuple):
+    """The values of a dimension and day as they are stored, those with most visitors first.
+
+    visitors: of each value, by its position.
+    """
+
+    values: bytes
+    visitors: list[bytes]
+
+    @classmethod
+    def of(cls, by_value: Mapping[str | None, Sums]) -> Self:
+        ordered = sorted(by_value.items(), key=lambda item: (-len(item[1].visitors), item[0] or ""))
+        kept = ordered[:MAX_VALUES]
+        values = Values.of(kept, is_truncated=len(kept) < len(ordered))
+        return cls(msgspec.msgpack.encode(values), [each.visitors.serialize() for _, each in kept])
+
+
+def store(website_id: UUID, day: date, by_dimension: Mapping[str, Encoded]) -> None:
+    """Store all dimensions of a day, by two statements: each costs a cluster milliseconds."""
+    Breakdown.objects.bulk_create(
+        Breakdown(website_id=website_id, day=day, dimension=dimension, data=encoded.values)
+        for dimension, encoded in by_dimension.items()
+    )
     with connections[home(VisitorSet)].cursor() as cursor, cursor.copy(_COPY_SETS) as copy:
-        for position, (_, sums) in enumerate(kept):
-            copy.write_row((website_id, dimension, day, position, sums.visitors.serialize()))
+        for dimension, encoded in by_dimension.items():
+            for position, visitors in enumerate(encoded.visitors):
+                copy.write_row((website_id, dimension, day, position, visitors))
 
 
 def read(website_id: UUID, dimension: str, days: Sequence[date]) -> Mapping[date, Values]:

@@ -132,9 +132,11 @@ def store(website_id: UUID, day: Day, range: Range) -> None:
     """Store the columns of a day, which is a range of time."""
     table = Table.of([day])
     key = {"website_id": website_id, table.key: day}
-    for name, column in make(website_id, range).items():
-        data = msgspec.msgpack.encode(column)
-        table.model._default_manager.create(**key, name=name, data=data)
+    rows: list[Any] = [  # of one of the two models
+        table.model(**key, name=name, data=msgspec.msgpack.encode(column))
+        for name, column in make(website_id, range).items()
+    ]
+    table.model._default_manager.bulk_create(rows)
 
 
 def make(website_id: UUID, range: Range) -> dict[str, Column]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connections
 
 from analytics.reports.derived import breakdowns, day_columns, sealed_weeks
+from analytics.reports.derived.breakdowns import Encoded
 from analytics.reports.derived.rollup_models import DirtyRange
 from analytics.reports.derived.sealed_models import OF_DAYS, OF_HOURS, SealedDay, SealedHour
 from analytics.reports.facts.session_rows import Span
@@ -109,9 +110,11 @@ def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     _delete(website_id, [day])
     _delete_hours(website_id, range)
     day_columns.store(website_id, day, range)
+    by_dimension = {}
     for dimension in DIMENSIONS:
         by_value = {value: sums for (_, value), sums in sums_by(selection, dimension).items()}
-        breakdowns.store(website_id, dimension, day, by_value)
+        by_dimension[dimension] = Encoded.of(by_value)
+    breakdowns.store(website_id, day, by_dimension)
     SealedDay.objects.create(website_id=website_id, day=day, timezone=zone.key)
 
 
