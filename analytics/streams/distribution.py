@@ -63,13 +63,20 @@ def column_of(model: type[Model]) -> str | None:
 class Step:
     """A table that is to be distributed, or whose rows have been copied and are still here, too.
 
-    rows: PostgreSQL's estimate.
+    rows: PostgreSQL's estimate. parts: 1, or the number of its partitions.
     """
 
     placement: Placement
     rows: int
     bytes: int
+    parts: int
     is_distributed: bool
+
+    def new_shards(self, shards: int) -> int:
+        """Return how many tables it makes on the nodes, if each part has so many shards."""
+        if self.is_distributed:
+            return 0
+        return self.parts * (shards if self.placement.column else 1)
 
     def execute(self, shards: int) -> None:
         """Copy the rows to the nodes, then delete them here; each is a transaction."""
@@ -119,9 +126,9 @@ def steps() -> list[Step]:
                 f"{each.table} is distributed {there}, and should be {each}; "
                 f"SELECT undistribute_table('{each.table}') first."
             )
-        rows, size = _local_size(each.table)
+        rows, size, parts = _local_size(each.table)
         if size or not is_distributed:
-            found.append(Step(each, rows, size, is_distributed))
+            found.append(Step(each, rows, size, parts, is_distributed))
     return found
 
 
@@ -139,12 +146,12 @@ def _distributed() -> dict[str, str | None]:
         return dict(cursor.fetchall())
 
 
-def _local_size(table: str) -> tuple[int, int]:
-    """Return about how many rows a table has on the coordinator itself, and their bytes."""
+def _local_size(table: str) -> tuple[int, int, int]:
+    """Return about how many rows a table has on the coordinator itself, their bytes, and parts."""
     with connections[ANALYTICS].cursor() as cursor:
         cursor.execute(_LOCAL_SIZE, [table, table])
-        [[rows, size]] = cursor.fetchall()
-    return (int(rows), int(size)) if size else (0, 0)
+        [[rows, size, parts]] = cursor.fetchall()
+    return int(rows) if size else 0, int(size), parts
 
 
 def _distribute(cursor: Any, placement: Placement, shards: int) -> None:
@@ -185,7 +192,7 @@ SELECT relname, column_to_column_name(logicalrelid, partkey)
 """
 _LOCAL_SIZE = """
 SELECT coalesce(sum(greatest(reltuples, pg_stat_get_live_tuples(oid), 0)), 0),
-       coalesce(sum(pg_relation_size(oid)), 0)
+       coalesce(sum(pg_relation_size(oid)), 0), count(*)
   FROM pg_class WHERE relkind = 'r' AND (
     oid = %s::regclass OR oid IN (SELECT relid FROM pg_partition_tree(%s::regclass))
   )

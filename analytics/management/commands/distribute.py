@@ -14,8 +14,9 @@ from config.server.console import columns, progress_bar, size, stoppable
 
 SHARDS = 32  # of a table; Citus's own default, enough for some ten nodes
 MAX_SHARDS = 1024
-BYTES_PER_SECOND = 10 << 20  # an estimate
-TABLES_PER_SECOND = 1
+# Estimates.
+BYTES_PER_SECOND = 10 << 20
+SHARDS_PER_SECOND = 60
 AGAIN = "Tables that are done stay so; run it again for the rest."
 
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         except CannotDistribute as error:
             raise CommandError(f"{error} Nothing is changed.") from error
         self.stdout.write(f"Nodes: {', '.join(nodes)}")
-        self._show(steps)
+        self._show(steps, shards)
         if dry_run:
             return
         with stoppable(AGAIN):
@@ -50,12 +51,13 @@ class Command(BaseCommand):
             self._execute(steps, shards)
         self.stdout.write(f"{len(steps)} tables distributed, the others were.")
 
-    def _show(self, steps: Sequence[Step]) -> None:
+    def _show(self, steps: Sequence[Step], shards: int) -> None:
         table = [(step.placement.table, step.rows, size(step.bytes), _task(step)) for step in steps]
         if table:
             self.stdout.write("\n".join(columns([("table", "rows", "size", "goes"), *table])))
         total = sum(step.bytes for step in steps)
-        seconds = total / BYTES_PER_SECOND + len(steps) / TABLES_PER_SECOND
+        made = sum(step.new_shards(shards) for step in steps)
+        seconds = total / BYTES_PER_SECOND + made / SHARDS_PER_SECOND
         self.stdout.write(
             f"{len(steps)} tables to distribute, {size(total)}: about "
             f"{humanize.naturaldelta(timedelta(seconds=seconds))}."
