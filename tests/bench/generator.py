@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+TIMEOUT_SECONDS = 60  # of an answer; after two wrk itself would count a slow one as failed
+
 # Posts the lines of a file, one after the other, again and again.
 WRK_SCRIPT = """
 local bodies, cookies, turn = {}, {COOKIES}, 0
@@ -102,7 +104,8 @@ def _wrk(
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(text.replace("COOKIES", turns))
         script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
+        counts = ["-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_SECONDS}s"]
+        command = ["wrk", *counts, "-s", script.name, url]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = re.search(r"RESULT (\d+) (\d+) (\d+) ([\d.]+) ([\d.]+) ([\d.]+)", done.stdout)
     if found is None:
