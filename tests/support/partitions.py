@@ -13,10 +13,12 @@ def run_partitions(*options):
 
 
 def partition_of(event_id):
-    """Return the name of the partition that a row lies in."""
+    """Return the name of the partition that a row lies in; on a cluster without the shard's."""
     with connections["analytics"].cursor() as cursor:
         cursor.execute(
-            "SELECT tableoid::regclass::text FROM analytics_event WHERE id = %s", [event_id]
+            r"SELECT regexp_replace(tableoid::regclass::text, '_\d+$', '') FROM analytics_event "
+            "WHERE id = %s",
+            [event_id],
         )
         [[name]] = cursor.fetchall()
     return name
