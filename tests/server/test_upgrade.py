@@ -202,3 +202,14 @@ def test_an_empty_database_keeps_nobody_waiting(run):
     code, lines = run("--check")
     assert code == command.PENDING
     assert lines[1].startswith("analytics: has no tables yet, ")
+
+
+def test_a_new_service_has_nothing_to_back_up(run):
+    for alias in ("default", "analytics"):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations")
+    code, lines = run("--check")
+    assert code == command.PENDING
+    assert [line.partition(",")[0] for line in lines] == [
+        "default: has no tables yet", "analytics: has no tables yet",
+    ]  # fmt: skip

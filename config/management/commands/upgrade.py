@@ -49,8 +49,9 @@ class Command(BaseCommand):
             self.stdout.write(DONE.format(version=__version__))
             return
         breaks = [each for each in pending if each.breaks]
-        for line in (FIRST, *_advice(breaks)):
-            self.stdout.write(line)
+        if not all(map(upgrade_plan.is_empty, settings.DATABASES)):
+            for line in (FIRST, *_advice(breaks)):
+                self.stdout.write(line)
         if check:
             sys.exit(MUST_STOP if breaks else PENDING)
         for alias in settings.DATABASES:
