@@ -1,5 +1,6 @@
 """The analytics database on a real cluster, from its distribution to retention"""
 
+import json
 import re
 import subprocess
 import time
@@ -53,9 +54,7 @@ def environment(postgres):
         yield found | {"SPOOL_BYTES": "100000000"}
 
 
-def test_it_is_distributed_beside_posts_and_then_does_what_one_server_does(
-    environment,
-):
+def test_it_is_distributed_beside_posts_and_then_does_what_one_server_does(environment, tmp_path):
     url = environment["ANALYTICS_DATABASE_URL"]
     before = counts(url)
     plan = manage(environment, "distribute", "--dry-run")
@@ -79,6 +78,11 @@ def test_it_is_distributed_beside_posts_and_then_does_what_one_server_does(
         answer = ask(server.port, site, token, "stats?period=7d&by=page&metrics=pageviews")
         assert answer["totals"]["metrics"]["pageviews"] == len(load.acknowledged), answer
         assert ask(server.port, site, token, "live")["visitors"] == 1
+        copy = new_site(server.port, token, "copy.example")
+        move(environment, site, copy, tmp_path / "events.jsonl")
+        pages = ask(server.port, copy, token, "stats?period=7d&by=page&metrics=pageviews")
+        assert pages["totals"] == answer["totals"]
+    forget_a_visitor(environment, site)
     keep_up(environment, site)
 
 
@@ -92,6 +96,29 @@ def distribute_with_a_kill(environment, url):
     started = time.monotonic()
     assert "tables distributed" in manage(environment, "distribute", "--shards", SHARDS)
     row("seconds of distribute, after a kill", time.monotonic() - started)
+
+
+def move(environment, site, copy, file):
+    """Copy the events of a website into another, twice; the second time adds nothing."""
+    manage(environment, "export", site["id"], "--output", str(file))
+    imported = [
+        manage(environment, "import", str(file), "--website", copy["id"], "--new-ids")
+        for _ in range(2)
+    ]
+    url = environment["ANALYTICS_DATABASE_URL"]
+    count = "SELECT count(*) FROM analytics_event WHERE website_id = %s"
+    assert value(url, count, copy["id"]) == value(url, count, site["id"]), imported
+
+
+def forget_a_visitor(environment, site):
+    """Find the events of the only visitor, and erase them."""
+    one = ("visitor", "--website", site["id"])
+    rows = [json.loads(line) for line in manage(environment, "export_person", *one).splitlines()]
+    url = environment["ANALYTICS_DATABASE_URL"]
+    count = "SELECT count(*) FROM analytics_event WHERE website_id = %s"
+    assert len(rows) >= value(url, count, site["id"]) > 0
+    manage(environment, "erase_person", *one, "--yes")
+    assert value(url, count, site["id"]) == 0
 
 
 def keep_up(environment, site):
@@ -123,8 +150,8 @@ def spooled_rows(port):
     return send_request(port, "GET", "/health/ready").json["spool"]["rows"]
 
 
-def new_site(port, token):
-    fields = {"name": "Live", "domain": "load.example"}
+def new_site(port, token, domain="load.example"):
+    fields = {"name": "Live", "domain": domain}
     return send_request(port, "POST", "/api/v1/websites", fields, token=token).json
 
 
