@@ -25,6 +25,9 @@ from websites.models import Website
 ALIAS = home(WebsiteSession)
 REFRESH_SECONDS = 2.0  # after that, answers are as of the refresh before
 WORK_MEM = "32MB"  # sets of visitors of some thousand values, which would go to disk
+_ONE_SNAPSHOT = f"""
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL work_mem = '{WORK_MEM}'
+"""
 
 
 @contextmanager
@@ -78,8 +81,7 @@ def one_snapshot() -> Iterator[None]:
         yield
         return
     with transaction.atomic(using=ALIAS), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+        cursor.execute(_ONE_SNAPSHOT)
         yield
 
 

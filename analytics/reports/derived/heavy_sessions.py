@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Min
-
 from analytics.reports.derived.rollup_models import HeavySession
 from config.db import uuid7
 
@@ -36,7 +34,7 @@ def take(website_id: UUID, changed: Iterable[str], *, all: bool = False) -> Take
     """
     rows = HeavySession.objects.filter(website_id=website_id)
     sessions = {row.session_id: row for row in rows}
-    ripe = {id for id, row in sessions.items() if all or row.made_at <= _limit()}
+    ripe = {id for id, row in sessions.items() if all or is_due(row.made_at)}
     marked = sorted(id for id in ripe if sessions[id].is_marked)
     due, later = marked[:MAX_DUE], {*marked[MAX_DUE:]}
     waiting = [id for id in changed if id in later or (id in sessions and id not in ripe)]
@@ -53,11 +51,9 @@ def note(website_id: UUID, session_id: str) -> None:
     )
 
 
-def are_due(website_id: UUID) -> bool:
-    """Return whether a heavy session that changed has waited long enough."""
-    return HeavySession.objects.filter(
-        website_id=website_id, is_marked=True, made_at__lte=_limit()
-    ).exists()
+def is_due(made_at: datetime) -> bool:
+    """Return whether a session that changed has waited long enough."""
+    return made_at <= _limit()
 
 
 def due_websites() -> set[UUID]:
@@ -69,13 +65,6 @@ def waiting(website_id: UUID) -> list[str]:
     """Return the heavy sessions that changed."""
     marked = HeavySession.objects.filter(website_id=website_id, is_marked=True)
     return list(marked.values_list("session_id", flat=True))
-
-
-def as_of(website_id: UUID) -> datetime | None:
-    """Return the time until which all heavy sessions have their events, None if they have all."""
-    waiting = HeavySession.objects.filter(website_id=website_id, is_marked=True)
-    oldest: datetime | None = waiting.aggregate(at=Min("made_at"))["at"]
-    return oldest
 
 
 def _limit() -> datetime:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, connections, transaction
@@ -80,16 +81,17 @@ def refresh_all(websites: Sequence[Website], seconds: float) -> None:
 
 def as_of(website_id: UUID, now: datetime) -> datetime:
     """Return the time until which the sessions of a website have all events."""
-    times = [now, _oldest_mark(website_id), heavy_sessions.as_of(website_id)]
-    return min(filter(None, times))
+    waiting = _waiting(website_id)
+    return min(filter(None, [now, waiting.since, waiting.heavy_since]))
 
 
 def is_due(website: Website) -> bool:
     """Return whether sessions of a website are to be made anew."""
+    waiting = _waiting(website.pk)
     return (
-        is_marked(website.pk)
-        or heavy_sessions.are_due(website.pk)
-        or not site_rules.are_applied(website.pk, site_rules.rules_of(website))
+        waiting.since is not None
+        or (waiting.heavy_since is not None and heavy_sessions.is_due(waiting.heavy_since))
+        or waiting.fingerprint != site_rules.fingerprint(site_rules.rules_of(website))
     )
 
 
@@ -167,6 +169,26 @@ def lock(website_id: UUID, seconds: float) -> bool:
             time.sleep(LOCK_PAUSE_SECONDS)
 
 
+class _Waiting(NamedTuple):
+    """What of a website waits to be made anew.
+
+    since: the time of the oldest mark. heavy_since: when the first of the heavy sessions was made
+    that changed. fingerprint: of the rules that the sessions were made with.
+    """
+
+    since: datetime | None
+    heavy_since: datetime | None
+    fingerprint: str | None
+
+
+def _waiting(website_id: UUID) -> _Waiting:
+    """Return what waits, by one statement: each request for statistics asks twice."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(_WAITING, {"website": website_id})
+        [[mark, *rest]] = cursor.fetchall()
+    return _Waiting(uuid7.time_of(mark) if mark else None, *rest)
+
+
 class _Work:
     """Sessions of a website that one transaction makes anew."""
 
@@ -232,3 +254,12 @@ def _oldest_mark(website_id: UUID) -> datetime | None:
 def _lock_key(website_id: UUID) -> int:
     digest = hashlib.blake2b(website_id.bytes, digest_size=8, person=b"rollup").digest()
     return int.from_bytes(digest, signed=True)
+
+
+_WAITING = """
+SELECT (SELECT id FROM analytics_dirtyrange
+         WHERE website_id = %(website)s ORDER BY id LIMIT 1),
+       (SELECT min(made_at) FROM analytics_heavysession
+         WHERE website_id = %(website)s AND is_marked),
+       (SELECT fingerprint FROM analytics_websiterules WHERE website_id = %(website)s)
+"""

@@ -178,14 +178,20 @@ def sealed_by_website(zones: Mapping[UUID, ZoneInfo], within: Range) -> dict[UUI
     """Return what is sealed of several websites in their zones, and may lie within a range."""
     found = {website_id: Sealed(set(), set()) for website_id in zones}
     first, last = (at.astimezone(UTC).date() for at in within)
-    days = SealedDay.objects.filter(website_id__in=list(zones), day__gte=first, day__lte=last)
-    for website_id, name, day in days.values_list("website_id", "timezone", "day"):
-        if name == zones[website_id].key:
-            found[website_id].days.add(day)
-    hours = SealedHour.objects.filter(website_id__in=list(zones))
-    hours = hours.filter(start__gte=within.start, start__lte=within.end - HOUR)
-    for website_id, start in hours.values_list("website_id", "start"):
-        found[website_id].hours.add(start)
+    values: dict[str, Any] = {
+        "websites": list(zones),
+        "first": first,
+        "last": last,
+        "start": within.start,
+        "last_start": within.end - HOUR,
+    }
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(_SEALED, values)
+        for website_id, zone, day, hour in cursor:
+            if hour:
+                found[website_id].hours.add(hour)
+            elif zone == zones[website_id].key:
+                found[website_id].days.add(day)
     return found
 
 
@@ -216,4 +222,11 @@ SELECT hour
    AND hour NOT IN (SELECT start FROM analytics_sealedhour WHERE website_id = %(website)s)
  GROUP BY hour HAVING count(*) >= %(sessions)s
  ORDER BY hour DESC LIMIT 1
+"""
+_SEALED = """
+SELECT website_id, timezone, day, NULL::timestamptz FROM analytics_sealedday
+ WHERE website_id = ANY(%(websites)s) AND day BETWEEN %(first)s AND %(last)s
+ UNION ALL
+SELECT website_id, NULL, NULL, start FROM analytics_sealedhour
+ WHERE website_id = ANY(%(websites)s) AND start BETWEEN %(start)s AND %(last_start)s
 """
