@@ -125,6 +125,6 @@ def test_each_drains_its_own_journal_and_that_of_one_that_is_gone_is_replayed(
     ids = [each.json["id"] for each in responses]
     assert stored_ids(hosts) & set(ids) == {ids[1]}
     said = manage(hosts.environments[1], "replay_journal", str(hosts.spool(0)))
-    assert said.endswith("2 rows stored; the folder may be deleted.\n")
+    assert said.endswith("2 rows stored. No row waits there any more.\n")
     assert stored_ids(hosts) >= set(ids)
     hosts.start(0)  # for the other tests
