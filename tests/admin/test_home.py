@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "analytics"])
 
 HOME = "/admin/"
 NOON = uuid7.from_ms(1_800_000_000_000).replace(hour=12, minute=0, second=0, microsecond=0)
-AWAY = "The analytics database does not answer; this cannot be told now."
+AWAY = "The analytics database does not answer; this cannot be shown now."
 
 
 @pytest.fixture(autouse=True)

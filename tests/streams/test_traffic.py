@@ -253,7 +253,7 @@ def test_another_seed_is_other_traffic():
 
 
 def test_a_database_that_may_be_in_use_is_left_alone():
-    with pytest.raises(CommandError, match="cannot be told from real traffic"):
+    with pytest.raises(CommandError, match="looks like real traffic"):
         call_command(Command(), "--events", "10")
     assert not User.objects.exists()
     assert all_ids() == set()

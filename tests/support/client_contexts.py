@@ -32,6 +32,6 @@ KNOWN = UNKNOWN | {
 
 
 def stored_contexts():
-    """Return all contexts, the earliest first, each as what is told and of which session."""
+    """Return all contexts, the earliest first, each with its session and what the client sends."""
     rows = ClientContext.objects.order_by("id").values()
     return [{name: row[name] for name in ("session_id", *UNKNOWN)} for row in rows]

@@ -133,8 +133,8 @@ class Walk:
     def track(self) -> None:
         """Let a page tell something."""
         tab = self._tab()
-        self.expected["told", tab.path] += 1
-        tab.page.evaluate("PivotMetrics.track('told', {n: Math.random()})")
+        self.expected["walked", tab.path] += 1
+        tab.page.evaluate("PivotMetrics.track('walked', {n: Math.random()})")
 
     def open_tab(self) -> None:
         path = self.chance.choice(PATHS)

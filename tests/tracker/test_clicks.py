@@ -130,7 +130,7 @@ def test_a_link_may_name_an_event_too(visit):
         ("<form><input name=action value=x>", [{"name": "form_submit", "action": "/"}]),
     ],
 )
-def test_of_a_form_only_the_path_of_its_action_is_told(visit, form, expected):
+def test_of_a_form_only_the_path_of_its_action_is_sent(visit, form, expected):
     visit.add_page(
         "/",
         form + "<input name=password value=secret><button>Go</button></form>"

@@ -60,7 +60,7 @@ def test_time_out_of_sight_does_not_count(visit, page):
     assert [each["seconds"] for each in engagement(visit, 2)] == [5, 9]
 
 
-def test_less_than_a_second_or_three_more_is_not_told(visit, page):
+def test_less_than_a_second_or_three_more_is_not_sent(visit, page):
     page.clock.run_for(500)
     page.evaluate(HIDE, True)
     page.evaluate(HIDE, False)
@@ -76,7 +76,7 @@ def test_less_than_a_second_or_three_more_is_not_told(visit, page):
     assert properties["seconds"] in (1, 2)
 
 
-def test_scrolling_deeper_is_told_too(visit, page):
+def test_scrolling_deeper_is_sent_too(visit, page):
     page.clock.run_for(2_000)
     page.evaluate(HIDE, True)
     engagement(visit)
@@ -121,8 +121,8 @@ def test_a_session_ends_after_half_an_hour_without_an_event(visit, page):
     assert first.visitor == second.visitor
     assert second.properties["screen"] == "1280x720"
     engagement(visit)
-    [told] = [row for row in visit.rows() if row.name == "$engagement"]
-    assert (told.session, told.path) == (first.session, "/")
+    [sent] = [row for row in visit.rows() if row.name == "$engagement"]
+    assert (sent.session, sent.path) == (first.session, "/")
 
 
 def test_a_session_lasts_a_day_at_most(visit, page):
@@ -157,7 +157,7 @@ def test_the_first_view_of_a_session_has_the_screen_whatever_came_before(visit):
         ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/130.0", 10, "desktop"),
     ],
 )
-def test_the_kind_of_device_is_told(visit, browser, agent, touch_points, device):
+def test_the_kind_of_device_is_sent(visit, browser, agent, touch_points, device):
     visit.add_page("/")
     with browser.new_context(user_agent=agent) as context:
         context.add_init_script(

@@ -66,7 +66,7 @@ class Command(BaseCommand):
     ) -> None:
         if not (settings.EMBEDDED or yes_really):
             raise CommandError(
-                "DATABASE_URL names a server, where synthetic traffic cannot be told from real "
+                "DATABASE_URL names a server, where synthetic traffic looks like real "
                 "traffic. If that is what you want, add --yes-really."
             )
         if events is not None and events < 1:
