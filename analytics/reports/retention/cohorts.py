@@ -13,7 +13,7 @@ from analytics.reports.gaps import gaps_of, without_empty
 from analytics.reports.questions.buckets import edges_of, start_of, start_of_week
 from analytics.reports.questions.question import Question, Range
 from analytics.reports.reading import Reading
-from analytics.rounding import rounded_ratio
+from analytics.rounding import percentage
 
 WEEKS_AT_ONCE = 53  # of earlier history whose sets of visitors are in memory
 
@@ -134,5 +134,4 @@ def _average(cohorts: Sequence[Cohort]) -> Iterator[Cell]:
 
 
 def _cell(part: int, whole: int, *, is_complete: bool = True) -> Cell:
-    rate = rounded_ratio(1000 * part, whole) / 10 if whole else None
-    return Cell(part, rate, is_complete)
+    return Cell(part, percentage(part, whole), is_complete)
