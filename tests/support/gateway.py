@@ -124,9 +124,10 @@ class Gateway(LocalServer):
     def answer(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer | None:
         if request.command == "POST":
             sent = Sent(request.path, body, request.headers)
+            reply = self.reply  # as it was when the request came: a test may change it once it did
             self.sent.append(sent)
-            if self.reply:
-                return self.reply(sent)
+            if reply:
+                return reply(sent)
         return self._forward(request, body)
 
     def _forward(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:

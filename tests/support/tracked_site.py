@@ -1,6 +1,7 @@
 """A website with the tracking script, its visitors, and what was stored of them"""
 
 import http.server
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -164,6 +165,20 @@ class Visit:
         """Go to a page of the site, in a new tab unless one is given."""
         page = page or self.new_tab()
         page.goto(self.world.origin + path)
+        return page
+
+    def open_with_stopped_clock(self, *, at: float | None = None) -> Page:
+        """Count a view of the page `/`, whose clock moves only as the test says.
+
+        It begins at a time in Unix seconds, or now.
+        """
+        begin = time.time() if at is None else at
+        page = self.new_tab()
+        page.clock.install(time=begin - 60)  # it runs until it is stopped
+        page.clock.pause_at(begin)
+        self.open("/", page)
+        page.clock.run_for(100)  # for the view to be sent
+        self.wait_for("pageview")
         return page
 
     def rows(self) -> list[Row]:

@@ -74,13 +74,10 @@ def test_events_wait_until_the_browser_is_online_again(visit):
 
 def test_events_wait_for_a_server_that_is_away(visit):
     visit.add_page("/")
-    page = visit.new_tab()
-    page.clock.install()
-    visit.open("/", page)
-    visit.wait_for("pageview")
+    page = visit.open_with_stopped_clock()
     visit.gateway.hang_up()
     page.evaluate("PivotMetrics.track('a')")
-    page.clock.run_for(1000)
+    page.clock.run_for(100)
     wait_until(lambda: len(visit.gateway.sent) >= 2)
     page.wait_for_timeout(100)
     page.evaluate("PivotMetrics.track('b')")
@@ -95,13 +92,10 @@ def sent_requests(visit, count):
 
 def test_tries_become_rarer(visit):
     visit.add_page("/")
-    page = visit.new_tab()
-    page.clock.install()
-    visit.open("/", page)
-    visit.wait_for("pageview")
+    page = visit.open_with_stopped_clock()
     visit.gateway.reply_with(503)
     page.evaluate("PivotMetrics.track('a')")
-    page.clock.run_for(1000)
+    page.clock.run_for(100)
     for tries, seconds in enumerate([5, 10, 20, 40, 80, 160, 300, 300], start=2):
         wait_until(partial(sent_requests, visit, tries))
         page.wait_for_timeout(100)
@@ -131,21 +125,18 @@ def test_a_page_sends_what_another_one_could_not(visit):
 @pytest.mark.parametrize("after", ["60", "Wed, 21 Oct 2037 07:28:00 GMT", "-1", "nonsense", None])
 def test_it_waits_as_long_as_the_server_asks_for(visit, after):
     visit.add_page("/")
-    page = visit.new_tab()
-    page.clock.install()
-    visit.open("/", page)
-    visit.wait_for("pageview")
+    page = visit.open_with_stopped_clock()
     visit.gateway.reply_with(429, **({"Retry_After": after} if after else {}))
     page.evaluate("PivotMetrics.track('a')")
-    page.clock.run_for(1000)
+    page.clock.run_for(100)
     wait_until(lambda: len(visit.gateway.sent) == 2)
     page.wait_for_timeout(100)
     visit.gateway.come_back()
     seconds = 60 if after == "60" else 5
-    page.clock.run_for((seconds - 3) * 1000)  # beside the time that passes by itself
+    page.clock.run_for((seconds - 1) * 1000)
     page.wait_for_timeout(100)
     assert visit.names() == ["pageview"]
-    page.clock.run_for(3100)
+    page.clock.run_for(1100)
     visit.wait_for("pageview", "a")
 
 
