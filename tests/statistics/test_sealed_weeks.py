@@ -8,7 +8,7 @@ from django.core.management import call_command
 from pyroaring import BitMap
 
 from analytics.events.models import Event
-from analytics.reports.derived import rollup, sealing, visitor_erasure
+from analytics.reports.derived import rollup, sealed_weeks, sealing, visitor_erasure
 from analytics.reports.derived.sealed_models import SealedWeek
 from analytics.reports.models import WebsiteVisitor
 from config.db import uuid7
@@ -79,6 +79,18 @@ def test_an_event_unseals_its_week_even_on_a_day_that_was_empty(ask, website, po
     assert cohorts(ask) == [(2, [0, 2, 0]), (0, [0, 0]), (0, [0]), (1, [])]
     assert seal_old(website) == WEEKS
     SealedWeek.objects.filter(start__date="2026-03-16").delete()
+    assert cohorts(ask) == [(2, [0, 2, 0]), (0, [0, 0]), (0, [0]), (1, [])]
+
+
+@pytest.mark.usefixtures("visits")
+def test_a_week_is_sealed_again_after_its_days(ask, website, post, monkeypatch):
+    """In the middle of an upgrade, older code unseals a day and knows no weeks."""
+    assert seal_all(website) == WEEKS
+    post(visit(THIRD, "b"))
+    with monkeypatch.context() as older:
+        older.setattr(sealed_weeks, "unseal", lambda *arguments: None)
+        rollup.refresh(website, 10)
+    assert seal_old(website) == WEEKS
     assert cohorts(ask) == [(2, [0, 2, 0]), (0, [0, 0]), (0, [0]), (1, [])]
 
 

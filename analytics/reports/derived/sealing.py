@@ -109,6 +109,8 @@ def seal(website_id: UUID, day: date, zone: ZoneInfo) -> None:
     selection = Selection(website_id, range)
     _delete(website_id, [day])
     _delete_hours(website_id, range)
+    # Older code, which knows no weeks, may have unsealed the day in the middle of an upgrade.
+    sealed_weeks.unseal(website_id, [Span(range.start, range.end - INSTANT)])
     day_columns.store(website_id, day, range)
     by_dimension = {}
     for dimension in DIMENSIONS:
