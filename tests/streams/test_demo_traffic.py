@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 from io import StringIO
-from itertools import pairwise
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -124,10 +123,10 @@ def test_a_run_that_was_stopped_is_resumed(demo):
 
 
 def test_the_traffic_has_grown(demo):
-    demo_traffic("--days", "28")
+    demo_traffic("--days", "14")
     times = Event.objects.values_list("created_at", flat=True)
-    weeks = [sum((AT - at).days // 7 == n for at in times) for n in (3, 2, 1, 0)]
-    assert all(earlier < later for earlier, later in pairwise(weeks))
+    weeks = [sum((AT - at).days // 7 == n for at in times) for n in (1, 0)]
+    assert weeks[0] < weeks[1]
 
 
 def test_another_website_must_be_named(website):

@@ -11,9 +11,9 @@ from tests.support.live_client import new_website, register
 from tests.support.load import load_on
 from tests.support.server import generate_traffic, manage, serving
 
-OLD_ROWS = 20_000
+OLD_ROWS = 1_000
 ENOUGH = 500  # events before and after, to compare with
-READING_SECONDS = 0.5  # for so long each reader keeps the table
+READING_SECONDS = 0.3  # for so long each reader keeps the table
 SLOWEST_SECONDS = 1.0
 
 pytestmark = pytest.mark.slow
